@@ -1,0 +1,132 @@
+"""Dispatch nouns: the problem that is solved and the plan that comes out. Power in MW, money in the site's currency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from grid.assets import RenewablePlant, Storage, ThermalUnit
+from grid.network import Network
+from grid.time_axis import FloatArray, TimeAxis
+
+
+@dataclass(frozen=True, slots=True)
+class UnitState:
+    """A thermal unit just before the plan begins: on or off, for how long, and at what output."""
+
+    on: bool
+    hours: float
+    power_mw: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DispatchProblem:
+    """What to plan.
+
+    Attributes:
+        load_mw: Shape (buses, periods), in the order of ``network.buses``.
+        available_mw: Shape (plants, periods), in the order of ``renewable_plants``.
+        reserve_up_mw, reserve_down_mw: System requirement, shape (periods,).
+        initial: State of each thermal unit by id; a unit not named is free at the start.
+        initial_mwh: State of charge by storage id; a storage not named starts at its ``initial_mwh``.
+    """
+
+    axis: TimeAxis
+    network: Network
+    thermal_units: tuple[ThermalUnit, ...]
+    renewable_plants: tuple[RenewablePlant, ...]
+    storages: tuple[Storage, ...]
+    load_mw: FloatArray
+    available_mw: FloatArray
+    reserve_up_mw: FloatArray
+    reserve_down_mw: FloatArray
+    initial: dict[str, UnitState]
+    initial_mwh: dict[str, float]
+
+
+class Status(StrEnum):
+    """How a solve ended. ``feasible`` has a plan whose gap is proven but above the target."""
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+    INFEASIBLE = "infeasible"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an asset is where it is over a run of periods.
+
+    Attributes:
+        first_period, last_period: Inclusive.
+        binding: Names of the binding constraints, such as ``capacity`` or ``branch A27 limit``.
+        shadow_price_per_mwh: Value of relaxing the first of them by 1 MW for an hour; None where nothing binds.
+        runner_up_cost: Extra cost of the next best alternative for this asset, where it was computed.
+        text: The sentence an operator reads.
+    """
+
+    asset_id: str
+    first_period: int
+    last_period: int
+    binding: tuple[str, ...]
+    shadow_price_per_mwh: float | None
+    runner_up_cost: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A soft limit that was relaxed: by how much, in which period, at which price."""
+
+    what: str
+    period: int
+    amount_mw: float
+    price_per_mwh: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DispatchPlan:
+    """A plan, every array with the periods of ``axis`` last.
+
+    Attributes:
+        objective: Total cost of the committed plan; ``best_bound`` is proven, ``gap`` = (objective - bound) / objective.
+        on: Thermal commitment, shape (units, periods).
+        power_mw, reserve_up_mw, reserve_down_mw: Thermal output and reserve, shape (units, periods).
+        renewable_mw: Taken from each plant, shape (plants, periods); the rest of ``available_mw`` is curtailed.
+        charge_mw, discharge_mw, state_of_charge_mwh: Storages, shape (storages, periods); charge at interval end.
+        link_flow_mw: HVDC links, shape (links, periods).
+        branch_flow_mw, branch_shadow_price: Branches, shape (branches, periods); the price is per MW of limit and hour, >= 0.
+        lmp, energy_price, congestion_price: Shape (buses, periods); ``lmp = energy + congestion``. [money/MWh]
+        reserve_up_price, reserve_down_price: Shape (periods,). [money/MW and hour]
+    """
+
+    status: Status
+    problem: DispatchProblem
+    objective: float
+    best_bound: float
+    gap: float
+    build_seconds: float
+    solve_seconds: float
+    on: npt.NDArray[np.bool_]
+    power_mw: FloatArray
+    reserve_up_mw: FloatArray
+    reserve_down_mw: FloatArray
+    renewable_mw: FloatArray
+    charge_mw: FloatArray
+    discharge_mw: FloatArray
+    state_of_charge_mwh: FloatArray
+    link_flow_mw: FloatArray
+    branch_flow_mw: FloatArray
+    branch_shadow_price: FloatArray
+    lmp: FloatArray
+    energy_price: FloatArray
+    congestion_price: FloatArray
+    reserve_up_price: FloatArray
+    reserve_down_price: FloatArray
+    violations: tuple[Violation, ...]
+    reasons: tuple[Reason, ...]
+    message: str = ""

@@ -1,0 +1,72 @@
+"""The forecast noun: quantiles of mean power over each interval of a time axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from grid.time_axis import FloatArray, TimeAxis, require_utc
+
+DEFAULT_LEVELS: tuple[float, ...] = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """Quantile forecast of one series, as issued at one instant.
+
+    Attributes:
+        series_id: Which series, such as ``zone-1:load``.
+        axis: The intervals that are forecast.
+        issued_at: Nothing received after this instant was used.
+        levels: Probability levels, strictly increasing in (0, 1), 0.5 among them.
+        quantiles: Shape (periods, levels), non-decreasing along levels. [kW]
+        model_id: Which model spoke.
+        method: How, such as ``lstm-attention`` or ``seasonal-naive``.
+        degraded: True if a fallback or a substitute was used anywhere; ``reasons`` then says why.
+        reasons: One sentence per substitute.
+    """
+
+    series_id: str
+    axis: TimeAxis
+    issued_at: datetime
+    levels: tuple[float, ...]
+    quantiles: FloatArray
+    model_id: str
+    method: str
+    degraded: bool = False
+    reasons: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        require_utc(self.issued_at, name="issued_at")
+        if self.quantiles.shape != (self.axis.periods, len(self.levels)):
+            raise ValueError(
+                f"quantiles must have shape ({self.axis.periods}, {len(self.levels)}), got {self.quantiles.shape}"
+            )
+        if not all(0.0 < level < 1.0 for level in self.levels) or list(self.levels) != sorted(set(self.levels)):
+            raise ValueError(f"levels must increase strictly within (0, 1), got {self.levels}")
+        if not np.all(np.isfinite(self.quantiles)):
+            raise ValueError(f"every quantile of {self.series_id} must be finite")
+        if np.any(np.diff(self.quantiles, axis=1) < 0):
+            raise ValueError(f"quantiles of {self.series_id} cross; sort them where they are made")
+
+    def quantile(self, level: float) -> FloatArray:
+        """The quantile at ``level``, shape (periods,), linear between the stored levels. [kW]
+
+        Raises:
+            ValueError: If ``level`` lies outside the stored levels: a tail is not guessed.
+        """
+        if not self.levels[0] <= level <= self.levels[-1]:
+            raise ValueError(f"level must lie in [{self.levels[0]}, {self.levels[-1]}], got {level}")
+        upper = min(int(np.searchsorted(self.levels, level)), len(self.levels) - 1)
+        lower = max(upper - 1, 0) if self.levels[upper] != level else upper
+        if lower == upper:
+            return self.quantiles[:, upper].copy()
+        weight = (level - self.levels[lower]) / (self.levels[upper] - self.levels[lower])
+        return (1.0 - weight) * self.quantiles[:, lower] + weight * self.quantiles[:, upper]
+
+    @property
+    def median(self) -> FloatArray:
+        """The 0.5 quantile, shape (periods,). [kW]"""
+        return self.quantile(0.5)

@@ -1,0 +1,34 @@
+"""Local calendar days of a site, in the one file that knows about them.
+
+A local day has 23, 24 or 25 hours; everything else in the code counts in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from grid.time_axis import TimeAxis, require_utc
+
+
+def local_midnight(day: date, timezone: str) -> datetime:
+    """The UTC instant at which the local ``day`` begins."""
+    return datetime.combine(day, time(), tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+
+
+def local_date(instant: datetime, timezone: str) -> date:
+    """The local calendar day that holds ``instant``."""
+    return require_utc(instant, name="instant").astimezone(ZoneInfo(timezone)).date()
+
+
+def local_day_axis(day: date, timezone: str, step: timedelta) -> TimeAxis:
+    """The intervals of one local day: 92, 96 or 100 quarter-hours."""
+    start, end = local_midnight(day, timezone), local_midnight(day + timedelta(days=1), timezone)
+    return TimeAxis(start, step, (end - start) // step)
+
+
+def local_index(axis: TimeAxis, timezone: str) -> pd.DatetimeIndex:
+    """The wall-clock time of each interval start, shape (periods,), for calendar features."""
+    return axis.index.tz_convert(timezone)

@@ -1,0 +1,81 @@
+"""The site: which meters exist, how their series map onto the network, and what is dispatched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grid.assets import RenewablePlant, Storage, ThermalUnit
+from grid.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A meter whose channel is forecast.
+
+    Attributes:
+        channel: One of :class:`grid.units.Channel`'s values, such as ``load`` or ``generation``.
+        kind: Which forecaster: ``load``, ``solar``, or ``external`` (somebody sends us its forecasts).
+        capacity_kw: For solar: nameplate. None if unknown.
+        weather_site_id: The weather site whose channels are its covariates; None if it has none.
+        latitude, longitude: Where it stands (solar geometry). [degrees]
+        tilt_deg, azimuth_deg: Plane of the array; None if unknown.
+    """
+
+    meter_id: str
+    channel: str
+    kind: str
+    interval_minutes: int
+    capacity_kw: float | None = None
+    weather_site_id: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    tilt_deg: float | None = None
+    azimuth_deg: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BusLoad:
+    """The load at one bus: ``mw_per_kw`` times the load series of a meter. [MW per kW]"""
+
+    bus_id: str
+    series_id: str
+    mw_per_kw: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReservePolicy:
+    """How much reserve a plan keeps.
+
+    Attributes:
+        up_level: Upward reserve covers net load up to this quantile, such as 0.95.
+        down_level: Downward reserve covers net load down to this quantile, such as 0.05.
+    """
+
+    up_level: float = 0.95
+    down_level: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One operator's system, as its site file tells it.
+
+    Attributes:
+        timezone: IANA name; local days and calendar features follow it.
+        holidays: Country code of the holiday calendar, such as ``US``; "" for none.
+        currency: ISO 4217 code of every price and cost.
+        notes: Sentences shown on the dashboard: what is real and what is mapped onto what.
+    """
+
+    site_id: str
+    name: str
+    timezone: str
+    holidays: str
+    currency: str
+    meters: tuple[Meter, ...]
+    loads: tuple[BusLoad, ...]
+    network: Network
+    thermal_units: tuple[ThermalUnit, ...]
+    renewable_plants: tuple[RenewablePlant, ...]
+    storages: tuple[Storage, ...]
+    reserve: ReservePolicy = ReservePolicy()
+    notes: tuple[str, ...] = ()

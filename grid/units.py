@@ -1,0 +1,89 @@
+"""Channels of telemetry, the units they may arrive in, and the one unit each is stored in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import numpy as np
+
+from grid.time_axis import FloatArray
+
+
+class Channel(StrEnum):
+    """What a reading measures. Energy channels count up to zero or more, never below."""
+
+    IMPORT = "import"
+    EXPORT = "export"
+    GENERATION = "generation"
+    LOAD = "load"
+    STATE_OF_CHARGE = "state_of_charge"
+    VOLTAGE = "voltage"
+    AIR_TEMPERATURE = "air_temperature"
+    IRRADIANCE = "irradiance"
+
+
+STORED_UNIT: dict[Channel, str] = {
+    Channel.IMPORT: "kW",
+    Channel.EXPORT: "kW",
+    Channel.GENERATION: "kW",
+    Channel.LOAD: "kW",
+    Channel.STATE_OF_CHARGE: "kWh",
+    Channel.VOLTAGE: "V",
+    Channel.AIR_TEMPERATURE: "degC",
+    Channel.IRRADIANCE: "W/m2",
+}
+
+_POWER_TO_KW = {"kW": 1.0, "W": 1e-3, "MW": 1e3}
+_ENERGY_TO_KWH = {"kWh": 1.0, "Wh": 1e-3, "MWh": 1e3}
+_TEMPERATURE_UNITS = {"degC": "degC", "°C": "degC", "C": "degC", "degF": "degF", "°F": "degF", "F": "degF", "K": "K"}
+_IRRADIANCE_UNITS = ("W/m2", "W/m²")
+
+
+def accepted_units(channel: Channel) -> tuple[str, ...]:
+    """The unit names that :func:`to_stored_unit` accepts for ``channel``."""
+    match channel:
+        case Channel.STATE_OF_CHARGE:
+            return tuple(_ENERGY_TO_KWH)
+        case Channel.VOLTAGE:
+            return ("V", "kV")
+        case Channel.AIR_TEMPERATURE:
+            return tuple(_TEMPERATURE_UNITS)
+        case Channel.IRRADIANCE:
+            return _IRRADIANCE_UNITS
+        case _:
+            return (*_POWER_TO_KW, *_ENERGY_TO_KWH)
+
+
+def to_stored_unit(values: FloatArray, *, unit: str, channel: Channel, interval_minutes: float) -> FloatArray:
+    """Convert values of one channel to the unit it is stored in (:data:`STORED_UNIT`).
+
+    Energy over an interval becomes the mean power over it. NaN stays NaN.
+
+    Args:
+        values: Any shape, in ``unit``.
+        unit: One of :func:`accepted_units`.
+        channel: What the values measure.
+        interval_minutes: Length of each reading's interval, > 0.
+
+    Raises:
+        ValueError: If ``unit`` does not belong to ``channel``; the message lists what does.
+    """
+    if unit not in accepted_units(channel):
+        raise ValueError(
+            f"unit {unit!r} does not fit channel {channel.value!r}; use one of {', '.join(accepted_units(channel))}"
+        )
+    values = np.asarray(values, dtype=np.float64)
+    match channel:
+        case Channel.STATE_OF_CHARGE:
+            return values * _ENERGY_TO_KWH[unit]
+        case Channel.VOLTAGE:
+            return values * (1e3 if unit == "kV" else 1.0)
+        case Channel.AIR_TEMPERATURE:
+            kind = _TEMPERATURE_UNITS[unit]
+            return values if kind == "degC" else values - 273.15 if kind == "K" else (values - 32.0) * (5.0 / 9.0)
+        case Channel.IRRADIANCE:
+            return values
+        case _ if unit in _POWER_TO_KW:
+            return values * _POWER_TO_KW[unit]
+        case _:
+            return values * (_ENERGY_TO_KWH[unit] * 60.0 / interval_minutes)
