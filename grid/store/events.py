@@ -1,0 +1,65 @@
+"""Events: what dashboards are told. Ids grow in the order of commit, so a reader that resumes misses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+CHANNEL = "gridpilot_event"  # a trigger of the schema notifies here with the id of every new event
+_LOCK = 0x6772_6964_0001  # advisory lock that keeps the order of ids and the order of commits the same
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened.
+
+    Attributes:
+        kind: readings, forecast, plan, decision or model.
+        at: When it was written (wall clock).
+        payload: What a listener needs to know in order to ask for the rest.
+    """
+
+    event_id: int
+    kind: str
+    at: datetime
+    payload: dict[str, Any]
+
+
+def publish_event(conn: psycopg.Connection[Any], *, kind: str, payload: Mapping[str, Any]) -> int:
+    """Store an event in the caller's transaction; listeners are notified when it commits. Returns its id.
+
+    Publish last in the transaction: publishers wait for one another from here to their commit. Without that, a later
+    id could be seen first, and a reader resuming after it would never see the earlier one.
+    """
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    row = conn.execute(
+        "INSERT INTO event (kind, payload) VALUES (%s, %s) RETURNING event_id", (kind, Jsonb(dict(payload)))
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def events_after(conn: psycopg.Connection[Any], *, event_id: int, limit: int = 500) -> list[Event]:
+    """Events with a higher id than ``event_id``, oldest first, at most ``limit``."""
+    rows = conn.execute(
+        "SELECT event_id, kind, at, payload FROM event WHERE event_id > %s ORDER BY event_id LIMIT %s",
+        (event_id, limit),
+    ).fetchall()
+    return [Event(*row) for row in rows]
+
+
+def event_id_range(conn: psycopg.Connection[Any]) -> tuple[int, int]:
+    """Ids of the oldest and the newest stored event; (0, 0) if there is none."""
+    row = conn.execute("SELECT coalesce(min(event_id), 0), coalesce(max(event_id), 0) FROM event").fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def prune_events(conn: psycopg.Connection[Any], *, keep: int = 100_000) -> int:
+    """Delete all but the newest ``keep`` events; returns how many went."""
+    return conn.execute("DELETE FROM event WHERE event_id <= (SELECT max(event_id) FROM event) - %s", (keep,)).rowcount
