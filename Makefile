@@ -1,0 +1,47 @@
+# gridpilot: every target sets itself up; a fresh machine needs Python 3.11 or newer and make, nothing else.
+#
+#   make demo               the whole chain on real data, with a dashboard (ARGS=--once: print the first plan and stop)
+#   make test               every test (ARGS='tests/ingest -x': some of them)
+#   make check              what CI runs: ruff, mypy, the tests
+#   make bench              decode rate, load rate, plan time: as ratios, measured in one run
+#   make clean              remove .venv and every cache; downloads and the demo's state stay (see the README)
+#
+# PYTHON=/path/to/python3 chooses the interpreter of .venv.
+
+PYTHON ?=
+ARGS ?=
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check bench constraints clean
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+
+# Set up again only when what is to be installed has changed.
+.venv/.installed: pyproject.toml constraints.txt deploy/make-venv.sh
+	@sh deploy/make-venv.sh "$(PYTHON)"
+
+demo: .venv/.installed
+	@$(BIN)/gridpilot demo $(ARGS)
+
+test: .venv/.installed
+	@$(BIN)/pytest $(ARGS)
+
+lint: .venv/.installed
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+check: lint test
+
+bench: .venv/.installed
+	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+
+# Pin what is installed now; to move a version, install it into .venv first and run the tests.
+constraints: .venv/.installed
+	@{ sed -n '/^#/p' constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find grid ingest forecasting api tests -name __pycache__ -type d -prune -exec rm -rf {} +
