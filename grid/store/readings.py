@@ -1,0 +1,133 @@
+"""Reading back what meters and weather sites reported, on a regular time axis.
+
+Finer intervals are averaged: an axis period has the mean of the sub-intervals that fill it exactly, and is missing
+(NaN) if any of them is missing. An interval as long as the period goes before finer ones. Coarser intervals are not
+spread over a finer axis, and intervals that straddle a period's boundary are left out: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+import psycopg
+
+from grid.readings import Source
+from grid.store.binary_copy import FLOAT8, INT2, POSTGRES_EPOCH_US, TIMESTAMPTZ, IntArray
+from grid.store.reading_rows import microseconds
+from grid.store.series import ChannelId, find_channel_keys
+from grid.time_axis import FloatArray, PowerSeries, TimeAxis
+from grid.units import STORED_UNIT, Channel
+
+PACKED_READING = np.dtype([("start", TIMESTAMPTZ), ("minutes", INT2), ("value", FLOAT8)])
+
+
+def parse_series_id(series: str) -> tuple[str, Channel]:
+    """Owner and channel of a series id such as ``zone-1:load``.
+
+    Raises:
+        ValueError: If it has no known channel after its last colon.
+    """
+    owner, _, channel = series.rpartition(":")
+    if not owner or channel not in set(Channel):
+        known = ", ".join(Channel)
+        raise ValueError(f"series id must be <owner_id>:<channel> with a channel of {known}; got {series!r}")
+    return owner, Channel(channel)
+
+
+def load_power(conn: psycopg.Connection, series: str, axis: TimeAxis) -> PowerSeries:
+    """Mean power of one meter's series over each interval of ``axis``. [kW]
+
+    Raises:
+        ValueError: If ``series`` does not name a channel of power.
+    """
+    return PowerSeries(axis, load_power_matrix(conn, [series], axis)[0])
+
+
+def load_power_matrix(conn: psycopg.Connection, series: Sequence[str], axis: TimeAxis) -> FloatArray:
+    """Mean power of many meters' series, in one query: shape (series, periods). [kW] NaN where missing.
+
+    Raises:
+        ValueError: If one of ``series`` does not name a channel of power.
+    """
+    ids = [parse_series_id(s) for s in series]
+    for (_, channel), name in zip(ids, series, strict=True):
+        if STORED_UNIT[channel] != "kW":
+            raise ValueError(f"{name} is in {STORED_UNIT[channel]}, not in kW; read it with load_channel")
+    return load_channels(conn, [(Source.METER, owner, channel) for owner, channel in ids], axis)
+
+
+def load_channel(
+    conn: psycopg.Connection, source: Source, owner_id: str, channel: Channel, axis: TimeAxis
+) -> FloatArray:
+    """Mean of one channel over each interval of ``axis``, shape (periods,), in its stored unit. NaN where missing."""
+    values: FloatArray = load_channels(conn, [(source, owner_id, channel)], axis)[0]
+    return values
+
+
+def load_channels(conn: psycopg.Connection, channels: Sequence[ChannelId], axis: TimeAxis) -> FloatArray:
+    """Means of many channels, in one query: shape (channels, periods), each in its stored unit. NaN where missing."""
+    keys = find_channel_keys(conn, channels)
+    # One bytea per channel: fetched and parsed at once, where a row at a time would take seven times as long.
+    rows = (
+        conn.cursor(binary=True)
+        .execute(
+            "SELECT channel_key,"
+            " string_agg(timestamptz_send(interval_start) || int2send(interval_minutes) || float8send(value), '')"
+            " FROM reading WHERE channel_key = ANY(%s) AND interval_start >= %s AND interval_start < %s"
+            " AND value IS NOT NULL GROUP BY channel_key",
+            ([key for key in keys if key is not None], axis.start, axis.end),
+        )
+        .fetchall()
+    )
+    found = {key: np.frombuffer(packed, dtype=PACKED_READING) for key, packed in rows}
+    result = np.full((len(keys), axis.periods), np.nan)
+    for i, key in enumerate(keys):
+        if key is not None and key in found:
+            table = found[key]
+            start_us = table["start"].astype(np.int64) + POSTGRES_EPOCH_US
+            result[i] = resample(start_us, table["minutes"].astype(np.int64), table["value"].astype(float), axis=axis)
+    return result
+
+
+def latest_interval_end(conn: psycopg.Connection, series: Sequence[str]) -> datetime | None:
+    """The end of the newest interval that any of the meters' series has a value for: the data's clock.
+
+    None if there is none.
+    """
+    keys = find_channel_keys(conn, [(Source.METER, *parse_series_id(s)) for s in series])
+    row = conn.execute(
+        """
+        SELECT max(newest.interval_end) FROM unnest(%s::integer[]) AS k(channel_key)
+        CROSS JOIN LATERAL (
+            SELECT interval_start + interval_minutes * interval '1 minute' AS interval_end FROM reading r
+            WHERE r.channel_key = k.channel_key AND value IS NOT NULL
+            ORDER BY interval_start DESC, interval_minutes DESC LIMIT 1) newest
+        """,
+        ([key for key in keys if key is not None],),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def resample(start_us: IntArray, minutes: IntArray, value: FloatArray, *, axis: TimeAxis) -> FloatArray:
+    """Readings of one channel, in columns of shape (readings,), as means over each period of ``axis``: (periods,).
+
+    Args:
+        start_us: Interval starts, microseconds since 1970; no interval twice.
+        minutes: Interval lengths.
+        value: No NaN: missing readings are left out.
+    """
+    means = np.full(axis.periods, np.nan)
+    step_us = axis.step // timedelta(microseconds=1)
+    period, within_us = np.divmod(start_us - microseconds(axis.start), step_us)
+    for length in sorted(np.unique(minutes).tolist(), reverse=True):
+        length_us = length * 60_000_000
+        if step_us % length_us:
+            continue
+        chosen = (minutes == length) & (within_us % length_us == 0) & (period >= 0) & (period < axis.periods)
+        count = np.bincount(period[chosen], minlength=axis.periods)
+        total = np.bincount(period[chosen], weights=value[chosen], minlength=axis.periods)
+        full = (count == step_us // length_us) & np.isnan(means)
+        means[full] = total[full] / count[full]
+    return means
