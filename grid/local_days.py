@@ -15,7 +15,12 @@ from grid.time_axis import TimeAxis, require_utc
 
 def local_midnight(day: date, timezone: str) -> datetime:
     """The UTC instant at which the local ``day`` begins."""
-    return datetime.combine(day, time(), tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+    return local_instant(day, time(), timezone)
+
+
+def local_instant(day: date, at: time, timezone: str) -> datetime:
+    """The UTC instant at which wall clocks show ``at`` on ``day``; of two such instants the first."""
+    return datetime.combine(day, at, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
 
 
 def local_date(instant: datetime, timezone: str) -> date:
