@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from grid.store.migrate import migrate
 
-MIGRATIONS = Path(__file__).resolve().parents[1] / "grid" / "store" / "migrations"
 TEMPLATE = "gridpilot_template"
 _numbers = count(1)
 
@@ -37,8 +37,7 @@ def _migrated_template(postgres_url: str) -> str:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {TEMPLATE}")
     with psycopg.connect(_with_database(postgres_url, TEMPLATE)) as connection:
-        for path in sorted(MIGRATIONS.glob("*.sql")):
-            connection.execute(path.read_bytes())
+        migrate(connection)
     return TEMPLATE
 
 
