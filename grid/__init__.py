@@ -1,0 +1,39 @@
+"""Nouns and maths of a grid: time, units, readings, the network and its assets, forecasts, dispatch. No I/O.
+
+``grid.store`` beneath it is the exception: the tables of PostgreSQL, which nothing else here imports.
+"""
+
+from __future__ import annotations
+
+from grid.assets import RenewablePlant, Storage, ThermalUnit
+from grid.faults import Fault, InputError
+from grid.forecasts import DEFAULT_LEVELS, Forecast
+from grid.network import Branch, Bus, DcLink, Network
+from grid.readings import Quality, ReadingBlock, Rejection
+from grid.site import BusLoad, Meter, ReservePolicy, Site
+from grid.time_axis import PowerSeries, TimeAxis
+from grid.units import Channel
+
+__all__ = [
+    "DEFAULT_LEVELS",
+    "Branch",
+    "Bus",
+    "BusLoad",
+    "Channel",
+    "DcLink",
+    "Fault",
+    "Forecast",
+    "InputError",
+    "Meter",
+    "Network",
+    "PowerSeries",
+    "Quality",
+    "ReadingBlock",
+    "Rejection",
+    "RenewablePlant",
+    "ReservePolicy",
+    "Site",
+    "Storage",
+    "ThermalUnit",
+    "TimeAxis",
+]
