@@ -11,6 +11,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 CHANNEL = "gridpilot_event"  # a trigger of the schema notifies here with the id of every new event
+_KEPT = 100_000  # events; at one a second, a day
+_PRUNE_EVERY = 1_000
 _LOCK = 0x6772_6964_0001  # advisory lock that keeps the order of ids and the order of commits the same
 
 
@@ -34,14 +36,18 @@ def publish_event(conn: psycopg.Connection[Any], *, kind: str, payload: Mapping[
     """Store an event in the caller's transaction; listeners are notified when it commits. Returns its id.
 
     Publish last in the transaction: publishers wait for one another from here to their commit. Without that, a later
-    id could be seen first, and a reader resuming after it would never see the earlier one.
+    id could be seen first, and a reader resuming after it would never see the earlier one. Now and then the oldest
+    events are pruned.
     """
     conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     row = conn.execute(
         "INSERT INTO event (kind, payload) VALUES (%s, %s) RETURNING event_id", (kind, Jsonb(dict(payload)))
     ).fetchone()
     assert row is not None
-    return int(row[0])
+    event_id = int(row[0])
+    if event_id % _PRUNE_EVERY == 0:
+        prune_events(conn, keep=_KEPT)
+    return event_id
 
 
 def events_after(conn: psycopg.Connection[Any], *, event_id: int, limit: int = 500) -> list[Event]:
@@ -60,6 +66,6 @@ def event_id_range(conn: psycopg.Connection[Any]) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-def prune_events(conn: psycopg.Connection[Any], *, keep: int = 100_000) -> int:
+def prune_events(conn: psycopg.Connection[Any], *, keep: int = _KEPT) -> int:
     """Delete all but the newest ``keep`` events; returns how many went."""
     return conn.execute("DELETE FROM event WHERE event_id <= (SELECT max(event_id) FROM event) - %s", (keep,)).rowcount

@@ -12,6 +12,8 @@ from typing import Any
 
 import psycopg
 
+from grid.faults import Fault, InputError
+
 KEY_PREFIX = "gp_"
 _KEY_BYTES = 32
 
@@ -51,21 +53,27 @@ def create_key(conn: psycopg.Connection[Any], *, role: str, name: str, meter_id:
         meter_id: The meter it may write; required for role ``meter``, None for the others.
 
     Raises:
-        ValueError: If the role is unknown, the name empty or taken, or ``meter_id`` does not fit the role.
+        InputError: If the role is unknown, the name empty or taken, or ``meter_id`` does not fit the role.
     """
-    wanted = _role(role)
+    faults = []
+    if role not in set(Role):
+        faults.append(Fault("role", f"must be one of {', '.join(Role)}, got {role!r}", "choose one of them"))
     if not name.strip():
-        raise ValueError("a key must have a name; say who will hold it, such as 'control-room-1'")
-    if (wanted is Role.METER) != (meter_id is not None):
-        raise ValueError(f"meter_id must be given for role meter and only there, got {meter_id!r} for role {role}")
+        faults.append(Fault("name", "is empty", "say who will hold the key, such as control-room-1"))
+    if (role == Role.METER) != (meter_id is not None):
+        faults.append(
+            Fault("meter", f"got {meter_id!r} for role {role}", "name a meter for role meter, and only there")
+        )
+    if faults:
+        raise InputError(faults)
     secret = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
     created = conn.execute(
         "INSERT INTO api_key (name, role, key_sha256, meter_id) VALUES (%s, %s, %s, %s) "
         "ON CONFLICT (name) DO NOTHING RETURNING key_id",
-        (name, wanted.value, _digest(secret), meter_id),
+        (name, role, _digest(secret), meter_id),
     ).fetchone()
     if created is None:
-        raise ValueError(f"a key named {name!r} exists already; choose another name, or replace it with rotate_key")
+        raise InputError([Fault("name", f"there is a key named {name!r} already", "choose another name, or rotate it")])
     return secret
 
 
@@ -75,7 +83,7 @@ def rotate_key(conn: psycopg.Connection[Any], *, name: str) -> str:
     A revoked key works again. Its role and meter stay.
 
     Raises:
-        ValueError: If there is no key of that name.
+        InputError: If there is no key of that name.
     """
     secret = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
     rotated = conn.execute(
@@ -83,7 +91,7 @@ def rotate_key(conn: psycopg.Connection[Any], *, name: str) -> str:
         (_digest(secret), name),
     ).fetchone()
     if rotated is None:
-        raise ValueError(f"there is no key named {name!r}; list_keys tells which there are")
+        raise InputError([Fault("name", f"there is no key named {name!r}", "see gridpilot keys list")])
     return secret
 
 
@@ -119,13 +127,6 @@ def list_keys(conn: psycopg.Connection[Any]) -> list[ApiKey]:
         "SELECT key_id, name, role, meter_id, created_at, revoked_at FROM api_key ORDER BY name"
     ).fetchall()
     return [_from_row(row) for row in rows]
-
-
-def _role(role: str) -> Role:
-    try:
-        return Role(role)
-    except ValueError:
-        raise ValueError(f"role must be one of {', '.join(Role)}, got {role!r}") from None
 
 
 def _digest(secret: str) -> bytes:

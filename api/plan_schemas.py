@@ -1,0 +1,220 @@
+"""What the API takes and gives about plans. Power in MW, energy in MWh, money in the plan's currency."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from api.schemas import Document, RequestDocument
+
+Scale = Annotated[float, Field(ge=0.0, le=3.0)]
+AssetName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class PlanAxis(Document):
+    """The plan's intervals."""
+
+    start: datetime = Field(description="Start of the first interval. RFC 3339, UTC.")
+    step_minutes: float = Field(description="Length of each interval. [min]")
+    periods: int = Field(description="How many intervals.")
+    interval_starts: list[datetime] = Field(description="Start of each interval, in order.")
+
+
+class PlanAsset(Document):
+    """What an asset of the plan is."""
+
+    kind: Literal["thermal", "solar", "wind", "hydro", "storage"] = Field(description="What it is.")
+    bus_id: str = Field(description="The bus it stands at.")
+    fuel: str | None = Field(default=None, description="Fuel of a thermal unit.")
+    capacity_mw: float = Field(description="Highest output. [MW]")
+    minimum_mw: float | None = Field(default=None, description="Lowest stable output of a thermal unit. [MW]")
+
+
+class UnitPeriod(Document):
+    """A thermal unit in one interval."""
+
+    on: bool = Field(description="Committed.")
+    power_mw: float = Field(description="Mean output. [MW]")
+    reserve_mw: float = Field(description="Upward reserve it holds. [MW]")
+
+
+class RenewablePeriod(Document):
+    """A plant in one interval; what is available and not taken is curtailed."""
+
+    power_mw: float = Field(description="Taken. [MW]")
+    available_mw: float = Field(description="Available by the forecast's median. [MW]")
+
+
+class StoragePeriod(Document):
+    """A storage in one interval."""
+
+    charge_mw: float = Field(description="Taken from the grid. [MW]")
+    discharge_mw: float = Field(description="Fed to the grid. [MW]")
+    state_of_charge_mwh: float = Field(description="At the interval's end. [MWh]")
+
+
+class BusPeriod(Document):
+    """Prices at a bus in one interval; `lmp` is the sum of the others. [money/MWh]"""
+
+    lmp: float = Field(description="Locational marginal price. [money/MWh]")
+    energy: float = Field(description="Its part for energy. [money/MWh]")
+    congestion: float = Field(description="Its part for congestion. [money/MWh]")
+    loss: float = Field(description="Its part for losses; 0 in a lossless network. [money/MWh]")
+
+
+class BranchPeriod(Document):
+    """A line or transformer in one interval."""
+
+    flow_mw: float = Field(description="Flow, positive in the branch's direction. [MW]")
+    limit_mw: float | None = Field(description="Continuous rating; null if unlimited. [MW]")
+    shadow_price: float = Field(description="Saving per MW of extra rating for an hour; 0 unless it binds.")
+
+
+class LinkPeriod(Document):
+    """An HVDC link in one interval."""
+
+    flow_mw: float = Field(description="Flow, positive in the link's direction. [MW]")
+    limit_mw: float = Field(description="Rating. [MW]")
+
+
+class SystemPeriod(Document):
+    """The whole system in one interval."""
+
+    load_mw: float = Field(description="Load that is planned for. [MW]")
+    reserve_up_mw: float = Field(description="Upward reserve held. [MW]")
+    reserve_up_required_mw: float = Field(description="Upward reserve required. [MW]")
+    reserve_up_price: float = Field(description="Marginal price of upward reserve. [money/MW and hour]")
+    reserve_down_mw: float = Field(description="Downward reserve held. [MW]")
+    reserve_down_required_mw: float = Field(description="Downward reserve required. [MW]")
+    reserve_down_price: float = Field(description="Marginal price of downward reserve. [money/MW and hour]")
+    curtailed_mw: float = Field(description="Renewable power not taken. [MW]")
+    production_cost: float = Field(description="Cost of the interval. [money]")
+
+
+class PlanViolation(Document):
+    """A soft limit that was relaxed."""
+
+    what: str = Field(description="Which limit.")
+    interval_start: datetime = Field(description="When. RFC 3339, UTC.")
+    amount_mw: float = Field(description="By how much. [MW]")
+    price_per_mwh: float = Field(description="What each MWh of it was priced at. [money/MWh]")
+
+
+class PlanReason(Document):
+    """Why an asset is where it is over a run of intervals."""
+
+    from_: datetime = Field(alias="from", description="Start of the first interval.")
+    to: datetime = Field(description="End of the last interval.")
+    binding: list[str] = Field(description="The binding constraints, the dearest first.")
+    shadow_price_per_mwh: float | None = Field(description="Value of 1 MW more of the first, for an hour.")
+    runner_up_cost: float | None = Field(description="Extra cost of the next best alternative, where computed.")
+    text: str = Field(description="The sentence an operator reads.")
+
+
+class PlanInputs(Document):
+    """What the plan was made from."""
+
+    forecasts: list[dict[str, Any]] = Field(description="series_id, issued_at, model_id and degraded of each forecast.")
+    reserve: dict[str, Any] = Field(description="How the reserve was sized.")
+
+
+class PlanDocument(Document):
+    """A plan, whole."""
+
+    plan_id: str = Field(description="Unique.")
+    site_id: str = Field(description="The site it is for.")
+    issued_at: datetime = Field(description="Nothing known later was used.")
+    status: Literal["optimal", "feasible", "infeasible", "timeout", "error"] = Field(description="How the solve ended.")
+    objective: float | None = Field(description="Total cost, penalties included. [money]")
+    best_bound: float | None = Field(description="No plan can cost less. [money]")
+    gap: float | None = Field(description="(objective - best_bound) / objective.")
+    build_seconds: float = Field(description="Time to build the problem. [s]")
+    solve_seconds: float = Field(description="Time to solve it. [s]")
+    currency: str = Field(description="ISO 4217 code of every price and cost.")
+    message: str = Field(description="What the solver or the planner has to say; empty if nothing.")
+    axis: PlanAxis = Field(description="The plan's intervals; every list below has one entry per interval.")
+    assets: dict[str, PlanAsset] = Field(description="By asset id.")
+    units: dict[str, list[UnitPeriod]] = Field(description="Thermal units by id.")
+    renewables: dict[str, list[RenewablePeriod]] = Field(description="Plants by id.")
+    storages: dict[str, list[StoragePeriod]] = Field(description="Storages by id.")
+    buses: dict[str, list[BusPeriod]] = Field(description="Prices by bus.")
+    branches: dict[str, list[BranchPeriod]] = Field(description="Lines and transformers by id.")
+    links: dict[str, list[LinkPeriod]] = Field(description="HVDC links by id.")
+    system: list[SystemPeriod] = Field(description="The whole system.")
+    violations: list[PlanViolation] = Field(description="Soft limits that were relaxed.")
+    reasons: dict[str, list[PlanReason]] = Field(description="By asset id, in order of time.")
+    inputs: PlanInputs = Field(description="What the plan was made from.")
+
+
+class PlanSummary(Document):
+    """A plan in one line."""
+
+    plan_id: str = Field(description="Unique.")
+    issued_at: datetime = Field(description="Nothing known later was used.")
+    created_at: datetime = Field(description="When it was stored (wall clock).")
+    what_if: bool = Field(description="True if its inputs were changed by hand.")
+    status: str = Field(description="How the solve ended.")
+    objective: float | None = Field(description="Total cost. [money]")
+    gap: float | None = Field(description="Proven relative gap.")
+    decision: Literal["accept", "reject", "override"] | None = Field(
+        description="The latest decision about it, if any."
+    )
+
+
+class PlanExplanation(Document):
+    """Why the plan is what it is."""
+
+    plan_id: str = Field(description="Which plan.")
+    issued_at: datetime = Field(description="Nothing known later was used.")
+    status: str = Field(description="How the solve ended.")
+    gap: float | None = Field(description="Proven relative gap.")
+    currency: str = Field(description="ISO 4217 code of every price and cost.")
+    message: str = Field(description="What the solver or the planner has to say.")
+    reserve: dict[str, Any] = Field(description="How the reserve was sized.")
+    violations: list[PlanViolation] = Field(description="Soft limits that were relaxed.")
+    reasons: dict[str, list[PlanReason]] = Field(description="By asset id, in order of time.")
+
+
+class PlanRequest(RequestDocument):
+    """Plan now. With any input changed the plan is a what-if: stored, but never the latest plan."""
+
+    load_scale: Scale = Field(1.0, description="Every load times this.")
+    solar_scale: Scale = Field(1.0, description="Available solar power times this.")
+    wind_scale: Scale = Field(1.0, description="Available wind power times this.")
+    hydro_scale: Scale = Field(1.0, description="Available hydro power times this.")
+    unavailable_units: Annotated[list[AssetName], Field(max_length=500)] = Field(
+        [], description="Assets that cannot run in the whole horizon.", examples=[["123_STEAM_3"]]
+    )
+    unavailable_branches: Annotated[list[AssetName], Field(max_length=50)] = Field(
+        [], description="Lines and transformers that are out for the whole horizon.", examples=[["A27"]]
+    )
+
+    @property
+    def is_what_if(self) -> bool:
+        return self != PlanRequest()
+
+
+class DecisionRequest(RequestDocument):
+    """What an operator decides about a plan."""
+
+    decision: Literal["accept", "reject", "override"] = Field(description="`override` changes set-points by hand.")
+    reason: Annotated[str, Field(min_length=3, max_length=2000, pattern=r"^[^\x00]*\S[^\x00]*$")] = Field(
+        description="Why, in the operator's words.", examples=["line A27 returns at noon"]
+    )
+    overrides: Annotated[dict[AssetName, float], Field(max_length=500)] = Field(
+        {}, description="Set-point by asset id, for an override only; charging is negative. [MW]"
+    )
+
+
+class DecisionDocument(Document):
+    """A decision about a plan; kept for ever."""
+
+    decision_id: int = Field(description="Unique.")
+    plan_id: str = Field(description="Which plan.")
+    decision: Literal["accept", "reject", "override"] = Field(description="What was decided.")
+    reason: str = Field(description="Why.")
+    overrides: dict[str, float] = Field(description="Set-point by asset id. [MW]")
+    decided_by: str = Field(description="Name of the key that decided.")
+    decided_at: datetime = Field(description="When (wall clock).")

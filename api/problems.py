@@ -1,0 +1,160 @@
+"""The one place where errors become HTTP: problem documents (RFC 9457), with every fault listed at once."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import psycopg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from grid.faults import Fault, InputError
+from grid.store.database import DatabaseUnavailableError
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+
+
+class FaultDocument(BaseModel):
+    """One thing wrong with a request."""
+
+    place: str = Field(description="Where, such as `query.start` or `body.values[3]`.", examples=["query.start"])
+    problem: str = Field(description="What must hold, and what came.")
+    remedy: str = Field(default="", description="What to do; empty where the problem says it.")
+
+
+class ProblemDocument(BaseModel):
+    """An error as RFC 9457 states it."""
+
+    type: str = Field(description="What kind of problem: stable, for programs.", examples=["urn:gridpilot:not-found"])
+    title: str = Field(description="The kind in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What happened this time, and what to do.")
+    faults: list[FaultDocument] = Field(default=[], description="Every fault of the request; empty unless it has any.")
+
+
+class Problem(Exception):  # noqa: N818 (the noun of RFC 9457)
+    """An answer that is an error. Routes raise it; nothing else decides on status codes.
+
+    Attributes:
+        kind: Stable short name, the last part of the problem's ``type``.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        *,
+        faults: Sequence[Fault] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.faults = tuple(faults)
+        self.headers = dict(headers or {})
+
+
+def not_found(what: str, name: str, *, remedy: str) -> Problem:
+    """404: there is no ``what`` called ``name``."""
+    return Problem(404, "not-found", f"there is no {what} {name!r}; {remedy}")
+
+
+def unavailable(detail: str, *, retry_seconds: int = RETRY_SECONDS) -> Problem:
+    """503: something this service needs is away, for now."""
+    return Problem(503, "unavailable", detail, headers={"Retry-After": str(retry_seconds)})
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    """The problem as a response."""
+    document = ProblemDocument(
+        type=f"urn:gridpilot:{problem.kind}",
+        title=HTTPStatus(problem.status).phrase,
+        status=problem.status,
+        detail=problem.detail,
+        faults=[FaultDocument(place=f.place, problem=f.problem, remedy=f.remedy) for f in problem.faults],
+    )
+    content = document.model_dump(exclude=set() if problem.faults else {"faults"})
+    return JSONResponse(content, status_code=problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+def problem_from(error: Exception) -> Problem:
+    """The problem that tells of ``error``; anything unforeseen is a 500 that names an entry in the log, no more."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return invalid([_validation_fault(entry) for entry in error.errors()])
+        case DatabaseUnavailableError():
+            return unavailable(str(error))
+        case InputError():
+            return invalid(error.faults)
+        case HTTPException():
+            headers = {k: v for k, v in (error.headers or {}).items() if k.lower() != "content-type"}
+            return Problem(error.status_code, _kind(error.status_code), str(error.detail), headers=headers)
+        case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedColumn():
+            logger.error("the database schema is not the one this version needs: %s", error)
+            return unavailable("the database has not the schema of this version; run gridpilot migrate")
+        case psycopg.errors.QueryCanceled():
+            return unavailable("the database took too long; ask for less at once, or retry")
+        case psycopg.DataError():
+            return invalid([Fault("request", f"PostgreSQL cannot take a value: {error}", "change it")])
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            logger.warning("database unavailable: %s: %s", type(error).__name__, error)
+            return unavailable("the database does not answer; retry, and see /health/ready")
+        case _:
+            incident = uuid.uuid4().hex[:12]
+            logger.exception("incident %s", incident, exc_info=error)
+            return Problem(500, "unexpected", f"unforeseen; the log tells more about incident {incident}")
+
+
+def invalid(faults: Sequence[Fault]) -> Problem:
+    """422: the request has these faults."""
+    count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return Problem(422, "invalid-request", f"the request has {count}; each is listed with its place", faults=faults)
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Answer every error of ``app`` with a problem document."""
+
+    async def answer(_request: Request, error: Exception) -> JSONResponse:
+        return problem_response(problem_from(error))
+
+    for kind in (Problem, RequestValidationError, InputError, HTTPException, psycopg.Error):
+        app.add_exception_handler(kind, answer)
+    app.add_exception_handler(Exception, answer)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route in OpenAPI: the problems it may answer with."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+        }
+        for status in statuses
+    }
+
+
+def _kind(status: int) -> str:
+    return HTTPStatus(status).phrase.lower().replace(" ", "-")
+
+
+def _validation_fault(entry: Mapping[str, Any]) -> Fault:
+    place = ""
+    for part in entry["loc"]:
+        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
+    came = entry.get("input")
+    shown = f" (got {came!r:.80})" if entry["type"] not in ("missing", "json_invalid") else ""
+    return Fault(place, f"{entry['msg']}{shown}", "see /docs for what this route accepts")

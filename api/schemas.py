@@ -1,0 +1,190 @@
+"""What the API takes and gives, apart from plans: sites, series, readings, forecasts, models, events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+INTERVAL_START = "Start of the interval, inclusive; it ends where the next one begins. RFC 3339, UTC."
+
+
+class Document(BaseModel):
+    """Something the API gives; every field is documented."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class RequestDocument(BaseModel):
+    """Something the API takes: nothing unknown, nothing coerced, no NaN."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class Freshness(Document):
+    """How old the newest of something is, on the site's clock."""
+
+    at: datetime | None = Field(description="Instant of the newest one; null if there is none. RFC 3339, UTC.")
+    age_seconds: float | None = Field(description="The site's present minus `at`. [s]")
+    state: Literal["fresh", "stale", "missing"] = Field(description="`stale` above the age that is usual for it.")
+
+
+class SiteFreshness(Document):
+    """Freshness of each link of the chain."""
+
+    telemetry: Freshness = Field(description="End of the newest load interval received.")
+    forecast: Freshness = Field(description="Newest primary forecast, by its issue.")
+    plan: Freshness = Field(description="Newest plan that is no what-if, by its issue.")
+
+
+class AssetDocument(Document):
+    """One thing that is dispatched."""
+
+    asset_id: str = Field(description="Unique within the site.")
+    kind: Literal["thermal", "solar", "wind", "hydro", "storage"] = Field(description="What it is.")
+    bus_id: str = Field(description="The bus it stands at.")
+    fuel: str = Field(description="Fuel of a thermal unit; empty otherwise.")
+    capacity_mw: float = Field(description="Highest output. [MW]")
+    minimum_mw: float = Field(description="Lowest stable output while on; 0 for anything but a thermal unit. [MW]")
+    energy_mwh: float | None = Field(description="Capacity of a storage; null otherwise. [MWh]")
+
+
+class SiteDocument(Document):
+    """The site that this service runs."""
+
+    site_id: str = Field(description="Id from the site file.")
+    name: str = Field(description="Name for people.")
+    timezone: str = Field(description="IANA name of the site's time zone.")
+    currency: str = Field(description="ISO 4217 code of every price and cost.")
+    clock: Literal["wall", "telemetry"] = Field(
+        description="`wall`: the present is now. `telemetry`: recorded data are replayed and the present is the end of "
+        "the newest load interval."
+    )
+    present: datetime | None = Field(description="The site's present; null while a replay has not begun.")
+    notes: list[str] = Field(description="What is real here, and what is mapped onto what.")
+    assets: list[AssetDocument] = Field(description="What is dispatched.")
+    buses: int = Field(description="Buses of the network.")
+    branches: int = Field(description="Lines and transformers of the network.")
+    freshness: SiteFreshness = Field(description="How old each link of the chain is.")
+
+
+class SeriesDocument(Document):
+    """A series that has readings, forecasts or both."""
+
+    series_id: str = Field(description="`<owner>:<channel>`.", examples=["zone-1:load"])
+    source: Literal["meter", "weather", "derived"] = Field(description="Who measures it; `derived` is a sum of others.")
+    unit: str = Field(description="kW, kWh, degC, W/m2 or V.")
+    kind: str | None = Field(description="How it is forecast: load, solar or external; null if it is not.")
+    first: datetime | None = Field(description="Start of the oldest reading's interval.")
+    last: datetime | None = Field(description="Start of the newest reading's interval.")
+
+
+class ReadingRow(Document):
+    """One interval of a series."""
+
+    interval_start: datetime = Field(description=INTERVAL_START)
+    value: float | None = Field(description="Mean over the interval, in `unit`; null where it is missing.")
+    quality: int = Field(description="Bit mask: 0 good, 1 missing, 2 corrected by a later message.")
+
+
+class ReadingsDocument(Document):
+    """Readings of one series."""
+
+    series_id: str = Field(description="Which series.")
+    unit: str = Field(description="Unit of every value.")
+    resolution_minutes: int | None = Field(description="Length of each interval; null if there are no readings. [min]")
+    as_of: datetime | None = Field(description="Nothing received later was used; null for all there is.")
+    readings: list[ReadingRow] = Field(description="In order of time.")
+
+
+class ForecastRow(Document):
+    """One interval of a forecast."""
+
+    interval_start: datetime = Field(description=INTERVAL_START)
+    quantiles: list[float] = Field(description="One per level, never decreasing, in `unit`.")
+
+
+class ForecastDocument(Document):
+    """Quantiles of one series, as issued at one instant."""
+
+    series_id: str = Field(description="Which series.")
+    role: Literal["primary", "baseline"] = Field(description="`baseline` is the seasonal-naive one.")
+    issued_at: datetime = Field(description="Nothing received after this instant was used.")
+    unit: str = Field(description="Unit of every quantile.")
+    interval_minutes: int = Field(description="Length of each interval. [min]")
+    model_id: str = Field(description="Which model spoke.")
+    method: str = Field(description="How, such as lstm-attention or seasonal-naive.")
+    degraded: bool = Field(description="True if a fallback or substitute was used anywhere.")
+    reasons: list[str] = Field(description="One sentence per substitute.")
+    levels: list[float] = Field(description="Probability levels of the quantiles, increasing.")
+    intervals: list[ForecastRow] = Field(description="In order of time.")
+
+
+class ModelDocument(Document):
+    """A trained model."""
+
+    model_id: str = Field(description="Unique.")
+    kind: str = Field(description="What it forecasts: load or solar.")
+    status: Literal["challenger", "champion", "retired"] = Field(description="The champion of a kind is the one used.")
+    created_at: datetime = Field(description="When it was stored.")
+    promoted_at: datetime | None = Field(description="When it became champion; null if never.")
+    manifest: dict[str, Any] = Field(description="Data window, features, scores, hash of the weights.")
+
+
+class MessageResult(Document):
+    """What became of one message."""
+
+    index: int = Field(description="Position in the request, from 0.")
+    accepted: bool = Field(description="True if it was handed to the stream.")
+    values: int = Field(description="How many readings it carries; 0 if it was refused.")
+    error_class: str = Field(default="", description="Stable short code of the fault; empty if accepted.")
+    field: str = Field(default="", description="The field at fault.")
+    detail: str = Field(default="", description="What must hold, what came, and what to do.")
+
+
+class SendResult(Document):
+    """What became of the messages of one request."""
+
+    accepted: int = Field(description="Messages handed to the stream.")
+    refused: int = Field(description="Messages refused; nothing of them is kept.")
+    results: list[MessageResult] = Field(description="One per message, in order.")
+
+
+class ReadingMessage(RequestDocument):
+    """A message of topic gridpilot.readings.v1: either `start` and `values`, or `readings`."""
+
+    meter_id: str = Field(description="Who measured.", examples=["m-17"])
+    channel: Literal[
+        "import", "export", "generation", "load", "state_of_charge", "voltage", "air_temperature", "irradiance"
+    ] = Field(description="What was measured.")
+    unit: str = Field(description="kWh, Wh, MWh, kW, W, MW; kWh; V; degC, degF; W/m2.", examples=["kWh"])
+    interval: str = Field(description="Length of each interval, ISO 8601.", examples=["PT15M"])
+    start: AwareDatetime | None = Field(None, description="Start of the first interval.")
+    values: list[float | None] | None = Field(None, description="One per interval; null where missing.")
+    readings: list[tuple[AwareDatetime, float | None]] | None = Field(
+        None, description="Pairs of interval start and value, for irregular readings."
+    )
+    revision: int = Field(0, description="The higher one wins for the same meter, channel and interval.")
+    sent_at: AwareDatetime | None = Field(None, description="When the meter sent it.")
+
+
+class Alive(Document):
+    """The process answers."""
+
+    status: Literal["alive"] = Field("alive", description="Always `alive`.")
+
+
+class Check(Document):
+    """One thing that the service needs."""
+
+    name: str = Field(description="database, schema, telemetry, forecast, plan or broker.")
+    state: Literal["ok", "stale", "missing", "failed"] = Field(description="`failed` alone makes it unready.")
+    detail: str = Field(description="What was found, and what to do.")
+
+
+class Ready(Document):
+    """Whether the service can do its work, and how fresh its data are."""
+
+    ready: bool = Field(description="True if nothing failed; stale data do not make a service unready.")
+    checks: list[Check] = Field(description="One per thing that it needs.")

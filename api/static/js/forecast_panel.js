@@ -1,0 +1,101 @@
+// A series: what was measured in the past days, and what is forecast with its bands.
+
+import { find } from "./api.js";
+import { colour, drawChart, noChart, tint, toSeconds } from "./charts.js";
+import { byId, element, missing, replace } from "./dom.js";
+import { age, dayTime, number, zoneName } from "./format.js";
+
+const DAYS_BACK = 3;
+const HOUR = 3600e3;
+
+/** Load and draw one series; `site` tells the present. */
+export async function showForecast({ chart, note, seriesId, site }) {
+  if (!site.present) {
+    noChart(chart, missing("No telemetry yet.", "The chart begins with the first reading: check that gridpilot ingest runs."));
+    return;
+  }
+  const present = new Date(site.present);
+  const start = new Date(present - DAYS_BACK * 24 * HOUR).toISOString();
+  const path = `/series/${encodeURIComponent(seriesId)}/readings`;
+  const [readings, primary, baseline] = await Promise.all([
+    find(path, { start, end: new Date(+present + HOUR).toISOString() }),
+    find("/forecasts", { series_id: seriesId, as_of: site.present }),
+    find("/forecasts", { series_id: seriesId, as_of: site.present, role: "baseline" }),
+  ]);
+  if (!readings?.readings.length && !primary) {
+    noChart(chart, missing(`Nothing of ${seriesId} in these days.`, "Choose another series, or check the meter."));
+    replace(byId(note));
+    return;
+  }
+  draw(chart, { readings: readings?.readings ?? [], primary, baseline, present: site.present });
+  describe(byId(note), primary, baseline, site);
+}
+
+function quantileAt(forecast, level) {
+  const index = forecast?.levels.findIndex((l) => Math.abs(l - level) < 1e-6) ?? -1;
+  return index < 0 ? null : forecast.intervals.map((row) => row.quantiles[index]);
+}
+
+function draw(chart, { readings, primary, baseline, present }) {
+  const scale = Math.max(...readings.map((r) => r.value ?? 0), ...(primary?.intervals ?? []).map((r) => r.quantiles.at(-1)), 0) > 5e3
+    ? 1e-3 : 1;
+  const unit = scale === 1 ? "kW" : "MW";
+  const starts = [...new Set([...readings, ...(primary?.intervals ?? []), ...(baseline?.intervals ?? [])]
+    .map((row) => row.interval_start))].sort();
+  const aligned = (rows, pick) => {
+    const values = new Map(rows.map((row, i) => [row.interval_start, pick(row, i)]));
+    return starts.map((s) => { const v = values.get(s); return v === undefined || v === null ? null : v * scale; });
+  };
+  const level = (forecast, l) => {
+    const values = quantileAt(forecast, l);
+    return values === null ? starts.map(() => null) : aligned(forecast.intervals, (_row, i) => values[i]);
+  };
+  const lines = {
+    actual: aligned(readings, (row) => row.value),
+    low90: level(primary, 0.05), high90: level(primary, 0.95), low50: level(primary, 0.25), high50: level(primary, 0.75),
+    median: level(primary, 0.5), naive: level(baseline, 0.5),
+  };
+  const range = (low, high) => (_plot, i) =>
+    i === null || lines[low][i] === null || i === undefined ? "–" : `${number(lines[low][i])} to ${number(lines[high][i])}`;
+  drawChart(chart, () => ({
+    x: toSeconds(starts), present, stepped: true, digits: scale === 1 && Math.max(...lines.actual) < 50 ? 1 : 0,
+    bands: [
+      { series: [1, 2], fill: tint("forecast", 0.16) },
+      { series: [3, 4], fill: tint("forecast", 0.26) },
+    ],
+    series: [
+      { label: "90 %", values: lines.high90, stroke: tint("forecast", 0.3), width: 0.5, shown: range("low90", "high90") },
+      { label: "", values: lines.low90, stroke: tint("forecast", 0.3), width: 0.5, legend: false },
+      { label: "50 %", values: lines.high50, stroke: tint("forecast", 0.4), width: 0.5, shown: range("low50", "high50") },
+      { label: "", values: lines.low50, stroke: tint("forecast", 0.4), width: 0.5, legend: false },
+      { label: "Median", values: lines.median, stroke: colour("forecast"), width: 2 },
+      { label: "Seasonal naive", values: lines.naive, stroke: colour("dim"), width: 1, dash: [4, 4] },
+      { label: `Measured, ${unit}`, values: lines.actual, stroke: colour("ink"), width: 1.5 },
+    ],
+    table: {
+      columns: ["Interval", `Measured ${unit}`, "Median", "50 %", "90 %", "Seasonal naive"],
+      rows: starts.map((s, i) => [`${dayTime(s)} ${zoneName(s)}`, number(lines.actual[i]), number(lines.median[i]),
+        range("low50", "high50")(null, i), range("low90", "high90")(null, i), number(lines.naive[i])]),
+    },
+  }));
+}
+
+function describe(note, primary, baseline, site) {
+  if (!primary) {
+    replace(note, missing("No forecast.", "Train a model (gridpilot train), then gridpilot forecast issues one."));
+    return;
+  }
+  const since = (new Date(site.present) - new Date(primary.issued_at)) / 1000;
+  replace(note,
+    element("span", {}, `Forecast by ${primary.method} (${primary.model_id}), issued ${dayTime(primary.issued_at)} ${zoneName(primary.issued_at)}, ${age(since)} ago.`),
+    primary.degraded ? element("strong", { class: "warn" }, ` ▲ Degraded: ${primary.reasons.join("; ")}`) : null,
+    baseline ? null : element("span", {}, " No seasonal-naive baseline is stored."));
+}
+
+/** Fill a series chooser, and keep the choice where it still exists. */
+export function fillChooser(select, series, preferred) {
+  const chosen = select.value || preferred;
+  replace(select, series.map((s) => element("option", { value: s.series_id }, s.series_id)));
+  const ids = series.map((s) => s.series_id);
+  select.value = ids.includes(chosen) ? chosen : ids[0] ?? "";
+}

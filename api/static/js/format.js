@@ -1,0 +1,49 @@
+// Words for numbers and instants. Instants are shown in the site's time zone, which is named.
+
+let zone = "UTC";
+const formats = new Map();
+
+export function useZone(name) {
+  if (name !== zone) formats.clear();
+  zone = name;
+}
+export const siteZone = () => zone;
+
+function formatted(instant, key, options) {
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options }));
+  return formats.get(key).format(new Date(instant));
+}
+
+export const clockTime = (instant) => formatted(instant, "time", { hour: "2-digit", minute: "2-digit" });
+export const dayTime = (instant) =>
+  formatted(instant, "day", { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).replace(",", "");
+export const fullTime = (instant) =>
+  formatted(instant, "full", {
+    weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
+  }).replace(",", "");
+
+/** Such as EDT; Intl knows the American names only in American English. */
+export function zoneName(instant) {
+  const parts = new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "short" }).formatToParts(new Date(instant));
+  return parts.find((part) => part.type === "timeZoneName").value;
+}
+
+export function age(seconds) {
+  if (seconds === null || seconds === undefined) return "none";
+  const minutes = Math.round(Math.abs(seconds) / 60);
+  if (Math.abs(seconds) < 60) return `${Math.round(Math.abs(seconds))} s`;
+  if (minutes < 120) return `${minutes} min`;
+  return minutes < 2880 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} d`;
+}
+
+/** A number with thin thousands separators and `digits` decimals; "–" where it is missing. */
+export function number(value, digits = 0) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  const rounded = Math.abs(value) < 0.5 * 10 ** -digits ? 0 : value;
+  return rounded.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits })
+    .replaceAll(",", "\u202f").replace("-", "−");
+}
+
+export const money = (value, currency, digits = 0) => `${number(value, digits)} ${currency}`;
+export const percent = (share, digits = 0) =>
+  share === null || share === undefined || Number.isNaN(share) ? "–" : `${number(100 * share, digits)} %`;

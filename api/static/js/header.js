@@ -1,0 +1,36 @@
+// Whose board this is, what its present is, and how old the data are.
+
+import { byId, element, replace } from "./dom.js";
+import { age, fullTime, zoneName } from "./format.js";
+
+const NAMES = { telemetry: "Telemetry", forecast: "Forecast", plan: "Plan" };
+
+export function showHeader(site) {
+  byId("site-name").textContent = site.name;
+  document.title = `${site.name} · gridpilot`;
+  const present = site.present ? `${fullTime(site.present)} ${zoneName(site.present)}` : "not begun";
+  const replayed = site.clock === "telemetry";
+  byId("clock").classList.toggle("replayed", replayed);
+  replace(byId("clock"), replayed ? element("span", {}, "Replayed data: present = ") : element("span", { class: "visually-hidden" }, "Present "),
+    element("time", { datetime: site.present ?? "" }, present),
+    element("span", { class: "zone" }, ` ${site.timezone}`));
+  replace(byId("freshness"), Object.entries(site.freshness).map(([name, f]) =>
+    element("li", { class: f.state, title: f.at ? `${fullTime(f.at)} ${zoneName(f.at)}` : null },
+      element("span", { class: "what" }, NAMES[name]),
+      element("span", { class: "age" }, f.state === "stale" ? "▲ " : "", f.state === "missing" ? "none" : age(f.age_seconds)))));
+}
+
+const STATES = {
+  live: ["live", "Connected: this page follows events."],
+  waiting: ["▲ connection lost", "Trying again."],
+  connecting: ["connecting …", ""],
+  failed: ["▲ could not load", ""],
+};
+
+export function showConnection(state, detail = "") {
+  const node = byId("connection");
+  const [words, title] = STATES[state] ?? STATES.connecting;
+  node.textContent = detail ? `${words}: ${detail}` : words;
+  node.title = detail || title;
+  node.classList.toggle("warn", state === "waiting" || state === "failed");
+}

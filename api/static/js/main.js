@@ -1,0 +1,138 @@
+// The board: loads everything once, then follows events and loads again what each of them touches.
+
+import { ProblemError, currentKey, find, follow, forgetKey, get, storeKey } from "./api.js";
+import { showAlarms } from "./alarms.js";
+import { byId, element, missing, replace, throttled } from "./dom.js";
+import { fillChooser, showForecast } from "./forecast_panel.js";
+import { useZone } from "./format.js";
+import { showConnection, showHeader } from "./header.js";
+import { showModels } from "./models_panel.js";
+import { showNetwork } from "./network_panel.js";
+import { showNow } from "./now_panel.js";
+import { showPlan } from "./plan_card.js";
+import { showGeneration, showPrices } from "./plan_charts.js";
+import { showUnits } from "./units_panel.js";
+import { setUpWhatIf } from "./what_if.js";
+
+const state = { site: null, plan: null, whatIf: null, connection: "connecting" };
+const shownPlan = () => state.whatIf?.plan ?? state.plan;
+const alarms = () => showAlarms({ ...state, plan: shownPlan() });
+
+/** Run a loader: a refused key asks for another, any other problem is said beside the connection. */
+function guarded(work) {
+  return async () => {
+    try {
+      await work();
+      if (state.connection === "live") showConnection("live");
+    } catch (error) {
+      if (error.status === 401 || error.status === 403) askForKey(error.message);
+      else if (error instanceof ProblemError) showConnection("failed", error.message);
+      else throw error;
+    }
+  };
+}
+
+const loadSite = guarded(async () => {
+  state.site = await get("/site");
+  useZone(state.site.timezone);
+  showHeader(state.site);
+  replace(byId("about"), state.site.notes.length ? state.site.notes.map((note) => element("li", {}, note))
+    : missing("The site file has no notes.", "Add `notes` to it."));
+  offerUnits?.(state.site.assets);
+  alarms();
+});
+
+const loadSeries = guarded(async () => {
+  const series = await get("/series");
+  const forecast = series.filter((s) => s.kind !== null);
+  fillChooser(byId("load-series"), forecast.filter((s) => s.kind === "load"), "site:load");
+  fillChooser(byId("renewable-series"), forecast.filter((s) => s.kind !== "load"), forecast.find((s) => s.kind === "solar")?.series_id);
+});
+
+const loadForecasts = guarded(async () => {
+  if (!state.site) return;
+  await Promise.all([
+    showForecast({ chart: "load-chart", note: "load-note", seriesId: byId("load-series").value || "site:load", site: state.site }),
+    byId("renewable-series").value
+      ? showForecast({ chart: "renewable-chart", note: "renewable-note", seriesId: byId("renewable-series").value, site: state.site })
+      : replace(byId("renewable-chart"), missing("No solar, wind or hydro series.", "The site file names none.")),
+  ]);
+});
+
+function drawPlan() {
+  const plan = shownPlan();
+  const present = state.site?.present ?? null;
+  showNow(byId("now"), plan, present);
+  showGeneration("generation-chart", plan, present);
+  showPrices("prices-chart", plan, present);
+  showUnits(plan, present);
+  showNetwork(plan, present);
+  byId("prices-unit").textContent = plan ? `${plan.currency}/MWh` : "";
+  alarms();
+  return showPlan({
+    plan, whatIf: state.whatIf, site: state.site, refresh: loadPlan,
+    back: () => { state.whatIf = null; drawPlan(); },
+  });
+}
+
+const loadPlan = guarded(async () => {
+  state.plan = await find("/plans/latest");
+  await drawPlan();
+});
+
+const loadModels = guarded(async () => showModels(await get("/models")));
+
+async function loadAll() {
+  await loadSite();
+  await Promise.all([loadSeries().then(loadForecasts), loadPlan(), loadModels()]);
+}
+
+const all = throttled(loadAll, 2000);
+const telemetry = throttled(async () => { await loadSite(); await loadForecasts(); drawPlan(); }, 5000);
+const TOUCHED = {
+  hello: all, reset: all, readings: telemetry, forecast: telemetry,
+  plan: throttled(async () => { await loadSite(); await loadPlan(); }, 1000),
+  decision: throttled(loadPlan, 1000), model: throttled(loadModels, 1000),
+};
+
+let following = null;
+function start() {
+  following?.abort();
+  following = new AbortController();
+  follow({
+    signal: following.signal,
+    onEvent: (event) => TOUCHED[event.kind]?.(),
+    onState: (connection) => {
+      state.connection = connection;
+      if (connection === "refused") askForKey("This key is unknown, revoked or may not read the board.");
+      else showConnection(connection);
+      alarms();
+    },
+  });
+}
+
+function askForKey(message) {
+  following?.abort();
+  const dialog = byId("key-dialog");
+  if (message) byId("key-message").textContent = message;
+  if (!dialog.open) dialog.showModal();
+}
+
+byId("key-form").addEventListener("submit", () => { storeKey(byId("key-input").value); byId("key-input").value = ""; start(); });
+byId("forget").addEventListener("click", () => { forgetKey(); askForKey("The key is forgotten. Give one to go on."); });
+byId("load-series").addEventListener("change", loadForecasts);
+byId("renewable-series").addEventListener("change", loadForecasts);
+for (const id of ["units-filter", "units-find"]) byId(id).addEventListener("input", () => showUnits(shownPlan(), state.site?.present ?? null));
+setInterval(() => { if (state.connection === "live") loadSite(); }, 60000);
+
+const offerUnits = setUpWhatIf({
+  latest: () => state.plan,
+  show: (plan, sentence) => {
+    if (sentence) state.whatIf = { plan, sentence };
+    else { state.whatIf = null; state.plan = plan; }
+    drawPlan();
+  },
+});
+showConnection("connecting");
+if (currentKey()) start();
+else askForKey("");

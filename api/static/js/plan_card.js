@@ -1,0 +1,81 @@
+// The plan's standing, and the operator's answer to it.
+
+import { post, get } from "./api.js";
+import { byId, element, missing, replace } from "./dom.js";
+import { dayTime, money, number, percent, zoneName } from "./format.js";
+
+const WORDS = { accept: "accepted", reject: "rejected", override: "overridden" };
+
+const fact = (name, value) => element("div", {}, element("dt", {}, name), element("dd", {}, value));
+
+function facts(plan, site) {
+  const cost = plan.system.reduce((sum, s) => sum + s.production_cost, 0);
+  const sources = plan.inputs?.forecasts ?? [];
+  const degraded = sources.filter((f) => f.degraded).length;
+  return element("dl", { class: "facts" },
+    fact("Issued", `${dayTime(plan.issued_at)} ${zoneName(plan.issued_at)}`),
+    fact("Covers", `${plan.axis.periods} intervals of ${number(plan.axis.step_minutes)} min`),
+    fact("Production cost", money(cost, plan.currency)),
+    fact("Proven gap", `${percent(plan.gap, 3)}, ${plan.status}`),
+    fact("Solved in", `${number(plan.build_seconds + plan.solve_seconds, 1)} s`),
+    fact("Made from", `${sources.length} forecasts${degraded ? `, ${degraded} degraded` : ""}`),
+    fact("For", site?.name ?? plan.site_id));
+}
+
+function history(decisions, plan) {
+  const mine = decisions.filter((d) => d.plan_id === plan.plan_id);
+  if (mine.length === 0) return element("p", { class: "dim" }, "Nobody has decided about this plan yet.");
+  return element("ul", { class: "sentences" }, mine.map((d) => element("li", {},
+    element("strong", {}, WORDS[d.decision]), ` by ${d.decided_by}, ${new Date(d.decided_at).toLocaleString("en-GB")} (wall clock): ${d.reason}`)));
+}
+
+function decisionForm(plan, decided) {
+  const reason = element("input", { id: "reason", type: "text", required: true, minlength: 3, maxlength: 2000, placeholder: "Reason, kept with the decision", autocomplete: "off" });
+  const said = element("p", { class: "note", role: "status" });
+  const form = element("form", { class: "decision" },
+    element("label", { class: "visually-hidden", for: "reason" }, "Reason"), reason,
+    element("button", { type: "submit", value: "accept" }, "Accept"),
+    element("button", { type: "submit", value: "reject" }, "Reject"), said);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const buttons = form.querySelectorAll("button");
+    buttons.forEach((b) => { b.disabled = true; });
+    try {
+      await post(`/plans/${encodeURIComponent(plan.plan_id)}/decisions`, { decision: event.submitter?.value ?? "accept", reason: reason.value });
+      decided();
+    } catch (error) {
+      replace(said, `▲ Not stored: ${error.message}`);
+      buttons.forEach((b) => { b.disabled = false; });
+    }
+  });
+  return form;
+}
+
+/** Draw the card; a typed reason survives a redraw for the same plan. */
+export async function showPlan({ plan, whatIf, site, refresh, back }) {
+  const card = byId("plan-card");
+  const state = byId("plan-state");
+  if (!plan) {
+    replace(state);
+    replace(card, missing("No plan yet.", "It needs forecasts first: see the age of the forecast above."));
+    return;
+  }
+  const decisions = await get(`/plans/${encodeURIComponent(plan.plan_id)}/decisions`).catch(() => []);
+  const latest = decisions[0];
+  const typed = card.dataset.plan === plan.plan_id ? byId("reason")?.value ?? "" : "";
+  const focused = document.activeElement?.id === "reason";
+  card.dataset.plan = plan.plan_id;
+  replace(state, whatIf ? "▲ What-if: not the plan in force" : latest ? WORDS[latest.decision] : "awaiting a decision");
+  state.classList.toggle("warn", Boolean(whatIf));
+  replace(card,
+    whatIf ? element("p", { class: "what-if" }, whatIf.sentence, " ", element("button", { type: "button", onclick: back }, "Back to the latest plan")) : null,
+    facts(plan, site),
+    plan.message ? element("p", { class: "note" }, plan.message) : null,
+    whatIf ? null : history(decisions, plan),
+    whatIf || latest ? null : decisionForm(plan, refresh));
+  const reason = byId("reason");
+  if (reason) {
+    reason.value = typed;
+    if (focused) reason.focus();
+  }
+}

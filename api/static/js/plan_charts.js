@@ -1,0 +1,118 @@
+// The plan as generation stacked by fuel against the load, and the prices across the buses.
+
+import { colour, drawChart, noChart, tint, toSeconds } from "./charts.js";
+import { missing } from "./dom.js";
+import { dayTime, number, zoneName } from "./format.js";
+
+// From the bottom of the stack to its top; what an RTS-GMLC file or another site calls a fuel, and the word shown.
+const GROUPS = [
+  ["nuclear", "Nuclear", /nuclear|uranium/i], ["coal", "Coal", /coal|lignite/i], ["oil", "Oil", /oil|diesel/i],
+  ["gas", "Gas", /gas|ng/i], ["other", "Other", /.*/], ["hydro", "Hydro"], ["wind", "Wind"], ["solar", "Solar"],
+  ["battery", "Battery out"],
+];
+
+/** Sort an asset of a plan into one of the stack's groups. */
+export function groupOf(asset) {
+  if (asset.kind === "storage") return "battery";
+  if (asset.kind !== "thermal") return asset.kind;
+  return GROUPS.find(([, , pattern]) => pattern?.test(asset.fuel ?? ""))[0];
+}
+
+const PLAN_MISSING = () => missing("No plan yet.", "gridpilot plan makes one as soon as there are forecasts; or use “Plan now”.");
+
+/** Sum of each group in each period, bottom first; groups that never produce are left out. [MW] */
+function stackOf(plan) {
+  const sums = new Map(GROUPS.map(([key]) => [key, new Array(plan.axis.periods).fill(0)]));
+  const add = (id, values) => {
+    const sum = sums.get(groupOf(plan.assets[id]));
+    values.forEach((mw, i) => { sum[i] += mw; });
+  };
+  for (const [id, periods] of Object.entries(plan.units)) add(id, periods.map((p) => (p.on ? p.power_mw : 0)));
+  for (const [id, periods] of Object.entries(plan.renewables)) add(id, periods.map((p) => p.power_mw));
+  for (const [id, periods] of Object.entries(plan.storages)) add(id, periods.map((p) => p.discharge_mw));
+  return GROUPS.map(([key, label]) => ({ key, label, mw: sums.get(key) })).filter(({ mw }) => mw.some((v) => v > 0.05));
+}
+
+export const chargeOf = (plan) => plan.axis.interval_starts.map((_s, i) =>
+  Object.values(plan.storages).reduce((sum, periods) => sum + periods[i].charge_mw, 0));
+
+/** The end of the axis closes the last step. */
+const closed = (values) => [...values, values.at(-1)];
+function edges(plan) {
+  const starts = toSeconds(plan.axis.interval_starts);
+  return [...starts, starts.at(-1) + plan.axis.step_minutes * 60];
+}
+const rowName = (s) => `${dayTime(s)} ${zoneName(s)}`;
+
+export function showGeneration(id, plan, present) {
+  if (!plan?.system?.length) return noChart(id, PLAN_MISSING());
+  const stack = stackOf(plan);
+  const load = plan.system.map((s) => s.load_mw);
+  const charge = chargeOf(plan);
+  const total = new Array(plan.axis.periods).fill(0);
+  const layers = stack.map(({ key, label, mw }) => {
+    mw.forEach((v, i) => { total[i] += v; });
+    return { key, label, mw, top: [...total] };
+  });
+  const order = layers.toReversed();
+  const at = (layer) => (_plot, i) => (i === null || i === undefined ? "–" : number(closed(layer.mw)[i]));
+  return drawChart(id, () => ({
+    x: edges(plan), present, stepped: true,
+    range: (_plot, _low, high) => [0, high * 1.04],
+    bands: order.slice(0, -1).map((layer, i) => ({ series: [i + 1, i + 2], fill: colour(`fuel-${layer.key}`) })),
+    series: [
+      ...order.map((layer, i) => ({
+        label: layer.label, values: closed(layer.top), stroke: colour("panel"), width: 0.5, shown: at(layer),
+        swatch: colour(`fuel-${layer.key}`), fill: i === order.length - 1 ? colour(`fuel-${layer.key}`) : undefined,
+      })),
+      { label: "Load + charging", values: closed(load.map((v, i) => v + charge[i])), stroke: colour("ink"), width: 1, dash: [3, 3] },
+      { label: "Load", values: closed(load), stroke: colour("ink"), width: 2 },
+    ],
+    table: {
+      columns: ["Interval", "Load MW", ...layers.map((l) => l.label), "Charging"],
+      rows: plan.axis.interval_starts.map((s, i) =>
+        [rowName(s), number(load[i]), ...layers.map((l) => number(l.mw[i])), number(charge[i])]),
+    },
+  }));
+}
+
+/** Lowest, mean (weighted by load where the plan tells it) and highest price, and how much of the spread is congestion. [money/MWh] */
+export function pricesOf(plan) {
+  const buses = Object.values(plan.buses);
+  const across = (pick) => plan.axis.interval_starts.map((_s, i) => pick(buses.map((b) => b[i])));
+  return {
+    low: across((b) => Math.min(...b.map((p) => p.lmp))),
+    high: across((b) => Math.max(...b.map((p) => p.lmp))),
+    mean: across(meanPrice),
+    congestion: across((b) => Math.max(...b.map((p) => p.congestion)) - Math.min(...b.map((p) => p.congestion))),
+  };
+}
+
+const weighted = (plan) => Object.values(plan.buses)[0][0].load_mw !== undefined;
+
+function meanPrice(periods) {
+  const weight = (p) => p.load_mw ?? 1;
+  const total = periods.reduce((sum, p) => sum + weight(p), 0);
+  return total > 0 ? periods.reduce((sum, p) => sum + weight(p) * p.lmp, 0) / total : null;
+}
+
+export function showPrices(id, plan, present) {
+  if (!plan || !Object.keys(plan.buses).length) return noChart(id, PLAN_MISSING());
+  const prices = pricesOf(plan);
+  const digits = 1;
+  return drawChart(id, () => ({
+    x: edges(plan), present, stepped: true, digits,
+    bands: [{ series: [1, 2], fill: tint("forecast", 0.2) }],
+    series: [
+      { label: "Highest bus", values: closed(prices.high), stroke: tint("forecast", 0.6), width: 1 },
+      { label: "Lowest bus", values: closed(prices.low), stroke: tint("forecast", 0.6), width: 1 },
+      { label: weighted(plan) ? "Mean, by load" : "Mean", values: closed(prices.mean), stroke: colour("ink"), width: 2 },
+      { label: "Congestion spread", values: closed(prices.congestion), stroke: colour("dim"), width: 1, dash: [4, 4] },
+    ],
+    table: {
+      columns: ["Interval", "Lowest", "Mean", "Highest", "Congestion spread"],
+      rows: plan.axis.interval_starts.map((s, i) => [rowName(s),
+        ...[prices.low, prices.mean, prices.high, prices.congestion].map((v) => number(v[i], digits))]),
+    },
+  }));
+}

@@ -1,0 +1,123 @@
+// Every unit: its hours on and off, its set-point now, its next change, and why.
+
+import { byId, cell, drawn, element, missing, replace, tableHead } from "./dom.js";
+import { clockTime, dayTime, money, number, zoneName } from "./format.js";
+import { presentPeriod } from "./now_panel.js";
+
+const open = new Set(); // assets whose reasons are unfolded
+const CELL = 4;
+const HEIGHT = 14;
+
+/** One row per asset, whatever its kind. */
+function rowsOf(plan) {
+  const rows = [];
+  for (const [id, periods] of Object.entries(plan.units)) {
+    rows.push({ id, asset: plan.assets[id], on: periods.map((p) => p.on), mw: periods.map((p) => p.power_mw), reserve: periods.map((p) => p.reserve_mw) });
+  }
+  for (const [id, periods] of Object.entries(plan.storages)) {
+    const mw = periods.map((p) => p.discharge_mw - p.charge_mw);
+    rows.push({ id, asset: plan.assets[id], on: mw.map((v) => Math.abs(v) > 0.05), mw, soc: periods.map((p) => p.state_of_charge_mwh) });
+  }
+  for (const [id, periods] of Object.entries(plan.renewables)) {
+    rows.push({ id, asset: plan.assets[id], on: periods.map((p) => p.power_mw > 0.05), mw: periods.map((p) => p.power_mw), available: periods.map((p) => p.available_mw) });
+  }
+  return rows;
+}
+
+const renewable = (row) => ["solar", "wind", "hydro"].includes(row.asset.kind);
+const FILTERS = {
+  active: (row) => !renewable(row) && row.on.some(Boolean),
+  thermal: (row) => row.asset.kind === "thermal",
+  renewable,
+  all: () => true,
+};
+
+/** The first change between on and off after the present: {at, starts}; null if none. */
+function nextChange(row, from, plan) {
+  for (let i = from + 1; i < row.on.length; i += 1) {
+    if (row.on[i] !== row.on[from]) return { at: plan.axis.interval_starts[i], starts: row.on[i] };
+  }
+  return null;
+}
+
+/** Hours of the plan as cells: filled in proportion to output while on, an empty line while off. */
+function strip(row, now) {
+  const width = row.on.length * CELL;
+  const top = Math.max(row.asset.capacity_mw, 0.1);
+  const svg = drawn("svg", { class: "strip", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": hoursInWords(row) });
+  row.on.forEach((on, i) => {
+    const share = Math.min(Math.abs(row.mw[i]) / top, 1);
+    const height = on ? Math.max(2, Math.round(share * (HEIGHT - 2))) : 1;
+    const kind = on ? (row.mw[i] < -0.05 ? "charging" : "on") : "off";
+    if (on) svg.append(drawn("rect", { class: "committed", x: i * CELL, y: 0, width: CELL - 1, height: HEIGHT }));
+    svg.append(drawn("rect", { class: kind, x: i * CELL, y: HEIGHT - height, width: CELL - 1, height }));
+  });
+  svg.append(drawn("rect", { class: "present", x: now * CELL - 1, y: 0, width: 1, height: HEIGHT }));
+  return svg;
+}
+
+function hoursInWords(row) {
+  const hours = row.on.filter(Boolean).length;
+  if (hours === row.on.length) return "on in every hour";
+  return hours === 0 ? "off in every hour" : `on in ${hours} of ${row.on.length} hours`;
+}
+
+const reasonAt = (reasons, instant) =>
+  reasons.find((r) => new Date(r.from) <= new Date(instant) && new Date(instant) < new Date(r.to)) ?? null;
+
+function reasonList(reasons, currency) {
+  return element("ul", { class: "reasons" }, reasons.map((r) => element("li", {},
+    element("span", { class: "span" }, `${dayTime(r.from)} – ${dayTime(r.to)} ${zoneName(r.to)}`),
+    element("span", {}, r.text),
+    element("span", { class: "dim" }, [
+      r.binding.length ? `binding: ${r.binding.join(", ")}` : null,
+      r.shadow_price_per_mwh === null ? null : `worth ${money(r.shadow_price_per_mwh, `${currency}/MWh`, 2)}`,
+      r.runner_up_cost === null ? null : `next best alternative costs ${money(r.runner_up_cost, currency)} more`,
+    ].filter(Boolean).join(" · ")))));
+}
+
+function unitRows(row, plan, now, again) {
+  const change = nextChange(row, now, plan);
+  const reasons = plan.reasons[row.id] ?? [];
+  const why = reasonAt(reasons, plan.axis.interval_starts[now]);
+  const unfolded = open.has(row.id);
+  const toggle = element("button", {
+    type: "button", class: "fold", "aria-expanded": String(unfolded), disabled: reasons.length === 0,
+    onclick: () => { if (!open.delete(row.id)) open.add(row.id); again(); },
+  }, unfolded ? "▾ " : "▸ ", row.id);
+  const held = row.reserve ? number(row.reserve[now]) : row.soc ? `${number(row.soc[now])} MWh` : row.available ? `of ${number(row.available[now])}` : "";
+  const line = element("tr", { class: row.on[now] ? "running" : "resting" },
+    element("th", { scope: "row" }, toggle),
+    cell(row.asset.fuel || row.asset.kind),
+    cell(row.on[now] ? number(row.mw[now]) : "off", "figure"),
+    cell(held, "figure"),
+    cell(row.asset.minimum_mw ? `${number(row.asset.minimum_mw)}–${number(row.asset.capacity_mw)}` : number(row.asset.capacity_mw), "figure dim"),
+    cell(strip(row, now)),
+    cell(change ? `${change.starts ? "▲ on" : "▽ off"} ${clockTime(change.at)}` : "", "nowrap"),
+    cell(why?.text ?? "", "why"));
+  return unfolded ? [line, element("tr", { class: "unfolded" }, element("td", { colspan: 8 }, reasonList(reasons, plan.currency)))] : [line];
+}
+
+export function showUnits(plan, present) {
+  const table = byId("units-table");
+  if (!plan?.axis?.periods || !Object.keys(plan.assets).length) {
+    replace(table, element("tbody", {}, element("tr", {}, element("td", {},
+      missing("No plan yet.", "Units appear with the first plan.")))));
+    return;
+  }
+  const now = presentPeriod(plan, present) ?? 0;
+  const again = () => showUnits(plan, present);
+  const wanted = byId("units-find").value.trim().toLowerCase();
+  const rows = rowsOf(plan).filter(FILTERS[byId("units-filter").value])
+    .filter((row) => !wanted || `${row.id} ${row.asset.fuel ?? ""} ${row.asset.kind} ${row.asset.bus_id}`.toLowerCase().includes(wanted))
+    .sort((a, b) => b.on[now] - a.on[now] || Math.abs(b.mw[now]) - Math.abs(a.mw[now]) || a.id.localeCompare(b.id));
+  const focused = document.activeElement?.closest?.("#units-table tr th")?.textContent.slice(2);
+  replace(table,
+    tableHead(["Unit"], ["Fuel"], ["Now", "figure", "Set-point of this hour, MW"],
+      ["Reserve", "figure", "Upward reserve held, MW; a storage's charge, MWh; what a plant has available, MW"],
+      ["Range", "figure", "Lowest stable output to capacity, MW"],
+      [`Next ${plan.axis.periods} h`, "", "Each hour: height is output, empty is off"], ["Change"], ["Why, this hour"]),
+    element("tbody", {}, rows.length ? rows.flatMap((row) => unitRows(row, plan, now, again))
+      : element("tr", {}, element("td", { colspan: 8, class: "dim" }, "No unit matches."))));
+  if (focused) [...table.querySelectorAll("th button")].find((b) => b.textContent.slice(2) === focused)?.focus();
+}

@@ -1,0 +1,67 @@
+// Plan now, or with changed inputs: the answer is shown in place of the plan, with what it costs more or less.
+
+import { post } from "./api.js";
+import { byId, element, replace } from "./dom.js";
+import { money, number } from "./format.js";
+
+const SCALES = [["load_scale", "Load"], ["solar_scale", "Solar"], ["wind_scale", "Wind"]];
+
+const costOf = (plan) => plan.system.reduce((sum, s) => sum + s.production_cost, 0);
+
+function inWords(changes) {
+  const parts = SCALES.filter(([name]) => name in changes).map(([name, label]) => `${label} × ${number(changes[name], 2)}`);
+  if (changes.unavailable_units) parts.push(`without ${changes.unavailable_units.join(", ")}`);
+  return parts.join(", ");
+}
+
+/** `latest()` gives the plan in force; `show(plan, sentence)` shows the answer, sentence null for a plan in force. */
+export function setUpWhatIf({ latest, show }) {
+  const fields = SCALES.map(([name, label]) => [name, label,
+    element("input", { id: name, name, type: "number", min: 0, max: 3, step: 0.01, value: "1.00" })]);
+  const out = element("select", { id: "units-out", multiple: true, size: 4, "aria-describedby": "out-help" });
+  const said = element("p", { class: "note", role: "status" });
+  const run = element("button", { type: "submit" }, "Plan what-if");
+  const now = element("button", { type: "button" }, "Plan now");
+  const form = element("form", { class: "what-if-form" },
+    fields.map(([name, label, input]) => element("label", { for: name }, `${label} ×`, input)),
+    element("label", { class: "wide", for: "units-out" }, "Units out of service", out),
+    element("p", { id: "out-help", class: "visually-hidden" }, "Hold Ctrl to choose several."),
+    element("div", { class: "buttons" }, run, now), said);
+  replace(byId("what-if"), form);
+
+  async function plan(changes) {
+    run.disabled = now.disabled = true;
+    replace(said, "Planning …");
+    const before = latest();
+    try {
+      const made = await post("/plans", changes);
+      const whatIf = Object.keys(changes).length > 0;
+      const more = before ? costOf(made) - costOf(before) : null;
+      const difference = more === null ? "" : ` Costs ${money(Math.abs(more), made.currency)} ${more >= 0 ? "more" : "less"} than the latest plan.`;
+      replace(said, whatIf ? "" : "Planned.");
+      show(made, whatIf ? `What if ${inWords(changes)}?${difference}` : null);
+    } catch (error) {
+      replace(said, `▲ ${error.message}`);
+    } finally {
+      run.disabled = now.disabled = false;
+    }
+  }
+
+  now.addEventListener("click", () => plan({}));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const changes = {};
+    for (const [name, , input] of fields) if (Number(input.value) !== 1) changes[name] = Number(input.value);
+    const units = [...out.selectedOptions].map((option) => option.value);
+    if (units.length) changes.unavailable_units = units;
+    if (Object.keys(changes).length === 0) replace(said, "Change something first, or press “Plan now”.");
+    else plan(changes);
+  });
+
+  return (assets) => {
+    const chosen = new Set([...out.selectedOptions].map((option) => option.value));
+    const thermal = assets.filter((a) => a.kind === "thermal").sort((a, b) => b.capacity_mw - a.capacity_mw);
+    replace(out, thermal.map((a) => element("option", { value: a.asset_id, selected: chosen.has(a.asset_id) },
+      `${a.asset_id} · ${a.fuel || a.kind} ${number(a.capacity_mw)} MW`)));
+  };
+}

@@ -1,0 +1,98 @@
+"""Readings as they were known at an instant: what had been received by then, whatever was corrected since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import psycopg
+
+from grid.store.readings import resample
+from grid.store.series import ChannelId, find_channel_keys
+from grid.time_axis import EPOCH, FloatArray, TimeAxis
+
+# A reading was in force at an instant if it had been received, and was not superseded before. History also holds
+# readings that lost on arrival: those were superseded the moment they came, and were never in force.
+_IN_FORCE = """
+    SELECT channel_key, interval_start, interval_minutes, value, quality, revision, received_at FROM reading
+    WHERE channel_key = ANY(%(keys)s) AND interval_start >= %(start)s AND interval_start < %(end)s
+      AND (%(known_by)s::timestamptz IS NULL OR received_at <= %(known_by)s)
+    UNION ALL
+    SELECT channel_key, interval_start, interval_minutes, value, quality, revision, received_at FROM reading_history
+    WHERE channel_key = ANY(%(keys)s) AND interval_start >= %(start)s AND interval_start < %(end)s
+      AND received_at <= %(known_by)s AND superseded_at > %(known_by)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReading:
+    """One reading as it is stored.
+
+    Attributes:
+        value: In the channel's stored unit; None where it was reported as missing.
+        quality: Bits of :class:`grid.readings.Quality`.
+        received_at: Wall clock.
+    """
+
+    interval_start: datetime
+    interval_minutes: int
+    value: float | None
+    quality: int
+    revision: int
+    received_at: datetime
+
+
+def readings_known_by(
+    conn: psycopg.Connection,
+    channel: ChannelId,
+    *,
+    start: datetime,
+    end: datetime,
+    known_by: datetime | None = None,
+    limit: int,
+) -> list[StoredReading]:
+    """Readings of one channel whose interval starts in [start, end), in order of time, at most ``limit``.
+
+    Args:
+        known_by: Only what had been received by then (wall clock); None for what is known now.
+    """
+    keys = [key for key in find_channel_keys(conn, [channel]) if key is not None]
+    rows = conn.execute(
+        f"SELECT interval_start, interval_minutes, value, quality, revision, received_at FROM ({_IN_FORCE}) AS known"
+        " ORDER BY interval_start, interval_minutes LIMIT %(limit)s",
+        {"keys": keys, "start": start, "end": end, "known_by": known_by, "limit": limit},
+    ).fetchall()
+    return [StoredReading(*row) for row in rows]
+
+
+def load_channels_known_by(
+    conn: psycopg.Connection, channels: Sequence[ChannelId], axis: TimeAxis, *, known_by: datetime | None = None
+) -> FloatArray:
+    """Means of channels over each interval of ``axis`` as known at an instant, shape (channels, periods). NaN: missing.
+
+    The rules of averaging are those of :func:`grid.store.readings.resample`.
+    """
+    keys = find_channel_keys(conn, channels)
+    rows = conn.execute(
+        f"SELECT channel_key, interval_start, interval_minutes, value FROM ({_IN_FORCE}) AS known"
+        " WHERE value IS NOT NULL",
+        {
+            "keys": [key for key in keys if key is not None],
+            "start": axis.start,
+            "end": axis.end,
+            "known_by": known_by,
+        },
+    ).fetchall()
+    found: dict[int, list[tuple[int, int, float]]] = {}
+    for key, interval_start, minutes, value in rows:
+        found.setdefault(key, []).append((int((interval_start - EPOCH).total_seconds()) * 1_000_000, minutes, value))
+    result = np.full((len(keys), axis.periods), np.nan)
+    for i, channel_key in enumerate(keys):
+        if channel_key is not None and channel_key in found:
+            start_us, minutes_, values = zip(*found[channel_key], strict=True)
+            result[i] = resample(
+                np.array(start_us, np.int64), np.array(minutes_, np.int64), np.array(values, np.float64), axis=axis
+            )
+    return result
