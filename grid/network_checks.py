@@ -1,0 +1,87 @@
+"""What must hold within a network: ids, ends of branches, impedances, and that no bus stands alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from grid.faults import Fault
+from grid.network import Branch, Bus, DcLink
+from grid.ranges import range_faults
+
+
+def network_faults(
+    buses: Sequence[Bus],
+    branches: Sequence[Branch],
+    dc_links: Sequence[DcLink],
+    *,
+    bus_ids: Collection[str],
+    whole: bool,
+) -> Iterator[Fault]:
+    """What is wrong within a network.
+
+    Args:
+        bus_ids: Every bus id that is named, also by entries with other faults.
+        whole: Every entry could be read; only then are islands looked for.
+    """
+    if whole and not buses:
+        yield Fault("network.buses", "there must be at least one bus", "add a [[network.buses]] entry")
+    yield from duplicate_faults("network.buses", [bus.bus_id for bus in buses])
+    yield from duplicate_faults("network.branches", [branch.branch_id for branch in branches])
+    yield from duplicate_faults("network.dc_links", [link.link_id for link in dc_links])
+    for bus in buses:
+        yield from range_faults(f'network.buses "{bus.bus_id}"', bus)
+    for branch in branches:
+        place = f'network.branches "{branch.branch_id}"'
+        if branch.reactance_pu == 0:
+            remedy = "give its series reactance per unit, or merge the two buses"
+            yield Fault(f"{place}: reactance_pu", "must not be 0", remedy)
+        yield from _ends(place, branch, bus_ids)
+        yield from range_faults(place, branch)
+    for link in dc_links:
+        place = f'network.dc_links "{link.link_id}"'
+        yield from _ends(place, link, bus_ids)
+        yield from range_faults(place, link)
+    if whole:
+        yield from _islands([bus.bus_id for bus in buses], branches)
+
+
+def _ends(place: str, line: Branch | DcLink, bus_ids: Collection[str]) -> Iterator[Fault]:
+    for field, bus_id in (("from_bus", line.from_bus), ("to_bus", line.to_bus)):
+        if bus_id not in bus_ids:
+            yield unknown_bus(f"{place}: {field}", bus_id)
+    if line.from_bus == line.to_bus:
+        yield Fault(place, f"both ends are at bus {line.from_bus!r}", "name two different buses")
+
+
+def _islands(bus_ids: Sequence[str], branches: Iterable[Branch]) -> Iterator[Fault]:
+    """Buses that no AC branch joins to the largest part of the network."""
+    neighbours: defaultdict[str, set[str]] = defaultdict(set)
+    for branch in branches:
+        neighbours[branch.from_bus].add(branch.to_bus)
+        neighbours[branch.to_bus].add(branch.from_bus)
+    islands: list[set[str]] = []
+    for bus_id in bus_ids:
+        if any(bus_id in island for island in islands):
+            continue
+        island, open_ends = {bus_id}, [bus_id]
+        while open_ends:
+            fresh = neighbours[open_ends.pop()] - island
+            island |= fresh
+            open_ends += fresh
+        islands.append(island)
+    for island in sorted(islands, key=len, reverse=True)[1:]:
+        named = ", ".join(sorted(island)[:5]) + (", …" if len(island) > 5 else "")
+        remedy = "add the missing branch, or leave the buses out"
+        yield Fault("network", f"no branch joins bus {named} to the rest of the network", remedy)
+
+
+def unknown_bus(place: str, bus_id: str) -> Fault:
+    """The fault of an entry that names a bus which is not there."""
+    return Fault(place, f"no such bus: {bus_id!r}", "add it to [[network.buses]], or correct the id")
+
+
+def duplicate_faults(section: str, ids: Sequence[str]) -> Iterator[Fault]:
+    """A fault for every id that is used more than once."""
+    for name in sorted({name for name in ids if ids.count(name) > 1}):
+        yield Fault(section, f"the id {name!r} is used {ids.count(name)} times", "give each its own")

@@ -1,0 +1,138 @@
+"""What must hold between the parts of a site: ids, references, ranges, connectivity, cost curves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from grid.asset_checks import asset_faults
+from grid.assets import RenewablePlant, Storage, ThermalUnit
+from grid.faults import Fault
+from grid.network import Branch, Bus, DcLink
+from grid.network_checks import network_faults, unknown_bus
+from grid.ranges import range_faults
+from grid.readings import series_id
+from grid.site import BusLoad, Meter, ReservePolicy
+from grid.units import STORED_UNIT, Channel
+
+METER_KINDS = ("load", "solar", "external")
+POWER_CHANNELS = tuple(channel for channel, unit in STORED_UNIT.items() if unit == "kW")
+
+
+@dataclass(frozen=True, slots=True)
+class SiteParts:
+    """The parts of a site that could be read. Ids named by entries that could not be read count as known.
+
+    Attributes:
+        bus_ids, series_ids: Every id that the file names, also in an entry that has another fault.
+    """
+
+    timezone: str | None
+    holidays: str | None
+    currency: str | None
+    reserve: ReservePolicy
+    meters: tuple[Meter, ...]
+    loads: tuple[BusLoad, ...]
+    buses: tuple[Bus, ...]
+    branches: tuple[Branch, ...]
+    dc_links: tuple[DcLink, ...]
+    thermal_units: tuple[ThermalUnit, ...]
+    renewable_plants: tuple[RenewablePlant, ...]
+    storages: tuple[Storage, ...]
+    bus_ids: Collection[str]
+    series_ids: Collection[str]
+    whole_network: bool
+
+
+def site_faults(parts: SiteParts) -> list[Fault]:
+    """Everything that is wrong between and within the parts, in the order of the file."""
+    return [
+        *_general(parts),
+        *_meters(parts.meters),
+        *network_faults(parts.buses, parts.branches, parts.dc_links, bus_ids=parts.bus_ids, whole=parts.whole_network),
+        *_loads(parts),
+        *asset_faults(parts.thermal_units, parts.renewable_plants, parts.storages),
+        *_references(parts),
+    ]
+
+
+def _general(parts: SiteParts) -> Iterator[Fault]:
+    if parts.timezone is not None and not _is_timezone(parts.timezone):
+        remedy = "use an IANA name such as Europe/Berlin or America/New_York"
+        yield Fault("timezone", f"no such time zone: {parts.timezone!r}", remedy)
+    if parts.holidays and parts.holidays not in holidays.list_supported_countries():
+        remedy = 'use an ISO 3166 code such as US or DE, or "" for none'
+        yield Fault("holidays", f"no holiday calendar for country {parts.holidays!r}", remedy)
+    if parts.currency is not None and not re.fullmatch(r"[A-Z]{3}", parts.currency):
+        yield Fault("currency", f"must be an ISO 4217 code, got {parts.currency!r}", "write EUR, USD or the like")
+    yield from range_faults("reserve", parts.reserve)
+
+
+def _is_timezone(name: str) -> bool:
+    try:
+        return ZoneInfo(name).key == name
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError
+        return False
+
+
+def _meters(meters: Sequence[Meter]) -> Iterator[Fault]:
+    seen: set[tuple[str, str]] = set()
+    for meter in meters:
+        place = f'meters "{meter.meter_id}"'
+        if (meter.meter_id, meter.channel) in seen:
+            remedy = "remove one of the two or give it its own id"
+            yield Fault(place, f"meter {meter.meter_id!r} with channel {meter.channel!r} is named twice", remedy)
+        seen.add((meter.meter_id, meter.channel))
+        if meter.channel not in POWER_CHANNELS:
+            remedy = f"use one of {', '.join(POWER_CHANNELS)}"
+            yield Fault(f"{place}: channel", f"{meter.channel!r} is no power channel", remedy)
+        if meter.kind not in METER_KINDS:
+            yield Fault(f"{place}: kind", f"no such kind: {meter.kind!r}", f"use one of {', '.join(METER_KINDS)}")
+        if 0 < meter.interval_minutes <= 1440 and 1440 % meter.interval_minutes:
+            remedy = "use 5, 15, 30, 60 or another whole part of a day"
+            yield Fault(f"{place}: interval_minutes", f"{meter.interval_minutes} minutes do not divide a day", remedy)
+        if meter.kind == "solar" and (meter.latitude is None or meter.longitude is None):
+            yield Fault(f"{place}: latitude, longitude", "a solar meter must have its place", "add both, in degrees")
+        yield from range_faults(place, meter)
+
+
+def _loads(parts: SiteParts) -> Iterator[Fault]:
+    seen: set[tuple[str, str]] = set()
+    for load in parts.loads:
+        place = f'loads "{load.bus_id}"'
+        if (load.bus_id, load.series_id) in seen:
+            yield Fault(place, f"series {load.series_id!r} is put on this bus twice", "add up the two shares")
+        seen.add((load.bus_id, load.series_id))
+        yield from range_faults(place, load)
+
+
+def _references(parts: SiteParts) -> Iterator[Fault]:
+    users: list[tuple[str, str, str | None]] = [
+        (f'loads "{load.bus_id}"', load.bus_id, load.series_id) for load in parts.loads
+    ]
+    users += [(f'thermal_units "{unit.unit_id}"', unit.bus_id, None) for unit in parts.thermal_units]
+    users += [
+        (f'renewable_plants "{plant.plant_id}"', plant.bus_id, plant.series_id) for plant in parts.renewable_plants
+    ]
+    users += [(f'storages "{item.storage_id}"', item.bus_id, None) for item in parts.storages]
+    for place, bus_id, series in users:
+        if bus_id not in parts.bus_ids:
+            yield unknown_bus(f"{place}: bus_id", bus_id)
+        if series is not None and series not in parts.series_ids:
+            remedy = "add the meter, or correct the id (<meter_id>:<channel>)"
+            yield Fault(f"{place}: series_id", f"no meter gives series {series!r}", remedy)
+
+
+def named_series(meters: Iterable[object]) -> set[str]:
+    """The series that raw meter entries name, whether or not the rest of an entry is right."""
+    named: set[str] = set()
+    for entry in meters:
+        if isinstance(entry, Mapping) and isinstance(entry.get("meter_id"), str):
+            channel = entry.get("channel")
+            if channel in list(Channel):
+                named.add(series_id(entry["meter_id"], Channel(channel)))
+    return named

@@ -1,0 +1,154 @@
+"""The example of a site file that ``gridpilot init`` writes."""
+
+EXAMPLE_SITE = """# A site file: everything gridpilot must know about your system. Change it to yours, then
+#     gridpilot site load site.toml
+# Power is in MW and impedances in per unit on base_mva, except where a name ends in _kw. Costs and prices are in
+# the site's currency. Every fault in the file is reported at once, with its place and its remedy.
+
+site_id = "harbour-town"
+name = "Harbour Town"
+timezone = "Europe/Berlin"  # IANA name; local days follow it
+holidays = "DE"             # country of the holiday calendar, "" for none
+currency = "EUR"
+notes = ["An invented example: four buses, two thermal units, a solar plant, a battery."]
+
+# How much reserve a plan keeps: net load is covered from the 5 % to the 95 % quantile of its forecast.
+[reserve]
+up_level = 0.95
+down_level = 0.05
+
+# Meters that are forecast. Their series is called <meter_id>:<channel>.
+#   kind: load, solar, or external (somebody sends us its forecasts)
+#   weather_site_id: whose temperature and irradiance explain it (topic gridpilot.weather.v1)
+[[meters]]
+meter_id = "town"
+channel = "load"
+kind = "load"
+interval_minutes = 15
+weather_site_id = "harbour-weather"
+
+[[meters]]
+meter_id = "dune-solar"
+channel = "generation"
+kind = "solar"
+interval_minutes = 15
+capacity_kw = 30000.0
+weather_site_id = "harbour-weather"
+latitude = 53.87
+longitude = 8.70
+tilt_deg = 30.0
+azimuth_deg = 180.0  # from north, clockwise: 180 faces south
+
+# Where the load stands: mw_per_kw times the series is the bus's load. Here 60 % and 40 % of the town.
+[[loads]]
+bus_id = "west"
+series_id = "town:load"
+mw_per_kw = 0.0006
+
+[[loads]]
+bus_id = "east"
+series_id = "town:load"
+mw_per_kw = 0.0004
+
+[network]
+base_mva = 100.0
+
+[[network.buses]]
+bus_id = "plant"
+base_kv = 110.0
+
+[[network.buses]]
+bus_id = "west"
+base_kv = 110.0
+
+[[network.buses]]
+bus_id = "east"
+base_kv = 110.0
+
+[[network.buses]]
+bus_id = "dunes"
+base_kv = 110.0
+
+# Lines and transformers; leave limit_mw out where there is none.
+[[network.branches]]
+branch_id = "plant-west"
+from_bus = "plant"
+to_bus = "west"
+reactance_pu = 0.05
+limit_mw = 120.0
+
+[[network.branches]]
+branch_id = "plant-east"
+from_bus = "plant"
+to_bus = "east"
+reactance_pu = 0.08
+limit_mw = 80.0
+
+[[network.branches]]
+branch_id = "west-east"
+from_bus = "west"
+to_bus = "east"
+reactance_pu = 0.06
+limit_mw = 60.0
+
+[[network.branches]]
+branch_id = "dunes-east"
+from_bus = "dunes"
+to_bus = "east"
+reactance_pu = 0.04
+limit_mw = 40.0
+
+# Units that are switched on and off. segments: cost above minimum_mw, never getting cheaper; their widths sum to
+# capacity_mw - minimum_mw. start_costs: what a start costs after at least so many hours off, from hot to cold.
+[[thermal_units]]
+unit_id = "steam"
+bus_id = "plant"
+fuel = "gas"
+minimum_mw = 30.0
+capacity_mw = 100.0
+minimum_cost_per_hour = 2100.0
+segments = [{ width_mw = 40.0, cost_per_mwh = 58.0 }, { width_mw = 30.0, cost_per_mwh = 64.0 }]
+start_costs = [{ offline_hours = 0.0, cost = 1500.0 }, { offline_hours = 8.0, cost = 4000.0 }]
+minimum_up_hours = 4.0
+minimum_down_hours = 4.0
+ramp_up_mw_per_hour = 60.0
+ramp_down_mw_per_hour = 60.0
+start_ramp_mw = 30.0
+stop_ramp_mw = 30.0
+
+[[thermal_units]]
+unit_id = "turbine"
+bus_id = "west"
+fuel = "gas"
+minimum_mw = 5.0
+capacity_mw = 40.0
+minimum_cost_per_hour = 600.0
+segments = [{ width_mw = 35.0, cost_per_mwh = 95.0 }]
+start_costs = [{ offline_hours = 0.0, cost = 250.0 }]
+minimum_up_hours = 1.0
+minimum_down_hours = 1.0
+ramp_up_mw_per_hour = 40.0
+ramp_down_mw_per_hour = 40.0
+start_ramp_mw = 40.0
+stop_ramp_mw = 40.0
+
+# Plants whose available power is forecast: capacity_mw is reached when the series shows series_capacity_kw.
+[[renewable_plants]]
+plant_id = "dune-solar"
+bus_id = "dunes"
+kind = "solar"  # solar, wind or hydro
+capacity_mw = 30.0
+series_id = "dune-solar:generation"
+series_capacity_kw = 30000.0
+
+[[storages]]
+storage_id = "harbour-battery"
+bus_id = "east"
+power_mw = 10.0
+energy_mwh = 20.0
+charge_efficiency = 0.95
+discharge_efficiency = 0.95
+initial_mwh = 10.0      # when no telemetry tells it
+end_minimum_mwh = 10.0  # what a plan must leave
+cycle_cost_per_mwh = 5.0
+"""
