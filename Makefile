@@ -13,7 +13,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench constraints clean
+.PHONY: help demo test lint check bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -36,11 +36,6 @@ check: lint test
 
 bench: .venv/.installed
 	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
-
-# Pin what is installed now; to move a version, install it into .venv first and run the tests.
-constraints: .venv/.installed
-	@{ sed -n '/^#/p' constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.new
-	@mv constraints.new constraints.txt
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
