@@ -12,9 +12,8 @@ import pandas as pd
 from grid.readings import Source
 from grid.time_axis import EPOCH, FloatArray, TimeAxis
 from grid.units import Channel
-
-READINGS_TOPIC = "gridpilot.readings.v1"
-WEATHER_TOPIC = "gridpilot.weather.v1"
+from ingest.encoding import encode_message
+from ingest.topics import READINGS_TOPIC, WEATHER_TOPIC
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,31 +60,32 @@ def on_regular_axis(starts: pd.DatetimeIndex, values: FloatArray, *, step: timed
     return TimeAxis(EPOCH + timedelta(microseconds=int(micros[0])), step, regular.size), regular
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One telemetry message, ready to be encoded.
+    """One telemetry message, ready to be produced.
 
     Attributes:
-        key: The meter's or weather site's id.
-        document: The message's JSON object, as the telemetry contract has it.
+        owner_id: The meter's or weather site's id, the message's key.
+        payload: JSON as the telemetry contract has it.
+        values: How many values it carries, missing ones included.
     """
 
     topic: str
-    key: str
-    document: dict[str, object]
+    owner_id: str
+    payload: bytes
+    values: int
 
 
 def to_messages(
     recording: Recording, *, size: int, issued_at: datetime | None = None, sent_at: datetime | None = None
 ) -> Iterator[Message]:
-    """Cut a recording into messages of at most ``size`` values; stretches without any value are left out.
+    """Cut a recording into messages of at most ``size`` values; those without any known value are left out.
 
     Args:
         issued_at: For a forecast: when it was made.
         sent_at: When the messages leave; None means at the end of each one's last interval.
     """
-    weather = recording.source is Source.WEATHER
-    topic = WEATHER_TOPIC if weather else READINGS_TOPIC
+    topic = WEATHER_TOPIC if recording.source is Source.WEATHER else READINGS_TOPIC
     rounded = np.round(recording.values, recording.decimals)
     axis = recording.axis
     for first in range(0, axis.periods, size):
@@ -93,20 +93,15 @@ def to_messages(
         if np.all(np.isnan(part)):
             continue
         start = axis.start + axis.step * first
-        document: dict[str, object] = {
-            "site_id" if weather else "meter_id": recording.owner_id,
-            "channel": recording.channel.value,
-            "unit": recording.unit,
-            "interval": f"PT{axis.step // timedelta(minutes=1)}M",
-            "start": _rfc3339(start),
-            "values": [None if value != value else value for value in part.tolist()],
-            "revision": 0,
-            "sent_at": _rfc3339(sent_at or start + axis.step * len(part)),
-        }
-        if issued_at is not None:
-            document["issued_at"] = _rfc3339(issued_at)
-        yield Message(topic, recording.owner_id, document)
-
-
-def _rfc3339(instant: datetime) -> str:
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+        payload = encode_message(
+            recording.source,
+            recording.owner_id,
+            recording.channel,
+            unit=recording.unit,
+            interval_minutes=axis.step // timedelta(minutes=1),
+            start=start,
+            values=part,
+            issued_at=issued_at,
+            sent_at=sent_at or start + axis.step * len(part),
+        )
+        yield Message(topic, recording.owner_id, payload, len(part))
