@@ -59,6 +59,8 @@ class ThermalUnit:
 
 
 class RenewableKind(StrEnum):
+    """What a renewable plant runs on."""
+
     SOLAR = "solar"
     WIND = "wind"
     HYDRO = "hydro"
