@@ -121,7 +121,7 @@ def test_forecasting_meets_the_database_in_its_edge_module_alone() -> None:
 def test_routes_load_without_torch_and_the_optimiser_without_database_or_web() -> None:
     """Follow the imports that run when a module is loaded, through our own modules."""
     reach = {
-        "api.app": {"torch", "kafka"},
+        "api.app": {"torch"},
         "grid.dispatch": {"torch", "psycopg", "fastapi", "kafka"},
         "forecasting": {"psycopg", "kafka", "fastapi"},
         "ingest": {"torch", "fastapi"},

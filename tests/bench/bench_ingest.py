@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -106,13 +107,12 @@ def through_the_broker(bootstrap: str, database_url: str, blocks: list[ReadingBl
 
 def main() -> None:
     """Print one line per way."""
-    with (
-        tempfile.TemporaryDirectory(prefix="gridpilot-bench-") as name,
-        EmbeddedPostgres(Path(name) / "postgres") as postgres,
-        EmbeddedBroker(Path(name) / "broker") as broker,
-        psycopg.connect(postgres.url) as conn,
-    ):
-        Path(name).chmod(0o711)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gridpilot-bench-")))
+        folder.chmod(0o711)  # as root, the server runs under an account of its own
+        postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres"))
+        broker = stack.enter_context(EmbeddedBroker(folder / "broker"))
+        conn = stack.enter_context(psycopg.connect(postgres.url))
         migrate(conn)
         conn.commit()
         bare = raw_copy(conn, day_blocks("m"))
