@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import psycopg
@@ -22,6 +22,14 @@ class Partition(NamedTuple):
     topic: str
     topic_id: str
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseView:
+    """What one worker sees after renewing: the partitions it owns, and until when others own the rest."""
+
+    owned: frozenset[tuple[str, int]]
+    others: Mapping[tuple[str, int], datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ def record_gap(conn: psycopg.Connection, partition: Partition, *, from_offset: i
 
 def renew_leases(
     conn: psycopg.Connection, partitions: Collection[tuple[str, int]], *, worker_id: str, duration: timedelta
-) -> set[tuple[str, int]]:
+) -> LeaseView:
     """Extend this worker's leases, take free or expired ones up to its fair share, give back what exceeds it.
 
     The fair share is the number of partitions over the number of workers heard of lately (this one included),
@@ -86,7 +94,8 @@ def renew_leases(
         duration: A worker that stays silent for longer loses its leases.
 
     Returns:
-        The partitions that this worker owns until ``duration`` from now.
+        The partitions that this worker owns until ``duration`` from now, and when the leases on the others end (None
+        for one that nobody owns).
     """
     topics, numbers = [topic for topic, _ in sorted(partitions)], [number for _, number in sorted(partitions)]
     with conn.transaction():
@@ -97,9 +106,9 @@ def renew_leases(
             (topics, numbers),
         )
         rows = conn.execute(
-            'SELECT topic, "partition", worker_id, expires_at > clock_timestamp() FROM partition_lease'
-            ' WHERE (topic, "partition") IN (SELECT * FROM unnest(%s::text[], %s::integer[]))'
-            ' ORDER BY topic, "partition"',
+            'SELECT topic, "partition", worker_id, CASE WHEN expires_at > clock_timestamp() THEN expires_at END'
+            ' FROM partition_lease WHERE (topic, "partition") IN (SELECT * FROM unnest(%s::text[], %s::integer[]))'
+            ' ORDER BY "partition", topic',  # so that shares hold partitions of every topic
             (topics, numbers),
         ).fetchall()
         conn.execute(
@@ -112,11 +121,12 @@ def renew_leases(
         assert row is not None
         share = -(-len(rows) // max(row[0], 1))
         own = [(topic, number) for topic, number, owner, _ in rows if owner == worker_id]
-        free = [(topic, number) for topic, number, owner, valid in rows if owner != worker_id and not valid]
+        free = [(topic, number) for topic, number, owner, until in rows if owner != worker_id and until is None]
         kept = [*own, *free][:share]
         _write_leases(conn, set(own) - set(kept), worker_id="", duration=timedelta(0))
         _write_leases(conn, kept, worker_id=worker_id, duration=duration)
-    return set(kept)
+    others = {(t, n): until if owner != worker_id else None for t, n, owner, until in rows if (t, n) not in kept}
+    return LeaseView(frozenset(kept), others)
 
 
 def release_leases(conn: psycopg.Connection, *, worker_id: str) -> None:

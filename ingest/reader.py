@@ -1,0 +1,131 @@
+"""Reading assigned partitions from the broker, a batch of decoded records at a time, from offsets that we choose."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from grid.readings import Source
+from grid.store.stream import Partition
+from ingest.batch import Record, decode_record
+from ingest.topics import CONNECT_TIMEOUT_SECONDS, unavailable
+
+BATCH_READINGS = 50_000  # larger ordered batches load faster; 50,000 rows are about 4 MB on their way to the database
+BATCH_SECONDS = 0.5
+POLL_MILLISECONDS = 250
+FETCH_WAIT_MILLISECONDS = 100  # shorter than a poll, so that an empty poll has heard from the broker
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records in order of offset per partition, and the offset at which reading each partition began."""
+
+    records: list[Record]
+    read_from: Mapping[Partition, int]
+
+
+class PartitionReader:
+    """A Kafka consumer without a group: partitions and offsets are assigned by the caller. Not thread-safe."""
+
+    def __init__(self, bootstrap: str, *, weather_topic: str) -> None:
+        """Connect.
+
+        Raises:
+            BrokerUnavailableError: If no broker answers.
+        """
+        try:
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=bootstrap.split(","),
+                client_id="gridpilot-ingest",
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="none",  # an offset out of range is ours to explain, never the client's to skip
+                isolation_level="read_committed",
+                allow_auto_create_topics=False,
+                fetch_max_wait_ms=FETCH_WAIT_MILLISECONDS,
+                max_partition_fetch_bytes=4 * 1024 * 1024,
+                bootstrap_timeout_ms=CONNECT_TIMEOUT_SECONDS * 1000,
+            )
+        except KafkaError as error:
+            raise unavailable(bootstrap, error) from error
+        self._weather_topic = weather_topic
+        self._positions: dict[Partition, int] = {}
+        self._last_poll_was_empty = False
+
+    @property
+    def assigned(self) -> frozenset[Partition]:
+        return frozenset(self._positions)
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the last poll was empty and every assigned partition is read to its end.
+
+        The end is what fetch responses say (``highwater``): the embedded broker's ``end_offsets`` is wrong.
+        """
+        if not self._last_poll_was_empty:
+            return False
+        return all(self._at_end(p, position) for p, position in self._positions.items())
+
+    def assign(self, positions: Mapping[Partition, int]) -> None:
+        """Read exactly these partitions from now on, each from the offset given."""
+        self._positions = dict(positions)
+        self._last_poll_was_empty = False
+        self._consumer.assign([_topic_partition(p) for p in positions])
+        for p, offset in positions.items():
+            self._consumer.seek(_topic_partition(p), offset)
+
+    @property
+    def positions(self) -> dict[Partition, int]:
+        """The next offset to read of each assigned partition."""
+        return dict(self._positions)
+
+    def first_offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """The oldest offset that the broker still holds of each partition."""
+        found = self._consumer.beginning_offsets([_topic_partition(p) for p in partitions]) if partitions else {}
+        return {p: found[_topic_partition(p)] for p in partitions}
+
+    def read(self) -> Batch:
+        """Wait a moment for records and return them, about :data:`BATCH_READINGS` at most; often none.
+
+        Raises:
+            KafkaError: If the broker fails; nothing is lost, the same offsets are read again.
+        """
+        read_from = self.positions
+        names = {_topic_partition(p): p for p in read_from}
+        records: list[Record] = []
+        readings = 0
+        deadline = time.monotonic() + BATCH_SECONDS
+        while readings < BATCH_READINGS and time.monotonic() < deadline:
+            try:
+                polled = self._consumer.poll(timeout_ms=20 if records else POLL_MILLISECONDS, max_records=100)
+            except KafkaError:
+                if records:
+                    break  # store these first; the fault comes again if it lasts
+                raise
+            self._last_poll_was_empty = not polled
+            if not polled:
+                break
+            for where, messages in polled.items():
+                partition = names[where]
+                source = Source.WEATHER if partition.topic == self._weather_topic else Source.METER
+                for message in messages:
+                    record = decode_record(partition, message.offset, message.key, message.value, source=source)
+                    records.append(record)
+                    readings += record.readings
+                self._positions[partition] = messages[-1].offset + 1
+        return Batch(records, read_from)
+
+    def _at_end(self, partition: Partition, position: int) -> bool:
+        end = self._consumer.highwater(_topic_partition(partition))
+        return end is not None and position >= end
+
+    def close(self) -> None:
+        self._consumer.close(autocommit=False)
+
+
+def _topic_partition(partition: Partition) -> TopicPartition:
+    return TopicPartition(partition.topic, partition.number)

@@ -1,0 +1,126 @@
+"""The two topics of telemetry: making them, and finding out which cluster and topic one is really talking to."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from grid.faults import Fault, InputError
+from grid.store.stream import Partition
+
+READINGS_TOPIC = "gridpilot.readings.v1"
+WEATHER_TOPIC = "gridpilot.weather.v1"
+DEFAULT_PARTITIONS = 6
+SETTING = "GRIDPILOT_KAFKA_BOOTSTRAP"
+CONNECT_TIMEOUT_SECONDS = 10
+
+_log = logging.getLogger(__name__)
+
+
+class BrokerUnavailableError(InputError):
+    """No broker answers at the address given: trying again later may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicLayout:
+    """The partitions of the topics asked for, on the cluster that answered; empty for a topic it does not have."""
+
+    partitions: Mapping[str, tuple[Partition, ...]]
+
+    @property
+    def all_partitions(self) -> tuple[Partition, ...]:
+        return tuple(p for partitions in self.partitions.values() for p in partitions)
+
+
+def ensure_topics(
+    bootstrap: str,
+    *,
+    topics: Sequence[str] = (READINGS_TOPIC, WEATHER_TOPIC),
+    partitions: int = DEFAULT_PARTITIONS,
+    replication: int | None = None,
+) -> None:
+    """Make the topics that are missing; existing ones stay as they are.
+
+    Args:
+        bootstrap: ``host:port``, several separated by commas.
+        partitions: Of each new topic; at most this many workers share it.
+        replication: Copies of each partition; None for the broker's default.
+
+    Raises:
+        BrokerUnavailableError: If no broker answers.
+        InputError: If the broker refuses to make a topic.
+    """
+    with _admin(bootstrap) as admin:
+        missing = [name for name, found in _describe(admin, topics).partitions.items() if not found]
+        for name in missing:
+            wanted = {"num_partitions": partitions, "replication_factor": -1 if replication is None else replication}
+            try:
+                admin.create_topics({name: wanted}, wait_for_metadata=True)
+            except TopicAlreadyExistsError:
+                continue  # another process was faster
+            except KafkaError as error:
+                problem = f"the broker refuses to make topic {name}: {type(error).__name__}"
+                raise InputError([Fault(SETTING, problem, "make it by hand, or allow this client to")]) from error
+            _log.info("made topic %s with %d partitions", name, partitions)
+
+
+def describe_topics(bootstrap: str, topics: Sequence[str]) -> TopicLayout:
+    """Cluster, topic ids and partitions as they are now.
+
+    Raises:
+        BrokerUnavailableError: If no broker answers.
+    """
+    with _admin(bootstrap) as admin:
+        return _describe(admin, topics)
+
+
+def warn_without_native_checksum() -> bool:
+    """Warn loudly where the client would compute CRC32C in pure Python, at a third of the speed; True if it did."""
+    if importlib.util.find_spec("crc32c") is not None:
+        return False
+    _log.warning(
+        "the package crc32c is missing: kafka-python computes checksums in pure Python, at a third of the speed."
+        " Install it: pip install 'kafka-python[crc32c]'"
+    )
+    return True
+
+
+def _admin(bootstrap: str) -> KafkaAdminClient:
+    try:
+        return KafkaAdminClient(
+            bootstrap_servers=bootstrap.split(","),
+            client_id="gridpilot",
+            bootstrap_timeout_ms=CONNECT_TIMEOUT_SECONDS * 1000,
+        )
+    except KafkaError as error:
+        raise unavailable(bootstrap, error) from error
+
+
+def unavailable(bootstrap: str, error: Exception) -> BrokerUnavailableError:
+    """The fault to show when no broker answers at ``bootstrap``."""
+    problem = f"no Kafka broker answers at {bootstrap} ({type(error).__name__})"
+    return BrokerUnavailableError([Fault(SETTING, problem, "start the broker there, or correct the address")])
+
+
+def _describe(admin: KafkaAdminClient, topics: Sequence[str]) -> TopicLayout:
+    try:
+        cluster_id = admin.describe_cluster()["cluster_id"] or ""
+        described = {topic["name"]: topic for topic in admin.describe_topics(list(topics))}
+    except KafkaError as error:
+        raise BrokerUnavailableError(
+            [Fault(SETTING, f"the broker does not describe its topics ({type(error).__name__})", "try again later")]
+        ) from error
+    layout: dict[str, tuple[Partition, ...]] = {}
+    for name in topics:
+        topic = described.get(name, {"error_code": 3, "partitions": []})
+        if topic["error_code"] not in (0, 3):  # 3: unknown topic
+            problem = f"topic {name}: {for_code(topic['error_code']).__name__}"
+            raise InputError([Fault(SETTING, problem, "see the broker's access rules")])
+        numbers = sorted(p["partition_index"] for p in topic["partitions"])
+        layout[name] = tuple(Partition(cluster_id, name, str(topic.get("topic_id") or ""), n) for n in numbers)
+    return TopicLayout(layout)

@@ -1,0 +1,253 @@
+"""The ingest worker: reads its share of the partitions and stores what it reads, exactly once in effect.
+
+The loop is plain: renew leases, read a batch, store it, go on. Faults of the world (database away, broker away) make
+it wait and try again with the same batch; faults of the data end up as dead letters; defects end the process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import psycopg
+from kafka.errors import AuthorizationError, KafkaError, OffsetOutOfRangeError, UnsupportedVersionError
+
+from grid.store.database import DatabaseUnavailableError, connect, explain, is_transient
+from grid.store.migrate import check_schema
+from grid.store.saving import ConcurrentSaveError
+from grid.store.stream import OffsetProgress, Partition, advance_offsets, lock_offsets, record_gap
+from ingest.announcer import Announcer
+from ingest.batch import BatchReport, BatchStore, OffsetsMovedBackError
+from ingest.leases import LeaseKeeper
+from ingest.reader import Batch, PartitionReader
+from ingest.topics import (
+    DEFAULT_PARTITIONS,
+    READINGS_TOPIC,
+    WEATHER_TOPIC,
+    BrokerUnavailableError,
+    describe_topics,
+    ensure_topics,
+    warn_without_native_checksum,
+)
+
+SHORTEST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 10.0
+LAYOUT_SECONDS = 30.0  # how soon a topic made anew is noticed while all is quiet
+
+_log = logging.getLogger(__name__)
+
+
+class StreamTruncatedError(RuntimeError):
+    """The broker holds fewer messages of a topic than were read from it: it lost data that it had acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What a worker has done so far.
+
+    Attributes:
+        batches: Totals over its batches.
+        gaps: Times the broker had dropped messages before they were read.
+        seconds: Since it began. [s]
+    """
+
+    batches: BatchReport = field(default_factory=BatchReport)
+    gaps: int = 0
+    seconds: float = 0.0
+
+    @property
+    def readings(self) -> int:
+        return self.batches.saved.readings
+
+
+def run_worker(
+    *,
+    database_url: str,
+    bootstrap: str,
+    readings_topic: str = READINGS_TOPIC,
+    weather_topic: str = WEATHER_TOPIC,
+    partitions: int = DEFAULT_PARTITIONS,
+    until_caught_up: bool = False,
+    hold_unknown_meters: bool = False,
+    on_progress: Callable[[IngestReport], None] | None = None,
+    stop: threading.Event | None = None,
+) -> IngestReport:
+    """Read both topics until told to stop; several workers with the same arguments share the partitions.
+
+    Args:
+        partitions: How many a topic gets if it has to be made.
+        until_caught_up: Return once everything produced so far is stored. Partitions of other workers that are
+            alive are theirs to finish.
+        hold_unknown_meters: Keep readings of unregistered meters as dead letters until they are registered.
+        on_progress: Called after every batch with the totals so far.
+        stop: Set it to end after the batch in hand.
+
+    Raises:
+        InputError: If database or broker cannot be reached at the start, or the schema is not this program's.
+        StreamTruncatedError: If the broker lost messages that had been read.
+    """
+    warn_without_native_checksum()
+    ensure_topics(bootstrap, topics=(readings_topic, weather_topic), partitions=partitions)
+    with connect(database_url, application_name="gridpilot-ingest") as conn:
+        check_schema(conn)
+    worker = _Worker(database_url, bootstrap, (readings_topic, weather_topic), hold_unknown_meters)
+    try:
+        return worker.run(until_caught_up, on_progress or _ignore, stop or threading.Event())
+    finally:
+        worker.close()
+
+
+class _Worker:
+    """One worker's connections and progress; see :func:`run_worker`."""
+
+    def __init__(self, database_url: str, bootstrap: str, topics: tuple[str, str], hold_unknown_meters: bool) -> None:
+        self._database_url = database_url
+        self._bootstrap = bootstrap
+        self._topics = topics
+        self._announcer = Announcer(monotonic=time.monotonic)
+        self._store = BatchStore(hold_unknown_meters, self._announcer.before_commit)
+        self._reader = PartitionReader(bootstrap, weather_topic=topics[1])
+        self._leases = LeaseKeeper(f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}", monotonic=time.monotonic)
+        self._open: psycopg.Connection | None = None
+        self._layout: tuple[Partition, ...] = ()
+        self._layout_due_at = 0.0
+        self._gaps = 0
+
+    def run(
+        self, until_caught_up: bool, on_progress: Callable[[IngestReport], None], stop: threading.Event
+    ) -> IngestReport:
+        began, pause = time.monotonic(), SHORTEST_PAUSE_SECONDS
+        report = IngestReport()
+        batch: Batch | None = None
+        while batch is not None or not stop.is_set():
+            try:
+                conn = self._connection()
+                if batch is None:
+                    self._take_share(conn)
+                    batch = self._reader.read()
+                if batch.records:
+                    stored = self._store_batch(conn, batch)
+                    report = IngestReport(report.batches + stored, self._gaps, time.monotonic() - began)
+                    on_progress(report)
+                elif until_caught_up and self._reader.caught_up and self._leases.others_alive:
+                    break
+                else:
+                    self._announcer.flush(conn)
+                batch, pause = None, SHORTEST_PAUSE_SECONDS
+            except OffsetsMovedBackError as moved:
+                _log.warning("%s: the database lost its last transactions; reading them again", moved)
+                self._forget_positions()
+                batch = None
+            except OffsetOutOfRangeError as gone:
+                self._refuse_truncation(gone)
+                self._forget_positions()
+            except (
+                psycopg.Error,
+                KafkaError,
+                ConcurrentSaveError,
+                DatabaseUnavailableError,
+                BrokerUnavailableError,
+            ) as error:
+                self._recover(error, pause)
+                if stop.wait(pause):
+                    break  # what is in hand was not stored; it stays in the broker
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        return IngestReport(report.batches, self._gaps, time.monotonic() - began)
+
+    def close(self) -> None:
+        """Tell what was held back, give back the leases, disconnect."""
+        self._reader.close()
+        try:
+            with self._connection() as conn:
+                self._announcer.flush(conn, at_once=True)
+                self._leases.release(conn)
+        except (psycopg.Error, DatabaseUnavailableError) as error:
+            _log.warning("leases could not be given back and will expire: %s", error)
+
+    def _connection(self) -> psycopg.Connection:
+        if self._open is None or self._open.closed:
+            conn = connect(self._database_url, application_name="gridpilot-ingest")
+            # A crash of the server may lose the last transactions. They go as a whole, their offsets included, and
+            # OffsetsMovedBackError has them read again: so waiting for the disk at every batch would buy nothing.
+            conn.execute("SET synchronous_commit = off")
+            conn.commit()
+            self._open = conn
+        return self._open
+
+    def _store_batch(self, conn: psycopg.Connection, batch: Batch) -> BatchReport:
+        try:
+            stored = self._store.store(conn, batch.records, read_from=batch.read_from, received_at=datetime.now(UTC))
+        except BaseException:
+            self._announcer.forget()
+            raise
+        self._announcer.keep()
+        return stored
+
+    def _take_share(self, conn: psycopg.Connection) -> None:
+        """Renew the leases when it is time, and read what is owned from where the database stands."""
+        if not self._leases.due:
+            return
+        if time.monotonic() >= self._layout_due_at:
+            self._layout = describe_topics(self._bootstrap, self._topics).all_partitions
+            self._layout_due_at = time.monotonic() + LAYOUT_SECONDS
+        owned = self._leases.renew(conn, self._layout)
+        if owned != self._reader.assigned:
+            known = {p: offset for p, offset in self._reader.positions.items() if p in owned}
+            self._reader.assign({**known, **self._stored_positions(conn, owned - known.keys())})
+
+    def _stored_positions(self, conn: psycopg.Connection, partitions: frozenset[Partition]) -> dict[Partition, int]:
+        """Where to read on; what the broker has dropped meanwhile is recorded as a gap."""
+        first = self._reader.first_offsets(partitions)
+        with conn.transaction():
+            positions = lock_offsets(conn, partitions)
+            for p, stored in positions.items():
+                if stored < first[p]:
+                    _log.error(
+                        "%s[%d]: messages %d to %d are lost: the broker dropped them before they were read",
+                        p.topic,
+                        p.number,
+                        stored,
+                        first[p] - 1,
+                    )
+                    record_gap(conn, p, from_offset=stored, to_offset=first[p])
+                    advance_offsets(conn, {p: OffsetProgress(first[p], 0)})
+                    positions[p] = first[p]
+                    self._gaps += 1
+        return positions
+
+    def _forget_positions(self) -> None:
+        self._reader.assign({})
+        self._leases.expect_renewal()
+
+    def _refuse_truncation(self, error: OffsetOutOfRangeError) -> None:
+        """An offset out of range lies before what the broker holds (a gap), or else after it (it lost data)."""
+        first = self._reader.first_offsets(self._reader.assigned)
+        if not any(position < first[p] for p, position in self._reader.positions.items()):
+            raise StreamTruncatedError(
+                f"the broker holds fewer messages than were read from it ({error}). It lost data that it had"
+                " acknowledged: restore it; or delete and make the topic anew, then send again what is missing."
+            ) from error
+
+    def _recover(self, error: Exception, pause: float) -> None:
+        """Make ready to try again after a fault of the world; raise what is none."""
+        if isinstance(error, psycopg.Error) and not is_transient(error):
+            raise error
+        if isinstance(error, AuthorizationError | UnsupportedVersionError):
+            raise error
+        reason = (explain(error) if isinstance(error, psycopg.Error) else None) or f"{type(error).__name__}: {error}"
+        _log.warning("%s; trying again in %.1f s", reason, pause)
+        self._layout_due_at = 0.0
+        if self._open is not None and (self._open.broken or isinstance(error, psycopg.OperationalError)):
+            self._open.close()
+            self._open = None
+
+
+def _ignore(report: IngestReport) -> None:
+    """Nobody asked for progress."""
