@@ -22,12 +22,13 @@ EXPLAINED = {
     for row in re.findall(r"^\| (`[^|]+`) +\| [^|]{3,}", GLOSSARY, flags=re.MULTILINE)
     for word in re.findall(r"`([^`]+)`", row)
 }
-SETTINGS = {
-    PREFIX + name.upper(): field
+FIELDS = [
+    (PREFIX + name.upper(), field)
     for kind in vars(api.settings).values()
     if isinstance(kind, type) and issubclass(kind, BaseSettings)
     for name, field in kind.model_fields.items()
-}
+]
+SETTINGS = dict(sorted(FIELDS, key=lambda item: item[1].is_required()))  # required wins
 
 
 def test_every_column_of_every_table_and_view_is_explained(database_url: str) -> None:
