@@ -11,6 +11,8 @@ import psycopg
 import pytest
 
 from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from api.demo.wheels import DEMO_WHEELS, fetch_wheel
+from api.settings import CacheSettings, read_settings
 from grid.store.migrate import migrate
 
 TEMPLATE = "gridpilot_template"
@@ -65,6 +67,15 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no benchmark data in {folder}: it is not part of the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo_cache() -> Path:
+    """The cache folder with the demo's wheels in it; they are fetched the first time."""
+    cache_dir = read_settings(CacheSettings).cache_dir
+    for wheel in DEMO_WHEELS:
+        fetch_wheel(wheel, cache_dir)
+    return cache_dir
 
 
 def _with_database(url: str, name: str) -> str:

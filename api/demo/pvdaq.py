@@ -5,8 +5,9 @@ wall clock of Denver, daylight saving time included. The proof is in the file: t
 days the clocks go forward and nowhere else, and the sun's course is one hour late between the changes only. Corrected
 here: a stamp is read as Denver wall clock. The hour that stands once in autumn is taken as the first; it is night.
 
-The stamps mark the *end* of their quarter-hour. Clear-sky irradiance on the array as it is documented (facing 158
-degrees, tilted 45) fits the power of 177 clear days best 8 to 10 minutes before the stamp, at every time of the year.
+The stamps are taken to mark the *end* of their quarter-hour: on 162 clear days, clear-sky irradiance on the array
+as it is documented (facing 158 degrees, tilted 45) fits the power best 0 to 8 minutes before the stamp, in no season
+after it.
 
 NSRDB's stamps are right: its clear-sky irradiance is centred on the sun's transit within two minutes in every month.
 Its half-hourly values are instants; the mean over each half-hour is taken as that of the instants at its ends.

@@ -123,6 +123,8 @@ def _forecast(recording: Recording, issued_at: datetime) -> Iterator[Message]:
     The source has one forecast a day ahead; it is taken for the day after tomorrow too, so that day looks a little
     better known than it would be.
     """
+    if issued_at < recording.axis.start:
+        return
     day = local_date(issued_at, TIMEZONE)
     horizon = recording.between(issued_at, local_instant(day + timedelta(days=3), time(), TIMEZONE))
     yield from to_messages(horizon, size=max(1, horizon.axis.periods), issued_at=issued_at, sent_at=issued_at)
