@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import psycopg
@@ -25,7 +25,7 @@ from grid.store.saving import ConcurrentSaveError
 from grid.store.stream import OffsetProgress, Partition, advance_offsets, lock_offsets, record_gap
 from ingest.announcer import Announcer
 from ingest.batch import BatchReport, BatchStore, OffsetsMovedBackError
-from ingest.leases import LeaseKeeper
+from ingest.leases import LEASE_DURATION, LeaseKeeper
 from ingest.reader import Batch, PartitionReader
 from ingest.topics import (
     DEFAULT_PARTITIONS,
@@ -76,6 +76,7 @@ def run_worker(
     partitions: int = DEFAULT_PARTITIONS,
     until_caught_up: bool = False,
     hold_unknown_meters: bool = False,
+    lease: timedelta = LEASE_DURATION,
     on_progress: Callable[[IngestReport], None] | None = None,
     stop: threading.Event | None = None,
 ) -> IngestReport:
@@ -86,6 +87,7 @@ def run_worker(
         until_caught_up: Return once everything produced so far is stored. Partitions of other workers that are
             alive are theirs to finish.
         hold_unknown_meters: Keep readings of unregistered meters as dead letters until they are registered.
+        lease: A worker silent for longer loses its partitions to the others.
         on_progress: Called after every batch with the totals so far.
         stop: Set it to end after the batch in hand.
 
@@ -97,7 +99,7 @@ def run_worker(
     ensure_topics(bootstrap, topics=(readings_topic, weather_topic), partitions=partitions)
     with connect(database_url, application_name="gridpilot-ingest") as conn:
         check_schema(conn)
-    worker = _Worker(database_url, bootstrap, (readings_topic, weather_topic), hold_unknown_meters)
+    worker = _Worker(database_url, bootstrap, (readings_topic, weather_topic), hold_unknown_meters, lease)
     try:
         return worker.run(until_caught_up, on_progress or _ignore, stop or threading.Event())
     finally:
@@ -107,14 +109,17 @@ def run_worker(
 class _Worker:
     """One worker's connections and progress; see :func:`run_worker`."""
 
-    def __init__(self, database_url: str, bootstrap: str, topics: tuple[str, str], hold_unknown_meters: bool) -> None:
+    def __init__(
+        self, database_url: str, bootstrap: str, topics: tuple[str, str], hold_unknown_meters: bool, lease: timedelta
+    ) -> None:
         self._database_url = database_url
         self._bootstrap = bootstrap
         self._topics = topics
         self._announcer = Announcer(monotonic=time.monotonic)
         self._store = BatchStore(hold_unknown_meters, self._announcer.before_commit)
         self._reader = PartitionReader(bootstrap, weather_topic=topics[1])
-        self._leases = LeaseKeeper(f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}", monotonic=time.monotonic)
+        worker_id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._leases = LeaseKeeper(worker_id, monotonic=time.monotonic, duration=lease)
         self._open: psycopg.Connection | None = None
         self._layout: tuple[Partition, ...] = ()
         self._layout_due_at = 0.0
