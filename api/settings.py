@@ -94,6 +94,10 @@ class CacheSettings(_FromEnvironment):
 class IngestProcess(DatabaseSettings, StreamSettings):
     """Settings of ``gridpilot ingest``."""
 
+    unknown_meters: Literal["accept", "quarantine"] = Field(
+        "accept", description="accept meters not seen before, or quarantine their readings until they are registered."
+    )
+
 
 class TrainProcess(DatabaseSettings, ClockSettings, TrainSettings):
     """Settings of ``gridpilot train`` and ``gridpilot retrain``."""

@@ -1,0 +1,1 @@
+"""The administrative groups of the command line, one file each."""

@@ -1,0 +1,117 @@
+"""``gridpilot doctor``: looks at everything the service stands on and says what to do about what is wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import typer
+from rich.console import Console
+
+from api.commands.session import AsJson, print_json
+from api.settings import CacheSettings, DatabaseSettings, StreamSettings, read_settings
+from grid.faults import InputError
+
+State = Literal["good", "warning", "fault"]
+_MARKS = {"good": "[green]good   [/]", "warning": "[yellow]warning[/]", "fault": "[red]fault  [/]"}
+_LITTLE_DISK = 2 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``remedy`` is empty where all is well."""
+
+    what: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Look at Python, packages, GPU, disk, database and broker; exit 2 if something must be mended."""
+    findings = [finding for look in (_packages, _torch, _disk, _database, _broker) for finding in _guarded(look)]
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        console = Console()
+        for finding in findings:
+            console.print(f"{_MARKS[finding.state]} {finding.what}: {finding.detail}", soft_wrap=True, highlight=False)
+            if finding.remedy:
+                console.print(f"        {finding.remedy}", soft_wrap=True, highlight=False)
+    if any(finding.state == "fault" for finding in findings):
+        raise typer.Exit(2)
+
+
+def _guarded(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except InputError as error:
+        for fault in error.faults:
+            yield Finding(fault.place, "fault", fault.problem, fault.remedy)
+
+
+def _packages() -> Iterator[Finding]:
+    yield Finding("python", "good", platform.python_version())
+    if importlib.util.find_spec("crc32c") is None:
+        remedy = "pip install 'kafka-python[crc32c]'"
+        yield Finding(
+            "crc32c", "warning", "missing: Kafka checksums run in pure Python, at a third of the speed", remedy
+        )
+    else:
+        yield Finding("crc32c", "good", "native checksums")
+
+
+def _torch() -> Iterator[Finding]:
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU: models train and speak on the CPU"
+    yield Finding("torch", "good", f"{torch.__version__}, {device}")
+
+
+def _disk() -> Iterator[Finding]:
+    cache = read_settings(CacheSettings).cache_dir
+    place = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    little = free < _LITTLE_DISK
+    remedy = "make room, or set GRIDPILOT_CACHE_DIR to another disk" if little else ""
+    yield Finding("disk", "warning" if little else "good", f"{free / 1e9:.1f} GB free at {place}", remedy)
+
+
+def _database() -> Iterator[Finding]:
+    from grid.store.database import connect, shown_address
+    from grid.store.freshness import chain_state
+    from grid.store.migrate import check_schema, has_timescale
+    from grid.store.sites import load_site
+
+    url = read_settings(DatabaseSettings).database_url
+    with connect(url, application_name="gridpilot-doctor") as conn:
+        kind = "TimescaleDB" if has_timescale(conn) else "plain PostgreSQL"
+        yield Finding("database", "good", f"{shown_address(url)}, {kind} {conn.info.server_version // 10000}")
+        check_schema(conn)
+        yield Finding("schema", "good", "is this version's")
+        site = load_site(conn)
+        yield Finding("site", "good", f"{site.site_id}, {len(site.meters)} meters, {len(site.network.buses)} buses")
+        state = chain_state(conn)
+        yield Finding("telemetry", "good" if state.readings else "warning", f"{state.readings:,} readings received")
+        if state.dead_letters:
+            yield Finding("dead letters", "warning", f"{state.dead_letters} wait", "see gridpilot dlq list")
+        yield Finding(
+            "forecast", "good" if state.forecast_issued_at else "warning", f"newest {state.forecast_issued_at}"
+        )
+        yield Finding("plan", "good" if state.plan_issued_at else "warning", f"newest {state.plan_issued_at}")
+
+
+def _broker() -> Iterator[Finding]:
+    from ingest.topics import READINGS_TOPIC, WEATHER_TOPIC, describe_topics
+
+    bootstrap = read_settings(StreamSettings).kafka_bootstrap
+    layout = describe_topics(bootstrap, (READINGS_TOPIC, WEATHER_TOPIC))
+    for topic, partitions in layout.partitions.items():
+        remedy = "" if partitions else "gridpilot ingest makes it"
+        yield Finding(
+            topic, "good" if partitions else "warning", f"{len(partitions)} partitions at {bootstrap}", remedy
+        )

@@ -1,0 +1,137 @@
+"""A dispatch plan as tables for a terminal: the system hour by hour, then every asset with its reason."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+Document = dict[str, Any]
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_HOURS_SHOWN = 3
+
+
+def plan_report(plan: Document, *, timezone: str) -> RenderableType:
+    """Render a plan document for people.
+
+    Args:
+        plan: The document of :func:`grid.dispatch.document.plan_document`.
+        timezone: IANA name; hours are shown on the site's wall clock.
+    """
+    return Group(
+        _headline(plan, timezone), _system_table(plan, timezone), _unit_table(plan), *_violations(plan, timezone)
+    )
+
+
+def _headline(plan: Document, timezone: str) -> Text:
+    gap = plan["gap"]
+    return Text.from_markup(
+        f"\nPlan [bold]{plan['plan_id']}[/], issued {_local(plan['issued_at'], timezone):%Y-%m-%d %H:%M} ({timezone}), "
+        f"{plan['axis']['periods']} h: [bold]{plan['status']}[/], cost {plan['objective']:,.0f} {plan['currency']}, "
+        f"proven within {gap:.2%} of the optimum, solved in {plan['solve_seconds']:.1f} s\n"
+    )
+
+
+def _local(instant: str, timezone: str) -> datetime:
+    return datetime.fromisoformat(instant).astimezone(ZoneInfo(timezone))
+
+
+def _system_table(plan: Document, timezone: str) -> Table:
+    table = Table(title=f"System, every {_HOURS_SHOWN} h [MW]", title_justify="left", header_style="bold")
+    table.add_column("hour")
+    kinds = _power_by_kind(plan)
+    for name in ("load", *kinds, "reserve up", "curtailed", f"price {plan['currency']}/MWh"):
+        table.add_column(name, justify="right")
+    for period in range(0, plan["axis"]["periods"], _HOURS_SHOWN):
+        system = plan["system"][period]
+        prices = [bus[period]["lmp"] for bus in plan["buses"].values()]
+        table.add_row(
+            f"{_local(plan['axis']['interval_starts'][period], timezone):%a %H:%M}",
+            f"{system['load_mw']:,.0f}",
+            *(f"{series[period]:,.0f}" for series in kinds.values()),
+            f"{system['reserve_up_mw']:,.0f}",
+            f"{system['curtailed_mw']:,.0f}",
+            f"{min(prices):.1f} … {max(prices):.1f}",
+        )
+    return table
+
+
+def _power_by_kind(plan: Document) -> dict[str, list[float]]:
+    """Power fed in by thermal units, by each kind of plant, and by storages (charging negative). [MW]"""
+    periods = plan["axis"]["periods"]
+    sums: dict[str, list[float]] = defaultdict(lambda: [0.0] * periods)
+    for name, schedule in plan["units"].items():
+        _add(sums[plan["assets"][name]["kind"]], (hour["power_mw"] for hour in schedule))
+    for name, schedule in plan["renewables"].items():
+        _add(sums[plan["assets"][name]["kind"]], (hour["power_mw"] for hour in schedule))
+    for schedule in plan["storages"].values():
+        _add(sums["storage"], (hour["discharge_mw"] - hour["charge_mw"] for hour in schedule))
+    return dict(sums)
+
+
+def _add(total: list[float], values: Iterable[float]) -> None:
+    for i, value in enumerate(values):
+        total[i] += value
+
+
+def _unit_table(plan: Document) -> Table:
+    table = Table(
+        title="Assets over the plan (one mark an hour, its height the share of capacity) and why, for the first hours",
+        title_justify="left",
+        header_style="bold",
+    )
+    table.add_column("asset", no_wrap=True)
+    table.add_column("fuel", no_wrap=True)
+    table.add_column("MW now", justify="right")
+    table.add_column("of", justify="right")
+    table.add_column("plan", no_wrap=True, style="cyan")
+    table.add_column("reason", overflow="fold")
+    for name in _ranked(plan):
+        asset = plan["assets"][name]
+        power = _power(plan, name)
+        reason = next(iter(plan["reasons"].get(name, ())), None)
+        table.add_row(
+            name,
+            asset.get("fuel") or asset["kind"],
+            f"{power[0]:,.0f}",
+            f"{asset['capacity_mw']:,.0f}",
+            "".join(_mark(value, asset["capacity_mw"]) for value in power),
+            reason["text"] if reason else "",
+        )
+    return table
+
+
+def _ranked(plan: Document) -> list[str]:
+    """Thermal units and storages, the most used first; plants follow in the dashboard and in ``--json``."""
+    names = [*plan["units"], *plan["storages"]]
+    return sorted(names, key=lambda name: -sum(abs(value) for value in _power(plan, name)))
+
+
+def _power(plan: Document, name: str) -> list[float]:
+    if name in plan["units"]:
+        return [hour["power_mw"] for hour in plan["units"][name]]
+    return [hour["discharge_mw"] - hour["charge_mw"] for hour in plan["storages"][name]]
+
+
+def _mark(power_mw: float, capacity_mw: float) -> str:
+    if power_mw < 0:
+        return "c"  # charging
+    share = power_mw / capacity_mw if capacity_mw else 0.0
+    return "·" if power_mw == 0 else _BLOCKS[max(1, min(8, round(8 * share)))]
+
+
+def _violations(plan: Document, timezone: str) -> list[RenderableType]:
+    return [
+        Text(
+            f"! {item['what']} at {_local(item['interval_start'], timezone):%a %H:%M}: {item['amount_mw']:.1f} MW "
+            f"at {item['price_per_mwh']:,.0f} {plan['currency']}/MWh",
+            style="bold red",
+        )
+        for item in plan["violations"]
+    ]
