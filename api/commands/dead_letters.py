@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from api.commands.session import AsJson, open_database, print_json, print_table
-from api.settings import StreamSettings, read_settings
 from grid.faults import Fault, InputError
 from grid.store.dead_letters import DeadLetter
 
