@@ -103,7 +103,8 @@ def _block(wire: _Wire, source: Source, key: bytes | None) -> ReadingBlock | lis
     if channel is None or minutes is None or isinstance(shape, Rejection) or faults:
         return faults
     starts_us, sent_values = shape
-    values = to_stored_unit(sent_values, unit=wire.unit, channel=channel, interval_minutes=minutes)
+    with np.errstate(over="ignore"):  # an overflow is refused below
+        values = to_stored_unit(sent_values, unit=wire.unit, channel=channel, interval_minutes=minutes)
     fault = _value_fault(values, channel)
     if fault is not None:
         return [fault]

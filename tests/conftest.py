@@ -48,7 +48,7 @@ def database_url(postgres_url: str, _migrated_template: str) -> Iterator[str]:
     """URL of a migrated, empty database of this test's own; it is dropped afterwards."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_migrated_template} STRATEGY FILE_COPY")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_migrated_template}")
         yield _with_database(postgres_url, name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -1,0 +1,237 @@
+"""Messages are taken whole or refused whole, and a refusal says what and where."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grid.readings import ReadingBlock, Rejection, Source
+from grid.time_axis import EPOCH
+from grid.units import Channel
+from ingest.encoding import encode_message, encode_reading
+from ingest.messages import decode_reading, interval_minutes
+
+GOOD: dict[str, Any] = {
+    "meter_id": "m-17",
+    "channel": "import",
+    "unit": "kWh",
+    "interval": "PT15M",
+    "start": "2026-03-01T00:00:00Z",
+    "values": [0.42, 0.40, None, 0.39],
+    "revision": 0,
+    "sent_at": "2026-03-01T01:00:03Z",
+}
+
+
+def message(**changes: Any) -> bytes:
+    document = {**GOOD, **changes}
+    return json.dumps({name: value for name, value in document.items() if value is not ...}).encode()
+
+
+def decode(payload: bytes, source: Source = Source.METER, key: bytes | None = None) -> ReadingBlock:
+    content = decode_reading(payload, source, key=key)
+    assert isinstance(content, ReadingBlock), content
+    return content
+
+
+def refuse(payload: bytes, source: Source = Source.METER, key: bytes | None = None) -> Rejection:
+    content = decode_reading(payload, source, key=key)
+    assert isinstance(content, Rejection), content
+    return content
+
+
+def test_energy_over_a_quarter_hour_becomes_mean_power_and_null_becomes_nan() -> None:
+    block = decode(message(), key=b"m-17")
+    assert block.channel is Channel.IMPORT
+    assert block.interval_minutes == 15
+    np.testing.assert_allclose(block.values, [1.68, 1.60, np.nan, 1.56])
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    expected = [(start + timedelta(minutes=15 * i) - EPOCH) // timedelta(microseconds=1) for i in range(4)]
+    assert block.starts_us.tolist() == expected
+
+
+def test_irregular_readings_keep_their_own_instants_whatever_their_offsets() -> None:
+    pairs = [["2026-03-01T00:00:00+01:00", 0.42], ["2026-02-28T23:15:00.5Z", None]]
+    block = decode(message(start=..., values=..., readings=pairs))
+    first = datetime(2026, 2, 28, 23, tzinfo=UTC)
+    starts = [EPOCH + timedelta(microseconds=us) for us in block.starts_us.tolist()]
+    assert starts == [first, first + timedelta(minutes=15, milliseconds=500)]
+
+
+def test_fahrenheit_of_a_weather_site_becomes_celsius_and_its_issue_is_kept() -> None:
+    payload = message(
+        meter_id=...,
+        site_id="s-1",
+        channel="air_temperature",
+        unit="°F",
+        values=[212, 32],
+        issued_at="2026-02-28T06:00:00Z",
+    )
+    block = decode(payload, Source.WEATHER)
+    np.testing.assert_allclose(block.values, [100.0, 0.0])
+    assert block.issued_at == datetime(2026, 2, 28, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("payload", "error_class", "field"),
+    [
+        (b"", "not_json", ""),
+        (b"\xff\xfe", "not_json", ""),
+        (b"{" + b'"x":[' * 100_000, "not_json", ""),
+        (b"[]", "wrong_type", ""),
+        (b" " * (1024 * 1024 + 1), "too_large", ""),
+        (message(meter_id=...), "missing_field", "meter_id"),
+        (message(meter_id="a\u0000b"), "bad_id", "meter_id"),
+        (message(meter_id=17), "wrong_type", "meter_id"),
+        (message(channel="imports"), "unknown_channel", "channel"),
+        (message(unit="kwh"), "unknown_unit", "unit"),
+        (message(unit="degC"), "unknown_unit", "unit"),
+        (message(unit=...), "missing_field", "unit"),
+        (message(interval="15"), "bad_interval", "interval"),
+        (message(interval="PT30S"), "bad_interval", "interval"),
+        (message(interval="P2D"), "bad_interval", "interval"),
+        (message(start="2026-03-01T00:00:00"), "wrong_type", "start"),
+        (message(start="2026-02-30T00:00:00Z"), "wrong_type", "start"),
+        (message(start=1772323200), "wrong_type", "start"),
+        (message(start="1969-12-31T23:45:00Z"), "time_out_of_range", "start"),
+        (message(start="2199-12-31T23:45:00Z"), "time_out_of_range", "start"),
+        (message(start="0001-01-01T00:00:00+14:00"), "time_out_of_range", "start"),
+        (message(start=...), "missing_field", "start"),
+        (message(start=..., values=...), "missing_field", "values"),
+        (message(values=[]), "empty", "values"),
+        (message(values=[1, "2"]), "wrong_type", "values"),
+        (message(values=[True]), "wrong_type", "values"),
+        (message(values=[0.0] * 10_001), "too_many_values", "values"),
+        (message(values=[0.1, -0.1]), "negative", "values"),
+        (message(values=[1e308], unit="MWh"), "not_finite", "values"),
+        (message(readings=[["2026-03-01T00:00:00Z", 1.0]]), "two_shapes", "readings"),
+        (message(revision=-1), "wrong_type", "revision"),
+        (message(revision=2**31), "wrong_type", "revision"),
+        (message(revision=True), "wrong_type", "revision"),
+        (message(issued_at="2026-03-01T00:00:00Z"), "unexpected_field", "issued_at"),
+    ],
+)
+def test_a_bad_message_is_refused_by_class_and_field(payload: bytes, error_class: str, field: str) -> None:
+    rejection = refuse(payload)
+    assert (rejection.error_class, rejection.field) == (error_class, field)
+    assert rejection.detail
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"NaN", b"Infinity", b"-1e999"])
+def test_numbers_beyond_a_float_are_refused(number: bytes) -> None:
+    refuse(message().replace(b"0.42", number))
+
+
+def test_the_same_instant_twice_in_one_message_is_refused() -> None:
+    pairs = [["2026-03-01T00:00:00+01:00", 1.0], ["2026-02-28T23:00:00Z", 2.0]]
+    assert refuse(message(start=..., values=..., readings=pairs)).error_class == "duplicate_interval"
+
+
+def test_the_key_must_be_the_owner_but_may_be_missing() -> None:
+    assert refuse(message(), key=b"m-18").error_class == "key_mismatch"
+    assert decode(message(), key=None).owner_id == "m-17"
+
+
+def test_every_fault_is_told_at_once() -> None:
+    rejection = refuse(message(meter_id="", unit="stone", interval="soon", start="1960-01-01T00:00:00Z"))
+    for field in ("unit", "interval", "start"):
+        assert f"{field}:" in rejection.detail
+    types = refuse(message(meter_id=1, values="none", revision="x"))
+    assert types.field == "meter_id"
+    assert "values:" in types.detail
+    assert "revision:" in types.detail
+
+
+def test_a_temperature_below_absolute_zero_is_refused_and_absolute_zero_is_not() -> None:
+    weather = {"meter_id": ..., "site_id": "s", "channel": "air_temperature", "unit": "°F"}
+    assert refuse(message(**weather, values=[-460.0]), Source.WEATHER).error_class == "out_of_range"
+    assert decode(message(**weather, values=[-459.67]), Source.WEATHER).values[0] == pytest.approx(-273.15)
+
+
+def test_the_largest_allowed_message_is_taken() -> None:
+    assert len(decode(message(values=[0.0] * 10_000)).values) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"), [("PT15M", 15), ("PT1H", 60), ("P1D", 1440), ("PT1H30M", 90), ("PT60S", 1)]
+)
+def test_intervals_are_read_as_iso_8601(text: str, minutes: int) -> None:
+    assert interval_minutes(text) == minutes
+
+
+@pytest.mark.parametrize("text", ["", "P", "PT", "PT0M", "PT1.5H", "P1M", "PT1441M", "-PT15M", "PT99999999999M"])
+def test_other_intervals_are_none(text: str) -> None:
+    assert interval_minutes(text) is None
+
+
+_MICROSECONDS_TO_2200 = 7_258_118_400_000_000
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> ReadingBlock:
+    source = draw(st.sampled_from(Source))
+    minutes = draw(st.integers(1, 1440))
+    count = draw(st.integers(1, 20))
+    latest = _MICROSECONDS_TO_2200 - 1 - count * minutes * 60_000_000
+    if draw(st.booleans()):
+        starts = draw(st.integers(0, latest)) + np.arange(count, dtype=np.int64) * minutes * 60_000_000
+    else:
+        chosen = draw(st.lists(st.integers(0, latest), min_size=count, max_size=count, unique=True))
+        starts = np.array(chosen, dtype=np.int64)
+    channel = draw(st.sampled_from(Channel))
+    value = st.one_of(st.just(float("nan")), st.floats(0, allow_infinity=False))
+    issued = st.datetimes(datetime(1970, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+    return ReadingBlock(
+        source,
+        draw(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=30)),
+        channel,
+        minutes,
+        starts,
+        np.array(draw(st.lists(value, min_size=count, max_size=count))),
+        draw(st.integers(0, 2**31 - 1)),
+        draw(st.none() | issued) if source is Source.WEATHER else None,
+    )
+
+
+@given(blocks())
+def test_decoding_what_was_encoded_is_the_identity(block: ReadingBlock) -> None:
+    again = decode(encode_reading(block), block.source, key=block.owner_id.encode())
+    assert (again.source, again.owner_id, again.channel) == (block.source, block.owner_id, block.channel)
+    assert (again.interval_minutes, again.revision) == (block.interval_minutes, block.revision)
+    assert again.issued_at == block.issued_at
+    np.testing.assert_array_equal(again.starts_us, block.starts_us)
+    np.testing.assert_array_equal(again.values, block.values)
+
+
+@given(
+    st.binary(max_size=300)
+    | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(lambda x: json.dumps(x).encode())
+)
+def test_no_payload_makes_the_decoder_raise(payload: bytes) -> None:
+    assert isinstance(decode_reading(payload, Source.METER), Rejection)
+
+
+def test_an_infinite_value_is_never_sent_as_missing() -> None:
+    with pytest.raises(ValueError, match="infinite"):
+        encode_message(
+            Source.METER, "m", Channel.LOAD, unit="kW", interval_minutes=15, start=EPOCH, values=np.array([np.inf])
+        )
+
+
+def test_a_naive_start_cannot_be_sent() -> None:
+    with pytest.raises(ValueError, match="aware"):
+        encode_message(
+            Source.METER,
+            "m",
+            Channel.LOAD,
+            unit="kW",
+            interval_minutes=15,
+            start=EPOCH.replace(tzinfo=None),
+            values=np.array([1.0]),
+        )
