@@ -82,7 +82,7 @@ class Allow:
 
 
 Reader = Annotated[ApiKey, Depends(Allow(Role.OPERATOR, Role.ANALYST, Role.ADMIN))]
-Planner = Annotated[ApiKey, Depends(Allow(Role.OPERATOR, Role.ANALYST, Role.ADMIN))]
+ModelKeeper = Annotated[ApiKey, Depends(Allow(Role.ANALYST, Role.ADMIN))]
 Operator = Annotated[ApiKey, Depends(Allow(Role.OPERATOR, Role.ADMIN))]
 Writer = Annotated[ApiKey, Depends(Allow(Role.METER, Role.OPERATOR, Role.ADMIN))]
 Admin = Annotated[ApiKey, Depends(Allow(Role.ADMIN))]

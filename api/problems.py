@@ -102,7 +102,10 @@ def problem_from(error: Exception) -> Problem:
             return invalid(error.faults)
         case HTTPException():
             headers = {k: v for k, v in (error.headers or {}).items() if k.lower() != "content-type"}
-            return Problem(error.status_code, _kind(error.status_code), str(error.detail), headers=headers)
+            detail = str(error.detail)
+            if detail == HTTPStatus(error.status_code).phrase:  # the router's own words, which say nothing new
+                detail = "there is no such path, or not with this method; /docs lists what there is"
+            return Problem(error.status_code, _kind(error.status_code), detail, headers=headers)
         case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedColumn():
             logger.error("the database schema is not the one this version needs: %s", error)
             return unavailable("the database has not the schema of this version; run gridpilot migrate")

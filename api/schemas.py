@@ -27,6 +27,10 @@ class Freshness(Document):
 
     at: datetime | None = Field(description="Instant of the newest one; null if there is none. RFC 3339, UTC.")
     age_seconds: float | None = Field(description="The site's present minus `at`. [s]")
+    received_at: datetime | None = Field(
+        description="When the stream last brought anything (wall clock); telemetry only. In a replay this tells whether "
+        "data still flow."
+    )
     state: Literal["fresh", "stale", "missing"] = Field(description="`stale` above the age that is usual for it.")
 
 
@@ -84,6 +88,7 @@ class ReadingRow(Document):
     """One interval of a series."""
 
     interval_start: datetime = Field(description=INTERVAL_START)
+    interval_minutes: int = Field(description="Length of the interval. [min]")
     value: float | None = Field(description="Mean over the interval, in `unit`; null where it is missing.")
     quality: int = Field(description="Bit mask: 0 good, 1 missing, 2 corrected by a later message.")
 
@@ -93,7 +98,7 @@ class ReadingsDocument(Document):
 
     series_id: str = Field(description="Which series.")
     unit: str = Field(description="Unit of every value.")
-    resolution_minutes: int | None = Field(description="Length of each interval; null if there are no readings. [min]")
+    resolution: str | None = Field(description="As asked for, ISO 8601; null for the intervals as they were measured.")
     as_of: datetime | None = Field(description="Nothing received later was used; null for all there is.")
     readings: list[ReadingRow] = Field(description="In order of time.")
 
@@ -172,7 +177,7 @@ class ReadingMessage(RequestDocument):
 class Alive(Document):
     """The process answers."""
 
-    status: Literal["alive"] = Field("alive", description="Always `alive`.")
+    status: Literal["alive"] = Field(default="alive", description="Always `alive`.")
 
 
 class Check(Document):

@@ -37,7 +37,7 @@ function planAlarms(plan) {
   }
   return runs(plan).map((run) => {
     const [, level, consequence, action] = MEANING.find(([pattern]) => pattern.test(run.what)) ?? [null, "medium", "A limit is relaxed.", "Check it before accepting the plan."];
-    return { level, consequence, action, cause: `${run.what}: up to ${number(run.mw, 1)} MW (${number(run.mwh, 1)} MWh), ${dayTime(run.from)} to ${dayTime(run.end)} ${zoneName(run.end)}` };
+    return { level, consequence, action, cause: `${run.what[0].toUpperCase()}${run.what.slice(1)}: up to ${number(run.mw, 1)} MW (${number(run.mwh, 1)} MWh), ${dayTime(run.from)} to ${dayTime(run.end)} ${zoneName(run.end)}` };
   });
 }
 

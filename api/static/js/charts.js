@@ -23,7 +23,7 @@ function axes() {
     grid: { stroke: colour("line"), width: 1 },
   };
   return [
-    { ...common, space: 56, size: 30, gap: 2, values: (_plot, splits) => hourLabels(splits) },
+    { ...common, space: 56, size: 36, gap: 7, values: (_plot, splits) => hourLabels(splits) },
     { ...common, size: 54, gap: 4, space: 28,
       values: (_plot, splits) => splits.map((v) => number(v, Math.max(0, digitsFor(splits)))) },
   ];
@@ -73,29 +73,30 @@ export function drawChart(id, make) {
     charts.get(id)?.plot.destroy();
     const step = uPlot.paths.stepped({ align: 1 });
     const options = {
-      ...room(host),
+      width: 400, height: 200,
       tzDate: (s) => uPlot.tzDate(new Date(s * 1000), siteZone()),
-      padding: [8, 10, 0, 0],
-      legend: { live: true, markers: { width: 0, fill: (_plot, i) => swatch(spec.series[i - 1]), stroke: null } },
+      padding: [8, 18, 0, 0],
+      legend: { live: true, markers: markers(spec.series) },
       cursor: { y: false, points: { size: 5 }, drag: { x: true, y: false } },
       scales: { x: { time: true }, y: { range: spec.range ?? ((_u, low, high) => padded(low, high)) } },
       axes: axes(),
       bands: spec.bands ?? [],
       hooks: { draw: [presentMark(spec.present === null || spec.present === undefined ? null : seconds(spec.present))] },
       series: [
-        { label: "Time", value: (_u, s) => (s === null ? "–" : `${dayTime(s * 1000)} ${zoneName(s * 1000)}`) },
+        { label: " ", value: (_u, s) => (s === null || s === undefined ? "" : `${dayTime(s * 1000)} ${zoneName(s * 1000)}`) },
         ...spec.series.map((line) => ({
           label: line.label, stroke: line.stroke, width: line.width ?? 1.5, dash: line.dash, fill: line.fill,
           points: { show: false }, paths: spec.stepped ? step : undefined, spanGaps: false,
           value: (plot, v, index, at) => (line.shown ? line.shown(plot, at, v) : number(v, line.digits ?? spec.digits ?? 0)),
-          class: line.legend === false ? "unlisted" : null,
+          class: line.legend === false ? "unlisted" : line.swatch ? "area" : "line",
         })),
       ],
     };
     replace(host);
     const plot = new uPlot(options, [spec.x, ...spec.series.map((line) => line.values)], host);
+    fit(plot, host);
     host.append(readableTable(spec.table));
-    const observer = charts.get(id)?.observer ?? new ResizeObserver(() => charts.get(id)?.plot.setSize(room(host)));
+    const observer = charts.get(id)?.observer ?? new ResizeObserver(() => charts.has(id) && fit(charts.get(id).plot, host));
     charts.set(id, { plot, observer, drawn });
     observer.observe(host);
   };
@@ -111,10 +112,20 @@ export function noChart(id, message) {
   replace(byId(id), message);
 }
 
-const swatch = (line) => line?.swatch ?? line?.stroke ?? "transparent";
+/** A filled square for an area, a stroke as it is drawn for a line. */
+const markers = (series) => ({
+  width: 2,
+  fill: (_plot, i) => series[i - 1]?.swatch ?? "transparent",
+  stroke: (_plot, i) => (series[i - 1]?.swatch ? null : series[i - 1]?.stroke ?? null),
+  dash: (_plot, i) => (series[i - 1]?.dash ? "dashed" : "solid"),
+});
 
-const LEGEND = 40;
-const room = (host) => ({ width: Math.max(host.clientWidth, 200), height: Math.max(host.clientHeight - LEGEND, 80) });
+/** Fill the element: the width first, because the legend's height follows it, then what the legend leaves. */
+function fit(plot, host) {
+  const width = Math.max(host.clientWidth, 200);
+  plot.setSize({ width, height: plot.height });
+  plot.setSize({ width, height: Math.max(host.clientHeight - host.querySelector(".u-legend").offsetHeight, 80) });
+}
 
 function padded(low, high) {
   if (low === null || high === null) return [0, 1];

@@ -11,7 +11,7 @@ export function element(tag, attributes = {}, ...children) {
     else if (name === "value") node.value = value;
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return node;
 }
 
@@ -23,7 +23,7 @@ export function drawn(tag, attributes = {}, ...children) {
   return node;
 }
 
-export const replace = (node, ...children) => node.replaceChildren(...children.flat().filter((child) => child !== null));
+export const replace = (node, ...children) => node.replaceChildren(...children.flat(Infinity).filter((child) => child !== null));
 
 /** What is missing, and what to do about it. */
 export const missing = (what, remedy) =>

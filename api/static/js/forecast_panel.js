@@ -31,46 +31,57 @@ export async function showForecast({ chart, note, seriesId, site }) {
   describe(byId(note), primary, baseline, site);
 }
 
+/** Values of intervals (start, length, value) at each stamp; the end of the last one repeats it, to close its step. */
+function onStamps(rows, stamps, scale) {
+  let i = 0;
+  return stamps.map((stamp) => {
+    while (i < rows.length && rows[i][0] + rows[i][1] <= stamp && !(i === rows.length - 1 && rows[i][0] + rows[i][1] === stamp)) i += 1;
+    const value = i < rows.length && rows[i][0] <= stamp ? rows[i][2] : null;
+    return value === null || value === undefined ? null : value * scale;
+  });
+}
+
 function quantileAt(forecast, level) {
   const index = forecast?.levels.findIndex((l) => Math.abs(l - level) < 1e-6) ?? -1;
   return index < 0 ? null : forecast.intervals.map((row) => row.quantiles[index]);
 }
 
+const minutes = (count) => count * 60e3;
+
 function draw(chart, { readings, primary, baseline, present }) {
-  const scale = Math.max(...readings.map((r) => r.value ?? 0), ...(primary?.intervals ?? []).map((r) => r.quantiles.at(-1)), 0) > 5e3
-    ? 1e-3 : 1;
+  const highest = Math.max(...readings.map((r) => r.value ?? 0), ...(primary?.intervals ?? []).map((r) => r.quantiles.at(-1)), 0);
+  const scale = highest > 5e3 ? 1e-3 : 1;
   const unit = scale === 1 ? "kW" : "MW";
-  const starts = [...new Set([...readings, ...(primary?.intervals ?? []), ...(baseline?.intervals ?? [])]
-    .map((row) => row.interval_start))].sort();
-  const aligned = (rows, pick) => {
-    const values = new Map(rows.map((row, i) => [row.interval_start, pick(row, i)]));
-    return starts.map((s) => { const v = values.get(s); return v === undefined || v === null ? null : v * scale; });
-  };
-  const level = (forecast, l) => {
-    const values = quantileAt(forecast, l);
-    return values === null ? starts.map(() => null) : aligned(forecast.intervals, (_row, i) => values[i]);
-  };
+  const measured = readings.map((r) => [+new Date(r.interval_start), minutes(r.interval_minutes), r.value]);
+  const forecast = (document, values) => (document && values
+    ? document.intervals.map((row, i) => [+new Date(row.interval_start), minutes(document.interval_minutes), values[i]]) : []);
+  const every = [measured, forecast(primary, quantileAt(primary, 0.5)), forecast(baseline, quantileAt(baseline, 0.5))];
+  const ends = every.filter((rows) => rows.length).map((rows) => rows.at(-1)[0] + rows.at(-1)[1]);
+  const stamps = [...new Set([...every.flat().map(([start]) => start), ...ends])].sort((a, b) => a - b);
+  const starts = stamps.map((stamp) => new Date(stamp).toISOString());
+  const level = (document, l) => onStamps(forecast(document, quantileAt(document, l)), stamps, scale);
   const lines = {
-    actual: aligned(readings, (row) => row.value),
+    actual: onStamps(measured, stamps, scale),
     low90: level(primary, 0.05), high90: level(primary, 0.95), low50: level(primary, 0.25), high50: level(primary, 0.75),
     median: level(primary, 0.5), naive: level(baseline, 0.5),
   };
   const range = (low, high) => (_plot, i) =>
     i === null || lines[low][i] === null || i === undefined ? "–" : `${number(lines[low][i])} to ${number(lines[high][i])}`;
+  byId(`${chart}-unit`).textContent = unit;
   drawChart(chart, () => ({
-    x: toSeconds(starts), present, stepped: true, digits: scale === 1 && Math.max(...lines.actual) < 50 ? 1 : 0,
+    x: toSeconds(starts), present, stepped: true, digits: highest * scale < 50 ? 2 : 0,
     bands: [
       { series: [1, 2], fill: tint("forecast", 0.16) },
       { series: [3, 4], fill: tint("forecast", 0.26) },
     ],
     series: [
-      { label: "90 %", values: lines.high90, stroke: tint("forecast", 0.3), width: 0.5, shown: range("low90", "high90") },
+      { label: "90 %", swatch: tint("forecast", 0.2), values: lines.high90, stroke: tint("forecast", 0.3), width: 0.5, shown: range("low90", "high90") },
       { label: "", values: lines.low90, stroke: tint("forecast", 0.3), width: 0.5, legend: false },
-      { label: "50 %", values: lines.high50, stroke: tint("forecast", 0.4), width: 0.5, shown: range("low50", "high50") },
+      { label: "50 %", swatch: tint("forecast", 0.45), values: lines.high50, stroke: tint("forecast", 0.4), width: 0.5, shown: range("low50", "high50") },
       { label: "", values: lines.low50, stroke: tint("forecast", 0.4), width: 0.5, legend: false },
       { label: "Median", values: lines.median, stroke: colour("forecast"), width: 2 },
       { label: "Seasonal naive", values: lines.naive, stroke: colour("dim"), width: 1, dash: [4, 4] },
-      { label: `Measured, ${unit}`, values: lines.actual, stroke: colour("ink"), width: 1.5 },
+      { label: "Measured", values: lines.actual, stroke: colour("ink"), width: 1.5 },
     ],
     table: {
       columns: ["Interval", `Measured ${unit}`, "Median", "50 %", "90 %", "Seasonal naive"],

@@ -12,8 +12,7 @@ export function showHeader(site) {
   const replayed = site.clock === "telemetry";
   byId("clock").classList.toggle("replayed", replayed);
   replace(byId("clock"), replayed ? element("span", {}, "Replayed data: present = ") : element("span", { class: "visually-hidden" }, "Present "),
-    element("time", { datetime: site.present ?? "" }, present),
-    element("span", { class: "zone" }, ` ${site.timezone}`));
+    element("time", { datetime: site.present ?? "", title: `Every time on this page is that of ${site.timezone}.` }, present));
   replace(byId("freshness"), Object.entries(site.freshness).map(([name, f]) =>
     element("li", { class: f.state, title: f.at ? `${fullTime(f.at)} ${zoneName(f.at)}` : null },
       element("span", { class: "what" }, NAMES[name]),

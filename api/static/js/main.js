@@ -70,7 +70,7 @@ function drawPlan() {
   byId("prices-unit").textContent = plan ? `${plan.currency}/MWh` : "";
   alarms();
   return showPlan({
-    plan, whatIf: state.whatIf, site: state.site, refresh: loadPlan,
+    plan, whatIf: state.whatIf, refresh: loadPlan,
     back: () => { state.whatIf = null; drawPlan(); },
   });
 }

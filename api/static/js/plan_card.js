@@ -8,7 +8,7 @@ const WORDS = { accept: "accepted", reject: "rejected", override: "overridden" }
 
 const fact = (name, value) => element("div", {}, element("dt", {}, name), element("dd", {}, value));
 
-function facts(plan, site) {
+function facts(plan) {
   const cost = plan.system.reduce((sum, s) => sum + s.production_cost, 0);
   const sources = plan.inputs?.forecasts ?? [];
   const degraded = sources.filter((f) => f.degraded).length;
@@ -16,10 +16,10 @@ function facts(plan, site) {
     fact("Issued", `${dayTime(plan.issued_at)} ${zoneName(plan.issued_at)}`),
     fact("Covers", `${plan.axis.periods} intervals of ${number(plan.axis.step_minutes)} min`),
     fact("Production cost", money(cost, plan.currency)),
-    fact("Proven gap", `${percent(plan.gap, 3)}, ${plan.status}`),
+    fact("Proven gap", percent(plan.gap, 3)),
     fact("Solved in", `${number(plan.build_seconds + plan.solve_seconds, 1)} s`),
-    fact("Made from", `${sources.length} forecasts${degraded ? `, ${degraded} degraded` : ""}`),
-    fact("For", site?.name ?? plan.site_id));
+    fact("Made from", `${sources.length} forecast${sources.length === 1 ? "" : "s"}${degraded ? `, ▲ ${degraded} degraded` : ""}`),
+    fact("Status", plan.status));
 }
 
 function history(decisions, plan) {
@@ -52,7 +52,7 @@ function decisionForm(plan, decided) {
 }
 
 /** Draw the card; a typed reason survives a redraw for the same plan. */
-export async function showPlan({ plan, whatIf, site, refresh, back }) {
+export async function showPlan({ plan, whatIf, refresh, back }) {
   const card = byId("plan-card");
   const state = byId("plan-state");
   if (!plan) {
@@ -69,7 +69,7 @@ export async function showPlan({ plan, whatIf, site, refresh, back }) {
   state.classList.toggle("warn", Boolean(whatIf));
   replace(card,
     whatIf ? element("p", { class: "what-if" }, whatIf.sentence, " ", element("button", { type: "button", onclick: back }, "Back to the latest plan")) : null,
-    facts(plan, site),
+    facts(plan),
     plan.message ? element("p", { class: "note" }, plan.message) : null,
     whatIf ? null : history(decisions, plan),
     whatIf || latest ? null : decisionForm(plan, refresh));

@@ -1,0 +1,275 @@
+"""The client SDK: ``from api.client import GridPilot``. Needs httpx, pandas and pyarrow, nothing else of this project.
+
+Example:
+    >>> with GridPilot("http://127.0.0.1:8000", key) as grid:  # doctest: +SKIP
+    ...     load = grid.readings("site:load", start, end, resolution="PT1H")
+    ...     forecast = grid.forecast("site:load")
+    ...     plan = grid.latest_plan()
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import quote
+
+import httpx
+import pandas as pd
+
+_PREFIX = "/api/v1"
+_PARQUET = "application/vnd.apache.parquet"
+_SILENCE_SECONDS = 45.0  # the stream sends a heartbeat every 15 s
+
+
+class GridPilotError(Exception):
+    """The service refused or could not answer.
+
+    Attributes:
+        status: The HTTP status.
+        problem: The problem document (RFC 9457); its ``faults`` list every fault of the request.
+    """
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        faults = [f"{fault['place']}: {fault['problem']}" for fault in problem.get("faults", [])]
+        super().__init__("\n".join([f"{status} {problem.get('title', '')}: {problem.get('detail', '')}", *faults]))
+        self.status = status
+        self.problem = dict(problem)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """One event of the stream: ``readings``, ``forecast``, ``plan``, ``decision``, ``model``, or ``reset``.
+
+    After ``reset`` events were missed: load afresh.
+    """
+
+    event_id: int
+    kind: str
+    data: dict[str, Any]
+
+
+class GridPilot:
+    """A connection to one gridpilot service; close it, or use it as a context manager.
+
+    Instants may be given in any zone but never without one; what comes back is in UTC.
+    """
+
+    def __init__(self, base_url: str, key: str, *, timeout_seconds: float = 60.0) -> None:
+        """Connect lazily.
+
+        Args:
+            base_url: Such as ``http://127.0.0.1:8000``.
+            key: ``gp_…``, from ``gridpilot keys create``.
+            timeout_seconds: For one answer; raise it for plans with a long time limit.
+        """
+        self._client = httpx.Client(
+            base_url=base_url.rstrip("/") + _PREFIX,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=httpx.Timeout(timeout_seconds, connect=10.0),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def site(self) -> dict[str, Any]:
+        """The site, its present instant, and how old its data are."""
+        return self._object("GET", "/site")
+
+    def series(self) -> pd.DataFrame:
+        """Every series: series_id, source, unit, kind, first, last."""
+        frame = pd.DataFrame(self._list("GET", "/series"))
+        for column in ("first", "last"):
+            if column in frame:
+                frame[column] = pd.to_datetime(frame[column], utc=True)
+        return frame
+
+    def readings(
+        self,
+        series_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        resolution: str | None = None,
+        as_of: datetime | None = None,
+    ) -> pd.DataFrame:
+        """Readings with interval_start in [start, end), indexed by it: interval_minutes, value, quality, unit.
+
+        Args:
+            resolution: ISO 8601 length of the intervals wanted, such as ``PT1H``; None as measured.
+            as_of: Only what had been received by then (wall clock).
+        """
+        query = _given(start=start, end=end, resolution=resolution, as_of=as_of)
+        path = f"/series/{quote(series_id, safe='')}/readings"
+        response = self._send("GET", path, params=query, headers={"Accept": _PARQUET})
+        frame = pd.read_parquet(io.BytesIO(response.content))
+        return frame.drop(columns="series_id").set_index("interval_start")
+
+    def forecast(
+        self,
+        series_id: str,
+        *,
+        issued_at: datetime | None = None,
+        as_of: datetime | None = None,
+        role: Literal["primary", "baseline"] = "primary",
+    ) -> pd.DataFrame:
+        """A forecast, indexed by interval_start, with a column per quantile level such as 0.5.
+
+        ``frame.attrs`` holds issued_at, unit, model_id, method, degraded and reasons.
+
+        Args:
+            issued_at: Exactly that issue; None for the latest.
+            as_of: The latest issue up to then (the site's clock).
+        """
+        query = _given(series_id=series_id, issued_at=issued_at, as_of=as_of, role=role)
+        document = self._object("GET", "/forecasts", params=query)
+        index = pd.DatetimeIndex([row["interval_start"] for row in document["intervals"]], name="interval_start")
+        values = [row["quantiles"] for row in document["intervals"]]
+        frame = pd.DataFrame(values, index=index.tz_convert("UTC"), columns=pd.Index(document["levels"]))
+        frame.attrs = {name: value for name, value in document.items() if name not in ("intervals", "levels")}
+        return frame
+
+    def latest_plan(self) -> dict[str, Any]:
+        """The newest plan that is no what-if."""
+        return self._object("GET", "/plans/latest")
+
+    def plan(self, plan_id: str) -> dict[str, Any]:
+        """Any plan, what-ifs too."""
+        return self._object("GET", f"/plans/{quote(plan_id, safe='')}")
+
+    def plans(self, *, limit: int = 50) -> pd.DataFrame:
+        """The newest plans in short."""
+        return pd.DataFrame(self._list("GET", "/plans", params={"limit": limit}))
+
+    def explanation(self, plan_id: str, *, asset_id: str | None = None) -> dict[str, Any]:
+        """Why a plan is what it is, for every asset or for one."""
+        return self._object("GET", f"/plans/{quote(plan_id, safe='')}/explanation", params=_given(asset_id=asset_id))
+
+    def plan_now(self, **changes: Any) -> dict[str, Any]:
+        """Plan the coming hours; with changes, such as ``load_scale=1.05``, the answer is a what-if."""
+        return self._object("POST", "/plans", json=changes)
+
+    def decide(
+        self,
+        plan_id: str,
+        decision: Literal["accept", "reject", "override"],
+        *,
+        reason: str,
+        overrides: Mapping[str, float] | None = None,
+    ) -> dict[str, Any]:
+        """Accept, reject or override a plan. Overrides are set-points by asset id. [MW]"""
+        body = {"decision": decision, "reason": reason, "overrides": dict(overrides or {})}
+        return self._object("POST", f"/plans/{quote(plan_id, safe='')}/decisions", json=body)
+
+    def decisions(self, plan_id: str) -> list[dict[str, Any]]:
+        """The decisions about a plan, the newest first."""
+        return self._list("GET", f"/plans/{quote(plan_id, safe='')}/decisions")
+
+    def models(self) -> pd.DataFrame:
+        """Every model: model_id, kind, status, created_at, promoted_at, manifest."""
+        return pd.DataFrame(self._list("GET", "/models"))
+
+    def promote(self, model_id: str) -> dict[str, Any]:
+        """Make a model the champion of its kind."""
+        return self._object("POST", f"/models/{quote(model_id, safe='')}/promote")
+
+    def send(self, readings: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Send one message of readings, or several, as they would stand on ``gridpilot.readings.v1``.
+
+        The answer tells for each message whether it was accepted, and if not, why.
+        """
+        return self._object("POST", "/readings", json=readings if isinstance(readings, Mapping) else list(readings))
+
+    def events(self, last_event_id: int | None = None) -> Iterator[ServerEvent]:
+        """Follow events for ever; connects again by itself and then goes on behind the last event it gave.
+
+        Args:
+            last_event_id: Go on behind this one; None begins with what happens from now on.
+
+        Raises:
+            GridPilotError: If the key is refused.
+        """
+        last = None if last_event_id is None else str(last_event_id)
+        pause = 1.0
+        while True:
+            try:
+                for event in self._stream(last):
+                    pause, last = 1.0, str(event.event_id)
+                    if event.kind != "hello":
+                        yield event
+            except httpx.TransportError:
+                pass
+            except GridPilotError as error:
+                if error.status < 500:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, 15.0)
+
+    def _stream(self, last: str | None) -> Iterator[ServerEvent]:
+        headers = {"Accept": "text/event-stream", **({} if last is None else {"Last-Event-ID": last})}
+        timeout = httpx.Timeout(_SILENCE_SECONDS, connect=10.0)
+        with self._client.stream("GET", "/events", headers=headers, timeout=timeout) as response:
+            if response.is_error:
+                response.read()
+                raise _error(response)
+            fields: dict[str, str] = {}
+            for line in response.iter_lines():
+                name, separator, value = line.partition(":")
+                if line and separator and name:
+                    fields[name] = value.removeprefix(" ")
+                elif not line and "data" in fields:
+                    yield ServerEvent(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+                    fields = {}
+
+    def _object(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        document: dict[str, Any] = self._send(method, path, **options).json()
+        return document
+
+    def _list(self, method: str, path: str, **options: Any) -> list[dict[str, Any]]:
+        documents: list[dict[str, Any]] = self._send(method, path, **options).json()
+        return documents
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        response = self._client.request(method, path, **options)
+        if response.is_error:
+            raise _error(response)
+        return response
+
+
+def _error(response: httpx.Response) -> GridPilotError:
+    try:
+        problem = response.json()
+    except json.JSONDecodeError:
+        problem = {"title": response.reason_phrase, "detail": response.text[:500]}
+    return GridPilotError(response.status_code, problem)
+
+
+def _given(**parameters: str | datetime | None) -> dict[str, str]:
+    """Query parameters without those that are None; instants as RFC 3339.
+
+    Raises:
+        ValueError: If an instant has no zone.
+    """
+    given = {}
+    for name, value in parameters.items():
+        if isinstance(value, datetime):
+            if value.tzinfo is None:
+                raise ValueError(f"{name} must have a zone, got the naive {value.isoformat()}; add tzinfo=UTC")
+            given[name] = value.isoformat()
+        elif value is not None:
+            given[name] = value
+    return given

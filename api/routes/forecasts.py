@@ -1,0 +1,82 @@
+"""``GET /forecasts``: quantiles of a series, as issued."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+import pandas as pd
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import AwareDatetime
+
+from api.auth import Reader
+from api.problems import invalid, not_found, problems
+from api.schemas import ForecastDocument, ForecastRow
+from api.service import Database
+from api.tables import TABLE_RESPONSE, table_response
+from grid.faults import Fault
+from grid.store.forecasts import load_forecast
+
+router = APIRouter(tags=["forecasts"])
+
+
+@router.get(
+    "/forecasts",
+    response_model=ForecastDocument,
+    responses={**TABLE_RESPONSE, **problems(401, 403, 404, 406, 422, 503)},
+    summary="A forecast",
+)
+def get_forecast(
+    caller: Reader,
+    conn: Database,
+    request: Request,
+    series_id: Annotated[str, Query(max_length=250, description="`<owner>:<channel>`, or `site:load`.")],
+    issued_at: Annotated[AwareDatetime | None, Query(description="Exactly this issue.")] = None,
+    as_of: Annotated[
+        AwareDatetime | None, Query(description="The latest issue up to this instant, on the site's clock.")
+    ] = None,
+    role: Annotated[
+        Literal["primary", "baseline"], Query(description="`baseline` is the seasonal-naive forecast.")
+    ] = "primary",
+) -> Response:
+    """The latest issue, or the one asked for: JSON, or CSV and Parquet with a column per quantile level."""
+    if issued_at is not None and as_of is not None:
+        raise invalid([Fault("query.as_of", "issued_at is given as well", "give one of the two")])
+    found = load_forecast(conn, series_id, issued_at=_utc(issued_at), issued_by=_utc(as_of), role=role)
+    if found is None:
+        instant = issued_at or as_of
+        when = f" at {instant.isoformat()}" if instant else ""
+        raise not_found(
+            f"{role} forecast{when} of series", series_id, remedy="see GET /api/v1/series, or leave the time"
+        )
+    document = ForecastDocument(
+        series_id=series_id,
+        role=role,
+        issued_at=found.issued_at,
+        unit="kW",
+        interval_minutes=found.axis.step // timedelta(minutes=1),
+        model_id=found.model_id,
+        method=found.method,
+        degraded=found.degraded,
+        reasons=list(found.reasons),
+        levels=list(found.levels),
+        intervals=[
+            ForecastRow(interval_start=interval_start, quantiles=quantiles)
+            for interval_start, quantiles in zip(found.axis.interval_starts, found.quantiles.tolist(), strict=True)
+        ],
+    )
+    return table_response(request, document, lambda: _frame(document), name=f"{series_id}-forecast")
+
+
+def _utc(instant: datetime | None) -> datetime | None:
+    return None if instant is None else instant.astimezone(UTC)
+
+
+def _frame(document: ForecastDocument) -> pd.DataFrame:
+    columns = [f"q{level:g}" for level in document.levels]
+    frame = pd.DataFrame([row.quantiles for row in document.intervals], columns=columns, dtype=float)
+    starts = pd.to_datetime([row.interval_start for row in document.intervals], utc=True)
+    frame.insert(0, "interval_start", starts)
+    frame.insert(0, "series_id", document.series_id)
+    return frame.assign(issued_at=pd.Timestamp(document.issued_at), unit=document.unit, model_id=document.model_id)

@@ -1,0 +1,106 @@
+"""Health and metrics, outside the API's prefix and open to anybody on the network: no figures of the site in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import psycopg
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+
+from api.metrics import exposition
+from api.problems import Problem, problem_from
+from api.schemas import Alive, Check, Freshness, Ready
+from api.service import Service, ServiceParts, freshness, present_of, site_of
+from grid.faults import InputError
+from grid.store.freshness import chain_state
+from grid.store.migrate import check_schema
+
+router = APIRouter(tags=["health"])
+
+Gauges = list[tuple[str, str, dict[str, str], float]]
+
+
+@router.get("/health/live", summary="Does the process answer?")
+async def live() -> Alive:
+    """Always 200 while the process lives. Restart it when this fails."""
+    return Alive()
+
+
+@router.get("/health/ready", responses={503: {"model": Ready, "description": "Not ready."}}, summary="Can it work?")
+def ready(service: ServiceParts) -> Response:
+    """200 if database and schema are as they must be; each check says what was found. Stale data keep it ready."""
+    checks = _checks(service)
+    document = Ready(ready=all(check.state != "failed" for check in checks), checks=checks)
+    return JSONResponse(document.model_dump(mode="json"), status_code=200 if document.ready else 503)
+
+
+@router.get("/metrics", response_class=Response, summary="Prometheus metrics")
+def metrics(service: ServiceParts) -> Response:
+    """Requests and latencies of this service; rows, dead letters and ages of the chain."""
+    content, media_type = exposition(_gauges(service))
+    return Response(content, media_type=media_type)
+
+
+def _checks(service: Service) -> list[Check]:
+    try:
+        with service.pool.connection() as conn:
+            try:
+                check_schema(conn)
+            except InputError as error:
+                return [_ok("database"), Check(name="schema", state="failed", detail=str(error))]
+            try:
+                site = site_of(conn)
+            except Problem as problem:
+                return [_ok("database"), _ok("schema"), Check(name="site", state="missing", detail=problem.detail)]
+            now = present_of(conn, site, service.clock)
+            ages = freshness(conn, site, service.clock, now)
+    except psycopg.Error as error:
+        return [Check(name="database", state="failed", detail=problem_from(error).detail)]
+    broker = "readings are accepted" if service.sender else "none is set: readings are not accepted here"
+    return [
+        _ok("database"),
+        _ok("schema"),
+        _ok("site"),
+        _age("telemetry", ages.telemetry),
+        _age("forecast", ages.forecast),
+        _age("plan", ages.plan),
+        Check(name="broker", state="ok" if service.sender else "missing", detail=broker),
+    ]
+
+
+def _ok(name: str) -> Check:
+    return Check(name=name, state="ok", detail="as it must be")
+
+
+def _age(name: str, age: Freshness) -> Check:
+    if age.age_seconds is None:
+        return Check(name=name, state="missing", detail="there is none yet")
+    return Check(
+        name=name,
+        state="stale" if age.state == "stale" else "ok",
+        detail=f"{age.age_seconds / 60:.0f} min old on the site's clock",
+    )
+
+
+def _gauges(service: Service) -> Gauges:
+    try:
+        with service.pool.connection() as conn:
+            state = chain_state(conn)
+            site = site_of(conn)
+            ages = freshness(conn, site, service.clock, present_of(conn, site, service.clock))
+    except (psycopg.Error, Problem):
+        return [("gridpilot_database_up", "1 if the database answers and holds a site.", {}, 0.0)]
+    gauges: Gauges = [
+        ("gridpilot_database_up", "1 if the database answers and holds a site.", {}, 1.0),
+        ("gridpilot_ingested_readings", "Values stored by the stream, counted once each.", {}, float(state.readings)),
+        ("gridpilot_dead_letters_open", "Messages that wait in the dead-letter table.", {}, float(state.dead_letters)),
+    ]
+    for link, age in (("telemetry", ages.telemetry), ("forecast", ages.forecast), ("plan", ages.plan)):
+        if age.age_seconds is not None:
+            help_text = "Age of the newest of each link, on the site's clock."
+            gauges.append(("gridpilot_age_seconds", help_text, {"link": link}, age.age_seconds))
+    if state.received_at is not None:
+        silence = (datetime.now(UTC) - state.received_at).total_seconds()
+        gauges.append(("gridpilot_stream_silence_seconds", "Since the stream last brought anything.", {}, silence))
+    return gauges

@@ -1,0 +1,36 @@
+"""Models: which there are, and which one speaks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from api.auth import ModelKeeper, Reader
+from api.problems import not_found, problems
+from api.schemas import ModelDocument
+from api.service import Database
+from grid.store.models import StoredModel, UnknownModelError, list_models, promote
+
+router = APIRouter(prefix="/models", tags=["models"])
+
+
+@router.get("", responses=problems(401, 403, 503), summary="Every model")
+def get_models(caller: Reader, conn: Database) -> list[ModelDocument]:
+    """Champions, challengers and retired ones, each with its manifest; the newest first."""
+    return [_document(model) for model in list_models(conn)]
+
+
+@router.post("/{model_id}/promote", responses=problems(401, 403, 404, 422, 503), summary="Make a model the champion")
+def promote_model(
+    caller: ModelKeeper, conn: Database, model_id: Annotated[str, Path(max_length=200, description="Which model.")]
+) -> ModelDocument:
+    """It speaks for its kind from the next forecast on; the former champion retires and can be promoted again."""
+    try:
+        return _document(promote(conn, model_id))
+    except UnknownModelError as error:
+        raise not_found("model", model_id, remedy="GET /api/v1/models lists them") from error
+
+
+def _document(model: StoredModel) -> ModelDocument:
+    return ModelDocument.model_validate(model, from_attributes=True)

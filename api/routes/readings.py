@@ -1,0 +1,89 @@
+"""``POST /readings``: messages of meters, checked here and handed to the stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+
+from api.auth import Writer
+from api.metrics import ACCEPTED
+from api.problems import invalid, problems, unavailable
+from api.schemas import MessageResult, SendResult
+from api.service import ServiceParts
+from grid.faults import Fault
+from grid.readings import Rejection, Source
+from grid.store.keys import ApiKey, Role
+from ingest.messages import decode_reading
+
+router = APIRouter(tags=["readings"])
+
+MAX_MESSAGES = 1_000
+_MESSAGE = {"$ref": "#/components/schemas/ReadingMessage"}
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "oneOf": [_MESSAGE, {"type": "array", "minItems": 1, "maxItems": MAX_MESSAGES, "items": _MESSAGE}]
+            }
+        }
+    },
+}
+
+
+@router.post(
+    "/readings",
+    status_code=202,
+    responses=problems(401, 403, 413, 422, 503),
+    openapi_extra={"requestBody": _BODY},
+    summary="Send readings",
+)
+async def send_readings(caller: Writer, service: ServiceParts, request: Request) -> SendResult:
+    """Send one message, or a list of them, as they would stand on the topic `gridpilot.readings.v1`.
+
+    Each message is taken whole or refused whole; the answer says which. Accepted ones are stored by the stream within
+    moments. Sending the same again changes nothing. A key of role `meter` may write its own meter only.
+    """
+    messages = _split(await request.body())
+    if service.sender is None:
+        raise unavailable("this service has no broker; set GRIDPILOT_KAFKA_BOOTSTRAP and start it again")
+    checked = await run_in_threadpool(lambda: [_check(i, message, caller) for i, message in enumerate(messages)])
+    taken = [(owner, bytes(messages[result.index])) for result, owner in checked if result.accepted]
+    if taken:
+        await run_in_threadpool(service.sender.send, taken)
+    ACCEPTED.inc(sum(result.values for result, _ in checked))
+    results = [result for result, _ in checked]
+    return SendResult(accepted=len(taken), refused=len(results) - len(taken), results=results)
+
+
+def _split(body: bytes) -> list[msgspec.Raw]:
+    try:
+        if body.lstrip()[:1] == b"[":
+            messages = msgspec.json.decode(body, type=list[msgspec.Raw])
+        else:
+            messages = [msgspec.json.decode(body, type=msgspec.Raw)]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise invalid([Fault("body", f"must be JSON: {error}", "send one message, or a list of them")]) from None
+    if not 1 <= len(messages) <= MAX_MESSAGES:
+        raise invalid([Fault("body", f"must hold 1 to {MAX_MESSAGES} messages, got {len(messages)}", "split it")])
+    return messages
+
+
+def _check(index: int, message: msgspec.Raw, caller: ApiKey) -> tuple[MessageResult, str]:
+    block = decode_reading(bytes(message), Source.METER)
+    if not isinstance(block, Rejection) and caller.role is Role.METER and block.owner_id != caller.meter_id:
+        block = Rejection("forbidden_meter", "meter_id", f"this key may write {caller.meter_id!r} only")
+    if isinstance(block, Rejection):
+        refused = MessageResult(
+            index=index,
+            accepted=False,
+            values=0,
+            error_class=block.error_class,
+            field=block.field,
+            detail=block.detail,
+        )
+        return refused, ""
+    return MessageResult(index=index, accepted=True, values=len(block.values)), block.owner_id

@@ -1,0 +1,60 @@
+"""Handing accepted readings to Kafka: one producer a process, made when first needed, made anew after a failure."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from api.problems import unavailable
+from grid.faults import InputError
+from ingest.producer import DeliveryError, ReadingProducer
+from ingest.topics import READINGS_TOPIC
+
+logger = logging.getLogger(__name__)
+
+DELIVERY_SECONDS = 15
+
+
+class Sender:
+    """Sends messages of meters, one request at a time; returns when the broker has acknowledged them all."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._lock = threading.Lock()
+        self._producer: ReadingProducer | None = None
+
+    def send(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Produce (meter id, payload) pairs, in order.
+
+        Raises:
+            Problem: 503, if the broker does not acknowledge them. Sending them again is safe: the same reading again
+                changes nothing.
+        """
+        with self._lock:
+            try:
+                if self._producer is None:
+                    self._producer = ReadingProducer(self._bootstrap, delivery_timeout_seconds=DELIVERY_SECONDS)
+                for meter_id, payload in messages:
+                    self._producer.send(READINGS_TOPIC, meter_id, payload)
+                self._producer.flush()
+            except (DeliveryError, InputError) as error:
+                logger.warning("broker unavailable: %s", error)
+                self._drop()
+                raise unavailable(
+                    "the broker does not acknowledge the readings; send the same again later, that is safe"
+                ) from error
+
+    def close(self) -> None:
+        """Disconnect; what was sent is acknowledged already."""
+        with self._lock:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._producer is None:
+            return
+        try:
+            self._producer.close()
+        except DeliveryError as error:
+            logger.warning("producer dropped: %s", error)
+        self._producer = None
