@@ -1,0 +1,322 @@
+"""A challenger is trained, then stands against the seasonal naive and the champion on the same recent origins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, TypedDict
+
+import numpy as np
+
+from forecasting.backtest import Scores, score
+from forecasting.baseline import DAY_HOURS, WEEK_HOURS, seasonal_naive
+from forecasting.fitting import (
+    Progress,
+    TimeSplit,
+    every_window,
+    fit_load_model,
+    fit_solar_model,
+    split_in_time,
+)
+from forecasting.load_windows import LOAD_CONTEXT_HOURS, LoadPanel, extended_calendar
+from forecasting.models import LoadModel, SolarModel, TrainedModel, predict_kw
+from forecasting.solar import Plant, fit_plant, make_clear_sky
+from forecasting.solar_windows import make_solar_panel
+from forecasting.training import TrainingOptions, TrainingResult
+from forecasting.windows import IndexArray, WindowSource, future_positions
+from grid.readings import series_id
+from grid.site import Meter
+from grid.time_axis import FloatArray, TimeAxis
+from grid.units import Channel
+
+
+class _Own(TypedDict):
+    learning_rate: float
+    leads: int
+
+
+MINIMUM_KNOWN_HOURS = 14 * 24
+_OWN_OPTIONS: dict[str, _Own] = {
+    "load": {"learning_rate": 2e-3, "leads": 16},
+    "solar": {"learning_rate": 1e-3, "leads": 24},
+}
+TEST_STEP_HOURS = 7
+"""Between the backtest's origins: odd, so that it starts at every hour of the day."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingReport:
+    """What one training came to.
+
+    Attributes:
+        kind: ``load`` or ``solar``.
+        model_id: None if no model was trained; ``reason`` then says why.
+        promoted: It is the champion now.
+        reason: A sentence.
+        scores: Against the seasonal naive on the last weeks before the training.
+        champion_scores: The former champion's on the same windows, where there was one to compare with.
+    """
+
+    kind: str
+    model_id: str | None
+    promoted: bool
+    reason: str
+    scores: Scores | None
+    champion_scores: Scores | None
+    steps: int
+    stopped_by: str
+    seconds: float
+
+    @classmethod
+    def refused(cls, kind: str, reason: str, *, seconds: float) -> TrainingReport:
+        """A report of no training."""
+        return cls(kind, None, False, reason, None, None, 0, "", seconds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contest:
+    """A trained challenger and how it did.
+
+    Attributes:
+        scores: The challenger's, on all its series.
+        champion_scores: The champion's on the series that both know; None without a champion.
+        against_champion: The challenger's on those same series.
+    """
+
+    model: TrainedModel
+    result: TrainingResult
+    split: TimeSplit
+    scores: Scores
+    champion_scores: Scores | None
+    against_champion: Scores | None
+
+    def verdict(self) -> tuple[bool, str]:
+        """Whether the challenger should be champion, and the sentence that says why."""
+        if self.champion_scores is None or self.against_champion is None:
+            if self.scores.skill > 0.0:
+                return True, f"First model of its kind; skill {self.scores.skill:.3f} against the seasonal naive."
+            return False, f"Not better than the seasonal naive: skill {self.scores.skill:.3f}."
+        own, theirs = self.against_champion.pinball, self.champion_scores.pinball
+        if own < theirs:
+            return True, f"Better than the champion on the same windows: pinball {own:.5f} against {theirs:.5f}."
+        return False, f"Not better than the champion on the same windows: pinball {own:.5f} against {theirs:.5f}."
+
+    def about(self, axis: TimeAxis, options: TrainingOptions) -> dict[str, Any]:
+        """What a manifest tells of it.
+
+        Args:
+            axis: Of the history that was read.
+        """
+        result, instants = self.result, axis.start + np.array([self.split.tail, self.split.test]) * axis.step
+        return {
+            "code_version": version("gridpilot"),
+            "data": {
+                "start": axis.start.isoformat(),
+                "tail_start": instants[0].isoformat(),
+                "test_start": instants[1].isoformat(),
+                "end": axis.end.isoformat(),
+            },
+            "options": options.as_dict(),
+            "training": {
+                "steps": result.steps,
+                "stopped_by": result.stopped_by,
+                "first_tail_loss": round(result.first_loss, 6),
+                "best_tail_loss": round(result.best_loss, 6),
+            },
+            "scores": self.scores.as_dict(),
+            "champion_scores": self.champion_scores.as_dict() if self.champion_scores else None,
+        }
+
+
+def contest_load(
+    panel: LoadPanel,
+    *,
+    weather_ids: Sequence[str],
+    levels: tuple[float, ...],
+    periods: int,
+    options: TrainingOptions,
+    champion: LoadModel | None,
+    on_progress: Progress | None = None,
+) -> Contest:
+    """Train a load model on a panel's past and score it, and the champion, on its last weeks.
+
+    Raises:
+        ValueError: If the history is too short.
+    """
+    split = split_in_time(panel.axis.periods)
+    model, result = fit_load_model(
+        panel,
+        weather_ids=weather_ids,
+        split=split,
+        levels=levels,
+        periods=periods,
+        options=options,
+        on_progress=on_progress,
+    )
+    offset = extended_calendar(panel, periods).utc_offset_hours
+
+    def judge(judged: LoadModel, names: Sequence[str]) -> Scores:
+        part = panel.only(names)
+        series, origins = _test_windows(part.kw, split, periods, context=LOAD_CONTEXT_HOURS)
+        baseline = _baseline(part.kw, series, origins, periods, WEEK_HOURS, levels, offset)
+        quantiles = _ask(judged, judged.windows(part), series, origins)
+        actual = judged.windows(part).actual_kw(series, origins)
+        return score(actual, quantiles, baseline, levels=levels, mean_kw=_mean_kw(part.kw)[series])
+
+    scores = judge(model, model.series_ids)
+    shared = [name for name in model.series_ids if champion is not None and name in champion.series_ids]
+    comparable = champion is not None and champion.levels == levels and champion.weather_ids == tuple(weather_ids)
+    if champion is None or not shared or not comparable:
+        return Contest(model, result, split, scores, None, None)
+    own = scores if len(shared) == len(model.series_ids) else judge(model, shared)
+    return Contest(model, result, split, scores, judge(champion, shared), own)
+
+
+def contest_solar(
+    meters: Sequence[Meter],
+    axis: TimeAxis,
+    kw: FloatArray,
+    *,
+    levels: tuple[float, ...],
+    periods: int,
+    options: TrainingOptions,
+    champion: SolarModel | None,
+    on_progress: Progress | None = None,
+) -> Contest:
+    """Train a solar model on the plants' past and score it, and the champion, on its last weeks.
+
+    Args:
+        meters: The plants, each with its place.
+        kw: Shape (meters, hours). NaN where unknown.
+
+    Raises:
+        ValueError: If the history is too short, or a plant has no place or no daylight hour.
+    """
+    split = split_in_time(axis.periods)
+    plants = [fit_meter(meter, axis, row, until=split.tail) for meter, row in zip(meters, kw, strict=True)]
+    names = [series_id(meter.meter_id, Channel(meter.channel)) for meter in meters]
+    panel = make_solar_panel(axis, series_ids=names, kw=kw, plants=plants, periods=periods)
+    model, result = fit_solar_model(
+        panel,
+        plants=plants,
+        split=split,
+        levels=levels,
+        periods=periods,
+        options=options,
+        on_progress=on_progress,
+    )
+    series, origins = _test_windows(panel.kw, split, periods, context=LOAD_CONTEXT_HOURS)
+    ahead = future_positions(origins, periods)
+    day = panel.clear_kw[series[:, None], ahead] > 0.0  # (windows, periods)
+    naive = _baseline(panel.kw, series, origins, periods, DAY_HOURS, levels, None)
+    baseline = np.where(day[..., None], np.minimum(naive, panel.capacity_kw[series][:, None, None]), 0.0)
+    mean = _mean_kw(panel.kw)[series]
+
+    def judge(judged: SolarModel) -> Scores:
+        own = [judged.plants[judged.series_ids.index(name)] for name in panel.series_ids]
+        view = make_solar_panel(panel.axis, series_ids=panel.series_ids, kw=panel.kw, plants=own, periods=periods)
+        source = judged.windows(view)
+        quantiles = _ask(judged, source, series, origins)
+        actual = source.actual_kw(series, origins)
+        return score(actual, quantiles, baseline, levels=levels, mean_kw=mean, counted=day)
+
+    scores = judge(model)
+    comparable = (
+        champion is not None and champion.levels == levels and set(champion.series_ids) == set(panel.series_ids)
+    )
+    if champion is None or not comparable:
+        return Contest(model, result, split, scores, None, None)
+    return Contest(model, result, split, scores, judge(champion), scores)
+
+
+def fit_meter(meter: Meter, axis: TimeAxis, kw: FloatArray, *, until: int) -> Plant:
+    """A solar meter's plant, fitted to its hours before position ``until``.
+
+    Raises:
+        ValueError: If nobody knows where it stands, or it has too few hours of daylight.
+    """
+    if meter.latitude is None or meter.longitude is None:
+        raise ValueError(f"meter {meter.meter_id} must have a latitude and a longitude to be forecast as solar")
+    sky = make_clear_sky(TimeAxis(axis.start, axis.step, until), latitude=meter.latitude, longitude=meter.longitude)
+    return fit_plant(
+        kw[:until],
+        sky,
+        latitude=meter.latitude,
+        longitude=meter.longitude,
+        capacity_kw=meter.capacity_kw,
+        tilt_deg=meter.tilt_deg,
+        azimuth_deg=meter.azimuth_deg,
+    )
+
+
+def options_for(kind: str, *, seed: int, budget_seconds: float, threads: int) -> TrainingOptions:
+    """Steps and ceilings of one kind for a budget of both: steps follow from the budget, so a seed tells all.
+
+    The network of load has three fifths of the time, that of solar two.
+    """
+    share, steps = {"load": (0.6, 14.0), "solar": (0.4, 12.0)}[kind]
+    return TrainingOptions(
+        seed=seed,
+        max_steps=max(int(steps * budget_seconds), 10),
+        budget_seconds=share * budget_seconds,
+        threads=threads,
+        **_OWN_OPTIONS[kind],
+    )
+
+
+def trainable_series(panel: LoadPanel) -> list[str]:
+    """The series with enough known hours before the test to fit a core to.
+
+    Raises:
+        ValueError: If there is none, or the history is too short.
+    """
+    split = split_in_time(panel.axis.periods)
+    known = np.isfinite(panel.kw[:, : split.tail]).sum(axis=1)
+    names = [name for name, hours in zip(panel.series_ids, known, strict=True) if hours >= MINIMUM_KNOWN_HOURS]
+    if not names:
+        raise ValueError(f"no series has {MINIMUM_KNOWN_HOURS} known hours before the last weeks")
+    return names
+
+
+def _test_windows(kw: FloatArray, split: TimeSplit, periods: int, *, context: int) -> tuple[IndexArray, IndexArray]:
+    begin = max(split.test, context)
+    return every_window(len(kw), begin, split.end - periods + 1, step=TEST_STEP_HOURS)
+
+
+def _ask(model: TrainedModel, source: WindowSource, series: IndexArray, origins: IndexArray) -> FloatArray:
+    return predict_kw(model.network, model.shifts, source, series, origins)
+
+
+def _baseline(
+    kw: FloatArray,
+    series: IndexArray,
+    origins: IndexArray,
+    periods: int,
+    season_hours: int,
+    levels: tuple[float, ...],
+    offset: FloatArray | None,
+) -> FloatArray:
+    """Seasonal naive quantiles of every window, shape (windows, periods, levels). [kW] NaN where it has no source."""
+    quantiles = np.full((len(series), periods, len(levels)), np.nan)
+    for row in np.unique(series):
+        chosen = series == row
+        try:
+            naive = seasonal_naive(
+                kw[row],
+                origins=origins[chosen],
+                periods=periods,
+                season_hours=season_hours,
+                levels=levels,
+                utc_offset_hours=offset,
+            )
+        except ValueError:
+            continue  # a series without eight weeks of any reading: its windows have no score to be compared with
+        quantiles[chosen] = naive.quantiles
+    return quantiles
+
+
+def _mean_kw(kw: FloatArray) -> FloatArray:
+    """Mean power of each series, shape (series,). [kW] NaN for one without a reading."""
+    count = np.isfinite(kw).sum(axis=1)
+    return np.where(count > 0, np.nansum(kw, axis=1) / np.maximum(count, 1), np.nan)

@@ -1,0 +1,148 @@
+"""A site's series out of the database, as the arrays that forecasting works on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import psycopg
+
+from forecasting.external import Issue
+from forecasting.issuing import position_of
+from forecasting.load_windows import LoadPanel, SentTemperature
+from grid.readings import Source, series_id
+from grid.site import Meter, Site
+from grid.store.readings import load_channels, load_power_matrix
+from grid.store.series import list_series
+from grid.store.weather_issues import IssuedForecast, load_issued_forecasts
+from grid.time_axis import FloatArray, TimeAxis, floor_to_step
+from grid.units import Channel
+
+SITE_LOAD = "site:load"
+"""The load of the whole site on the network's scale; forecast as a series of its own. [kW]"""
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadHistory:
+    """The load of every meter and of the site, and the names of the weather sites they read."""
+
+    panel: LoadPanel
+    weather_ids: tuple[str, ...]
+
+
+def meters_of(site: Site, kind: str) -> tuple[Meter, ...]:
+    """The site's meters of one kind: ``load``, ``solar`` or ``external``."""
+    return tuple(meter for meter in site.meters if meter.kind == kind)
+
+
+def meter_series(meter: Meter) -> str:
+    """The name of a meter's series, such as ``zone-1:load``."""
+    return series_id(meter.meter_id, Channel(meter.channel))
+
+
+def history_axis(
+    conn: psycopg.Connection, site: Site, *, kind: str, issued_at: datetime, longest: timedelta
+) -> TimeAxis | None:
+    """Whole hours from the first reading of a kind's meters to ``issued_at``; None if there is no reading."""
+    wanted = {meter_series(meter) for meter in meters_of(site, kind)}
+    starts = [
+        summary.first_interval_start
+        for summary in list_series(conn, source=Source.METER)
+        if summary.series_id in wanted and summary.first_interval_start is not None
+    ]
+    end = floor_to_step(issued_at, HOUR)
+    if not starts or min(starts) >= end:
+        return None
+    start = floor_to_step(max(min(starts), end - longest), HOUR)
+    return TimeAxis(start, HOUR, (end - start) // HOUR)
+
+
+def load_load_history(
+    conn: psycopg.Connection,
+    site: Site,
+    axis: TimeAxis,
+    *,
+    issued_at: datetime,
+    weather_ids: Sequence[str] | None = None,
+) -> LoadHistory:
+    """Every load series of the site, ``site:load`` last, with the temperature and its forecasts.
+
+    Args:
+        axis: Hourly; an hour that has not ended by ``issued_at`` is unknown.
+        weather_ids: Which weather sites in which order, as a trained model wants them; by default, those of the meters.
+    """
+    meters = meters_of(site, "load")
+    names = [meter_series(meter) for meter in meters]
+    kw = _ended(load_power_matrix(conn, names, axis), axis, issued_at)
+    used = [meter.weather_site_id or "" for meter in meters]
+    sites = tuple(dict.fromkeys(used)) if weather_ids is None else tuple(weather_ids)
+    if site.loads:
+        names.append(SITE_LOAD)
+        kw = np.concatenate([kw, site_load_kw(site, names[:-1], kw)[None]])
+        used.append(max(sites, key=used.count))
+    channels = [(Source.WEATHER, name, Channel.AIR_TEMPERATURE) for name in sites]
+    temperature = _ended(load_channels(conn, channels, axis), axis, issued_at)
+    issued = load_issued_forecasts(conn, sites, Channel.AIR_TEMPERATURE, issued_from=axis.start, issued_by=issued_at)
+    panel = LoadPanel(
+        axis=axis,
+        timezone=site.timezone,
+        holidays=site.holidays,
+        series_ids=tuple(names),
+        kw=kw,
+        weather_row=np.array([sites.index(name) if name in sites else 0 for name in used], dtype=np.int64),
+        temperature_c=temperature,
+        sent=tuple(tuple(_sent(forecast, axis) for forecast in issued[name]) for name in sites),
+    )
+    return LoadHistory(panel, sites)
+
+
+def site_load_kw(site: Site, names: Sequence[str], kw: FloatArray) -> FloatArray:
+    """The site's load on the network's scale, shape (hours,). [kW] NaN where any meter's part is unknown."""
+    weight = np.zeros(len(names))
+    for load in site.loads:
+        if load.series_id not in names:
+            return np.full(kw.shape[1], np.nan)
+        weight[list(names).index(load.series_id)] += 1000.0 * load.mw_per_kw
+    used = weight != 0.0
+    total: FloatArray = weight[used] @ kw[used]  # (hours,)
+    return total
+
+
+def load_meters_kw(
+    conn: psycopg.Connection, meters: Sequence[Meter], axis: TimeAxis, *, issued_at: datetime
+) -> FloatArray:
+    """Hourly power of meters, shape (meters, hours). [kW] NaN where unknown, or not ended by ``issued_at``."""
+    return _ended(load_power_matrix(conn, [meter_series(meter) for meter in meters], axis), axis, issued_at)
+
+
+def load_external_issues(
+    conn: psycopg.Connection, meters: Sequence[Meter], axis: TimeAxis, *, issued_at: datetime, since: datetime
+) -> dict[str, list[Issue]]:
+    """Forecasts sent for plants, by meter, on the positions of ``axis``; the oldest first."""
+    issued = load_issued_forecasts(
+        conn, [meter.meter_id for meter in meters], Channel.GENERATION, issued_from=since, issued_by=issued_at
+    )
+    return {
+        owner: [
+            Issue(position_of(forecast.issued_at, axis), position_of(forecast.axis.start, axis), forecast.values)
+            for forecast in forecasts
+        ]
+        for owner, forecasts in issued.items()
+    }
+
+
+def _ended(values: FloatArray, axis: TimeAxis, issued_at: datetime) -> FloatArray:
+    """Hides hours that had not ended at the instant of issue: a forecast made again later must not know more."""
+    ended = (issued_at - axis.start) // HOUR
+    return np.where(np.arange(axis.periods) < ended, values, np.nan)
+
+
+def _sent(forecast: IssuedForecast, axis: TimeAxis) -> SentTemperature:
+    return SentTemperature(
+        issued=position_of(forecast.issued_at, axis),
+        start=position_of(forecast.axis.start, axis),
+        temperature_c=forecast.values,
+    )

@@ -1,0 +1,182 @@
+"""Windows of photovoltaic power, told as the clear-sky index: power over what a clear sky would give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from forecasting.calendar import hours_since_epoch, make_calendar, network_calendar
+from forecasting.solar import Plant, clear_sky_kw, make_clear_sky
+from forecasting.solar_core import (
+    DAYLIGHT_SHARE,
+    INDEX_BOUND,
+    STATISTICS_HOURS,
+    SolarCore,
+    climatology_index,
+    recent_deviation,
+)
+from forecasting.windows import (
+    HISTORY_HOURS,
+    IndexArray,
+    Windows,
+    future_positions,
+    history_positions,
+    masked_mean,
+    patched,
+    same_hour_before,
+)
+from grid.time_axis import FloatArray, TimeAxis
+
+SOLAR_CONTEXT_HOURS = HISTORY_HOURS
+_BLOCK_EDGES = (DAYLIGHT_SHARE, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
+"""Bands are calibrated by how high the clear-sky power stands, as a share of capacity."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SolarPanel:
+    """Hourly power of photovoltaic plants and what a clear sky would give them.
+
+    Attributes:
+        axis: Hourly; its last intervals may lie in the future and are then NaN.
+        kw: Shape (plants, hours). NaN where unknown.
+        capacity_kw: Shape (plants,).
+        clear_kw: Shape (plants, hours + periods): the clear sky is known ahead.
+        day_angle: Sun time of the plant, same shape, 0 at midnight. [radians]
+        year_angle: Season, shape (hours + periods,). [radians]
+    """
+
+    axis: TimeAxis
+    series_ids: tuple[str, ...]
+    kw: FloatArray
+    capacity_kw: FloatArray
+    clear_kw: FloatArray
+    day_angle: FloatArray
+    year_angle: FloatArray
+
+    @property
+    def index(self) -> FloatArray:
+        """Clear-sky index of every hour of the axis, shape (plants, hours). NaN at night and where unknown."""
+        clear = self.clear_kw[:, : self.axis.periods]
+        day = clear > DAYLIGHT_SHARE * self.capacity_kw[:, None]
+        return np.where(day, np.clip(self.kw / np.where(day, clear, 1.0), 0.0, INDEX_BOUND), np.nan)
+
+
+def make_solar_panel(
+    axis: TimeAxis, *, series_ids: Sequence[str], kw: FloatArray, plants: Sequence[Plant], periods: int
+) -> SolarPanel:
+    """Put the clear sky beside measured power.
+
+    Args:
+        kw: Shape (plants, hours). NaN where unknown.
+        plants: One per series.
+        periods: How many hours past the axis the clear sky is wanted.
+    """
+    longer = TimeAxis(axis.start, timedelta(hours=1), axis.periods + periods)
+    clear = [
+        clear_sky_kw(plant, make_clear_sky(longer, latitude=plant.latitude, longitude=plant.longitude))
+        for plant in plants
+    ]
+    hour_utc = (hours_since_epoch(longer) % 24) + 0.5
+    angles = [2.0 * np.pi * (hour_utc + plant.longitude / 15.0) / 24.0 for plant in plants]
+    return SolarPanel(
+        axis=axis,
+        series_ids=tuple(series_ids),
+        kw=kw,
+        capacity_kw=np.array([plant.capacity_kw for plant in plants]),
+        clear_kw=np.stack(clear),
+        day_angle=np.stack(angles),
+        year_angle=make_calendar(longer, timezone="UTC", holidays="").year_angle,
+    )
+
+
+class SolarWindows:
+    """Cuts windows of clear-sky index from a panel, given a fitted core.
+
+    Args:
+        model_row: Row of each plant in the network's embedding, shape (plants,).
+    """
+
+    def __init__(self, panel: SolarPanel, *, core: SolarCore, model_row: IndexArray, periods: int) -> None:
+        self._panel, self._core, self._row, self._periods = panel, core, model_row, periods
+        hours = panel.axis.periods
+        self._share = panel.clear_kw / panel.capacity_kw[:, None]  # (plants, hours + periods)
+        self._climate = climatology_index(
+            core, panel.day_angle, np.broadcast_to(panel.year_angle, panel.day_angle.shape)
+        )  # (plants, hours + periods)
+        self._index = panel.index
+        self._deviation = self._index - self._climate[:, :hours]
+        longer = TimeAxis(panel.axis.start, timedelta(hours=1), hours + periods)
+        # Sun time, not the wall clock: a plant knows no holidays.
+        self._network_calendar = network_calendar(make_calendar(longer, timezone="UTC", holidays=""))[:, :10]
+
+    @property
+    def series_count(self) -> int:
+        return len(self._panel.series_ids)
+
+    def cut(self, series: IndexArray, origins: IndexArray, *, hidden_hours: IndexArray | None = None) -> Windows:
+        past, ahead = history_positions(origins), future_positions(origins, self._periods)
+        row = series[:, None]
+        deviation = self._deviation[row, past]  # (batch, HISTORY_HOURS)
+        known = np.isfinite(deviation)
+        if hidden_hours is not None:
+            known &= np.arange(HISTORY_HOURS) < HISTORY_HOURS - hidden_hours[:, None]
+        deviation = np.where(known, deviation, 0.0)
+        share = self._share[row, past]
+        seen = np.where(known, share, 0.0)
+
+        own = np.sqrt(masked_mean(deviation**2, known))
+        scale = np.clip(own, 0.7 * self._core.spread, 1.5 * self._core.spread)[:, None]  # (batch, 1)
+        history = patched(
+            [deviation * 2.0, share, deviation * seen * 4.0, known.astype(np.float64)], self._network_calendar[past]
+        )
+
+        statistics = recent_deviation(deviation[:, -max(STATISTICS_HOURS) :], seen[:, -max(STATISTICS_HOURS) :])
+        fade = statistics @ self._core.damping[: self._periods].T  # (batch, periods)
+        core = self._climate[row, ahead] + fade
+        day, have_day = same_hour_before(deviation, known, self._periods)
+        lead = np.arange(self._periods) / 48.0
+        wide = np.ones((1, self._periods))
+        future = np.stack(
+            [
+                lead * np.ones_like(core),
+                np.sqrt(lead) * np.ones_like(core),
+                self._share[row, ahead],
+                self._climate[row, ahead],
+                fade,
+                day,
+                have_day,
+                *(statistics[:, [k]] * wide for k in range(statistics.shape[1])),
+                *(statistics[:, [k]] * np.exp(-4.0 * lead) for k in range(statistics.shape[1])),
+                np.log(scale / self._core.spread) * wide,
+            ],
+            axis=-1,
+        )  # (batch, periods, 14)
+        target, weight = self._target(series, ahead)
+        return Windows(
+            history=history,
+            future=np.concatenate([future, self._network_calendar[ahead]], axis=-1).astype(np.float32),
+            series=self._row[series],
+            core=core.astype(np.float32),
+            scale=scale.astype(np.float32),
+            target=target.astype(np.float32),
+            weight=weight.astype(np.float32),
+            block=np.searchsorted(_BLOCK_EDGES, self._share[row, ahead]),
+        )
+
+    def to_kw(self, values: FloatArray, series: IndexArray, origins: IndexArray) -> FloatArray:
+        ahead = future_positions(origins, self._periods)
+        clear = self._panel.clear_kw[series[:, None], ahead][:, :, None]  # (batch, periods, 1)
+        return np.clip(values * clear, 0.0, self._panel.capacity_kw[series][:, None, None])
+
+    def actual_kw(self, series: IndexArray, origins: IndexArray) -> FloatArray:
+        ahead = future_positions(origins, self._periods)
+        inside = np.minimum(ahead, self._panel.axis.periods - 1)
+        return np.where(ahead < self._panel.axis.periods, self._panel.kw[series[:, None], inside], np.nan)
+
+    def _target(self, series: IndexArray, ahead: IndexArray) -> tuple[FloatArray, FloatArray]:
+        inside = np.minimum(ahead, self._panel.axis.periods - 1)
+        index = np.where(ahead < self._panel.axis.periods, self._index[series[:, None], inside], np.nan)
+        return index, np.where(np.isfinite(index), self._share[series[:, None], ahead], 0.0)

@@ -1,0 +1,129 @@
+"""The model registry in the database: every trained model with its manifest, one champion per kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from grid.store.events import publish_event
+
+CHALLENGER, CHAMPION, RETIRED = "challenger", "champion", "retired"
+_LOCK = 0x6772_6964_0002  # advisory lock: one promotion at a time
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """One model without its weights.
+
+    Attributes:
+        kind: ``load`` or ``solar``.
+        status: ``challenger``, ``champion`` or ``retired``.
+        created_at, promoted_at: Wall clock; ``promoted_at`` is None for one that never was champion.
+    """
+
+    model_id: str
+    kind: str
+    status: str
+    manifest: dict[str, Any]
+    created_at: datetime
+    promoted_at: datetime | None
+
+
+class UnknownModelError(LookupError):
+    """There is no such model."""
+
+
+_COLUMNS = "model_id, kind, status, manifest, created_at, promoted_at"
+
+
+def save_model(
+    conn: psycopg.Connection[Any], *, model_id: str, kind: str, manifest: dict[str, Any], weights: bytes
+) -> None:
+    """Store a model as a challenger; the same model again changes nothing."""
+    with conn.transaction():
+        conn.execute(
+            "INSERT INTO model (model_id, kind, status, manifest, weights) VALUES (%s, %s, 'challenger', %s, %s)"
+            " ON CONFLICT (model_id) DO NOTHING",
+            (model_id, kind, Jsonb(manifest), weights),
+        )
+
+
+def find_champion(conn: psycopg.Connection[Any], kind: str) -> StoredModel | None:
+    """The present champion of a kind, without its weights; None if there is none."""
+    row = conn.execute(f"SELECT {_COLUMNS} FROM model WHERE kind = %s AND status = 'champion'", (kind,)).fetchone()
+    return StoredModel(*row) if row else None
+
+
+def load_champion(conn: psycopg.Connection[Any], kind: str) -> tuple[StoredModel, bytes] | None:
+    """The present champion of a kind with its weights (safetensors); None if there is none."""
+    row = conn.execute(
+        f"SELECT {_COLUMNS}, weights FROM model WHERE kind = %s AND status = 'champion'", (kind,)
+    ).fetchone()
+    return (StoredModel(*row[:-1]), bytes(row[-1])) if row else None
+
+
+def load_weights(conn: psycopg.Connection[Any], model_id: str) -> bytes:
+    """The weights of one model (safetensors).
+
+    Raises:
+        UnknownModelError: If there is no such model.
+    """
+    row = conn.execute("SELECT weights FROM model WHERE model_id = %s", (model_id,)).fetchone()
+    if row is None:
+        raise UnknownModelError(f"no model {model_id!r}; list_models names those there are")
+    return bytes(row[0])
+
+
+def list_models(conn: psycopg.Connection[Any], *, kind: str | None = None) -> list[StoredModel]:
+    """All models, the newest first, of one kind if given."""
+    rows = conn.execute(
+        f"SELECT {_COLUMNS} FROM model WHERE %(kind)s::text IS NULL OR kind = %(kind)s"
+        " ORDER BY created_at DESC, model_id",
+        {"kind": kind},
+    ).fetchall()
+    return [StoredModel(*row) for row in rows]
+
+
+def promote(conn: psycopg.Connection[Any], model_id: str) -> StoredModel:
+    """Make a model the champion of its kind in one transaction; the former champion retires. Listeners are told.
+
+    Raises:
+        UnknownModelError: If there is no such model.
+    """
+    with conn.transaction():
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        row = conn.execute("SELECT kind, status FROM model WHERE model_id = %s", (model_id,)).fetchone()
+        if row is None:
+            raise UnknownModelError(f"no model {model_id!r}; list_models names those there are")
+        kind, status = row
+        if status != CHAMPION:
+            conn.execute("UPDATE model SET status = 'retired' WHERE kind = %s AND status = 'champion'", (kind,))
+            conn.execute(
+                "UPDATE model SET status = 'champion', promoted_at = clock_timestamp() WHERE model_id = %s", (model_id,)
+            )
+            publish_event(conn, kind="model", payload={"model_id": model_id, "kind": kind})
+        champion = find_champion(conn, kind)
+    assert champion is not None
+    return champion
+
+
+def roll_back(conn: psycopg.Connection[Any], kind: str) -> StoredModel:
+    """Make the champion before the present one champion again.
+
+    Raises:
+        UnknownModelError: If no earlier champion of this kind is stored.
+    """
+    with conn.transaction():
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        row = conn.execute(
+            "SELECT model_id FROM model WHERE kind = %s AND status = 'retired' AND promoted_at IS NOT NULL"
+            " ORDER BY promoted_at DESC LIMIT 1",
+            (kind,),
+        ).fetchone()
+        if row is None:
+            raise UnknownModelError(f"no earlier champion of kind {kind!r}; train one or promote a challenger by name")
+        return promote(conn, row[0])
