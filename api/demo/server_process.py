@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,3 +137,27 @@ def require_free_port(port: int, *, purpose: str, remedy: str) -> None:
             taken = error.errno == errno.EADDRINUSE
             problem = "another program listens on it" if taken else f"it cannot be used: {error.strerror}"
             raise InputError([Fault(place, problem, remedy)]) from error
+
+
+def make_data_directory(directory: Path) -> None:
+    """Make a server's folder.
+
+    Raises:
+        InputError: If that is not possible.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        remedy = "choose another data directory, or make room"
+        raise InputError([Fault(f"data directory {directory}", f"cannot be made: {error.strerror}", remedy)]) from error
+
+
+def give_up_if_late(process: ServerProcess, deadline: float, problem: str) -> None:
+    """Wait a moment before the next look at a starting server.
+
+    Raises:
+        ServerError: If it has ended, or ``deadline`` (of :func:`time.monotonic`) has passed.
+    """
+    if not process.running or time.monotonic() > deadline:
+        raise ServerError(f"{problem}\nits log ends with:\n{process.log_tail()}")
+    time.sleep(0.05)

@@ -169,7 +169,7 @@ def test_server_that_ends_at_once_shows_its_log(folder: Path, monkeypatch: pytes
     program = folder / "tansu"
     program.write_text("#!/bin/sh\necho the disk is on fire >&2\nexit 3\n")
     program.chmod(0o755)
-    monkeypatch.setattr("api.demo.embedded._broker_program", lambda: str(program))
+    monkeypatch.setattr("api.demo.embedded_broker._broker_program", lambda: str(program))
     started = time.monotonic()
     with pytest.raises(ServerError, match="the disk is on fire"):
         EmbeddedBroker(folder).start()
