@@ -11,7 +11,7 @@ from kafka.errors import KafkaError
 
 from grid.readings import MAX_MESSAGE_BYTES
 from ingest.encoding import message_key
-from ingest.topics import CONNECT_TIMEOUT_SECONDS, unavailable, warn_without_native_checksum
+from ingest.topics import CONNECT_TIMEOUT_SECONDS, require_broker, unavailable, warn_without_native_checksum
 
 
 class DeliveryError(RuntimeError):
@@ -47,9 +47,10 @@ class ReadingProducer:
             BrokerUnavailableError: If no broker answers.
         """
         warn_without_native_checksum()
+        addresses = require_broker(bootstrap)
         try:
             self._producer = KafkaProducer(
-                bootstrap_servers=bootstrap.split(","),
+                bootstrap_servers=addresses,
                 client_id="gridpilot",
                 acks="all",
                 enable_idempotence=idempotent,

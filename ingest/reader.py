@@ -12,7 +12,7 @@ from kafka.errors import KafkaError
 from grid.readings import Source
 from grid.store.stream import Partition
 from ingest.batch import Record, decode_record
-from ingest.topics import CONNECT_TIMEOUT_SECONDS, unavailable
+from ingest.topics import CONNECT_TIMEOUT_SECONDS, require_broker, unavailable
 
 BATCH_READINGS = 50_000  # larger ordered batches load faster; 50,000 rows are about 4 MB on their way to the database
 BATCH_SECONDS = 0.5
@@ -37,9 +37,10 @@ class PartitionReader:
         Raises:
             BrokerUnavailableError: If no broker answers.
         """
+        addresses = require_broker(bootstrap)
         try:
             self._consumer = KafkaConsumer(
-                bootstrap_servers=bootstrap.split(","),
+                bootstrap_servers=addresses,
                 client_id="gridpilot-ingest",
                 group_id=None,
                 enable_auto_commit=False,

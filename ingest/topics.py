@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -90,10 +91,36 @@ def warn_without_native_checksum() -> bool:
     return True
 
 
+def require_broker(bootstrap: str) -> list[str]:
+    """The addresses of ``bootstrap``, once one of them accepts a connection.
+
+    A client that cannot connect leaves its sockets and its thread behind, so ask before making one.
+
+    Raises:
+        InputError: If an address is malformed.
+        BrokerUnavailableError: If none accepts a connection.
+    """
+    addresses = [address.strip() for address in bootstrap.split(",") if address.strip()]
+    refusal: Exception = OSError("no address given")
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal():
+            problem = f"{address!r} is no address of a broker"
+            raise InputError([Fault(SETTING, problem, "write host:port, several separated by commas")])
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            refusal = error
+        else:
+            return addresses
+    raise unavailable(bootstrap, refusal)
+
+
 def _admin(bootstrap: str) -> KafkaAdminClient:
+    addresses = require_broker(bootstrap)
     try:
         return KafkaAdminClient(
-            bootstrap_servers=bootstrap.split(","),
+            bootstrap_servers=addresses,
             client_id="gridpilot",
             bootstrap_timeout_ms=CONNECT_TIMEOUT_SECONDS * 1000,
         )

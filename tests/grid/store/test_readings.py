@@ -1,0 +1,162 @@
+"""Reading back onto an axis: finer intervals are averaged, gaps stay gaps, and nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grid.readings import ReadingBlock, Source
+from grid.store.database import connect
+from grid.store.readings import (
+    latest_interval_end,
+    load_channel,
+    load_power,
+    load_power_matrix,
+    parse_series_id,
+    resample,
+)
+from grid.store.saving import save_readings
+from grid.store.series import list_series, register_meters, unregistered
+from grid.store.weather import load_weather_forecast
+from grid.time_axis import EPOCH, FloatArray, TimeAxis
+from grid.units import Channel
+
+START = datetime(2026, 3, 29, tzinfo=UTC)
+HOURLY = TimeAxis(START, timedelta(hours=1), 3)
+nan = float("nan")
+
+
+def us(instant: datetime) -> int:
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def on_axis(readings: list[tuple[float, int, float]], axis: TimeAxis = HOURLY) -> list[float]:
+    """Resample (minutes after START, interval minutes, value) triples."""
+    starts = np.array([us(START + timedelta(minutes=after)) for after, _, _ in readings], dtype=np.int64)
+    minutes = np.array([length for _, length, _ in readings], dtype=np.int64)
+    values = np.array([value for _, _, value in readings], dtype=np.float64)
+    means: list[float] = resample(starts, minutes, values, axis=axis).tolist()
+    return means
+
+
+def test_four_quarter_hours_make_an_hour_and_three_do_not() -> None:
+    quarters = [(15 * i, 15, float(v)) for i, v in enumerate([1, 2, 3, 6, 4, 4, 4])]
+    np.testing.assert_equal(on_axis(quarters), [3.0, nan, nan])
+
+
+def test_an_interval_of_the_axis_goes_before_finer_ones() -> None:
+    np.testing.assert_equal(
+        on_axis([(0, 60, 9.0), (0, 30, 1.0), (30, 30, 1.0), (60, 30, 2.0), (90, 30, 4.0)]), [9, 3, nan]
+    )
+
+
+def test_coarser_and_straddling_intervals_are_left_out() -> None:
+    np.testing.assert_equal(on_axis([(0, 120, 5.0), (150, 60, 5.0), (60, 7, 1.0)]), [nan, nan, nan])
+
+
+def test_readings_outside_the_axis_do_not_matter() -> None:
+    np.testing.assert_equal(on_axis([(-60, 60, 1.0), (180, 60, 1.0), (60, 60, 2.0)]), [nan, 2.0, nan])
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=12, max_size=12), st.permutations(range(12)))
+def test_averaging_keeps_the_energy_whatever_the_order_of_rows(values: list[float], order: list[int]) -> None:
+    means = on_axis([(15 * i, 15, values[i]) for i in order])
+    np.testing.assert_allclose(np.sum(means), np.sum(values) / 4)
+
+
+def block(
+    owner: str,
+    values: FloatArray,
+    *,
+    minutes: int = 60,
+    start: datetime = START,
+    source: Source = Source.METER,
+    channel: Channel = Channel.LOAD,
+    issued_at: datetime | None = None,
+) -> ReadingBlock:
+    starts = us(start) + np.arange(len(values), dtype=np.int64) * minutes * 60_000_000
+    return ReadingBlock(source, owner, channel, minutes, starts, values, 0, issued_at)
+
+
+@pytest.fixture
+def conn(database_url: str) -> Iterator[psycopg.Connection]:
+    with connect(database_url, application_name="test") as connection:
+        yield connection
+
+
+def save(conn: psycopg.Connection, *blocks: ReadingBlock) -> None:
+    with conn.transaction():
+        save_readings(conn, blocks, received_at=START)
+
+
+def test_many_series_come_back_in_the_order_asked_for_and_an_unknown_one_is_missing(conn: psycopg.Connection) -> None:
+    save(conn, block("a", np.array([1.0, nan, 3.0])), block("b", np.arange(12.0), minutes=15))
+    matrix = load_power_matrix(conn, ["b:load", "nobody:load", "a:load", "b:load"], HOURLY)
+    np.testing.assert_equal(matrix, [[1.5, 5.5, 9.5], [nan] * 3, [1.0, nan, 3.0], [1.5, 5.5, 9.5]])
+    np.testing.assert_equal(load_power(conn, "a:load", HOURLY).kw, [1.0, nan, 3.0])
+    assert load_power_matrix(conn, [], HOURLY).shape == (0, 3)
+
+
+def test_a_meter_and_a_weather_site_of_the_same_name_are_kept_apart(conn: psycopg.Connection) -> None:
+    save(conn, block("x", np.array([1.0])), block("x", np.array([2.0]), source=Source.WEATHER))
+    assert load_channel(conn, Source.METER, "x", Channel.LOAD, HOURLY)[0] == 1.0
+    assert load_channel(conn, Source.WEATHER, "x", Channel.LOAD, HOURLY)[0] == 2.0
+
+
+def test_a_temperature_is_not_asked_for_as_power(conn: psycopg.Connection) -> None:
+    with pytest.raises(ValueError, match="not in kW"):
+        load_power(conn, "x:air_temperature", HOURLY)
+
+
+@pytest.mark.parametrize("series", ["zone-1", ":load", "zone-1:", "zone-1:heat"])
+def test_a_series_id_that_names_no_channel_is_refused(series: str) -> None:
+    with pytest.raises(ValueError, match="<owner_id>:<channel>"):
+        parse_series_id(series)
+
+
+def test_an_owner_may_have_colons_in_its_id() -> None:
+    assert parse_series_id("urn:dev:7:load") == ("urn:dev:7", Channel.LOAD)
+
+
+def test_the_clock_of_the_data_is_the_newest_end_of_a_known_value(conn: psycopg.Connection) -> None:
+    assert latest_interval_end(conn, ["a:load"]) is None
+    save(conn, block("a", np.array([1.0, 2.0, nan])), block("b", np.array([1.0] * 5), minutes=15))
+    assert latest_interval_end(conn, ["a:load", "b:load"]) == START + timedelta(hours=2)
+    assert latest_interval_end(conn, ["b:load"]) == START + timedelta(minutes=75)
+
+
+def test_the_newest_issue_not_after_the_instant_is_used_and_only_that_one(conn: psycopg.Connection) -> None:
+    first, second = START - timedelta(hours=24), START - timedelta(hours=12)
+    kind = {"source": Source.WEATHER, "channel": Channel.AIR_TEMPERATURE}
+    save(conn, block("s", np.array([1.0, 2.0, 3.0]), issued_at=first, **kind))
+    save(conn, block("s", np.array([7.0, nan]), issued_at=second, **kind))
+
+    def at(issued_by: datetime) -> tuple[datetime | None, list[float]]:
+        issued_at, values = load_weather_forecast(conn, "s", Channel.AIR_TEMPERATURE, issued_by=issued_by, axis=HOURLY)
+        return issued_at, values.tolist()
+
+    np.testing.assert_equal(at(first - timedelta(seconds=1)), (None, [nan] * 3))
+    assert at(second - timedelta(seconds=1)) == (first, [1.0, 2.0, 3.0])
+    np.testing.assert_equal(at(second), (second, [7.0, nan, nan]))
+
+
+def test_series_are_listed_with_their_span(conn: psycopg.Connection) -> None:
+    save(conn, block("b", np.array([1.0, 2.0])), block("a", np.array([1.0]), source=Source.WEATHER, issued_at=START))
+    a, b = list_series(conn)
+    assert (a.series_id, a.first_interval_start, a.last_interval_end) == ("a:load", None, None)
+    assert (b.series_id, b.unit) == ("b:load", "kW")
+    assert (b.first_interval_start, b.last_interval_end) == (START, START + timedelta(hours=2))
+    assert [s.series_id for s in list_series(conn, source=Source.METER)] == ["b:load"]
+
+
+def test_a_meter_first_seen_in_the_stream_is_accepted_but_not_registered(conn: psycopg.Connection) -> None:
+    save(conn, block("m", np.array([1.0])))
+    assert unregistered(conn, ["m", "n"]) == {"m", "n"}
+    register_meters(conn, ["m"])
+    assert unregistered(conn, ["m", "n"]) == {"n"}
