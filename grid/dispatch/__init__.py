@@ -1,1 +1,29 @@
-"""."""
+"""Dispatch: from a site and its forecasts to a priced and explained plan. No database, no web."""
+
+from grid.dispatch.assemble import assemble_problem
+from grid.dispatch.check import check_plan
+from grid.dispatch.document import plan_document
+from grid.dispatch.plan import (
+    DispatchPlan,
+    DispatchProblem,
+    Penalties,
+    Reason,
+    Status,
+    UnitState,
+    Violation,
+)
+from grid.dispatch.planning import plan_dispatch
+
+__all__ = [
+    "DispatchPlan",
+    "DispatchProblem",
+    "Penalties",
+    "Reason",
+    "Status",
+    "UnitState",
+    "Violation",
+    "assemble_problem",
+    "check_plan",
+    "plan_dispatch",
+    "plan_document",
+]

@@ -22,6 +22,28 @@ class UnitState:
     power_mw: float
 
 
+@dataclass(frozen=True, slots=True)
+class Penalties:
+    """Prices of the soft limits, in money per MWh: the dearer a limit, the later it is relaxed. Physics is never soft.
+
+    Attributes:
+        spill: Not taking power that must be taken (a plant that is not curtailable).
+        storage_end: A storage left below its ``end_minimum_mwh``, per MWh missing.
+        reserve_down, reserve_up: Reserve short of its requirement.
+        overload: Flow beyond a branch's limit.
+        surplus: More production than load that nothing can take (units that may not stop).
+        shedding: Load not served.
+    """
+
+    spill: float = 300.0
+    storage_end: float = 500.0
+    reserve_down: float = 600.0
+    reserve_up: float = 1_000.0
+    overload: float = 3_000.0
+    surplus: float = 5_000.0
+    shedding: float = 10_000.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DispatchProblem:
     """What to plan.
@@ -32,6 +54,7 @@ class DispatchProblem:
         reserve_up_mw, reserve_down_mw: System requirement, shape (periods,).
         initial: State of each thermal unit by id; a unit not named is free at the start.
         initial_mwh: State of charge by storage id; a storage not named starts at its ``initial_mwh``.
+        currency: For the texts of reasons; every cost and price is in it.
     """
 
     axis: TimeAxis
@@ -45,10 +68,16 @@ class DispatchProblem:
     reserve_down_mw: FloatArray
     initial: dict[str, UnitState]
     initial_mwh: dict[str, float]
+    penalties: Penalties = Penalties()
+    currency: str = "USD"
 
 
 class Status(StrEnum):
-    """How a solve ended. ``feasible`` has a plan whose gap is proven but above the target."""
+    """How a solve ended.
+
+    ``optimal`` is within the target gap; ``feasible`` has a proven gap above it; ``timeout`` had no time for a search,
+    its plan is a heuristic one (its gap is proven too).
+    """
 
     OPTIMAL = "optimal"
     FEASIBLE = "feasible"
@@ -93,14 +122,19 @@ class DispatchPlan:
     """A plan, every array with the periods of ``axis`` last.
 
     Attributes:
-        objective: Total cost of the committed plan; ``best_bound`` is proven, ``gap`` = (objective - bound) / objective.
+        objective: Total cost of the plan; ``best_bound`` is proven, ``gap`` = (objective - bound) / objective.
         on: Thermal commitment, shape (units, periods).
         power_mw, reserve_up_mw, reserve_down_mw: Thermal output and reserve, shape (units, periods).
         renewable_mw: Taken from each plant, shape (plants, periods); the rest of ``available_mw`` is curtailed.
+        renewable_reserve_down_mw: What curtailable plants together hold ready to turn down, shape (periods,).
         charge_mw, discharge_mw, state_of_charge_mwh: Storages, shape (storages, periods); charge at interval end.
+        storage_reserve_up_mw, storage_reserve_down_mw: Storages, shape (storages, periods).
+        shed_mw, surplus_mw: Load not served and production nobody takes, shape (buses, periods); zero unless reported.
         link_flow_mw: HVDC links, shape (links, periods).
-        branch_flow_mw, branch_shadow_price: Branches, shape (branches, periods); the price is per MW of limit and hour, >= 0.
+        branch_flow_mw, branch_shadow_price: Branches, shape (branches, periods); the price is per MW of limit and hour,
+            >= 0.
         lmp, energy_price, congestion_price: Shape (buses, periods); ``lmp = energy + congestion``. [money/MWh]
+            The energy price is the same at every bus: the mean price weighted by load.
         reserve_up_price, reserve_down_price: Shape (periods,). [money/MW and hour]
     """
 
@@ -116,9 +150,14 @@ class DispatchPlan:
     reserve_up_mw: FloatArray
     reserve_down_mw: FloatArray
     renewable_mw: FloatArray
+    renewable_reserve_down_mw: FloatArray
     charge_mw: FloatArray
     discharge_mw: FloatArray
     state_of_charge_mwh: FloatArray
+    storage_reserve_up_mw: FloatArray
+    storage_reserve_down_mw: FloatArray
+    shed_mw: FloatArray
+    surplus_mw: FloatArray
     link_flow_mw: FloatArray
     branch_flow_mw: FloatArray
     branch_shadow_price: FloatArray

@@ -1,0 +1,200 @@
+"""From a site and the forecasts of its series to the problem that is planned. Pure: no database, no clock.
+
+Loads and available power are the forecasts' medians. The reserve comes from the quantiles of net load: each source's
+distance from its median to the quantile on the side that hurts, combined in quadrature as independent sources. That is
+exact for independent normal errors and an approximation otherwise; adding the distances up would take every source to
+be wrong at once. Plants of one series are wrong together, so their capacities add up before they are combined. The
+load counts as one source, by the forecast of ``site:load``, which knows how the zones' errors go together.
+
+References:
+    Holttinen et al., "Methodologies to Determine Operating Reserves Due to Increased Wind Power", IEEE Trans.
+    Sustainable Energy 3(4), 2012 (sources combined as the square root of the sum of squares).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from grid.dispatch.inherit import PreviousPlan
+from grid.dispatch.plan import DispatchProblem, UnitState
+from grid.faults import Fault, InputError
+from grid.forecasts import Forecast
+from grid.site import Site
+from grid.time_axis import FloatArray, TimeAxis, ceil_to_step
+
+SITE_LOAD = "site:load"
+_STEP = timedelta(hours=1)
+_KW_PER_MW = 1000.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Source:
+    """One source of net load's uncertainty: how far it may fall short of, or exceed, its median. Shape (periods,)."""
+
+    series_id: str
+    mw_per_kw: float
+    up_mw: FloatArray
+    down_mw: FloatArray
+
+
+def assemble_problem(
+    site: Site,
+    forecasts: Mapping[str, Forecast],
+    *,
+    issued_at: datetime,
+    periods: int,
+    previous: Mapping[str, Any] | None = None,
+    state_of_charge_mwh: Mapping[str, float] | None = None,
+) -> tuple[DispatchProblem, dict[str, Any]]:
+    """Put the problem of the next ``periods`` hours together.
+
+    Args:
+        forecasts: By series id; needed are every load and plant series and ``site:load``.
+        issued_at: The site's present; the plan begins with the first full hour at or after it.
+        previous: Document of the plan before this one, taken as carried out: it tells which units are on, for how long
+            and at what output. Without one (or with one that ends too early) units are free in the first hour.
+        state_of_charge_mwh: By storage id, as telemetry tells it; else the previous plan's, else the site's.
+
+    Returns:
+        The problem, and the document of what went in.
+
+    Raises:
+        InputError: Naming every series without a usable forecast.
+    """
+    axis = TimeAxis(ceil_to_step(issued_at, _STEP), _STEP, periods)
+    plant_series = sorted({plant.series_id for plant in site.renewable_plants})
+    needed = [*sorted({load.series_id for load in site.loads}), *plant_series, SITE_LOAD]
+    faults = [fault for name in needed if (fault := _fault(name, forecasts.get(name), axis, site)) is not None]
+    if faults:
+        raise InputError(faults)
+    medians = {name: forecasts[name].median[_window(forecasts[name], axis)] for name in needed}
+    sources = [_load_source(site, forecasts[SITE_LOAD], axis)]
+    sources += [_plant_source(site, forecasts[name], axis) for name in plant_series]
+    up = np.sqrt(np.sum([source.up_mw**2 for source in sources], axis=0))
+    down = np.sqrt(np.sum([source.down_mw**2 for source in sources], axis=0))
+    before = None if previous is None else PreviousPlan(previous, at=axis.start)
+    initial = {} if before is None else before.unit_states(site.thermal_units)
+    charges = {**({} if before is None else before.charges_mwh(site.storages)), **(state_of_charge_mwh or {})}
+    problem = DispatchProblem(
+        axis=axis,
+        network=site.network,
+        thermal_units=site.thermal_units,
+        renewable_plants=site.renewable_plants,
+        storages=site.storages,
+        load_mw=_loads(site, medians, periods),
+        available_mw=_available(site, medians, periods),
+        reserve_up_mw=up,
+        reserve_down_mw=down,
+        initial=initial,
+        initial_mwh=charges,
+        currency=site.currency,
+    )
+    return problem, _inputs(site, [forecasts[name] for name in needed], sources, up, down, initial, charges)
+
+
+def _fault(series_id: str, forecast: Forecast | None, axis: TimeAxis, site: Site) -> Fault | None:
+    place = f"forecast of {series_id}"
+    if forecast is None:
+        return Fault(place, "the plan needs it and there is none", f"forecast {series_id} before planning")
+    shift = axis.start - forecast.axis.start
+    if forecast.axis.step != axis.step or shift % axis.step or shift < timedelta(0) or axis.end > forecast.axis.end:
+        covers = f"{forecast.axis.start.isoformat()} to {forecast.axis.end.isoformat()} every {forecast.axis.step}"
+        wanted = f"{axis.start.isoformat()} to {axis.end.isoformat()} every {axis.step}"
+        return Fault(place, f"it must cover {wanted}; it covers {covers}", "forecast again, or plan fewer hours")
+    up, down = site.reserve.up_level, site.reserve.down_level
+    levels = (up, 1.0 - up, down, 1.0 - down)
+    if min(levels) < forecast.levels[0] - 1e-9 or max(levels) > forecast.levels[-1] + 1e-9:
+        told = f"{forecast.levels[0]} to {forecast.levels[-1]}"
+        return Fault(place, f"reserve levels {levels} must lie within its levels {told}", "use milder reserve levels")
+    return None
+
+
+def _window(forecast: Forecast, axis: TimeAxis) -> slice:
+    first = (axis.start - forecast.axis.start) // axis.step
+    return slice(first, first + axis.periods)
+
+
+def _spread(forecast: Forecast, axis: TimeAxis, level: float) -> FloatArray:
+    """Distance of a quantile above the median, negative below, shape (periods,). [kW]"""
+    within = min(max(level, forecast.levels[0]), forecast.levels[-1])
+    spread: FloatArray = (forecast.quantile(within) - forecast.median)[_window(forecast, axis)]
+    return spread
+
+
+def _load_source(site: Site, forecast: Forecast, axis: TimeAxis) -> _Source:
+    up = _spread(forecast, axis, site.reserve.up_level) / _KW_PER_MW
+    down = -_spread(forecast, axis, site.reserve.down_level) / _KW_PER_MW
+    return _Source(SITE_LOAD, 1.0 / _KW_PER_MW, np.maximum(up, 0.0), np.maximum(down, 0.0))
+
+
+def _plant_source(site: Site, forecast: Forecast, axis: TimeAxis) -> _Source:
+    """All plants of one series together; less of it than expected is more net load."""
+    plants = [plant for plant in site.renewable_plants if plant.series_id == forecast.series_id]
+    factor = sum(plant.capacity_mw / plant.series_capacity_kw for plant in plants)
+    up = -_spread(forecast, axis, 1.0 - site.reserve.up_level) * factor
+    down = _spread(forecast, axis, 1.0 - site.reserve.down_level) * factor
+    return _Source(forecast.series_id, factor, np.maximum(up, 0.0), np.maximum(down, 0.0))
+
+
+def _loads(site: Site, medians: Mapping[str, FloatArray], periods: int) -> FloatArray:
+    position = {bus.bus_id: i for i, bus in enumerate(site.network.buses)}
+    load = np.zeros((len(site.network.buses), periods))
+    for share in site.loads:
+        load[position[share.bus_id]] += share.mw_per_kw * medians[share.series_id]
+    return load
+
+
+def _available(site: Site, medians: Mapping[str, FloatArray], periods: int) -> FloatArray:
+    rows = [
+        np.clip(plant.capacity_mw * medians[plant.series_id] / plant.series_capacity_kw, 0.0, plant.capacity_mw)
+        for plant in site.renewable_plants
+    ]
+    return np.array(rows).reshape(-1, periods)
+
+
+def _inputs(
+    site: Site,
+    forecasts: list[Forecast],
+    sources: list[_Source],
+    up: FloatArray,
+    down: FloatArray,
+    initial: Mapping[str, UnitState],
+    charges: Mapping[str, float],
+) -> dict[str, Any]:
+    return {
+        "forecasts": [
+            {
+                "series_id": forecast.series_id,
+                "issued_at": forecast.issued_at.isoformat().replace("+00:00", "Z"),
+                "model_id": forecast.model_id,
+                "degraded": forecast.degraded,
+            }
+            for forecast in forecasts
+        ],
+        "reserve": {
+            "method": "Distance of each source's quantile from its median, combined in quadrature as independent "
+            "sources; plants of one series add up first (Holttinen et al. 2012).",
+            "up_level": site.reserve.up_level,
+            "down_level": site.reserve.down_level,
+            "up_mw": np.round(up, 3).tolist(),
+            "down_mw": np.round(down, 3).tolist(),
+            "sources": {
+                source.series_id: {
+                    "mw_per_kw": source.mw_per_kw,
+                    "up_mw": np.round(source.up_mw, 3).tolist(),
+                    "down_mw": np.round(source.down_mw, 3).tolist(),
+                }
+                for source in sources
+            },
+        },
+        "initial": {
+            name: {"on": state.on, "hours": state.hours, "power_mw": round(state.power_mw, 3)}
+            for name, state in initial.items()
+        },
+        "initial_mwh": {name: round(float(charge), 3) for name, charge in charges.items()},
+    }

@@ -1,0 +1,242 @@
+"""An independent check of a plan: every constraint again, from the units' own data, without the optimiser's model."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+
+from grid.assets import ThermalUnit
+from grid.dispatch.costs import production_cost
+from grid.dispatch.plan import DispatchPlan, UnitState
+from grid.time_axis import FloatArray
+
+_MW = 1e-2
+_MWH = 1e-2
+_MONEY = 1e-4
+_HOURS = 1e-6
+
+
+def check_plan(plan: DispatchPlan) -> list[str]:
+    """Everything that does not hold in ``plan``, one sentence each; empty if it is sound.
+
+    Checked: commitment against minimum times and must-run, output and reserves against capacity, ramps, start and stop
+    limits, plants against what they have, storages, balance, flows by B-theta (not by PTDF), limits or their reported
+    violations, the reserve requirement, the sum of prices, and the objective against the costs counted anew.
+    """
+    return [
+        *_thermal(plan),
+        *_plants(plan),
+        *_storages(plan),
+        *_network(plan),
+        *_reserves(plan),
+        *_money(plan),
+    ]
+
+
+def _thermal(plan: DispatchPlan) -> Iterator[str]:
+    for i, unit in enumerate(plan.problem.thermal_units):
+        state = plan.problem.initial.get(unit.unit_id)
+        yield from _minimum_times(plan, unit, state, plan.on[i])
+        if unit.must_run:
+            yield from _must_run(plan, unit, state, plan.on[i])
+        yield from _output(plan, unit, state, i)
+
+
+def _minimum_times(plan: DispatchPlan, unit: ThermalUnit, state: UnitState | None, on: np.ndarray) -> Iterator[str]:
+    """A run that begins within the plan (or in a known past) and ends within it must have been long enough."""
+    step = plan.problem.axis.step_hours
+    length = np.inf if state is None else max(state.hours, step)
+    now = bool(on[0]) if state is None else state.on
+    for t, is_on in enumerate(on):
+        if bool(is_on) == now:
+            length += step
+            continue
+        least = unit.minimum_up_hours if now else unit.minimum_down_hours
+        if length < least - _HOURS:
+            yield f"{unit.unit_id} period {t}: {'on' if now else 'off'} for {length} h, at least {least} h are needed"
+        now, length = bool(is_on), step
+
+
+def _must_run(plan: DispatchPlan, unit: ThermalUnit, state: UnitState | None, on: np.ndarray) -> Iterator[str]:
+    cooling = 0.0 if state is None or state.on else max(unit.minimum_down_hours - state.hours, 0.0)
+    for t in np.flatnonzero(~on):
+        if t * plan.problem.axis.step_hours >= cooling - _HOURS:
+            yield f"{unit.unit_id} period {t}: it must run and is off"
+
+
+def _output(plan: DispatchPlan, unit: ThermalUnit, state: UnitState | None, i: int) -> Iterator[str]:
+    step, on = plan.problem.axis.step_hours, plan.on[i]
+    power, up, down = plan.power_mw[i], plan.reserve_up_mw[i], plan.reserve_down_mw[i]
+    was_on: bool | None = None if state is None else state.on
+    before = None if state is None else state.power_mw
+    for t, is_on in enumerate(on):
+        place = f"{unit.unit_id} period {t}"
+        if min(up[t], down[t]) < -_MW:
+            yield f"{place}: negative reserve"
+        if not is_on:
+            if max(power[t], up[t], down[t]) > _MW:
+                yield f"{place}: off with output or reserve"
+            if was_on and before is not None and before > unit.stop_ramp_mw + _MW:
+                yield f"{place}: stopped from {before} MW, at most {unit.stop_ramp_mw} MW are allowed"
+        else:
+            most = unit.capacity_mw
+            if was_on is False:
+                most = min(most, unit.start_ramp_mw)
+            elif was_on and before is not None:
+                most = min(most, max(before, unit.minimum_mw) + unit.ramp_up_mw_per_hour * step)
+                least = before - unit.ramp_down_mw_per_hour * step
+                if power[t] - down[t] < least - _MW:
+                    yield f"{place}: falls to {power[t] - down[t]} MW, at least {least} MW by its ramp"
+            if t + 1 < len(on) and not on[t + 1]:
+                most = min(most, unit.stop_ramp_mw)
+            if power[t] + up[t] > most + _MW:
+                yield f"{place}: output and reserve {power[t] + up[t]} MW exceed {most} MW"
+            if power[t] - down[t] < unit.minimum_mw - _MW:
+                yield f"{place}: output less reserve {power[t] - down[t]} MW is below {unit.minimum_mw} MW"
+        was_on, before = bool(is_on), float(power[t])
+
+
+def _plants(plan: DispatchPlan) -> Iterator[str]:
+    taken, available = plan.renewable_mw, plan.problem.available_mw
+    for p, t in np.argwhere((taken < -_MW) | (taken > available + _MW)):
+        yield f"{plan.problem.renewable_plants[p].plant_id} period {t}: {taken[p, t]} of {available[p, t]} MW"
+    spilled: dict[tuple[str, int], float] = defaultdict(float)
+    for p, plant in enumerate(plan.problem.renewable_plants):
+        if not plant.curtailable:
+            for t in range(plan.problem.axis.periods):
+                spilled[f"spilled renewables at bus {plant.bus_id}", t] += float(available[p, t] - taken[p, t])
+    yield from _reported(plan, spilled)
+
+
+def _storages(plan: DispatchPlan) -> Iterator[str]:
+    step = plan.problem.axis.step_hours
+    missing: dict[tuple[str, int], float] = {}
+    for s, storage in enumerate(plan.problem.storages):
+        charge, discharge, energy = plan.charge_mw[s], plan.discharge_mw[s], plan.state_of_charge_mwh[s]
+        before = plan.problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
+        for t in range(len(energy)):
+            place = f"{storage.storage_id} period {t}"
+            if min(charge[t], discharge[t]) > _MW:
+                yield f"{place}: charges and discharges at once"
+            if max(charge[t], discharge[t]) > storage.power_mw + _MW:
+                yield f"{place}: beyond {storage.power_mw} MW"
+            gained = step * (charge[t] * storage.charge_efficiency - discharge[t] / storage.discharge_efficiency)
+            if abs(energy[t] - before - gained) > _MWH:
+                yield f"{place}: {energy[t]} MWh does not follow from {before} MWh"
+            if not -_MWH <= energy[t] <= storage.energy_mwh + _MWH:
+                yield f"{place}: {energy[t]} MWh lies outside [0, {storage.energy_mwh}]"
+            up, down = plan.storage_reserve_up_mw[s, t], plan.storage_reserve_down_mw[s, t]
+            net = discharge[t] - charge[t]
+            if max(up + net, down - net) > storage.power_mw + _MW:
+                yield f"{place}: reserve beyond its power"
+            if up * step / storage.discharge_efficiency > energy[t] + _MWH:
+                yield f"{place}: upward reserve beyond its energy"
+            if down * step * storage.charge_efficiency > storage.energy_mwh - energy[t] + _MWH:
+                yield f"{place}: downward reserve beyond its room"
+            before = energy[t]
+        short = max(storage.end_minimum_mwh - float(before), 0.0)
+        missing[f"energy missing in {storage.storage_id} at the end", len(energy) - 1] = short
+    yield from _reported(plan, missing)
+
+
+def _injections(plan: DispatchPlan) -> FloatArray:
+    """Net injection at each bus from the plan's set-points, shape (buses, periods). [MW]"""
+    problem = plan.problem
+    bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
+    injection = plan.shed_mw - plan.surplus_mw - problem.load_mw
+    for unit, power in zip(problem.thermal_units, plan.power_mw, strict=True):
+        injection[bus[unit.bus_id]] += power
+    for plant, power in zip(problem.renewable_plants, plan.renewable_mw, strict=True):
+        injection[bus[plant.bus_id]] += power
+    for storage, net in zip(problem.storages, plan.discharge_mw - plan.charge_mw, strict=True):
+        injection[bus[storage.bus_id]] += net
+    for link, flow in zip(problem.network.dc_links, plan.link_flow_mw, strict=True):
+        injection[bus[link.from_bus]] -= flow
+        injection[bus[link.to_bus]] += flow
+    return injection
+
+
+def _network(plan: DispatchPlan) -> Iterator[str]:
+    problem, network = plan.problem, plan.problem.network
+    injection = _injections(plan)
+    for period, imbalance in enumerate(injection.sum(axis=0)):
+        if abs(imbalance) > _MW:
+            yield f"period {period}: production and load differ by {imbalance} MW"
+    for link, flow in zip(network.dc_links, plan.link_flow_mw, strict=True):
+        if np.abs(flow).max(initial=0.0) > link.limit_mw + _MW:
+            yield f"{link.link_id}: flow beyond {link.limit_mw} MW"
+    flows = _flows_by_angles(plan, injection)
+    if np.abs(flows - plan.branch_flow_mw).max(initial=0.0) > _MW:
+        yield "branch flows do not follow from the injections"
+    relaxed: dict[tuple[str, int], float] = {}
+    for branch, flow in zip(network.branches, flows, strict=True):
+        for t in range(problem.axis.periods):
+            excess = 0.0 if branch.limit_mw is None else abs(float(flow[t])) - branch.limit_mw
+            relaxed[f"overload of branch {branch.branch_id}", t] = max(excess, 0.0)
+    for what, amounts in (("load shed", plan.shed_mw), ("surplus power", plan.surplus_mw)):
+        for bus, row in zip(network.buses, amounts, strict=True):
+            relaxed.update({(f"{what} at bus {bus.bus_id}", t): mw for t, mw in enumerate(row.tolist())})
+    if np.any(plan.shed_mw > np.maximum(problem.load_mw, 0.0) + _MW):
+        yield "more load is shed than there is"
+    yield from _reported(plan, relaxed)
+
+
+def _flows_by_angles(plan: DispatchPlan, injection: FloatArray) -> FloatArray:
+    """Branch flows from a dense B-theta solution with susceptance 1 / (x * tap), shape (branches, periods). [MW]"""
+    network = plan.problem.network
+    bus = {b.bus_id: i for i, b in enumerate(network.buses)}
+    laplacian = np.zeros((len(bus), len(bus)))
+    for branch in network.branches:
+        i, j, b = bus[branch.from_bus], bus[branch.to_bus], 1.0 / (branch.reactance_pu * branch.tap_ratio)
+        laplacian[[i, j, i, j], [i, j, j, i]] += [b, b, -b, -b]
+    angles = np.zeros_like(injection)
+    angles[1:] = np.linalg.solve(laplacian[1:, 1:], injection[1:])
+    flows = [
+        (angles[bus[b.from_bus]] - angles[bus[b.to_bus]]) / (b.reactance_pu * b.tap_ratio) for b in network.branches
+    ]
+    return np.array(flows).reshape(-1, injection.shape[1])
+
+
+def _reserves(plan: DispatchPlan) -> Iterator[str]:
+    problem = plan.problem
+    up = plan.reserve_up_mw.sum(axis=0) + plan.storage_reserve_up_mw.sum(axis=0)
+    down = plan.reserve_down_mw.sum(axis=0) + plan.storage_reserve_down_mw.sum(axis=0) + plan.renewable_reserve_down_mw
+    curtailable = [p for p, plant in enumerate(problem.renewable_plants) if plant.curtailable]
+    if np.any(plan.renewable_reserve_down_mw > plan.renewable_mw[curtailable].sum(axis=0) + _MW):
+        yield "plants hold more downward reserve than they produce"
+    short: dict[tuple[str, int], float] = {}
+    for t in range(problem.axis.periods):
+        short["upward reserve short", t] = max(float(problem.reserve_up_mw[t] - up[t]), 0.0)
+        short["downward reserve short", t] = max(float(problem.reserve_down_mw[t] - down[t]), 0.0)
+    yield from _reported(plan, short)
+
+
+def _reported(plan: DispatchPlan, amounts: dict[tuple[str, int], float]) -> Iterator[str]:
+    """Every amount must stand among the violations with its size, and none may stand there without one."""
+    kinds = {what.split(" at bus ")[0].split(" branch ")[0].split(" in ")[0] for what, _ in amounts}
+    reported: dict[tuple[str, int], float] = {
+        (v.what, v.period): v.amount_mw
+        for v in plan.violations
+        if v.what.split(" at bus ")[0].split(" branch ")[0].split(" in ")[0] in kinds
+    }
+    for key in amounts.keys() | reported.keys():
+        amount, told = amounts.get(key, 0.0), reported.get(key, 0.0)
+        if abs(amount - told) > 2.0 * _MW:
+            yield f"{key[0]} in period {key[1]}: it is {amount} MW and {told} MW are reported"
+
+
+def _money(plan: DispatchPlan) -> Iterator[str]:
+    problem = plan.problem
+    if not np.allclose(plan.lmp, plan.energy_price + plan.congestion_price, atol=1e-6):
+        yield "prices are not the sum of energy and congestion"
+    cost = float(production_cost(problem, plan.on, plan.power_mw, plan.discharge_mw).sum())
+    for violation in plan.violations:
+        hours = 1.0 if violation.what.startswith("energy missing") else problem.axis.step_hours
+        cost += violation.amount_mw * violation.price_per_mwh * hours
+    slack = max(1.0, abs(plan.objective)) * _MONEY
+    if abs(cost - plan.objective) > slack:
+        yield f"the schedule costs {cost}, the objective says {plan.objective}"
+    if plan.best_bound > plan.objective + slack:
+        yield f"the bound {plan.best_bound} lies above the objective {plan.objective}"

@@ -1,0 +1,60 @@
+"""What a schedule costs, counted from the units' own data and not from a solver's objective."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from grid.assets import ThermalUnit
+from grid.dispatch.plan import DispatchProblem, UnitState
+from grid.time_axis import FloatArray
+
+_ROUNDING_HOURS = 1e-9
+
+
+def running_cost_per_hour(unit: ThermalUnit, power_mw: FloatArray) -> FloatArray:
+    """Cost of an hour on at ``power_mw`` (any shape), start not included. [money/h]"""
+    cost = np.full_like(power_mw, unit.minimum_cost_per_hour)
+    above = power_mw - unit.minimum_mw
+    for segment in unit.segments:
+        cost = cost + segment.cost_per_mwh * np.clip(above, 0.0, segment.width_mw)
+        above = above - segment.width_mw
+    return cost
+
+
+def start_costs(
+    unit: ThermalUnit, on: npt.NDArray[np.bool_], state: UnitState | None, *, step_hours: float
+) -> FloatArray:
+    """Cost of the start in each period, 0 where there is none, shape (periods,).
+
+    Without a known ``state`` the unit is as it is in the first period, and its first start later on is a cold one.
+    """
+    cost = np.zeros(len(on))
+    was_on = bool(on[:1].any()) if state is None else state.on
+    off_hours = np.inf if state is None else state.hours
+    for t, is_on in enumerate(on):
+        if is_on and not was_on:
+            reached = [s.cost for s in unit.start_costs if s.offline_hours <= off_hours + _ROUNDING_HOURS]
+            cost[t] = reached[-1] if reached else unit.start_costs[0].cost
+        off_hours = 0.0 if is_on else off_hours + step_hours
+        was_on = bool(is_on)
+    return cost
+
+
+def production_cost(
+    problem: DispatchProblem, on: npt.NDArray[np.bool_], power_mw: FloatArray, discharge_mw: FloatArray
+) -> FloatArray:
+    """Running, start and storage wear costs of each period, shape (periods,). [money]
+
+    Args:
+        on, power_mw: Thermal units, shape (units, periods).
+        discharge_mw: Storages, shape (storages, periods).
+    """
+    step = problem.axis.step_hours
+    total = np.zeros(problem.axis.periods)
+    for unit, committed, power in zip(problem.thermal_units, on, power_mw, strict=True):
+        total += np.where(committed, running_cost_per_hour(unit, power), 0.0) * step
+        total += start_costs(unit, committed, problem.initial.get(unit.unit_id), step_hours=step)
+    for storage, discharge in zip(problem.storages, discharge_mw, strict=True):
+        total += storage.cycle_cost_per_mwh * discharge * step
+    return total

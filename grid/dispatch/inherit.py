@@ -1,0 +1,67 @@
+"""What a plan inherits from the one before it: unit states and states of charge, read from its document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from grid.assets import Storage, ThermalUnit
+from grid.dispatch.plan import UnitState
+
+
+class PreviousPlan:
+    """A plan's document, taken as carried out up to the instant ``at``."""
+
+    def __init__(self, document: Mapping[str, Any], *, at: datetime) -> None:
+        axis = document["axis"]
+        step = timedelta(minutes=axis["step_minutes"])
+        self._document = document
+        self._step_hours = step / timedelta(hours=1)
+        self._done = (at - datetime.fromisoformat(axis["start"])) // step
+        self._told = 0 <= self._done <= axis["periods"]
+
+    def unit_states(self, units: Sequence[ThermalUnit]) -> dict[str, UnitState]:
+        """State of every unit that the document tells about; empty if it does not reach to ``at``.
+
+        How long a unit has been on or off reaches back beyond the document by what that plan had itself inherited.
+        """
+        states = {}
+        for unit in units:
+            state = self._state(unit) if self._told else None
+            if state is not None:
+                states[unit.unit_id] = state
+        return states
+
+    def charges_mwh(self, storages: Sequence[Storage]) -> dict[str, float]:
+        """State of charge of every storage that the document tells about."""
+        charges: dict[str, float] = {}
+        for storage in storages:
+            schedule = self._document["storages"].get(storage.storage_id)
+            inherited = self._document["inputs"].get("initial_mwh", {}).get(storage.storage_id)
+            if self._told and schedule and self._done > 0:
+                inherited = schedule[self._done - 1]["state_of_charge_mwh"]
+            if self._told and inherited is not None:
+                charges[storage.storage_id] = min(max(float(inherited), 0.0), storage.energy_mwh)
+        return charges
+
+    def _state(self, unit: ThermalUnit) -> UnitState | None:
+        schedule = self._document["units"].get(unit.unit_id)
+        inherited = self._document["inputs"].get("initial", {}).get(unit.unit_id)
+        if schedule is None or (self._done == 0 and inherited is None):
+            return None
+        if self._done == 0:
+            return _state(unit, on=inherited["on"], hours=inherited["hours"], power_mw=inherited["power_mw"])
+        past = schedule[: self._done]
+        on = bool(past[-1]["on"])
+        same = next((k for k, record in enumerate(reversed(past)) if bool(record["on"]) != on), len(past))
+        hours = same * self._step_hours
+        if same == len(past) and inherited is not None and bool(inherited["on"]) == on:
+            hours += inherited["hours"]
+        return _state(unit, on=on, hours=hours, power_mw=past[-1]["power_mw"])
+
+
+def _state(unit: ThermalUnit, *, on: bool, hours: float, power_mw: float) -> UnitState:
+    """A state within the unit's present limits, which may have changed since that plan."""
+    power = min(max(float(power_mw), unit.minimum_mw), unit.capacity_mw) if on else 0.0
+    return UnitState(on=on, hours=float(hours), power_mw=power)

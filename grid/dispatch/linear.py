@@ -1,0 +1,148 @@
+"""A mixed-integer linear model put together in numpy and handed to HiGHS: columns, rows and their coefficients."""
+
+from __future__ import annotations
+
+import highspy
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array, csr_array
+
+from grid.time_axis import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+Shape = int | tuple[int, ...]
+INFINITY = float(highspy.kHighsInf)
+
+
+class LinearModel:
+    """Minimise ``cost @ x`` with ``row_lower <= A x <= row_upper``, ``lower <= x <= upper``, some ``x`` integer.
+
+    Columns and rows are made in blocks; a block's indices come back in the block's shape, so that constraints are
+    written with numpy's broadcasting over units and periods.
+    """
+
+    def __init__(self) -> None:
+        self._columns: list[tuple[FloatArray, FloatArray, FloatArray, npt.NDArray[np.bool_]]] = []
+        self._rows: list[tuple[FloatArray, FloatArray]] = []
+        self._entries: list[tuple[IntArray, IntArray, FloatArray]] = []
+        self.column_count = 0
+        self.row_count = 0
+
+    def columns(
+        self,
+        shape: Shape,
+        *,
+        lower: npt.ArrayLike = 0.0,
+        upper: npt.ArrayLike = INFINITY,
+        cost: npt.ArrayLike = 0.0,
+        integer: bool = False,
+    ) -> IntArray:
+        """Add a block of columns; bounds and cost broadcast to ``shape``. Returns their indices in that shape."""
+        indices = self.column_count + np.arange(int(np.prod(shape)), dtype=np.int64).reshape(shape)
+        low, high, price = (
+            np.broadcast_to(np.asarray(a, dtype=np.float64), shape).ravel() for a in (lower, upper, cost)
+        )
+        self._columns.append((low, high, price, np.full(indices.size, integer)))
+        self.column_count += indices.size
+        return indices
+
+    def rows(self, shape: Shape, *, lower: npt.ArrayLike = -INFINITY, upper: npt.ArrayLike = INFINITY) -> IntArray:
+        """Add a block of rows without coefficients; bounds broadcast to ``shape``. Returns their indices."""
+        indices = self.row_count + np.arange(int(np.prod(shape)), dtype=np.int64).reshape(shape)
+        low, high = (np.broadcast_to(np.asarray(a, dtype=np.float64), shape).ravel() for a in (lower, upper))
+        self._rows.append((low, high))
+        self.row_count += indices.size
+        return indices
+
+    def put(self, rows: npt.ArrayLike, columns: npt.ArrayLike, values: npt.ArrayLike) -> None:
+        """Add ``values`` to the coefficients at ``(rows, columns)``, all three broadcast against each other."""
+        row, column, value = np.broadcast_arrays(
+            np.asarray(rows, dtype=np.int64), np.asarray(columns, dtype=np.int64), np.asarray(values, dtype=np.float64)
+        )
+        self._entries.append((row.ravel(), column.ravel(), value.ravel()))
+
+    def column_arrays(self) -> tuple[FloatArray, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+        """Lower bound, upper bound, cost and integrality of every column, each of shape (columns,)."""
+        lower, upper, cost, integer = zip(*self._columns, strict=True)
+        return np.concatenate(lower), np.concatenate(upper), np.concatenate(cost), np.concatenate(integer)
+
+    def row_arrays(self) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper bound of every row, each of shape (rows,)."""
+        lower, upper = zip(*self._rows, strict=True)
+        return np.concatenate(lower), np.concatenate(upper)
+
+    def matrix(self) -> csr_array:
+        """The coefficients, shape (rows, columns); those put at the same place are summed."""
+        row, column, value = (np.concatenate(parts) for parts in zip(*self._entries, strict=True))
+        matrix = csr_array(coo_array((value, (row, column)), shape=(self.row_count, self.column_count)))
+        matrix.eliminate_zeros()
+        return matrix
+
+    def load(
+        self,
+        highs: highspy.Highs,
+        *,
+        integer: bool,
+        lower: FloatArray | None = None,
+        upper: FloatArray | None = None,
+    ) -> None:
+        """Pass the model to ``highs``, with other column bounds if given, as an LP unless ``integer``."""
+        own_lower, own_upper, cost, integrality = self.column_arrays()
+        matrix = self.matrix()
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = self.column_count, self.row_count
+        lp.col_lower_ = own_lower if lower is None else lower
+        lp.col_upper_ = own_upper if upper is None else upper
+        lp.col_cost_ = cost
+        lp.row_lower_, lp.row_upper_ = self.row_arrays()
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        lp.a_matrix_.num_col_, lp.a_matrix_.num_row_ = self.column_count, self.row_count
+        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
+        if integer:
+            kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+            lp.integrality_ = [kinds[int(flag)] for flag in integrality]
+        require_ok(highs.passModel(lp), "passModel")
+
+    def append(self, highs: highspy.Highs, *, columns: int, rows: int) -> None:
+        """Pass on what came after the first ``columns`` and ``rows``; new rows only may name the new columns."""
+        lower, upper, cost, _ = self.column_arrays()
+        row_lower, row_upper = self.row_arrays()
+        nothing = np.zeros(0, dtype=np.int32)
+        new = self.column_count - columns
+        status = highs.addCols(
+            new, cost[columns:], lower[columns:], upper[columns:], 0, np.zeros(new, np.int32), nothing, np.zeros(0)
+        )
+        require_ok(status, "addCols")
+        matrix = self.matrix()[rows:, :]
+        status = highs.addRows(
+            self.row_count - rows,
+            row_lower[rows:],
+            row_upper[rows:],
+            matrix.nnz,
+            matrix.indptr[:-1].astype(np.int32),
+            matrix.indices.astype(np.int32),
+            matrix.data,
+        )
+        require_ok(status, "addRows")
+
+
+def new_highs(*, gap: float | None = None, seconds: float | None = None) -> highspy.Highs:
+    """A silent solver; ``gap`` is relative, ``seconds`` wall time (HiGHS may overrun it inside a sub-problem).
+
+    It works on one thread: the simplex method and, by default, branch and cut gain nothing from more, and HiGHS refuses
+    to run if two solvers used from one thread differ in this option.
+    """
+    highs = highspy.Highs()  # type: ignore[no-untyped-call]
+    highs.silent()
+    highs.setOptionValue("threads", 1)
+    if gap is not None:
+        highs.setOptionValue("mip_rel_gap", gap)
+    if seconds is not None:
+        highs.setOptionValue("time_limit", max(seconds, 0.01))
+    return highs
+
+
+def require_ok(status: highspy.HighsStatus, call: str) -> None:
+    """Raise if HiGHS refused ``call``: the model handed over was malformed."""
+    if status == highspy.HighsStatus.kError:
+        raise RuntimeError(f"HiGHS refused {call}; the dispatch model is malformed")

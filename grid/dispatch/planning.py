@@ -1,0 +1,162 @@
+"""Plan the dispatch of a problem: search a commitment, dispatch it on the network, price it, explain it."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from grid.dispatch.commitment import BoolArray, assign_units, bridge_dips
+from grid.dispatch.model import DispatchModel, build_model
+from grid.dispatch.plan import DispatchPlan, DispatchProblem, Status
+from grid.dispatch.prices import FixedDispatch, dispatch_fixed, prices_of
+from grid.dispatch.ptdf import Ptdf
+from grid.dispatch.reasons import explain
+from grid.dispatch.relaxation import solve_with_lines
+from grid.dispatch.results import setpoints_of
+from grid.dispatch.search import gap_between, search
+from grid.dispatch.unit_terms import UnitTerms, identical_units, unit_terms
+from grid.dispatch.validate import require_valid
+from grid.time_axis import FloatArray
+
+log = logging.getLogger(__name__)
+
+_ROUND_UP_FROM = 0.1
+_MAXIMUM_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidate:
+    """A commitment with its dispatch."""
+
+    on: BoolArray
+    dispatch: FixedDispatch
+    heuristic: bool
+
+    @property
+    def objective(self) -> float:
+        return self.dispatch.solution.objective
+
+
+def plan_dispatch(
+    problem: DispatchProblem,
+    *,
+    time_limit_seconds: float = 25.0,
+    relative_gap: float = 0.005,
+    threads: int = 2,
+) -> DispatchPlan:
+    """Find the cheapest commitment and dispatch, as good as ``time_limit_seconds`` of wall time allow.
+
+    The search stops when the gap to the proven bound is at most ``relative_gap``. The linear relaxation and the
+    final dispatch always run, whatever the limit: about a second on RTS-GMLC over 48 hours. Limits of the operator's
+    (load, reserve, branch ratings) are soft, so a valid problem always gets a plan; what was relaxed stands in
+    ``violations``. Physics and the units' own limits are hard.
+
+    Raises:
+        InputError: If the problem is malformed; every fault is listed.
+    """
+    began = time.monotonic()
+    require_valid(problem)
+    terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
+    ptdf = Ptdf(problem.network)
+    model = build_model(problem, terms, identical_units(problem), ptdf=ptdf)
+    build_seconds = time.monotonic() - began
+    deadline = began + time_limit_seconds
+
+    best: _Candidate | None = None
+    bound, start = -math.inf, None
+    for _ in range(_MAXIMUM_ROUNDS):
+        relaxed = solve_with_lines(model)
+        found = search(model, relaxed, start=start, gap=relative_gap, deadline=deadline, threads=threads)
+        bound, start = max(bound, found.bound), found.values
+        candidate = _candidate(model, terms, relaxed.values if start is None else start, heuristic=start is None)
+        if best is None or candidate.objective < best.objective:
+            best = candidate
+        new = [line for line in candidate.dispatch.model.line_rows if line not in model.line_rows]
+        done = start is None or time.monotonic() >= deadline
+        if not new or done or gap_between(best.objective, bound) <= relative_gap:
+            break
+        log.info("%d more branch limits bind in the found plan; searching on with them", len(new))
+        model.add_lines(new)
+    assert best is not None
+    solve_seconds = time.monotonic() - began - build_seconds
+    return _plan(best, terms, bound, target=relative_gap, build_seconds=build_seconds, solve_seconds=solve_seconds)
+
+
+def _candidate(model: DispatchModel, terms: list[UnitTerms], values: FloatArray, *, heuristic: bool) -> _Candidate:
+    """The commitment in ``values`` of the model's columns, dispatched; if ``heuristic`` the values are fractional."""
+    problem = model.problem
+    counts = np.array([values[group.on] for group in model.thermal]).reshape(-1, problem.axis.periods)
+    if heuristic:
+        whole = bridge_dips(np.ceil(counts - _ROUND_UP_FROM).astype(np.int64), terms, model.groups)
+    else:
+        whole = np.round(counts).astype(np.int64)
+    on = assign_units(problem, terms, model.groups, whole)
+    charging = np.array([values[c.charge] > values[c.discharge] for c in model.storages], dtype=np.bool_)
+    dispatch = dispatch_fixed(
+        problem,
+        terms,
+        on,
+        charging.reshape(-1, problem.axis.periods),
+        ptdf=model.ptdf,
+        lines=list(model.line_rows),
+    )
+    return _Candidate(on, dispatch, heuristic)
+
+
+def _plan(
+    best: _Candidate,
+    terms: list[UnitTerms],
+    bound: float,
+    *,
+    target: float,
+    build_seconds: float,
+    solve_seconds: float,
+) -> DispatchPlan:
+    problem = best.dispatch.model.problem
+    gap = gap_between(best.objective, bound)
+    status = Status.TIMEOUT if best.heuristic else Status.OPTIMAL if gap <= target else Status.FEASIBLE
+    messages = {
+        Status.OPTIMAL: f"Proven within {100.0 * gap:.2f} % of the best possible cost.",
+        Status.FEASIBLE: f"Time ran out: proven within {100.0 * gap:.2f} % of the best possible cost, "
+        f"above the target of {100.0 * target:.2f} %.",
+        Status.TIMEOUT: "Time ran out before a commitment was optimised: this is the linear relaxation rounded up, "
+        f"proven within {100.0 * gap:.2f} % of the best possible cost.",
+    }
+    setpoints, prices = setpoints_of(best.dispatch, terms, best.on), prices_of(best.dispatch)
+    return DispatchPlan(
+        status=status,
+        problem=problem,
+        objective=best.objective,
+        best_bound=min(bound, best.objective),
+        gap=gap,
+        build_seconds=build_seconds,
+        solve_seconds=solve_seconds,
+        on=best.on,
+        power_mw=setpoints.power_mw,
+        reserve_up_mw=setpoints.reserve_up_mw,
+        reserve_down_mw=setpoints.reserve_down_mw,
+        renewable_mw=setpoints.renewable_mw,
+        renewable_reserve_down_mw=setpoints.renewable_reserve_down_mw,
+        charge_mw=setpoints.charge_mw,
+        discharge_mw=setpoints.discharge_mw,
+        state_of_charge_mwh=setpoints.state_of_charge_mwh,
+        storage_reserve_up_mw=setpoints.storage_reserve_up_mw,
+        storage_reserve_down_mw=setpoints.storage_reserve_down_mw,
+        shed_mw=setpoints.shed_mw,
+        surplus_mw=setpoints.surplus_mw,
+        link_flow_mw=setpoints.link_flow_mw,
+        branch_flow_mw=setpoints.branch_flow_mw,
+        branch_shadow_price=prices.branch_shadow_price,
+        lmp=prices.lmp,
+        energy_price=prices.energy,
+        congestion_price=prices.congestion,
+        reserve_up_price=prices.reserve_up,
+        reserve_down_price=prices.reserve_down,
+        violations=setpoints.violations,
+        reasons=explain(best.dispatch, terms, best.on, setpoints, prices),
+        message=messages[status],
+    )

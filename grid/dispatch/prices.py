@@ -1,0 +1,102 @@
+"""Prices: the commitment held fixed, the rest solved as a linear program, whose duals are the prices.
+
+A fixed commitment is what makes duals exist; they answer what one MW more would cost by re-dispatching the units that
+are on. ``lmp[b] = lambda + sum_l y_l PTDF[l, b]``, with lambda the dual of the balance and ``y_l`` (<= 0 at the upper
+limit) that of a branch's row. The split into energy and congestion depends on the reference: ours is the load, so the
+energy price of a period is the mean LMP weighted by load. Where an optimum is degenerate, prices are one of several.
+
+References:
+    O'Neill et al., "Efficient market-clearing prices in markets with nonconvexities", European J. Operational
+    Research 164, 2005.
+    Litvinov et al., "Marginal loss modeling in LMP calculation", IEEE Trans. Power Systems 19(2), 2004 (reference).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grid.dispatch.commitment import BoolArray
+from grid.dispatch.model import DispatchModel, Line, build_model
+from grid.dispatch.plan import DispatchProblem
+from grid.dispatch.ptdf import Ptdf
+from grid.dispatch.relaxation import LinearSolution, solve_with_lines
+from grid.dispatch.unit_terms import UnitTerms, single_units
+from grid.time_axis import FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FixedDispatch:
+    """The optimal dispatch of a commitment: the model of single units and its solution."""
+
+    model: DispatchModel
+    solution: LinearSolution
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prices:
+    """Prices of a dispatch, arrays as in :class:`grid.dispatch.plan.DispatchPlan`. [money/MWh]
+
+    Attributes:
+        branch_shadow_price: Saving per MW of limit and hour, shape (branches, periods), >= 0.
+    """
+
+    lmp: FloatArray
+    energy: FloatArray
+    congestion: FloatArray
+    branch_shadow_price: FloatArray
+    reserve_up: FloatArray
+    reserve_down: FloatArray
+
+
+def dispatch_fixed(
+    problem: DispatchProblem,
+    terms: Sequence[UnitTerms],
+    on: BoolArray,
+    charging: BoolArray,
+    *,
+    ptdf: Ptdf,
+    lines: Iterable[Line],
+) -> FixedDispatch:
+    """Dispatch with units and the storages' direction held fixed.
+
+    Args:
+        on: Commitment, shape (units, periods); must respect minimum times and initial states.
+        charging: Whether each storage may charge (or else discharge), shape (storages, periods).
+        lines: Branch limits to begin with; violated ones are added.
+
+    Raises:
+        UnsolvedError: If the commitment cannot be dispatched.
+    """
+    model = build_model(problem, terms, single_units(problem), ptdf=ptdf, lines=lines)
+    lower, upper, _, _ = model.linear.column_arrays()
+    for columns, committed in zip(model.thermal, on, strict=True):
+        lower[columns.on] = upper[columns.on] = committed.astype(np.float64)
+    for stored, charges in zip(model.storages, charging, strict=True):
+        lower[stored.charging] = upper[stored.charging] = charges.astype(np.float64)
+    return FixedDispatch(model, solve_with_lines(model, lower=lower, upper=upper))
+
+
+def prices_of(dispatch: FixedDispatch) -> Prices:
+    """Read the prices of a fixed dispatch off its duals."""
+    model, duals = dispatch.model, dispatch.solution.row_duals
+    problem, hours = model.problem, model.problem.axis.step_hours
+    shadow = np.zeros((len(problem.network.branches), problem.axis.periods))
+    lmp = np.tile(duals[model.balance_rows] / hours, (len(problem.network.buses), 1))
+    for (branch, period), row in model.line_rows.items():
+        dual = duals[row] / hours
+        shadow[branch, period] = abs(dual)
+        lmp[:, period] += dual * model.ptdf.row(branch)
+    load = np.maximum(problem.load_mw, 0.0)
+    weight = np.where(load.sum(axis=0) > 0.0, load, 1.0)
+    energy = np.tile((weight * lmp).sum(axis=0) / weight.sum(axis=0), (len(lmp), 1))
+    return Prices(
+        lmp=lmp,
+        energy=energy,
+        congestion=lmp - energy,
+        branch_shadow_price=shadow,
+        reserve_up=duals[model.reserve_up_rows] / hours,
+        reserve_down=duals[model.reserve_down_rows] / hours,
+    )

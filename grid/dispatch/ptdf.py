@@ -1,0 +1,55 @@
+"""Power transfer distribution factors (PTDF) of the DC network, a row at a time from one sparse factorisation.
+
+DC convention: MATPOWER's, susceptance 1 / (reactance * tap ratio), no phase shifts, no losses. Flow on branch l is
+``sum_b PTDF[l, b] * injection[b]``; the first bus is the angle reference, its column is zero. The dense PTDF matrix
+is never formed: B is factorised once, and one solve gives the row of one branch.
+
+References:
+    Zimmerman, Murillo-Sanchez and Thomas, "MATPOWER: Steady-State Operations, Planning, and Analysis Tools for Power
+    Systems Research and Education", IEEE Trans. Power Systems 26(1), 2011, section II.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csc_array, csr_array, diags_array
+from scipy.sparse.linalg import splu
+
+from grid.network import Network
+from grid.time_axis import FloatArray
+
+
+class Ptdf:
+    """Flows and PTDF rows of a connected network."""
+
+    def __init__(self, network: Network) -> None:
+        position = {bus.bus_id: i for i, bus in enumerate(network.buses)}
+        buses, branches = len(network.buses), len(network.branches)
+        susceptance = np.array([1.0 / (branch.reactance_pu * branch.tap_ratio) for branch in network.branches])
+        ends = np.array([[position[b.from_bus], position[b.to_bus]] for b in network.branches], dtype=np.int64)
+        ends = ends.reshape(branches, 2)
+        lines = np.arange(branches)
+        incidence = csr_array(
+            (np.repeat([1.0, -1.0], branches), (np.tile(lines, 2), ends.T.ravel())), shape=(branches, buses)
+        )
+        self._rows: dict[int, FloatArray] = {}
+        self._buses = buses
+        self._branch_matrix = csr_array(diags_array(susceptance, shape=(branches, branches)) @ incidence)
+        laplacian = csc_array(incidence.T @ self._branch_matrix)[1:, 1:]
+        self._factor = splu(csc_array(laplacian)) if branches else None
+
+    def flows(self, injection_mw: FloatArray) -> FloatArray:
+        """Branch flows of balanced injections, shape (buses, periods) to (branches, periods). [MW]"""
+        angles = np.zeros_like(injection_mw)
+        if self._factor is not None:
+            angles[1:] = self._factor.solve(np.ascontiguousarray(injection_mw[1:]))
+        return np.asarray(self._branch_matrix @ angles)
+
+    def row(self, branch: int) -> FloatArray:
+        """Flow on ``branch`` per MW injected at each bus and taken out at the first, shape (buses,)."""
+        if branch not in self._rows:
+            row = np.zeros(self._buses)
+            if self._factor is not None:
+                row[1:] = self._factor.solve(self._branch_matrix[[branch], :].toarray().ravel()[1:], trans="T")
+            self._rows[branch] = row
+        return self._rows[branch]

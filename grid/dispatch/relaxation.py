@@ -1,0 +1,69 @@
+"""Linear programs over a dispatch model, with branch limits added where they are violated until none is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+
+from grid.dispatch.linear import new_highs, require_ok
+from grid.dispatch.model import DispatchModel, Line
+from grid.time_axis import FloatArray
+
+FLOW_TOLERANCE_MW = 1e-3
+_MAXIMUM_ROUNDS = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearSolution:
+    """The optimum of a linear program: ``values`` of the columns, ``row_duals`` d objective / d right-hand side."""
+
+    objective: float
+    values: FloatArray
+    row_duals: FloatArray
+
+
+class UnsolvedError(RuntimeError):
+    """The solver found no optimum of a linear program; the message is its own status."""
+
+
+def solve_with_lines(
+    model: DispatchModel,
+    *,
+    lower: FloatArray | None = None,
+    upper: FloatArray | None = None,
+) -> LinearSolution:
+    """Solve the model without integrality, adding violated branch limits to it until all of them hold.
+
+    Args:
+        model: Grows by the limits that were violated.
+        lower, upper: Column bounds instead of the model's own, shape (columns,).
+
+    Raises:
+        UnsolvedError: If HiGHS ends without an optimum.
+    """
+    highs = new_highs()
+    model.linear.load(highs, integer=False, lower=lower, upper=upper)
+    for _ in range(_MAXIMUM_ROUNDS):
+        require_ok(highs.run(), "run")
+        if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            raise UnsolvedError(highs.modelStatusToString(highs.getModelStatus()))
+        solution = highs.getSolution()
+        values = np.array(solution.col_value)
+        violated = violated_lines(model, values)
+        if not violated:
+            return LinearSolution(float(highs.getInfo().objective_function_value), values, np.array(solution.row_dual))
+        columns, rows = model.linear.column_count, model.linear.row_count
+        model.add_lines(violated)
+        model.linear.append(highs, columns=columns, rows=rows)
+    raise UnsolvedError(f"branch limits still violated after {_MAXIMUM_ROUNDS} rounds")
+
+
+def violated_lines(model: DispatchModel, values: FloatArray) -> list[Line]:
+    """Branches and periods beyond their limit that are not in the model yet."""
+    branches = model.problem.network.branches
+    limits = np.array([np.inf if branch.limit_mw is None else branch.limit_mw for branch in branches])
+    flows = model.ptdf.flows(model.injections_mw(values))
+    beyond = np.argwhere(np.abs(flows) > limits[:, None] + FLOW_TOLERANCE_MW)
+    return [line for branch, period in beyond if (line := (int(branch), int(period))) not in model.line_rows]

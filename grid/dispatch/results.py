@@ -1,0 +1,164 @@
+"""From a solved fixed dispatch to the arrays of a plan: per unit, per plant, per storage, with what was relaxed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grid.dispatch.commitment import BoolArray
+from grid.dispatch.model import available_by_bus
+from grid.dispatch.plan import DispatchProblem, Violation
+from grid.dispatch.prices import FixedDispatch
+from grid.dispatch.unit_terms import UnitTerms
+from grid.time_axis import FloatArray
+
+REPORTED_MW = 1e-3
+"""A relaxation below this is the solver's tolerance, not a violation."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setpoints:
+    """The quantities of a plan, named and shaped as in :class:`grid.dispatch.plan.DispatchPlan`."""
+
+    power_mw: FloatArray
+    reserve_up_mw: FloatArray
+    reserve_down_mw: FloatArray
+    renewable_mw: FloatArray
+    renewable_reserve_down_mw: FloatArray
+    charge_mw: FloatArray
+    discharge_mw: FloatArray
+    state_of_charge_mwh: FloatArray
+    storage_reserve_up_mw: FloatArray
+    storage_reserve_down_mw: FloatArray
+    shed_mw: FloatArray
+    surplus_mw: FloatArray
+    link_flow_mw: FloatArray
+    branch_flow_mw: FloatArray
+    violations: tuple[Violation, ...]
+
+
+def setpoints_of(dispatch: FixedDispatch, terms: Sequence[UnitTerms], on: BoolArray) -> Setpoints:
+    """Read the quantities off a fixed dispatch.
+
+    The thermal units' share of a reserve requirement is dealt out in proportion to what each could hold; plants of one
+    bus are curtailed in proportion to what they have.
+    """
+    model, x = dispatch.model, dispatch.solution.values
+    problem = model.problem
+    periods = problem.axis.periods
+    minimum = np.array([unit.minimum_mw for unit in problem.thermal_units])[:, None]
+    above = np.stack([x[c.above] for c in model.thermal]) if model.thermal else np.zeros((0, periods))
+    above = np.maximum(np.where(on, above, 0.0), 0.0)
+
+    def storages(name: str) -> FloatArray:
+        return np.array([np.maximum(x[getattr(c, name)], 0.0) for c in model.storages]).reshape(-1, periods)
+
+    up, down = storages("reserve_up"), storages("reserve_down")
+    renewable_down = np.maximum(x[model.renewable_reserve_down], 0.0)
+    needed_up = problem.reserve_up_mw - x[model.reserve_short_up] - up.sum(axis=0)
+    needed_down = problem.reserve_down_mw - x[model.reserve_short_down] - down.sum(axis=0) - renewable_down
+    could_up, could_down = headroom_mw(problem, terms, on, above)
+    shed, surplus = np.zeros_like(problem.load_mw), np.zeros_like(problem.load_mw)
+    for i, columns in model.shed.items():
+        shed[i] = np.maximum(x[columns], 0.0)
+    for i, columns in model.surplus.items():
+        surplus[i] = np.maximum(x[columns], 0.0)
+    return Setpoints(
+        power_mw=np.where(on, minimum, 0.0) + above,
+        reserve_up_mw=_deal_out(needed_up, could_up),
+        reserve_down_mw=_deal_out(needed_down, could_down),
+        renewable_mw=_renewables(dispatch),
+        renewable_reserve_down_mw=renewable_down,
+        charge_mw=storages("charge"),
+        discharge_mw=storages("discharge"),
+        state_of_charge_mwh=storages("energy"),
+        storage_reserve_up_mw=up,
+        storage_reserve_down_mw=down,
+        shed_mw=shed,
+        surplus_mw=surplus,
+        link_flow_mw=x[model.link],
+        branch_flow_mw=model.ptdf.flows(model.injections_mw(x)),
+        violations=tuple(_violations(dispatch)),
+    )
+
+
+def headroom_mw(
+    problem: DispatchProblem, terms: Sequence[UnitTerms], on: BoolArray, above_mw: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """What every unit could give more and less within capacity, ramps, start and stop limits, both (units, periods).
+
+    Args:
+        above_mw: Output above minimum, same shape.
+    """
+    up, down = np.zeros_like(above_mw), above_mw.copy()
+    for i, (unit, term) in enumerate(zip(problem.thermal_units, terms, strict=True)):
+        state = problem.initial.get(unit.unit_id)
+        before_on = np.concatenate([[on[i, 0] if state is None else state.on], on[i, :-1]])
+        start = on[i] & ~before_on
+        last = np.append(on[i, :-1] & ~on[i, 1:], False)
+        limit = np.where(start, term.start_span_mw, term.span_mw)
+        limit = np.where(last, np.minimum(limit, term.stop_span_mw), limit)
+        if not term.ramp_free:
+            first = 0.0 if state is None else max(state.power_mw - unit.minimum_mw, 0.0)
+            before = np.concatenate([[first], above_mw[i, :-1]])
+            known = np.ones(len(limit), dtype=np.bool_)
+            known[0] = state is not None
+            limit = np.where(known & ~start, np.minimum(limit, before + term.ramp_up_mw), limit)
+            floor = np.where(known & before_on, before - term.ramp_down_mw, 0.0)
+            down[i] = np.clip(above_mw[i] - np.maximum(floor, 0.0), 0.0, None)
+        up[i] = np.clip(limit - above_mw[i], 0.0, None)
+    return np.where(on, up, 0.0), np.where(on, down, 0.0)
+
+
+def _deal_out(needed: FloatArray, possible: FloatArray) -> FloatArray:
+    total = possible.sum(axis=0)
+    share = np.divide(np.maximum(needed, 0.0), total, out=np.zeros_like(total), where=total > 0.0)
+    dealt: FloatArray = possible * np.minimum(share, 1.0)
+    return dealt
+
+
+def _renewables(dispatch: FixedDispatch) -> FloatArray:
+    """Taken from each plant, shape (plants, periods)."""
+    model, x, problem = dispatch.model, dispatch.solution.values, dispatch.model.problem
+    taken = np.zeros_like(problem.available_mw)
+    totals = {True: available_by_bus(problem, curtailable=True), False: available_by_bus(problem, curtailable=False)}
+    bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
+    for p, plant in enumerate(problem.renewable_plants):
+        i = bus[plant.bus_id]
+        total = totals[plant.curtailable][i]
+        used = x[model.renewable[i]] if plant.curtailable else total - x[model.spill[i]]
+        share = np.divide(np.clip(used, 0.0, total), total, out=np.zeros_like(total), where=total > 0.0)
+        taken[p] = problem.available_mw[p] * share
+    return taken
+
+
+def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
+    """Every soft limit that was relaxed, by kind, then period."""
+    model, x, problem = dispatch.model, dispatch.solution.values, dispatch.model.problem
+    prices, network = problem.penalties, problem.network
+    per_bus = (
+        ("load shed", model.shed, prices.shedding),
+        ("surplus power", model.surplus, prices.surplus),
+        ("spilled renewables", model.spill, prices.spill),
+    )
+    for what, blocks, price in per_bus:
+        for i, columns in blocks.items():
+            name = f"{what} at bus {network.buses[i].bus_id}"
+            yield from (Violation(name, t, mw, price) for t, mw in enumerate(x[columns].tolist()) if mw > REPORTED_MW)
+    for (branch, period), over in sorted(model.overload.items()):
+        mw = float(x[list(over)].sum())
+        if mw > REPORTED_MW:
+            yield Violation(f"overload of branch {network.branches[branch].branch_id}", period, mw, prices.overload)
+    system = (
+        ("upward reserve short", model.reserve_short_up, prices.reserve_up),
+        ("downward reserve short", model.reserve_short_down, prices.reserve_down),
+    )
+    for what, short, price in system:
+        yield from (Violation(what, t, mw, price) for t, mw in enumerate(x[short].tolist()) if mw > REPORTED_MW)
+    for storage, stored in zip(problem.storages, model.storages, strict=True):
+        missing = float(x[stored.end_shortfall][0])
+        if missing > REPORTED_MW:
+            what = f"energy missing in {storage.storage_id} at the end"
+            yield Violation(what, problem.axis.periods - 1, missing, prices.storage_end)

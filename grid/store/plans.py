@@ -1,0 +1,95 @@
+"""Plans in the database: the document, a row per asset and interval for queries, and the event that tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from grid.store.events import publish_event
+
+_KW_PER_MW = 1000.0
+
+
+def save_plan(conn: psycopg.Connection[Any], document: Mapping[str, Any], *, what_if: bool = False) -> None:
+    """Store a plan, its set-points and its event in one transaction.
+
+    Args:
+        document: As :func:`grid.dispatch.document.plan_document` writes it.
+        what_if: True if its inputs were changed by hand; then it never is the latest plan.
+
+    Raises:
+        psycopg.errors.UniqueViolation: If a plan of this id is stored already.
+    """
+    models = sorted({forecast["model_id"] for forecast in document["inputs"].get("forecasts", [])})
+    with conn.transaction():
+        conn.execute(
+            """
+            INSERT INTO plan (plan_id, site_id, issued_at, what_if, status, objective, gap, model_ids, document)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            (
+                document["plan_id"],
+                document["site_id"],
+                document["issued_at"],
+                what_if,
+                document["status"],
+                document["objective"],
+                document["gap"],
+                models,
+                Jsonb(dict(document)),
+            ),
+        )
+        with conn.cursor().copy(
+            "COPY plan_setpoint (plan_id, asset_id, interval_start, setpoint_kw) FROM STDIN"
+        ) as copy:
+            for row in _setpoints(document):
+                copy.write_row(row)
+        payload = {
+            "plan_id": document["plan_id"],
+            "issued_at": document["issued_at"],
+            "status": document["status"],
+            "what_if": what_if,
+        }
+        publish_event(conn, kind="plan", payload=payload)
+
+
+def load_plan(conn: psycopg.Connection[Any], plan_id: str) -> dict[str, Any] | None:
+    """The document of one plan; None if there is none of that id."""
+    return _document(conn.execute("SELECT document FROM plan WHERE plan_id = %s", (plan_id,)).fetchone())
+
+
+def latest_plan(
+    conn: psycopg.Connection[Any], site_id: str, *, before: datetime | None = None
+) -> dict[str, Any] | None:
+    """The document of the site's newest plan that is no what-if, issued before ``before`` if that is given."""
+    row = conn.execute(
+        """
+        SELECT document FROM plan
+        WHERE site_id = %(site_id)s AND NOT what_if
+          AND (%(before)s::timestamptz IS NULL OR issued_at < %(before)s)
+        ORDER BY issued_at DESC, created_at DESC LIMIT 1
+        """,
+        {"site_id": site_id, "before": before},
+    ).fetchone()
+    return _document(row)
+
+
+def _document(row: tuple[Any, ...] | None) -> dict[str, Any] | None:
+    return None if row is None else dict(row[0])
+
+
+def _setpoints(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, float]]:
+    """What each asset feeds in per interval; a charging storage is negative. [kW]"""
+    starts = document["axis"]["interval_starts"]
+    schedules = {
+        **{name: [r["power_mw"] for r in rows] for name, rows in document["units"].items()},
+        **{name: [r["power_mw"] for r in rows] for name, rows in document["renewables"].items()},
+        **{name: [r["discharge_mw"] - r["charge_mw"] for r in rows] for name, rows in document["storages"].items()},
+    }
+    for name, powers in schedules.items():
+        for start, power_mw in zip(starts, powers, strict=True):
+            yield document["plan_id"], name, start, power_mw * _KW_PER_MW
