@@ -60,6 +60,13 @@ def test_history_and_live_hours_together_send_every_reading_once(small: DemoTele
         assert starts[recording.owner_id] == micros
 
 
+def test_history_goes_on_where_an_earlier_run_stopped(small: DemoTelemetry) -> None:
+    present, stored = START + 50 * HOUR, START + 47 * HOUR
+    messages = history_messages(small, until=present, stored={"hourly:generation": stored})
+    (hourly,) = [block(message) for message in messages if message.owner_id == "hourly"]
+    assert hourly.starts_us.tolist() == [int((stored + i * HOUR).timestamp() * 1e6) for i in range(3)]
+
+
 def test_nothing_is_sent_before_it_has_happened(small: DemoTelemetry) -> None:
     present = START + 50 * HOUR
     sent = [(present, message) for message in history_messages(small, until=present)]
