@@ -69,10 +69,10 @@ def make_calendar(axis: TimeAxis, *, timezone: str, holidays: str) -> Calendar:
     free = _holiday_days(holidays, first_year=int(local.year.min()) - 1, last_year=int(local.year.max()) + 1)
     naive = local.tz_localize(None).to_numpy()
     offset = (naive - axis.index.tz_localize(None).to_numpy()) / np.timedelta64(1, "h")
-    day_of_year = local.dayofyear.to_numpy() - 1.0 + local.hour.to_numpy() / 24.0
+    day_of_year = local.day_of_year.to_numpy() - 1.0 + local.hour.to_numpy() / 24.0
     return Calendar(
         hour=local.hour.to_numpy().astype(np.int64),
-        weekday=local.weekday.to_numpy().astype(np.int64),
+        weekday=local.day_of_week.to_numpy().astype(np.int64),
         holiday=np.isin(days, free),
         near_holiday=np.isin(days - 1, free) | np.isin(days + 1, free),
         year_angle=2.0 * np.pi * day_of_year / 365.2425,

@@ -8,6 +8,7 @@ References:
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -65,15 +66,17 @@ def make_clear_sky(axis: TimeAxis, *, latitude: float, longitude: float) -> Clea
         raise ValueError(f"step must be one hour, got {axis.step}")
     step = axis.step / SUBSTEPS
     moments = pd.date_range(axis.start + step / 2, periods=axis.periods * SUBSTEPS, freq=step)
-    altitude = pvlib.location.lookup_altitude(latitude, longitude)
-    # The almanac formula is within 0.01 degree here and fifty times faster than the full algorithm.
-    sun = pvlib.solarposition.ephemeris(moments, latitude, longitude)
-    zenith = sun["apparent_zenith"].to_numpy(dtype=np.float64)
-    pressure = pvlib.atmosphere.alt2pres(altitude)
-    airmass = pvlib.atmosphere.get_absolute_airmass(pvlib.atmosphere.get_relative_airmass(zenith), pressure)
-    turbidity = pvlib.clearsky.lookup_linke_turbidity(moments, latitude, longitude).to_numpy()
-    extra = pvlib.irradiance.get_extra_radiation(moments).to_numpy()
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        # pvlib 0.16 still reads an attribute that pandas 3 renamed.
+        warnings.filterwarnings("ignore", message="DatetimeIndex.dayofyear is deprecated")
+        altitude = pvlib.location.lookup_altitude(latitude, longitude)
+        # The almanac formula is within 0.01 degree here and fifty times faster than the full algorithm.
+        sun = pvlib.solarposition.ephemeris(moments, latitude, longitude)
+        zenith = sun["apparent_zenith"].to_numpy(dtype=np.float64)
+        pressure = pvlib.atmosphere.alt2pres(altitude)
+        airmass = pvlib.atmosphere.get_absolute_airmass(pvlib.atmosphere.get_relative_airmass(zenith), pressure)
+        turbidity = pvlib.clearsky.lookup_linke_turbidity(moments, latitude, longitude).to_numpy()
+        extra = pvlib.irradiance.get_extra_radiation(moments).to_numpy()
         sky = pvlib.clearsky.ineichen(zenith, airmass, turbidity, altitude=altitude, dni_extra=extra)
     up = zenith < 90.0
     return ClearSky(
