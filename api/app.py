@@ -20,6 +20,7 @@ from api.events import EventStream
 from api.jobs.clock import ClockName
 from api.metrics import CountRequests
 from api.planner import Planner
+from api.planning import PlanLimits
 from api.problems import ProblemDocument, install_problem_handlers
 from api.routes import events, forecasts, health, models, plans, readings, series, site
 from api.schemas import ReadingMessage
@@ -31,6 +32,7 @@ PREFIX = "/api/v1"
 POOL_SIZE = 10
 POOL_WAIT_SECONDS = 3.0
 STATEMENT_TIMEOUT_MS = 20_000
+DEFAULT_LIMITS = PlanLimits(time_limit_seconds=30.0)  # somebody is waiting
 RESOURCES = (site, readings, series, forecasts, plans, models, events)
 
 DESCRIPTION = """\
@@ -46,9 +48,7 @@ def create_app(
     database_url: str,
     kafka_bootstrap: str | None = None,
     clock: ClockName = "wall",
-    plan_horizon_hours: int = 48,
-    plan_time_limit_seconds: float = 60.0,
-    plan_gap: float = 0.001,
+    plan_limits: PlanLimits = DEFAULT_LIMITS,
 ) -> FastAPI:
     """Build the application of one process. Nothing is opened before it starts; several processes share nothing.
 
@@ -56,22 +56,14 @@ def create_app(
         database_url: ``postgresql://user:password@host:port/database``, migrated.
         kafka_bootstrap: ``host:port``, several separated by commas; without it readings are refused with 503.
         clock: ``wall``, or ``telemetry`` for a replay.
-        plan_horizon_hours: Length of plans asked for by ``POST /plans``.
-        plan_time_limit_seconds: Their solver's wall time.
-        plan_gap: Relative gap at which they count as optimal.
+        plan_limits: Horizon, time limit and gap of the plans that ``POST /plans`` makes.
     """
     pool = _pool(database_url)
     service = Service(
         pool=pool,
         clock=clock,
         events=EventStream(pool, database_url=database_url),
-        planner=Planner(
-            pool=pool,
-            clock=clock,
-            horizon_hours=plan_horizon_hours,
-            time_limit_seconds=plan_time_limit_seconds,
-            gap=plan_gap,
-        ),
+        planner=Planner(pool=pool, limits=plan_limits),
         sender=Sender(kafka_bootstrap) if kafka_bootstrap else None,
     )
 
@@ -126,6 +118,7 @@ def _pool(database_url: str) -> ConnectionPool[psycopg.Connection[Any]]:
         min_size=1,
         max_size=POOL_SIZE,
         timeout=POOL_WAIT_SECONDS,
+        reconnect_timeout=POOL_WAIT_SECONDS,  # its pauses double: give up soon, the next request tries afresh
         kwargs={"application_name": "gridpilot-api", "connect_timeout": 5},
         configure=configure,
         check=ConnectionPool.check_connection,

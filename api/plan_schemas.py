@@ -30,6 +30,7 @@ class PlanAsset(Document):
     fuel: str | None = Field(default=None, description="Fuel of a thermal unit.")
     capacity_mw: float = Field(description="Highest output. [MW]")
     minimum_mw: float | None = Field(default=None, description="Lowest stable output of a thermal unit. [MW]")
+    energy_mwh: float | None = Field(default=None, description="Capacity of a storage. [MWh]")
 
 
 class UnitPeriod(Document):
@@ -38,6 +39,7 @@ class UnitPeriod(Document):
     on: bool = Field(description="Committed.")
     power_mw: float = Field(description="Mean output. [MW]")
     reserve_mw: float = Field(description="Upward reserve it holds. [MW]")
+    reserve_down_mw: float | None = Field(default=None, description="Downward reserve it holds. [MW]")
 
 
 class RenewablePeriod(Document):
@@ -53,6 +55,8 @@ class StoragePeriod(Document):
     charge_mw: float = Field(description="Taken from the grid. [MW]")
     discharge_mw: float = Field(description="Fed to the grid. [MW]")
     state_of_charge_mwh: float = Field(description="At the interval's end. [MWh]")
+    reserve_mw: float | None = Field(default=None, description="Upward reserve it holds. [MW]")
+    reserve_down_mw: float | None = Field(default=None, description="Downward reserve it holds. [MW]")
 
 
 class BusPeriod(Document):
@@ -118,6 +122,7 @@ class PlanInputs(Document):
 
     forecasts: list[dict[str, Any]] = Field(description="series_id, issued_at, model_id and degraded of each forecast.")
     reserve: dict[str, Any] = Field(description="How the reserve was sized.")
+    changes: dict[str, Any] = Field(default={}, description="What a what-if changed; empty for any other plan.")
 
 
 class PlanDocument(Document):

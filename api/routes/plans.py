@@ -94,7 +94,9 @@ def post_plan(caller: Reader, service: ServiceParts, request: PlanRequest) -> Re
     """
     if not request.is_what_if and caller.role is Role.ANALYST:
         raise Problem(403, "forbidden", "role analyst may ask what-ifs only; change an input, or use an operator's key")
-    document = service.planner.plan(request, asked_by=caller.name)
+    with service.pool.connection() as conn:
+        site = site_of(conn)
+    document = service.planner.plan(site, request)
     headers = {"Location": f"/api/v1/plans/{document['plan_id']}"}
     return Response(json.dumps(document), status_code=201, media_type="application/json", headers=headers)
 

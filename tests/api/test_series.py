@@ -1,0 +1,131 @@
+"""Readings come back as they were stored, on the axis asked for, as of the instant asked for."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psycopg
+import pytest
+
+from grid.readings import ReadingBlock, Source
+from grid.store.saving import save_readings
+from grid.units import Channel
+
+NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = {"start": "2026-03-01T06:00:00Z", "end": "2026-03-02T06:00:00Z"}
+TOWN = "/series/town:load/readings"
+
+
+def correct(api: Any, *, at: datetime, kw: float, received_at: datetime) -> None:
+    starts = np.array([int(at.timestamp()) * 1_000_000])
+    block = ReadingBlock(Source.METER, "town", Channel.LOAD, 60, starts, np.array([kw]), 1)
+    with psycopg.connect(api.database_url) as conn:
+        save_readings(conn, [block], received_at=received_at)
+
+
+def test_series_are_listed_once_each_with_the_systems_load_first(api: Any) -> None:
+    series = api.get("/series").json()
+    assert [s["series_id"] for s in series] == ["site:load", "dune-solar:generation", "town:load"]
+    assert [s["kind"] for s in series] == ["load", "solar", "load"]
+    assert series[2]["last"] == "2026-03-02T06:00:00Z"
+
+
+def test_readings_of_a_day_are_those_stored(api: Any) -> None:
+    document = api.get(TOWN, params=DAY).json()
+    assert document["unit"] == "kW"
+    assert [row["interval_start"] for row in document["readings"]][:2] == [
+        "2026-03-01T06:00:00Z",
+        "2026-03-01T07:00:00Z",
+    ]
+    assert len(document["readings"]) == 24
+    assert document["readings"][6]["value"] == pytest.approx(90_000.0)
+
+
+def test_the_systems_load_is_the_weighted_sum_of_its_meters(api: Any) -> None:
+    town = api.get(TOWN, params=DAY).json()["readings"]
+    system = api.get("/series/site:load/readings", params=DAY).json()["readings"]
+    assert [row["value"] for row in system] == pytest.approx([row["value"] * (0.6 + 0.4) for row in town])
+
+
+def test_a_coarser_resolution_averages_and_leaves_no_half_filled_interval(api: Any) -> None:
+    rows = api.get(TOWN, params=DAY | {"resolution": "PT6H"}).json()["readings"]
+    hourly = [row["value"] for row in api.get(TOWN, params=DAY).json()["readings"]]
+    assert [row["interval_minutes"] for row in rows] == [360] * 4
+    assert rows[0]["value"] == pytest.approx(np.mean(hourly[:6]))
+    beyond = {"start": "2026-03-02T00:00:00Z", "end": "2026-03-02T18:00:00Z", "resolution": "PT12H"}
+    assert [row["value"] for row in api.get(TOWN, params=beyond).json()["readings"]] == [None, None]
+
+
+def test_as_of_an_instant_shows_what_had_been_received_by_then(api: Any) -> None:
+    at, corrected_at = NOW - 2 * HOUR, NOW + 3 * HOUR
+    hour = {"start": at.isoformat(), "end": (at + HOUR).isoformat()}
+    before = api.get(TOWN, params=hour).json()["readings"][0]
+    correct(api, at=at, kw=12_345.0, received_at=corrected_at)
+
+    def value(**query: str) -> Any:
+        rows = api.get(TOWN, params=hour | query).json()["readings"]
+        return [row["value"] for row in rows]
+
+    assert value() == [12_345.0]
+    assert value(as_of=(corrected_at - HOUR).isoformat()) == [before["value"]]
+    assert value(as_of=corrected_at.isoformat()) == [12_345.0]
+    assert value(as_of=(NOW - HOUR).isoformat()) == []
+    assert value(as_of=(corrected_at - HOUR).isoformat(), resolution="PT1H") == [before["value"]]
+    assert api.get(TOWN, params=hour).json()["readings"][0]["quality"] == 2
+
+
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        ("application/json", "application/json"),
+        ("*/*", "application/json"),
+        ("text/csv", "text/csv; charset=utf-8"),
+        ("application/vnd.apache.parquet", "application/vnd.apache.parquet"),
+        ("application/json;q=0.5, text/csv;q=0.9", "text/csv; charset=utf-8"),
+    ],
+)
+def test_the_accept_header_chooses_the_format(api: Any, accept: str, media: str) -> None:
+    response = api.get(TOWN, params=DAY, headers={"Accept": accept})
+    assert response.status_code == 200
+    assert response.headers["content-type"] == media
+
+
+def test_csv_and_parquet_hold_what_json_holds(api: Any) -> None:
+    document = api.get(TOWN, params=DAY).json()
+    csv = pd.read_csv(io.BytesIO(api.get(TOWN, params=DAY, headers={"Accept": "text/csv"}).content))
+    parquet_response = api.get(TOWN, params=DAY, headers={"Accept": "application/vnd.apache.parquet"})
+    parquet = pd.read_parquet(io.BytesIO(parquet_response.content))
+    values = [row["value"] for row in document["readings"]]
+    assert csv["value"].tolist() == pytest.approx(values)
+    assert csv["interval_start"].tolist() == [row["interval_start"] for row in document["readings"]]
+    assert parquet["value"].tolist() == values
+    assert list(parquet.columns) == list(csv.columns)
+
+
+def test_an_unknown_format_is_not_acceptable(api: Any, problem: Any) -> None:
+    problem(api.get(TOWN, params=DAY, headers={"Accept": "image/png"}), 406)
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [
+        ({"start": "2026-03-01T00:00:00"}, "query.start"),
+        ({"end": "yesterday"}, "query.end"),
+        ({"end": "2026-02-01T00:00:00Z"}, "query.end"),
+        ({"resolution": "1h"}, "query.resolution"),
+        ({"resolution": "PT1M", "start": "1990-01-01T00:00:00Z"}, "query.end"),
+    ],
+)
+def test_wrong_queries_name_the_place(api: Any, problem: Any, query: dict[str, str], place: str) -> None:
+    document = problem(api.get(TOWN, params=DAY | query), 422)
+    assert [fault["place"] for fault in document["faults"]] == [place]
+
+
+def test_a_series_without_readings_in_the_range_is_empty_not_missing(api: Any) -> None:
+    past = {"start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z"}
+    assert api.get(TOWN, params=past).json()["readings"] == []
