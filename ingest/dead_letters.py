@@ -16,7 +16,7 @@ from grid.store.dead_letters import (
     open_dead_letter_ids,
     resolve_dead_letters,
 )
-from grid.store.saving import save_readings
+from grid.store.saving import ConcurrentSaveError, save_readings
 from grid.store.series import unregistered
 from ingest.messages import decode_reading
 from ingest.topics import WEATHER_TOPIC
@@ -62,7 +62,7 @@ def replay(
     if ids is None:
         with conn.transaction():
             ids = open_dead_letter_ids(conn, error_class=error_class)
-    return [_replay(conn, i, hold_unknown_meters, weather_topic) for i in ids]
+    return [_replay(conn, i, hold_unknown_meters, weather_topic, tries=3) for i in ids]
 
 
 def discard(conn: psycopg.Connection, ids: Collection[int], *, reason: str) -> int:
@@ -74,6 +74,17 @@ def discard(conn: psycopg.Connection, ids: Collection[int], *, reason: str) -> i
 
 
 def _replay(
+    conn: psycopg.Connection, dead_letter_id: int, hold_unknown_meters: bool, weather_topic: str, *, tries: int
+) -> ReplayOutcome:
+    try:
+        return _replay_once(conn, dead_letter_id, hold_unknown_meters, weather_topic)
+    except ConcurrentSaveError:  # a worker saved one of its intervals meanwhile
+        if tries == 1:
+            raise
+        return _replay(conn, dead_letter_id, hold_unknown_meters, weather_topic, tries=tries - 1)
+
+
+def _replay_once(
     conn: psycopg.Connection, dead_letter_id: int, hold_unknown_meters: bool, weather_topic: str
 ) -> ReplayOutcome:
     with conn.transaction():

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import psycopg
@@ -21,6 +21,7 @@ from grid.readings import ReadingBlock
 from grid.store.binary_copy import BoolArray
 from grid.store.reading_rows import ReadingRows, changes, pack_readings, rows_of_blocks, settle
 from grid.store.series import channel_keys
+from grid.time_axis import EPOCH
 
 
 class ConcurrentSaveError(Exception):
@@ -133,6 +134,9 @@ def _judge(conn: psycopg.Connection, winners: ReadingRows, beaten: ReadingRows, 
     if len(winners):
         _copy(conn, incoming, winners, received_at)
     conn.execute(sql.SQL("ANALYZE {}").format(incoming))
+    # A correction inside a compressed chunk unpacks its neighbours; TimescaleDB would refuse beyond 100,000 of them.
+    # Plain PostgreSQL takes the name of a setting that it does not know for a placeholder.
+    conn.execute("SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)")
     names = ["channel_key", "interval_start", "interval_minutes"]
     names[1:1] = [] if winners.issued_us is None else ["issued_at"]
     query = sql.SQL(_JUDGE).format(
@@ -141,20 +145,34 @@ def _judge(conn: psycopg.Connection, winners: ReadingRows, beaten: ReadingRows, 
         key=sql.SQL(", ").join(map(sql.Identifier, names)),
         same_interval=sql.SQL(" AND ").join(sql.SQL("r.{0} = j.{0}").format(sql.Identifier(n)) for n in names),
         issued_at=sql.SQL("NULL::timestamptz" if winners.issued_us is None else "j.issued_at"),
+        within=_within(winners),
     )
     row = conn.execute(query).fetchone()
     assert row is not None
-    new, inserted, replaced, late, duplicates = row
-    if inserted < new:
-        raise ConcurrentSaveError(f"{new - inserted} intervals were saved by another transaction meanwhile")
+    new, inserted, beats, replaced, late, duplicates = row
+    if inserted < new or replaced < beats:
+        overtaken = new - inserted + beats - replaced
+        raise ConcurrentSaveError(f"{overtaken} intervals were saved by another transaction meanwhile")
     return SaveReport(added=inserted, replaced=replaced, late=late, duplicates=duplicates)
 
 
+def _within(rows: ReadingRows) -> sql.Composable:
+    """Constant bounds of the rows, so that a planner can leave out the chunks and segments that hold none of them."""
+    if not len(rows):
+        return sql.SQL("false")
+    return sql.SQL("r.channel_key = ANY({keys}) AND r.interval_start BETWEEN {first} AND {last}").format(
+        keys=sql.Literal(np.unique(rows.channel_key).tolist()),
+        first=sql.Literal(EPOCH + timedelta(microseconds=int(rows.start_us.min()))),
+        last=sql.Literal(EPOCH + timedelta(microseconds=int(rows.start_us.max()))),
+    )
+
+
+# No row is locked while it is judged (TimescaleDB cannot lock compressed ones). Instead the insert and the update do
+# nothing where another transaction was faster, and the counts tell.
 _JUDGE = """
 WITH stored AS MATERIALIZED (
     SELECT {key}, r.value, r.quality, r.revision, r.received_at FROM {table} r JOIN {incoming} i USING ({key})
-    WHERE NOT i.beaten
-    FOR UPDATE OF r
+    WHERE NOT i.beaten AND {within}
 ), judged AS MATERIALIZED (
     SELECT i.*, s.value AS old_value, s.quality AS old_quality, s.revision AS old_revision,
            s.received_at AS old_received_at,
@@ -170,7 +188,9 @@ WITH stored AS MATERIALIZED (
     ON CONFLICT DO NOTHING RETURNING 1
 ), replaced AS (
     UPDATE {table} r SET value = j.value, quality = j.quality, revision = j.revision, received_at = j.received_at
-    FROM judged j WHERE j.verdict = 'replaces' AND {same_interval}
+    FROM judged j
+    WHERE j.verdict = 'replaces' AND {same_interval} AND {within}
+      AND r.revision = j.old_revision AND r.value IS NOT DISTINCT FROM j.old_value
     RETURNING 1
 ), losers AS (
     SELECT j.channel_key, {issued_at} AS issued_at, j.interval_start, j.interval_minutes, j.old_value AS value,
@@ -190,7 +210,8 @@ WITH stored AS MATERIALIZED (
                                  received_at, superseded_at)
     SELECT * FROM losers
 )
-SELECT count(*) FILTER (WHERE verdict = 'new'), (SELECT count(*) FROM inserted), (SELECT count(*) FROM replaced),
+SELECT count(*) FILTER (WHERE verdict = 'new'), (SELECT count(*) FROM inserted),
+       count(*) FILTER (WHERE verdict = 'replaces'), (SELECT count(*) FROM replaced),
        count(*) FILTER (WHERE verdict = 'late'), count(*) FILTER (WHERE verdict = 'duplicate')
 FROM judged
 """

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from grid.readings import ReadingBlock, Source
 from grid.store.database import connect
 from grid.store.reading_rows import rows_of_blocks, settle
-from grid.store.saving import SaveReport, save_readings
+from grid.store.saving import ConcurrentSaveError, SaveReport, save_readings
 from grid.units import Channel
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -110,15 +110,18 @@ def test_issued_forecasts_go_by_their_issue_and_never_into_readings(conn: psycop
     assert conn.execute("SELECT count(*) FROM reading").fetchone() == (0,)
 
 
-def test_two_transactions_that_save_the_same_interval_lose_nothing(database_url: str) -> None:
+@pytest.mark.parametrize("known", [False, True])
+def test_two_transactions_that_save_the_same_interval_lose_nothing(database_url: str, known: bool) -> None:
     with connect(database_url, application_name="a") as a, connect(database_url, application_name="b") as b:
         save(a, block([0.0], first_hour=9))  # the channel exists, and both will take the judged way
-        outcome: list[object] = []
+        if known:
+            save(a, block([0.0]))
+        outcome: list[SaveReport | Exception] = []
 
         def save_behind() -> None:
             try:
                 outcome.append(save(b, block([2.0])))
-            except Exception as error:
+            except ConcurrentSaveError as error:
                 outcome.append(error)
 
         with a.transaction():
@@ -128,9 +131,9 @@ def test_two_transactions_that_save_the_same_interval_lose_nothing(database_url:
             thread.join(0.3)
             assert thread.is_alive(), "the second must wait for the first"
         thread.join(5)
-        assert type(outcome[0]).__name__ == "ConcurrentSaveError"
+        assert isinstance(outcome[0], ConcurrentSaveError)
         assert save(b, block([2.0])) == SaveReport(replaced=1)
-        assert history(b) == [(1.0, 0)]
+        assert history(b) == ([(0.0, 0)] if known else []) + [(1.0, 0)]
 
 
 _messages = st.lists(
