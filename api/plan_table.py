@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,7 @@ from rich.text import Text
 Document = dict[str, Any]
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _HOURS_SHOWN = 3
+_MARKS_SHOWN = 40
 
 
 def plan_report(plan: Document, *, timezone: str) -> RenderableType:
@@ -43,23 +45,28 @@ def _local(instant: str, timezone: str) -> datetime:
 
 
 def _system_table(plan: Document, timezone: str) -> Table:
-    table = Table(title=f"System, every {_HOURS_SHOWN} h [MW]", title_justify="left", header_style="bold")
-    table.add_column("hour")
+    table = _table(f"The system every {_HOURS_SHOWN} h [MW], prices over the buses [{plan['currency']}/MWh]")
+    table.add_column("hour", no_wrap=True)
     kinds = _power_by_kind(plan)
-    for name in ("load", *kinds, "reserve up", "curtailed", f"price {plan['currency']}/MWh"):
-        table.add_column(name, justify="right")
+    for name in ("load", *kinds, "reserve", "curt."):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("price", justify="right", no_wrap=True)
     for period in range(0, plan["axis"]["periods"], _HOURS_SHOWN):
         system = plan["system"][period]
         prices = [bus[period]["lmp"] for bus in plan["buses"].values()]
         table.add_row(
-            f"{_local(plan['axis']['interval_starts'][period], timezone):%a %H:%M}",
-            f"{system['load_mw']:,.0f}",
-            *(f"{series[period]:,.0f}" for series in kinds.values()),
-            f"{system['reserve_up_mw']:,.0f}",
-            f"{system['curtailed_mw']:,.0f}",
-            f"{min(prices):.1f} … {max(prices):.1f}",
+            f"{_local(plan['axis']['interval_starts'][period], timezone):%a %H}h",
+            f"{system['load_mw']:.0f}",
+            *(f"{series[period]:.0f}" for series in kinds.values()),
+            f"{system['reserve_up_mw']:.0f}",
+            f"{system['curtailed_mw']:.0f}",
+            f"{min(prices):.1f}…{max(prices):.1f}",
         )
     return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def _power_by_kind(plan: Document) -> dict[str, list[float]]:
@@ -81,28 +88,21 @@ def _add(total: list[float], values: Iterable[float]) -> None:
 
 
 def _unit_table(plan: Document) -> Table:
-    table = Table(
-        title="Assets over the plan (one mark an hour, its height the share of capacity) and why, for the first hours",
-        title_justify="left",
-        header_style="bold",
-    )
-    table.add_column("asset", no_wrap=True)
+    hours = -(-plan["axis"]["periods"] // _MARKS_SHOWN)
+    table = _table(f"Units and storages: a mark is {hours} h, its height the share of capacity, c charging")
+    table.add_column("unit", no_wrap=True)
     table.add_column("fuel", no_wrap=True)
-    table.add_column("MW now", justify="right")
-    table.add_column("of", justify="right")
-    table.add_column("plan", no_wrap=True, style="cyan")
-    table.add_column("reason", overflow="fold")
+    table.add_column("MW now", justify="right", no_wrap=True)
+    table.add_column("plan and reason", overflow="fold")
     for name in _ranked(plan):
         asset = plan["assets"][name]
         power = _power(plan, name)
-        reason = next(iter(plan["reasons"].get(name, ())), None)
+        means = [sum(part) / len(part) for part in _batches(power, hours)]
+        strip = "".join(_mark(value, asset["capacity_mw"]) for value in means)
+        reason = next((reason["text"] for reason in plan["reasons"].get(name, ())), "")
+        now = f"{power[0]:.0f}/{asset['capacity_mw']:.0f}"
         table.add_row(
-            name,
-            asset.get("fuel") or asset["kind"],
-            f"{power[0]:,.0f}",
-            f"{asset['capacity_mw']:,.0f}",
-            "".join(_mark(value, asset["capacity_mw"]) for value in power),
-            reason["text"] if reason else "",
+            name, asset["fuel"] or asset["kind"], now, Text(strip, style="cyan").append(f"\n{reason}", style="default")
         )
     return table
 
@@ -117,6 +117,11 @@ def _power(plan: Document, name: str) -> list[float]:
     if name in plan["units"]:
         return [hour["power_mw"] for hour in plan["units"][name]]
     return [hour["discharge_mw"] - hour["charge_mw"] for hour in plan["storages"][name]]
+
+
+def _batches(values: list[float], size: int) -> Iterator[list[float]]:
+    for first in range(0, len(values), size):
+        yield values[first : first + size]
 
 
 def _mark(power_mw: float, capacity_mw: float) -> str:

@@ -34,3 +34,12 @@ def share_bars(*, shown: bool) -> Iterator[OnProgress]:
             bars.update(tasks[what], completed=share)
 
         yield on_progress
+
+
+@contextmanager
+def pulse(what: str, *, shown: bool) -> Iterator[None]:
+    """A moving bar with the time that has passed, for work whose share done nobody knows."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not shown) as bars:
+        bars.add_task(what, total=None)
+        yield

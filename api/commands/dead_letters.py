@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -56,6 +57,40 @@ def show(letter: LetterId, as_json: AsJson = False) -> None:
         return
     for name, value in _document(found).items():
         typer.echo(f"{name}: {value}")
+
+
+@app.command("replay")
+def replay_letters(
+    letters: Annotated[list[int] | None, typer.Argument(help="Their ids; none means all that wait.")] = None,
+    error_class: Annotated[str | None, typer.Option(help="Only those of this class.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try to store messages again, after what was wrong has been mended; twice does no harm."""
+    from ingest.dead_letters import replay
+
+    with open_database() as conn:
+        outcomes = replay(conn, letters or None, error_class=error_class)
+    if as_json:
+        print_json([asdict(outcome) for outcome in outcomes])
+    else:
+        rows = [(o.dead_letter_id, "stored" if o.stored else "not stored", o.detail) for o in outcomes]
+        print_table(("id", "outcome", "detail"), rows)
+
+
+@app.command("discard")
+def discard_letters(
+    letters: Annotated[list[int], typer.Argument(help="Their ids.")],
+    reason: Annotated[str, typer.Option(help="Why they are not to be stored; it stays beside them.")],
+) -> None:
+    """Settle messages without storing them; they stay for the record."""
+    from ingest.dead_letters import discard
+
+    with open_database() as conn:
+        try:
+            settled = discard(conn, letters, reason=reason)
+        except ValueError as error:
+            raise InputError([Fault("--reason", str(error), "give one")]) from None
+    typer.echo(f"{settled} discarded")
 
 
 def _document(letter: DeadLetter) -> dict[str, object]:

@@ -1,0 +1,264 @@
+"""``gridpilot``: every process and every administrative act of the service, one command each.
+
+Exit status: 0 done · 1 unexpected · 2 wrong call or bad input · 3 the problem has no feasible answer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from api.commands import dead_letters, doctor, keys, site
+from api.progress import pulse, share_bars
+from api.reports import describe_ingest, describe_replay, describe_training
+from api.settings import (
+    DatabaseSettings,
+    ForecastProcess,
+    IngestProcess,
+    LogSettings,
+    PlanProcess,
+    ServeProcess,
+    StreamSettings,
+    TrainProcess,
+    read_settings,
+)
+from grid.faults import InputError
+
+app = typer.Typer(
+    name="gridpilot",
+    help="Telemetry, probabilistic forecasts and network-constrained dispatch, each with its reason.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+errors = Console(stderr=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the status of CONTRACTS §1."""
+    try:
+        status = app(standalone_mode=False)
+    except InputError as error:
+        for fault in error.faults:
+            errors.print(f"[bold]{_plain(fault.place)}[/]: {_plain(fault.problem)}", soft_wrap=True)
+            errors.print(f"    {_plain(fault.remedy)}", soft_wrap=True)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
+    except Exception as error:
+        if (show := getattr(error, "show", None)) is not None:  # a wrong call, as click sees it
+            show()
+            sys.exit(2)
+        logging.getLogger("gridpilot").exception("unexpected: %s", error)
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def _start_logging() -> None:
+    level = read_settings(LogSettings).log_level
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("kafka").setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _stop_on_signal() -> threading.Event:
+    """An event that SIGTERM and SIGINT set, so that the work in hand is finished first."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _print_json(document: Any) -> None:
+    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+@app.callback()
+def _every_command() -> None:
+    _start_logging()
+
+
+@app.command()
+def migrate(as_json: AsJson = False) -> None:
+    """Bring the database to this version's schema (TimescaleDB's statements too, where it is installed)."""
+    from grid.store.database import connect
+    from grid.store.migrate import migrate as apply_migrations
+
+    with connect(read_settings(DatabaseSettings).database_url, application_name="gridpilot migrate") as conn:
+        applied = apply_migrations(conn)
+    if as_json:
+        _print_json({"applied": applied})
+    else:
+        typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
+
+
+@app.command()
+def ingest(
+    until_caught_up: Annotated[
+        bool, typer.Option("--until-caught-up", help="Stop once every message produced so far is stored.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Consume telemetry from Kafka into the database, exactly once in effect. Run as many as you like."""
+    from ingest.worker import run_worker
+
+    settings = read_settings(IngestProcess)
+    report = run_worker(
+        database_url=settings.database_url,
+        bootstrap=settings.kafka_bootstrap,
+        until_caught_up=until_caught_up,
+        hold_unknown_meters=settings.unknown_meters == "quarantine",
+        stop=_stop_on_signal(),
+    )
+    if as_json:
+        _print_json(dataclasses.asdict(report))
+    else:
+        typer.echo(describe_ingest(report))
+
+
+@app.command()
+def train(
+    budget_seconds: Annotated[float | None, typer.Option(help="Training time for all models together.", min=1)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train the load and solar forecasters on the stored telemetry; a better one becomes champion."""
+    _train(budget_seconds, as_json=as_json)
+
+
+@app.command()
+def retrain(
+    daily_at: Annotated[
+        str | None, typer.Option(metavar="HH:MM", help="Stay, and retrain every day at this hour of the site.")
+    ] = None,
+    budget_seconds: Annotated[float | None, typer.Option(help="Training time for all models together.", min=1)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train challengers and promote those that beat the champion on the same recent origins. Run it nightly."""
+    if daily_at is None:
+        _train(budget_seconds, as_json=as_json)
+        return
+    from api.jobs.retraining import retrain_daily
+
+    settings = read_settings(TrainProcess)
+    retrain_daily(settings, at=daily_at, budget_seconds=budget_seconds, stop=_stop_on_signal())
+
+
+def _train(budget_seconds: float | None, *, as_json: bool) -> None:
+    from api.jobs.retraining import train_once
+
+    settings = read_settings(TrainProcess)
+    with share_bars(shown=not as_json) as on_progress:
+        reports = train_once(settings, budget_seconds=budget_seconds, on_progress=on_progress)
+    if as_json:
+        _print_json([dataclasses.asdict(report) for report in reports])
+    for report in reports if not as_json else ():
+        typer.echo(describe_training(report))
+
+
+@app.command()
+def forecast(
+    once: Annotated[bool, typer.Option("--once", help="Issue one set of forecasts and stop.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Issue quantile forecasts for every series of the site, at every step of its clock."""
+    from api.jobs.forecasting import forecast_forever, forecast_once
+
+    settings = read_settings(ForecastProcess)
+    if not once:
+        forecast_forever(settings, stop=_stop_on_signal())
+        return
+    with pulse("forecasts of every series", shown=not as_json):
+        forecasts = forecast_once(settings)
+    degraded = [item.series_id for item in forecasts if item.degraded]
+    if as_json:
+        _print_json({"issued_at": forecasts[0].issued_at.isoformat(), "series": len(forecasts), "degraded": degraded})
+    else:
+        note = f"; on fallbacks: {', '.join(degraded)}" if degraded else ""
+        typer.echo(f"{len(forecasts)} series forecast as of {forecasts[0].issued_at.isoformat()}{note}")
+
+
+@app.command()
+def plan(
+    once: Annotated[bool, typer.Option("--once", help="Make one plan and stop.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Plan dispatch on the network whenever new forecasts arrive: commitment, set-points, reserves, prices, reasons."""
+    from api.jobs.planning import plan_forever, plan_once
+
+    settings = read_settings(PlanProcess)
+    if not once:
+        plan_forever(settings, stop=_stop_on_signal())
+        return
+    with pulse(f"a plan, within {settings.plan_time_limit_seconds:.0f} s", shown=not as_json):
+        document, site = plan_once(settings)
+    if as_json:
+        _print_json(document)
+    else:
+        from api.plan_table import plan_report
+
+        Console().print(plan_report(document, timezone=site.timezone))
+    if document["status"] == "infeasible":
+        errors.print(f"no feasible plan: {_plain(document['message'])}", soft_wrap=True)
+        raise typer.Exit(3)
+
+
+@app.command()
+def serve() -> None:
+    """Serve the API and the dashboard."""
+    from api.serving import serve_forever
+
+    serve_forever(read_settings(ServeProcess))
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet of readings in long form.")], as_json: AsJson = False
+) -> None:
+    """Produce the readings of a file to Kafka, as a meter would have sent them."""
+    from ingest.files import replay_file
+
+    report = replay_file(file, read_settings(StreamSettings).kafka_bootstrap)
+    if as_json:
+        _print_json(dataclasses.asdict(report))
+    else:
+        typer.echo(describe_replay(report))
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Stop after the first plan.")] = False,
+    port: Annotated[int, typer.Option(help="Port of the dashboard and the API.")] = 8000,
+    hour_seconds: Annotated[float, typer.Option(help="Seconds per hour of the live replay.", min=1)] = 30.0,
+    directory: Annotated[Path, typer.Option(help="Where the demo keeps its database; it resumes there.")] = Path(
+        ".gridpilot"
+    ),
+) -> None:
+    """Run the whole chain on real data: telemetry, forecasts, plan, dashboard. No docker, no set-up."""
+    from api.demo.supervisor import run_demo
+
+    run_demo(once=once, port=port, hour_seconds=hour_seconds, directory=directory)
+
+
+app.add_typer(keys.app, name="keys")
+app.add_typer(site.app, name="site")
+app.add_typer(dead_letters.app, name="dlq")
+app.command()(site.init)
+app.command()(doctor.doctor)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""``gridpilot demo``: starts every part of the chain as its own process, feeds it, and takes all down again.
+
+The parts are the very commands that ``compose.yaml`` runs; only PostgreSQL and the broker are embedded ones, and the
+present is that of the replayed telemetry.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+import psycopg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from api.demo.replay import Replay
+from api.demo.server_process import HOST, ServerError, ServerProcess, require_free_port
+from api.demo.site import load_demo_site
+from api.demo.state_folder import sole_user
+from api.demo.telemetry import load_telemetry
+from api.settings import CacheSettings, read_settings
+from grid.store.database import connect
+from grid.store.keys import create_key, list_keys, rotate_key
+from grid.store.migrate import migrate
+from grid.store.models import find_champion
+from grid.store.sites import save_site
+
+_OPERATOR = "demo operator"
+_TRAIN_SECONDS = 30
+_FIRST_PLAN_SECONDS = 20
+_LIVE_PLAN_SECONDS = 10
+
+
+def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> None:
+    """Run the whole chain on real data until Ctrl-C, or with ``once`` until the first plan.
+
+    Args:
+        port: Of the dashboard and the API, on 127.0.0.1.
+        hour_seconds: Wall time of one hour of the live replay. [s]
+        directory: Where the database lives; a second start resumes there.
+
+    Raises:
+        InputError: If a port is taken, a data set cannot be had, the folder cannot be used.
+        ServerError: If a part of the chain fails; the message ends with its log.
+    """
+    console = Console()
+    cache_dir = read_settings(CacheSettings).cache_dir
+    with ExitStack() as stack:
+        if not once:
+            require_free_port(port, purpose="dashboard", remedy="stop that program, or choose another with --port")
+        stack.enter_context(sole_user(directory))
+        chain = _Chain(stack, directory, console)
+        with chain.step("real data sets, fetched once and checked"):
+            telemetry = load_telemetry(cache_dir)
+            site = load_demo_site(cache_dir, telemetry)
+        with chain.step("PostgreSQL and the broker"):
+            postgres = stack.enter_context(EmbeddedPostgres(directory / "postgres"))
+            broker = stack.enter_context(EmbeddedBroker(directory / "broker"))
+            chain.environment |= {"GRIDPILOT_DATABASE_URL": postgres.url, "GRIDPILOT_KAFKA_BOOTSTRAP": broker.bootstrap}
+        conn = stack.enter_context(connect(postgres.url, application_name="gridpilot-demo"))
+        conn.autocommit = True
+        migrate(conn)
+        save_site(conn, site)
+        replay = stack.enter_context(Replay(telemetry, site, conn, broker.bootstrap))
+        chain.start("ingest")
+        with chain.bar() as progress:
+            replay.send_history(progress, check=chain.check)
+        if any(find_champion(conn, kind) is None for kind in ("load", "solar")):
+            chain.run("train", "--budget-seconds", str(_TRAIN_SECONDS))
+        chain.run("forecast", "--once")
+        chain.run("plan", "--once", GRIDPILOT_PLAN_TIME_LIMIT_SECONDS=str(_FIRST_PLAN_SECONDS))
+        for note in site.notes:
+            console.print(f"[dim]{note}[/]", soft_wrap=True)
+        if once:
+            return
+        chain.start("serve", GRIDPILOT_PORT=str(port))
+        chain.start("forecast")
+        chain.start("plan", GRIDPILOT_PLAN_TIME_LIMIT_SECONDS=str(_LIVE_PLAN_SECONDS))
+        chain.wait_for_api(port)
+        _welcome(console, port, _operator_key(conn))
+        try:
+            replay.run_live(hour_seconds=hour_seconds, check=chain.check, announce=chain.say)
+        except KeyboardInterrupt:
+            console.print("stopping: every process ends, the database stays for the next start")
+
+
+class _Chain:
+    """The chain's processes: each a ``gridpilot`` command with the same environment, its log in the demo's folder."""
+
+    def __init__(self, stack: ExitStack, directory: Path, console: Console) -> None:
+        self._stack = stack
+        self._logs = directory / "logs"
+        self._logs.mkdir(exist_ok=True)
+        self._console = console
+        self._running: dict[str, ServerProcess] = {}
+        self.environment = {**os.environ, "GRIDPILOT_CLOCK": "telemetry", "OMP_NUM_THREADS": "1"}
+
+    def start(self, command: str, **settings: str) -> None:
+        """Start a command that stays; it ends with the demo, however the demo ends."""
+        process = ServerProcess(
+            [sys.executable, "-m", "api.cli", command],
+            log_path=self._logs / f"{command}.log",
+            stop_signal="TERM",
+            environment={**self.environment, **settings},
+        )
+        self._stack.callback(process.stop)
+        self._running[command] = process
+
+    def run(self, command: str, *arguments: str, **settings: str) -> None:
+        """Run a command to its end, its output on this terminal."""
+        environment = {**self.environment, "GRIDPILOT_LOG_LEVEL": "WARNING", **settings}
+        status = subprocess.run([sys.executable, "-m", "api.cli", command, *arguments], env=environment, check=False)
+        if status.returncode != 0:
+            raise ServerError(f"gridpilot {command} ended with status {status.returncode}; its words stand above")
+
+    def check(self) -> None:
+        """Raise if a process that should stay has ended."""
+        for command, process in self._running.items():
+            if not process.running:
+                raise ServerError(f"gridpilot {command} ended by itself; its log ends with:\n{process.log_tail()}")
+
+    def say(self, instant: datetime) -> None:
+        """Tell which hour the replay has reached."""
+        self._console.print(f"[dim]the replay stands at {instant:%Y-%m-%d %H:%M} UTC[/]")
+
+    def wait_for_api(self, port: int, *, timeout_s: float = 60.0) -> None:
+        """Return when the API says that it is ready."""
+        deadline = time.monotonic() + timeout_s
+        with self.step("the API"):
+            while not _answers(f"http://{HOST}:{port}/health/ready"):
+                self.check()
+                if time.monotonic() > deadline:
+                    raise ServerError(
+                        f"the API was not ready in time; its log ends with:\n{self._running['serve'].log_tail()}"
+                    )
+                time.sleep(0.2)
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[None]:
+        """Show that something is under way, and how long it took."""
+        begun = time.monotonic()
+        with self._console.status(what):
+            yield
+        self._console.print(f"  {what} [dim]{time.monotonic() - begun:.1f} s[/]")
+
+    def bar(self) -> Progress:
+        """A progress bar on the demo's terminal."""
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        return Progress(*columns, TimeElapsedColumn(), console=self._console)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2.0).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def _operator_key(conn: psycopg.Connection) -> str:
+    """A fresh operator key; the one of an earlier start no longer works."""
+    if any(key.name == _OPERATOR for key in list_keys(conn)):
+        return rotate_key(conn, name=_OPERATOR)
+    return create_key(conn, role="operator", name=_OPERATOR)
+
+
+def _welcome(console: Console, port: int, key: str) -> None:
+    base = f"http://{HOST}:{port}"
+    console.print(f"\n[bold]Dashboard[/]  {base}/#key={key}\n[bold]Operator key[/]  {key}\n", soft_wrap=True)
+    for path in ("series", "forecasts?series_id=site:load", "plans/latest"):
+        console.print(f"curl -H 'Authorization: Bearer {key}' '{base}/api/v1/{path}'", soft_wrap=True, highlight=False)
+    console.print("\nThe replay goes on live. Ctrl-C stops everything; the next start resumes.")

@@ -1,0 +1,85 @@
+"""From stored forecasts to a stored plan: the one path that ``gridpilot plan`` and ``POST /plans`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+from grid.dispatch.assemble import SITE_LOAD, assemble_problem
+from grid.dispatch.document import plan_document
+from grid.dispatch.plan import DispatchProblem
+from grid.dispatch.planning import plan_dispatch
+from grid.faults import Fault, InputError
+from grid.site import Site
+from grid.store.forecasts import latest_forecasts, load_forecast
+from grid.store.plans import latest_plan, save_plan
+
+Change = Callable[[DispatchProblem], DispatchProblem]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLimits:
+    """How far a plan reaches and how long the solver may think.
+
+    Attributes:
+        gap: Relative gap to the proven bound at which the search ends.
+        threads: For the solver.
+    """
+
+    horizon_hours: int = 48
+    time_limit_seconds: float = 120.0
+    gap: float = 0.001
+    threads: int = 2
+
+
+def make_plan(
+    conn: psycopg.Connection[Any],
+    site: Site,
+    *,
+    limits: PlanLimits,
+    change: Change | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Plan from the newest forecasts, as of the instant they were issued, and store the plan.
+
+    Units and storages start from where the latest plan before that instant has them.
+
+    Args:
+        change: Applied to the problem before it is solved; the plan then is a what-if, never the latest plan.
+        changes: What ``change`` does, for the document's inputs.
+
+    Returns:
+        The plan document.
+
+    Raises:
+        InputError: If a forecast that the plan needs is missing; every one is named.
+    """
+    newest = load_forecast(conn, SITE_LOAD)
+    if newest is None:
+        raise InputError([Fault(f"forecast of {SITE_LOAD}", "there is none yet", "run gridpilot forecast first")])
+    series = {load.series_id for load in site.loads} | {plant.series_id for plant in site.renewable_plants}
+    issued_at = newest.issued_at
+    problem, inputs = assemble_problem(
+        site,
+        latest_forecasts(conn, [*sorted(series), SITE_LOAD], issued_at),
+        issued_at=issued_at,
+        periods=limits.horizon_hours,
+        previous=latest_plan(conn, site.site_id, before=issued_at),
+    )
+    conn.commit()  # no transaction stays open while the solver thinks
+    plan = plan_dispatch(
+        change(problem) if change else problem,
+        time_limit_seconds=limits.time_limit_seconds,
+        relative_gap=limits.gap,
+        threads=limits.threads,
+    )
+    inputs = {**inputs, "changes": dict(changes or {})}
+    plan_id = f"{issued_at:%Y%m%dT%H%MZ}-{uuid4().hex[:8]}"
+    document = plan_document(plan, plan_id=plan_id, site_id=site.site_id, issued_at=issued_at, inputs=inputs)
+    save_plan(conn, document, what_if=change is not None)
+    conn.commit()
+    return document

@@ -1,0 +1,38 @@
+"""What a command did, in a sentence or two for the person who started it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # torch and kafka are loaded by the commands that need them
+    from forecasting.contest import TrainingReport
+    from ingest.files import ReplayReport
+    from ingest.worker import IngestReport
+
+
+def describe_ingest(report: IngestReport) -> str:
+    """Messages and what became of their readings."""
+    batches, saved = report.batches, report.batches.saved
+    return (
+        f"{batches.messages:,} messages with {report.readings:,} readings in {report.seconds:.1f} s: "
+        f"{saved.added:,} new, {saved.replaced:,} corrected, {saved.late:,} superseded, "
+        f"{saved.duplicates:,} known already; {batches.dead_letters:,} messages became dead letters"
+    )
+
+
+def describe_replay(report: ReplayReport) -> str:
+    """What was sent."""
+    return f"{report.messages:,} messages with {report.readings:,} readings sent in {report.seconds:.1f} s"
+
+
+def describe_training(report: TrainingReport) -> str:
+    """Whether there is a new champion, why, and how good it is on the weeks kept apart."""
+    if report.scores is None:
+        return f"{report.kind}: no model was trained: {report.reason}"
+    outcome = "is champion" if report.promoted else "stays challenger"
+    scores = report.scores
+    return (
+        f"{report.kind}: {report.model_id} {outcome}. {report.reason} On {scores.windows:,} forecasts "
+        f"of the last weeks, which it had not seen, the central 50 % band covers {scores.coverage_50:.0%}, the 90 % band "
+        f"{scores.coverage_90:.0%} (the naive's {scores.baseline_coverage_90:.0%})."
+    )
