@@ -26,7 +26,9 @@ def assign_units(
     """Commit units so that ``counts`` of each group are on wherever minimum times allow it.
 
     Counts that satisfy the group's own minimum times (an integer solution of the model) are met exactly: who has been
-    on longest stops first, and of those that may start the one that stopped last starts, its start being the hottest.
+    on longest stops first, so that the others still may. Units without a minimum up time stop in the opposite order: a
+    unit that starts and stops at once loses the narrow output of both in one period. Of those that may start the one
+    that stopped last starts, its start being the hottest.
 
     Args:
         groups: Positions of identical units.
@@ -75,11 +77,11 @@ def _assign_group(
         active = [k for k in range(len(group)) if age[k] > 0]
         surplus = len(active) - int(target)
         may_stop = [k for k in active if age[k] >= term.minimum_up and earliest_stop[k] <= t and not term.unit.must_run]
-        for k in sorted(may_stop, key=lambda k: -age[k])[: max(surplus, 0)]:
+        for k in sorted(may_stop, key=lambda k: age[k], reverse=term.minimum_up > 1)[: max(surplus, 0)]:
             age[k] = 0
         may_start = [k for k in range(len(group)) if age[k] < 0 and -age[k] >= term.minimum_down]
         missing = len(may_start) if term.unit.must_run else max(-surplus, 0)
-        started = sorted(may_start, key=lambda k: -age[k])[:missing]
+        started = sorted(may_start, key=lambda k: age[k], reverse=True)[:missing]
         for k in range(len(group)):
             age[k] = 1 if k in started else age[k] + 1 if age[k] > 0 else age[k] - 1
             on[group[k], t] = age[k] > 0

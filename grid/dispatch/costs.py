@@ -31,7 +31,7 @@ def start_costs(
     """
     cost = np.zeros(len(on))
     was_on = bool(on[:1].any()) if state is None else state.on
-    off_hours = np.inf if state is None else state.hours
+    off_hours = np.inf if state is None else 0.0 if state.on else state.hours
     for t, is_on in enumerate(on):
         if is_on and not was_on:
             reached = [s.cost for s in unit.start_costs if s.offline_hours <= off_hours + _ROUNDING_HOURS]

@@ -1,8 +1,8 @@
 """The thermal units' part of the model: commitment, ramps, minimum times, start costs.
 
-The tight three-binary formulation, on generation above the minimum. A group of ``n`` identical units is one unit
-whose commitment counts up to ``n``: its constraints are the sums of the units' own, so that its bound holds for them.
-What it leaves open, who of them is on, :mod:`grid.dispatch.commitment` settles.
+The tight three-binary formulation, on generation above the minimum. A group of ``n`` identical units
+(:func:`grid.dispatch.unit_terms.identical_units`) is one unit whose commitment counts up to ``n``: its constraints are
+the sums of the units' own. What it leaves open, who of them is on, :mod:`grid.dispatch.commitment` settles.
 
 At the horizon's end minimum times are cut off: a unit may start or stop in the last period, and the next plan
 inherits what is left. A unit without a known state may be on or off in the first period at no cost, and its first

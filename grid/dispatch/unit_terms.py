@@ -73,16 +73,16 @@ def periods_in_state(state: UnitState, *, step_hours: float) -> int:
 
 
 def identical_units(problem: DispatchProblem) -> tuple[tuple[int, ...], ...]:
-    """Positions of the thermal units, identical ones of one bus together.
+    """Positions of the thermal units, those together that a count can stand for without loss.
 
-    Units are identical if they differ in their name only. If their ramps can bind, their states before the plan must
-    be equal too; otherwise it is enough that both are known or both unknown.
+    Such units differ in their name only, their ramps cannot bind, their starts have one cost, and their states before
+    the plan are all known or all unknown. Which of them is on then changes neither cost nor power.
     """
-    groups: dict[tuple[object, ...], list[int]] = {}
+    groups: dict[tuple[ThermalUnit, bool], list[int]] = {}
     for i, unit in enumerate(problem.thermal_units):
-        state = problem.initial.get(unit.unit_id)
-        free = unit_terms(unit, step_hours=problem.axis.step_hours).ramp_free
-        groups.setdefault((replace(unit, unit_id=""), state is None if free else state), []).append(i)
+        terms = unit_terms(unit, step_hours=problem.axis.step_hours)
+        alike = replace(unit, unit_id="") if terms.ramp_free and len(terms.tiers) == 1 else unit
+        groups.setdefault((alike, unit.unit_id in problem.initial), []).append(i)
     return tuple(tuple(group) for group in groups.values())
 
 
