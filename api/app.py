@@ -22,13 +22,12 @@ from api.metrics import CountRequests
 from api.planner import Planner
 from api.planning import PlanLimits
 from api.problems import ProblemDocument, install_problem_handlers
-from api.routes import events, forecasts, health, models, plans, readings, series, site
+from api.routes import PREFIX, events, forecasts, health, models, plans, readings, series, site
 from api.schemas import ReadingMessage
 from api.security import BodyLimit, SecurityHeaders
 from api.sender import Sender
 from api.service import Service
 
-PREFIX = "/api/v1"
 POOL_SIZE = 10
 POOL_WAIT_SECONDS = 3.0
 STATEMENT_TIMEOUT_MS = 20_000

@@ -24,6 +24,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.routes import PREFIX
+
 disable_created_metrics()  # a second series for every counter, which nobody reads
 
 REQUESTS = Counter("gridpilot_http_requests_total", "Requests answered.", ["method", "route", "status"], registry=None)
@@ -68,7 +70,10 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 def _route(scope: Scope) -> str:
-    return str(getattr(scope.get("route"), "path", "none"))
+    """The template that matched, with the API's prefix (a router that was included does not know it)."""
+    template = str(getattr(scope.get("route"), "path", "none"))
+    below = scope["path"].startswith(f"{PREFIX}/") and template.startswith("/")
+    return f"{PREFIX}{template}" if below and not template.startswith(PREFIX) else template
 
 
 class _Values(Collector):

@@ -59,7 +59,7 @@ class ReadingProducer:
                 batch_size=512 * 1024,
                 max_request_size=MAX_MESSAGE_BYTES + 64 * 1024,
                 delivery_timeout_ms=delivery_timeout_seconds * 1000,
-                request_timeout_ms=min(30, delivery_timeout_seconds) * 1000,
+                request_timeout_ms=min(30, delivery_timeout_seconds - 1) * 1000,  # with the linger it must fit in
                 bootstrap_timeout_ms=CONNECT_TIMEOUT_SECONDS * 1000,
             )
         except KafkaError as error:

@@ -1,1 +1,5 @@
-"""The routes of the API, one module per resource, each with a ``router``."""
+"""The routes of the API, one module per resource, each with a ``router``; they all stand under ``PREFIX``."""
+
+from __future__ import annotations
+
+PREFIX = "/api/v1"

@@ -93,9 +93,22 @@ def serving(database_url: str, *, kafka_bootstrap: str | None = None) -> Iterato
         yield Api(url, database_url, keys, app)
 
 
+@pytest.fixture(scope="session")
+def api(postgres_url: str, _migrated_template: str) -> Iterator[Api]:
+    """A service for tests that only read: its database holds the site, two days of readings, forecasts and models."""
+    name = "api_for_readers"
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {_migrated_template} STRATEGY FILE_COPY")
+    url = f"{postgres_url.rsplit('/', 1)[0]}/{name}"
+    with psycopg.connect(url) as conn:
+        fill(conn, read_site_file(EXAMPLE_SITE))
+    with serving(url) as service:
+        yield service
+
+
 @pytest.fixture
-def api(database_url: str) -> Iterator[Api]:
-    """A service whose database holds the site, two days of readings, forecasts and a model, but no plan yet."""
+def own_api(database_url: str) -> Iterator[Api]:
+    """The same on a database of the test's own, to be written to; no plan yet."""
     with psycopg.connect(database_url) as conn:
         fill(conn, read_site_file(EXAMPLE_SITE))
     with serving(database_url) as service:
@@ -159,11 +172,11 @@ def forecast(series_id: str, median: FloatArray, *, spread: float, issued_at: da
 
 
 @pytest.fixture
-def planned(api: Api) -> tuple[Api, str]:
-    """The service after its first plan, and that plan's id."""
-    response = api.post("/plans", json={})
+def planned(own_api: Api) -> tuple[Api, str]:
+    """A service of the test's own after its first plan, and that plan's id."""
+    response = own_api.post("/plans", json={})
     assert response.status_code == 201, response.text
-    return api, response.json()["plan_id"]
+    return own_api, response.json()["plan_id"]
 
 
 Problem = Callable[[httpx.Response, int], dict[str, object]]

@@ -43,43 +43,43 @@ def request(api: Any, method: str, path: str, headers: dict[str, str]) -> httpx.
     return httpx.request(method, api.url + re.sub(r"\{.*?\}", "x", path), headers=headers)
 
 
-def test_every_route_admits_exactly_its_roles(empty_api: Any) -> None:
-    declared = {name: set(route.get("x-roles", ())) for name, route in routes(empty_api).items()}
+def test_every_route_admits_exactly_its_roles(api: Any) -> None:
+    declared = {name: set(route.get("x-roles", ())) for name, route in routes(api).items()}
     assert declared == ALLOWED | {name: set() for name in OPEN}
 
 
-def test_without_a_key_every_route_but_health_and_metrics_answers_401(empty_api: Any, problem: Any) -> None:
-    for method, path in routes(empty_api).keys() - OPEN:
+def test_without_a_key_every_route_but_health_and_metrics_answers_401(api: Any, problem: Any) -> None:
+    for method, path in routes(api).keys() - OPEN:
         for headers in (
             {},
             {"Authorization": "Bearer gp_wrong"},
-            {"Authorization": f"Basic {empty_api.keys['admin']}"},
+            {"Authorization": f"Basic {api.keys['admin']}"},
         ):
-            response = request(empty_api, method, path, headers)
+            response = request(api, method, path, headers)
             problem(response, 401)
             assert response.headers["www-authenticate"].startswith("Bearer")
 
 
-def test_a_key_of_another_role_is_answered_403_before_anything_else_is_looked_at(empty_api: Any, problem: Any) -> None:
+def test_a_key_of_another_role_is_answered_403_before_anything_else_is_looked_at(api: Any, problem: Any) -> None:
     refused = [(name, role) for name, allowed in ALLOWED.items() for role in {*READERS, "meter"} - allowed]
     assert len(refused) > len(ALLOWED)
     for (method, path), role in refused:
-        headers = {"Authorization": f"Bearer {empty_api.keys[role]}"}
-        assert role in str(problem(request(empty_api, method, path, headers), 403)["detail"])
+        headers = {"Authorization": f"Bearer {api.keys[role]}"}
+        assert role in str(problem(request(api, method, path, headers), 403)["detail"])
 
 
-def test_paths_that_do_not_exist_are_protected_too(empty_api: Any, problem: Any) -> None:
-    problem(empty_api.get("/nothing", role=None), 401)
-    problem(empty_api.get("/nothing"), 404)
+def test_paths_that_do_not_exist_are_protected_too(api: Any, problem: Any) -> None:
+    problem(api.get("/nothing", role=None), 401)
+    problem(api.get("/nothing"), 404)
 
 
-def test_a_body_is_not_read_without_a_key(empty_api: Any, problem: Any) -> None:
-    problem(empty_api.post("/plans", role=None, content=b"{not json"), 401)
+def test_a_body_is_not_read_without_a_key(api: Any, problem: Any) -> None:
+    problem(api.post("/plans", role=None, content=b"{not json"), 401)
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/static/style.css", "/health/live", "/metrics"])
-def test_pages_health_and_metrics_need_no_key(empty_api: Any, path: str) -> None:
-    assert httpx.get(empty_api.url + path).status_code == 200
+def test_pages_health_and_metrics_need_no_key(api: Any, path: str) -> None:
+    assert httpx.get(api.url + path).status_code == 200
 
 
 def test_a_revoked_or_rotated_key_stops_working_at_once(empty_api: Any, problem: Any) -> None:

@@ -33,13 +33,16 @@ def test_broken_json_is_told_as_such(api: Any, problem: Any) -> None:
     assert problem(response, 422)["faults"][0]["place"].startswith("body")
 
 
+def test_before_the_first_plan_there_is_no_latest_one(own_api: Any, problem: Any) -> None:
+    assert "gridpilot plan" in problem(own_api.get("/plans/latest"), 404)["detail"]
+
+
 @pytest.mark.parametrize(
     "path",
     [
         "/series/nobody:load/readings?start=2026-03-01T00:00:00Z&end=2026-03-02T00:00:00Z",
         "/series/no-channel/readings?start=2026-03-01T00:00:00Z&end=2026-03-02T00:00:00Z",
         "/forecasts?series_id=nobody:load",
-        "/plans/latest",
         "/plans/nothing",
         "/plans/nothing/explanation",
         "/plans/nothing/decisions",

@@ -61,14 +61,14 @@ def test_a_coarser_resolution_averages_and_leaves_no_half_filled_interval(api: A
     assert [row["value"] for row in api.get(TOWN, params=beyond).json()["readings"]] == [None, None]
 
 
-def test_as_of_an_instant_shows_what_had_been_received_by_then(api: Any) -> None:
+def test_as_of_an_instant_shows_what_had_been_received_by_then(own_api: Any) -> None:
     at, corrected_at = NOW - 2 * HOUR, NOW + 3 * HOUR
     hour = {"start": at.isoformat(), "end": (at + HOUR).isoformat()}
-    before = api.get(TOWN, params=hour).json()["readings"][0]
-    correct(api, at=at, kw=12_345.0, received_at=corrected_at)
+    before = own_api.get(TOWN, params=hour).json()["readings"][0]
+    correct(own_api, at=at, kw=12_345.0, received_at=corrected_at)
 
     def value(**query: str) -> Any:
-        rows = api.get(TOWN, params=hour | query).json()["readings"]
+        rows = own_api.get(TOWN, params=hour | query).json()["readings"]
         return [row["value"] for row in rows]
 
     assert value() == [12_345.0]
@@ -76,7 +76,7 @@ def test_as_of_an_instant_shows_what_had_been_received_by_then(api: Any) -> None
     assert value(as_of=corrected_at.isoformat()) == [12_345.0]
     assert value(as_of=(NOW - HOUR).isoformat()) == []
     assert value(as_of=(corrected_at - HOUR).isoformat(), resolution="PT1H") == [before["value"]]
-    assert api.get(TOWN, params=hour).json()["readings"][0]["quality"] == 2
+    assert own_api.get(TOWN, params=hour).json()["readings"][0]["quality"] == 2
 
 
 @pytest.mark.parametrize(

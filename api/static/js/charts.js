@@ -120,11 +120,10 @@ const markers = (series) => ({
   dash: (_plot, i) => (series[i - 1]?.dash ? "dashed" : "solid"),
 });
 
-/** Fill the element: the width first, because the legend's height follows it, then what the legend leaves. */
+/** Fill what the legend leaves of the element. */
 function fit(plot, host) {
-  const width = Math.max(host.clientWidth, 200);
-  plot.setSize({ width, height: plot.height });
-  plot.setSize({ width, height: Math.max(host.clientHeight - host.querySelector(".u-legend").offsetHeight, 80) });
+  const legend = host.querySelector(".u-legend").offsetHeight;
+  plot.setSize({ width: Math.max(host.clientWidth, 200), height: Math.max(host.clientHeight - legend, 80) });
 }
 
 function padded(low, high) {

@@ -1,0 +1,79 @@
+"""Forecasts come back as they were issued: the latest, one by its issue, or as of an instant."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pandas as pd
+import psycopg
+import pytest
+
+from grid.forecasts import DEFAULT_LEVELS
+
+
+def test_the_latest_forecast_has_its_levels_in_order_and_never_crosses(api: Any) -> None:
+    document = api.get("/forecasts", params={"series_id": "site:load"}).json()
+    assert document["levels"] == list(DEFAULT_LEVELS)
+    assert len(document["intervals"]) == 48
+    assert all(row["quantiles"] == sorted(row["quantiles"]) for row in document["intervals"])
+    assert (document["role"], document["unit"], document["interval_minutes"]) == ("primary", "kW", 60)
+
+
+def test_the_baseline_stands_beside_it(api: Any) -> None:
+    query = {"series_id": "site:load"}
+    primary = api.get("/forecasts", params=query).json()
+    baseline = api.get("/forecasts", params=query | {"role": "baseline"}).json()
+    assert baseline["role"] == "baseline"
+    assert baseline["intervals"][0]["quantiles"] == pytest.approx(
+        [0.98 * value for value in primary["intervals"][0]["quantiles"]]
+    )
+
+
+def test_as_of_never_shows_a_later_issue(own_api: Any, problem: Any) -> None:
+    with psycopg.connect(own_api.database_url) as conn:
+        conn.execute(
+            "INSERT INTO forecast_run (series_id, role, issued_at, interval_minutes, levels, unit, model_id, method,"
+            " degraded, reasons) SELECT series_id, role, issued_at + interval '1 hour', interval_minutes, levels, unit,"
+            " 'later', method, true, '{a substitute}' FROM forecast_run WHERE series_id = 'site:load'"
+        )
+        conn.execute(
+            "INSERT INTO forecast_value SELECT later.forecast_id, v.interval_start + interval '1 hour', v.quantiles"
+            " FROM forecast_run later JOIN forecast_run earlier ON earlier.series_id = later.series_id"
+            " AND earlier.role = later.role AND earlier.issued_at = later.issued_at - interval '1 hour'"
+            " JOIN forecast_value v ON v.forecast_id = earlier.forecast_id WHERE later.model_id = 'later'"
+        )
+
+    def model(**query: str) -> Any:
+        return own_api.get("/forecasts", params={"series_id": "site:load"} | query).json()["model_id"]
+
+    assert model() == "later"
+    assert model(as_of="2026-03-02T06:59:59Z") == "load-1"
+    assert model(as_of="2026-03-02T08:00:00+01:00") == "later"
+    assert model(issued_at="2026-03-02T06:00:00Z") == "load-1"
+    early = {"series_id": "site:load", "as_of": "2026-03-02T05:00:00Z"}
+    problem(own_api.get("/forecasts", params=early), 404)
+
+
+def test_both_instants_at_once_are_refused(api: Any, problem: Any) -> None:
+    query = {"series_id": "site:load", "as_of": "2026-03-02T06:00:00Z", "issued_at": "2026-03-02T06:00:00Z"}
+    assert problem(api.get("/forecasts", params=query), 422)["faults"][0]["place"] == "query.as_of"
+
+
+def test_csv_has_a_column_per_level(api: Any) -> None:
+    response = api.get("/forecasts", params={"series_id": "town:load"}, headers={"Accept": "text/csv"})
+    frame = pd.read_csv(io.BytesIO(response.content))
+    assert [name for name in frame if name.startswith("q")] == [f"q{level:g}" for level in DEFAULT_LEVELS]
+    assert len(frame) == 48
+
+
+def test_models_are_listed_and_a_promotion_changes_the_champion(own_api: Any, problem: Any) -> None:
+    def champions() -> list[str]:
+        return [m["model_id"] for m in own_api.get("/models").json() if m["status"] == "champion"]
+
+    assert champions() == ["load-1"]
+    promoted = own_api.post("/models/load-2/promote", role="analyst")
+    assert promoted.status_code == 200
+    assert promoted.json()["promoted_at"] is not None
+    assert champions() == ["load-2"]
+    problem(own_api.post("/models/nothing/promote", role="admin"), 404)

@@ -1,0 +1,82 @@
+"""Health tells what is missing and stale; metrics count requests and the chain's state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+
+def checks(api: Any) -> dict[str, str]:
+    return {check["name"]: check["state"] for check in httpx.get(f"{api.url}/health/ready").json()["checks"]}
+
+
+def test_a_filled_service_is_ready_and_its_data_fresh(api: Any) -> None:
+    assert httpx.get(f"{api.url}/health/live").json() == {"status": "alive"}
+    assert httpx.get(f"{api.url}/health/ready").status_code == 200
+    found = checks(api)
+    assert (found["database"], found["schema"], found["telemetry"], found["forecast"]) == ("ok",) * 4
+    assert found["broker"] == "missing"
+
+
+def test_an_empty_service_is_ready_and_says_what_is_missing(empty_api: Any) -> None:
+    assert httpx.get(f"{empty_api.url}/health/ready").status_code == 200
+    assert checks(empty_api)["site"] == "missing"
+
+
+def test_a_database_without_the_schema_is_not_ready(empty_api: Any, problem: Any) -> None:
+    with psycopg.connect(empty_api.database_url) as conn:
+        conn.execute("DELETE FROM schema_migration")
+    response = httpx.get(f"{empty_api.url}/health/ready")
+    assert response.status_code == 503
+    assert "gridpilot migrate" in response.text
+    with psycopg.connect(empty_api.database_url) as conn:
+        conn.execute("DROP TABLE api_key CASCADE")
+    assert "gridpilot migrate" in problem(empty_api.get("/site"), 503)["detail"]
+
+
+def test_old_forecasts_are_stale_on_the_sites_clock(own_api: Any) -> None:
+    with psycopg.connect(own_api.database_url) as conn:
+        conn.execute("UPDATE forecast_run SET issued_at = issued_at - interval '4 hours'")
+    freshness = own_api.get("/site").json()["freshness"]
+    assert (freshness["forecast"]["state"], freshness["forecast"]["age_seconds"]) == ("stale", 4 * 3600.0)
+    assert (freshness["telemetry"]["state"], freshness["plan"]["state"]) == ("fresh", "missing")
+    assert checks(own_api)["forecast"] == "stale"
+    assert httpx.get(f"{own_api.url}/health/ready").status_code == 200
+
+
+def test_the_site_tells_its_present_and_what_is_dispatched(api: Any) -> None:
+    site = api.get("/site").json()
+    assert (site["clock"], site["present"], site["timezone"]) == ("telemetry", "2026-03-02T06:00:00Z", "Europe/Berlin")
+    assert {asset["asset_id"]: asset["kind"] for asset in site["assets"]} == {
+        "steam": "thermal",
+        "turbine": "thermal",
+        "dune-solar": "solar",
+        "harbour-battery": "storage",
+    }
+
+
+def test_metrics_count_by_route_and_never_by_path(own_api: Any) -> None:
+    own_api.get("/forecasts", params={"series_id": "nobody:load"})
+    own_api.get("/plans/some-plan")
+    text = httpx.get(f"{own_api.url}/metrics").text
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert float(lines['gridpilot_http_requests_total{method="GET",route="/api/v1/plans/{plan_id}",status="404"}']) >= 1
+    assert "some-plan" not in text
+    assert float(lines['gridpilot_age_seconds{link="forecast"}']) == 0.0
+    assert float(lines["gridpilot_dead_letters_open"]) == 0.0
+    assert float(lines["gridpilot_database_up"]) == 1.0
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/site", "/static/style.css", "/health/live", "/nothing"])
+def test_every_answer_carries_the_security_headers(api: Any, path: str) -> None:
+    headers = httpx.get(api.url + path).headers
+    assert headers["content-security-policy"].startswith("default-src 'self';")
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    if path.startswith("/api/"):
+        assert headers["cache-control"] == "no-store"

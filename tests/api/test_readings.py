@@ -1,0 +1,97 @@
+"""Readings are checked one message at a time, handed to a real broker, and a meter writes only its own."""
+
+from __future__ import annotations
+
+import gc
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from ingest.topics import READINGS_TOPIC, ensure_topics
+
+MESSAGE = {
+    "meter_id": "m-17",
+    "channel": "import",
+    "unit": "kWh",
+    "interval": "PT15M",
+    "start": "2026-03-01T00:00:00Z",
+    "values": [0.42, 0.40, None, 0.39],
+}
+
+
+@pytest.fixture
+def sending(database_url: str, broker: str, serve: Any) -> Iterator[Any]:
+    ensure_topics(broker, partitions=1)
+    with serve(database_url, kafka_bootstrap=broker) as api:
+        yield api
+
+
+def received(broker: str, *, marker: str, count: int) -> list[tuple[bytes, dict[str, Any]]]:
+    """The first ``count`` messages with this ``sent_at``, as they stand on the topic."""
+    consumer = KafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False)
+    try:
+        consumer.assign([TopicPartition(READINGS_TOPIC, 0)])
+        consumer.seek_to_beginning()
+        found: list[tuple[bytes, dict[str, Any]]] = []
+        end = time.monotonic() + 20.0
+        while len(found) < count and time.monotonic() < end:
+            for records in consumer.poll(timeout_ms=500).values():
+                messages = [(record.key, json.loads(record.value)) for record in records]
+                found += [(key, message) for key, message in messages if message.get("sent_at") == marker]
+        return found
+    finally:
+        consumer.close()
+
+
+def test_accepted_messages_stand_on_the_topic_as_they_were_sent(sending: Any, broker: str) -> None:
+    marker = "2026-03-01T01:00:01Z"
+    first, second = MESSAGE | {"sent_at": marker}, MESSAGE | {"meter_id": "m-18", "sent_at": marker}
+    response = sending.post("/readings", json=[first, second])
+    assert response.status_code == 202
+    assert (response.json()["accepted"], response.json()["refused"]) == (2, 0)
+    assert [result["values"] for result in response.json()["results"]] == [4, 4]
+    assert received(broker, marker=marker, count=2) == [(b"m-17", first), (b"m-18", second)]
+
+
+def test_a_bad_message_is_refused_alone_with_its_reason(sending: Any, broker: str) -> None:
+    marker = "2026-03-01T01:00:02Z"
+    good = MESSAGE | {"sent_at": marker}
+    messages = [MESSAGE | {"unit": "litre"}, good, MESSAGE | {"values": [False]}]
+    document = sending.post("/readings", json=messages).json()
+    assert [result["accepted"] for result in document["results"]] == [False, True, False]
+    assert document["results"][0]["field"] == "unit"
+    assert document["results"][2]["detail"]
+    assert received(broker, marker=marker, count=1) == [(b"m-17", good)]
+
+
+def test_a_meter_writes_its_own_meter_only(sending: Any) -> None:
+    messages = [MESSAGE, MESSAGE | {"meter_id": "m-18"}]
+    results = sending.post("/readings", role="meter", json=messages).json()["results"]
+    assert [result["accepted"] for result in results] == [True, False]
+    assert results[1]["error_class"] == "forbidden_meter"
+
+
+def test_without_a_broker_readings_are_refused_for_now(api: Any, problem: Any) -> None:
+    response = api.post("/readings", json=MESSAGE)
+    assert "GRIDPILOT_KAFKA_BOOTSTRAP" in str(problem(response, 503)["detail"])
+    assert "retry-after" in response.headers
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_broker_that_is_away_is_503_and_nothing_is_said_to_be_accepted(
+    database_url: str, serve: Any, problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.producer.CONNECT_TIMEOUT_SECONDS", 1)
+    with serve(database_url, kafka_bootstrap="127.0.0.1:9") as api:
+        problem(api.post("/readings", json=MESSAGE), 503)
+    gc.collect()  # kafka-python leaves two sockets open when it cannot connect
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{not json", b"[" + b"{}," * 1000 + b"{}]"])
+def test_bodies_that_hold_no_messages_or_too_many_are_refused(api: Any, problem: Any, body: bytes) -> None:
+    document = problem(api.post("/readings", content=body), 422)
+    assert [fault["place"] for fault in document["faults"]] == ["body"]
