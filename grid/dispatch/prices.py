@@ -79,6 +79,14 @@ def dispatch_fixed(
     return FixedDispatch(model, solve_with_lines(model, lower=lower, upper=upper))
 
 
+def load_shares(problem: DispatchProblem) -> FloatArray:
+    """Each bus's share in the load, shape (buses, periods); equal shares where there is none. Columns sum to 1."""
+    load = np.maximum(problem.load_mw, 0.0)
+    weight = np.where(load.sum(axis=0) > 0.0, load, 1.0)
+    shares: FloatArray = weight / weight.sum(axis=0)
+    return shares
+
+
 def prices_of(dispatch: FixedDispatch) -> Prices:
     """Read the prices of a fixed dispatch off its duals."""
     model, duals = dispatch.model, dispatch.solution.row_duals
@@ -89,9 +97,7 @@ def prices_of(dispatch: FixedDispatch) -> Prices:
         dual = duals[row] / hours
         shadow[branch, period] = abs(dual)
         lmp[:, period] += dual * model.ptdf.row(branch)
-    load = np.maximum(problem.load_mw, 0.0)
-    weight = np.where(load.sum(axis=0) > 0.0, load, 1.0)
-    energy = np.tile((weight * lmp).sum(axis=0) / weight.sum(axis=0), (len(lmp), 1))
+    energy = np.tile((load_shares(problem) * lmp).sum(axis=0), (len(lmp), 1))
     return Prices(
         lmp=lmp,
         energy=energy,

@@ -13,7 +13,7 @@ from grid.assets import RenewablePlant, Storage
 from grid.dispatch.commitment import BoolArray
 from grid.dispatch.explained import TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding, merged, spread
 from grid.dispatch.plan import Reason
-from grid.dispatch.prices import FixedDispatch, Prices
+from grid.dispatch.prices import FixedDispatch, Prices, load_shares
 from grid.dispatch.results import Setpoints
 from grid.dispatch.thermal_reasons import thermal_reasons
 from grid.dispatch.unit_terms import UnitTerms
@@ -82,14 +82,18 @@ def _alternative_cost(reason: Reason, lmp: FloatArray, taken: FloatArray, curtai
 
 
 def _branch_in_the_way(explained: Explained, bus_id: str, period: int) -> tuple[str, float] | None:
-    """The full branch that lowers the price at a bus the most, and its shadow price; None if none lowers it."""
+    """The full branch that lowers the price at a bus the most against the load's, and its shadow price.
+
+    None if no branch lowers it.
+    """
     model, duals = explained.dispatch.model, explained.dispatch.solution.row_duals
-    bus = explained.bus(bus_id)
+    bus, shares = explained.bus(bus_id), load_shares(explained.problem)[:, period]
     worst, name, price = -TOLERANCE_PRICE, None, 0.0
     for (branch, t), row in model.line_rows.items():
         if t != period:
             continue
-        effect = float(duals[row] * model.ptdf.row(branch)[bus])
+        factors = model.ptdf.row(branch)
+        effect = float(duals[row] * (factors[bus] - shares @ factors))
         if effect < worst:
             worst, name = effect, explained.problem.network.branches[branch].branch_id
             price = float(explained.prices.branch_shadow_price[branch, t])

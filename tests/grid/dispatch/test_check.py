@@ -1,0 +1,90 @@
+"""The checker itself: a sound plan passes, and every way of spoiling it is noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grid.dispatch import DispatchPlan, Violation, check_plan, plan_dispatch
+
+Spoil = Callable[[DispatchPlan], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def plan(make_problem: Any) -> DispatchPlan:
+    problem = make_problem(
+        {
+            "load_mw": {"a": [30, 60, 90, 40], "b": [20, 30, 40, 20]},
+            "branches": {"line": {"from": "a", "to": "b", "limit_mw": 20}},
+            "units": {
+                "base": {
+                    "bus": "a",
+                    "minimum_mw": 30,
+                    "capacity_mw": 80,
+                    "cost_per_mwh": 10,
+                    "minimum_up_hours": 2,
+                    "minimum_down_hours": 2,
+                    "ramp_mw_per_hour": 25,
+                    "start_ramp_mw": 40,
+                    "stop_ramp_mw": 40,
+                    "start_costs": [[0, 100]],
+                },
+                "peak": {"bus": "b", "minimum_mw": 5, "capacity_mw": 60, "cost_per_mwh": 40},
+            },
+            "initial": {"base": {"on": True, "hours": 5, "power_mw": 40}},
+            "plants": {"wind": {"bus": "a", "available_mw": [5, 5, 9, 5]}},
+            "storages": {"s": {"bus": "b", "power_mw": 5, "energy_mwh": 10, "initial_mwh": 5, "end_minimum_mwh": 5}},
+            "reserve_up_mw": [5, 5, 5, 5],
+        }
+    )
+    return plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=0.0)
+
+
+def changed(field: str, index: tuple[int, ...], by: float) -> Spoil:
+    def spoil(plan: DispatchPlan) -> dict[str, Any]:
+        values = getattr(plan, field).copy()
+        values[index] += by
+        return {field: values}
+
+    return spoil
+
+
+def switched_off(plan: DispatchPlan) -> dict[str, Any]:
+    on = plan.on.copy()
+    on[0, 1] = False
+    return {"on": on}
+
+
+def test_a_plan_of_ours_passes(plan: DispatchPlan) -> None:
+    assert check_plan(plan) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (switched_off, "off for"),
+        (switched_off, "off with output"),
+        (changed("power_mw", (0, 0), 40.0), "exceed"),
+        (changed("power_mw", (0, 2), -40.0), "by its ramp"),
+        (changed("power_mw", (1, 2), 1.0), "production and load differ"),
+        (changed("reserve_up_mw", (0, 0), 50.0), "exceed"),
+        (changed("reserve_up_mw", (0, 0), -10.0), "negative reserve"),
+        (changed("renewable_mw", (0, 0), 10.0), "wind period 0"),
+        (changed("charge_mw", (0, 0), 50.0), "beyond 5"),
+        (changed("state_of_charge_mwh", (0, 1), 1.0), "does not follow"),
+        (changed("branch_flow_mw", (0, 0), 1.0), "do not follow from the injections"),
+        (changed("shed_mw", (0, 0), 1.0), "load shed at bus a"),
+        (changed("lmp", (0, 0), 1.0), "sum of energy"),
+        (lambda plan: {"objective": plan.objective + 50.0}, "the schedule costs"),
+        (lambda plan: {"best_bound": plan.objective + 50.0}, "the bound"),
+        (lambda plan: {"violations": (Violation("load shed at bus a", 0, 3.0, 1e4),)}, "are reported"),
+        (lambda plan: {"storage_reserve_up_mw": plan.storage_reserve_up_mw + 20.0}, "reserve beyond"),
+        (lambda plan: {"reserve_up_mw": np.zeros_like(plan.reserve_up_mw)}, "upward reserve short"),
+    ],
+)
+def test_a_spoilt_plan_is_noticed(spoil: Spoil, told: str, plan: DispatchPlan) -> None:
+    assert any(told in sentence for sentence in check_plan(replace(plan, **spoil(plan))))

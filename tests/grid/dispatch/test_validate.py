@@ -1,0 +1,75 @@
+"""Malformed problems are refused with every fault named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grid.dispatch import DispatchProblem, UnitState, plan_dispatch
+from grid.faults import InputError
+from grid.network import Branch
+
+
+@pytest.fixture
+def problem(make_problem: Any) -> DispatchProblem:
+    made: DispatchProblem = make_problem(
+        {
+            "load_mw": {"a": [10], "b": [10]},
+            "branches": {"line": {"from": "a", "to": "b", "limit_mw": 5}},
+            "units": {"u": {"bus": "a", "minimum_mw": 5, "capacity_mw": 50, "cost_per_mwh": 10}},
+            "storages": {"s": {"bus": "b", "power_mw": 5, "energy_mwh": 5}},
+        }
+    )
+    return made
+
+
+def faults_of(problem: DispatchProblem) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        plan_dispatch(problem)
+    return [fault.place for fault in caught.value.faults]
+
+
+def with_branches(problem: DispatchProblem, *branches: Branch) -> DispatchProblem:
+    return replace(problem, network=replace(problem.network, branches=branches))
+
+
+def test_zero_reactance_is_named(problem: DispatchProblem) -> None:
+    assert faults_of(with_branches(problem, Branch("line", "a", "b", 0.0, 5.0))) == ["line"]
+
+
+def test_bus_that_no_branch_reaches_is_named(problem: DispatchProblem) -> None:
+    assert faults_of(with_branches(problem)) == ["bus b"]
+
+
+def test_unknown_bus_is_named(problem: DispatchProblem) -> None:
+    line = Branch("line", "a", "b", 0.1, 5.0)
+    assert faults_of(with_branches(problem, line, Branch("stray", "a", "nowhere", 0.1, 5.0))) == ["stray"]
+
+
+def test_every_fault_is_told_at_once(problem: DispatchProblem) -> None:
+    unit = replace(problem.thermal_units[0], capacity_mw=4.0, ramp_up_mw_per_hour=0.0)
+    broken = replace(
+        problem,
+        thermal_units=(unit,),
+        load_mw=np.array([[np.nan], [1.0]]),
+        reserve_up_mw=np.array([-1.0]),
+        initial={"ghost": UnitState(True, 1.0, 5.0)},
+        initial_mwh={"s": 99.0},
+    )
+    places = faults_of(broken)
+    assert {"u", "load_mw", "reserve_up_mw", "initial state of ghost", "s"} <= set(places)
+    assert places.count("u") >= 2
+
+
+@pytest.mark.parametrize(
+    "state", [UnitState(True, 1.0, 80.0), UnitState(False, 1.0, 10.0), UnitState(True, -1.0, 10.0)]
+)
+def test_initial_state_that_cannot_be_is_named(state: UnitState, problem: DispatchProblem) -> None:
+    assert faults_of(replace(problem, initial={"u": state})) == ["u"]
+
+
+def test_a_unit_named_twice_is_named(problem: DispatchProblem) -> None:
+    assert faults_of(replace(problem, thermal_units=problem.thermal_units * 2)) == ["u"]
