@@ -38,7 +38,9 @@ def problem_from(data: Mapping[str, Any]) -> DispatchProblem:
                 Branch(name, b["from"], b["to"], b.get("reactance_pu", 0.1), b.get("limit_mw"), b.get("tap_ratio", 1.0))
                 for name, b in data.get("branches", {}).items()
             ),
-            dc_links=tuple(DcLink(name, b["from"], b["to"], b["limit_mw"]) for name, b in data.get("links", {}).items()),
+            dc_links=tuple(
+                DcLink(name, b["from"], b["to"], b["limit_mw"]) for name, b in data.get("links", {}).items()
+            ),
         ),
         thermal_units=tuple(_unit(name, unit) for name, unit in data.get("units", {}).items()),
         renewable_plants=tuple(

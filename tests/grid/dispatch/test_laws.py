@@ -118,8 +118,7 @@ def cheapest_by_enumeration(problem: DispatchProblem) -> float:
     hour = {(t, on): _hour_cost(problem, on, float(load[t])) for t in range(len(load)) for on in patterns}
     schedules = [_schedules(problem, i) for i in range(len(problem.thermal_units))]
     return min(
-        sum(cost for _, cost in choice)
-        + sum(hour[t, tuple(bool(on[t]) for on, _ in choice)] for t in range(len(load)))
+        sum(cost for _, cost in choice) + sum(hour[t, tuple(bool(on[t]) for on, _ in choice)] for t in range(len(load)))
         for choice in product(*schedules)
     )
 
