@@ -69,7 +69,7 @@ class PartitionReader:
         """
         if not self._last_poll_was_empty:
             return False
-        return all(self._at_end(p, position) for p, position in self._positions.items())
+        return all(map(self._at_end, self._positions))
 
     def assign(self, positions: Mapping[Partition, int]) -> None:
         """Read exactly these partitions from now on, each from the offset given."""
@@ -120,9 +120,11 @@ class PartitionReader:
                 self._positions[partition] = messages[-1].offset + 1
         return Batch(records, read_from)
 
-    def _at_end(self, partition: Partition, position: int) -> bool:
-        end = self._consumer.highwater(_topic_partition(partition))
-        return end is not None and position >= end
+    def _at_end(self, partition: Partition) -> bool:
+        # The client's position, not ours: it goes past the markers of transactions, which are no records.
+        where = _topic_partition(partition)
+        end = self._consumer.highwater(where)
+        return end is not None and self._consumer.position(where) >= end
 
     def close(self) -> None:
         self._consumer.close(autocommit=False)
