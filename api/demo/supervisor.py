@@ -7,11 +7,12 @@ present is that of the replayed telemetry.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -36,7 +37,8 @@ from grid.store.sites import save_site
 _OPERATOR = "demo operator"
 _TRAIN_SECONDS = 30
 _FIRST_PLAN_SECONDS = 20
-_LIVE_PLAN_SECONDS = 10
+_LIVE_PLAN_SECONDS = 20
+_PLAN_GAP = "0.005"
 
 
 def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> None:
@@ -53,7 +55,10 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
     """
     console = Console()
     cache_dir = read_settings(CacheSettings).cache_dir
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
+        stack.callback(console.print, "every process has ended; the database stays for the next start", style="dim")
         if not once:
             require_free_port(port, purpose="dashboard", remedy="stop that program, or choose another with --port")
         stack.enter_context(sole_user(directory))
@@ -86,10 +91,8 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
         chain.start("plan", GRIDPILOT_PLAN_TIME_LIMIT_SECONDS=str(_LIVE_PLAN_SECONDS))
         chain.wait_for_api(port)
         _welcome(console, port, _operator_key(conn))
-        try:
+        with suppress(KeyboardInterrupt):  # the ordinary end
             replay.run_live(hour_seconds=hour_seconds, check=chain.check, announce=chain.say)
-        except KeyboardInterrupt:
-            console.print("stopping: every process ends, the database stays for the next start")
 
 
 class _Chain:
@@ -101,7 +104,7 @@ class _Chain:
         self._logs.mkdir(exist_ok=True)
         self._console = console
         self._running: dict[str, ServerProcess] = {}
-        self.environment = {**os.environ, "GRIDPILOT_CLOCK": "telemetry", "OMP_NUM_THREADS": "1"}
+        self.environment = {**os.environ, "GRIDPILOT_CLOCK": "telemetry", "GRIDPILOT_PLAN_GAP": _PLAN_GAP}
 
     def start(self, command: str, **settings: str) -> None:
         """Start a command that stays; it ends with the demo, however the demo ends."""

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-import torch
-
 from api.jobs.clock import POLL_SECONDS, present
 from api.settings import TrainProcess
 from forecasting.contest import TrainingReport
@@ -41,7 +39,7 @@ def train_once(
             issued_at=present(conn, site, settings.clock),
             seed=settings.seed,
             budget_seconds=budget_seconds or settings.train_budget_seconds,
-            threads=settings.torch_threads or torch.get_num_threads(),
+            threads=settings.torch_threads,
             on_progress=on_progress,
         )
 
