@@ -32,7 +32,7 @@ def describe_training(report: TrainingReport) -> str:
     outcome = "is champion" if report.promoted else "stays challenger"
     scores = report.scores
     return (
-        f"{report.kind}: {report.model_id} {outcome}. {report.reason} On {scores.windows:,} forecasts "
-        f"of the last weeks, which it had not seen, the central 50 % band covers {scores.coverage_50:.0%}, the 90 % band "
-        f"{scores.coverage_90:.0%} (the naive's {scores.baseline_coverage_90:.0%})."
+        f"{report.kind}: {report.model_id} {outcome}. {report.reason} On {scores.windows:,} forecasts of the last weeks, "
+        f"kept apart, the 50 % band covers {scores.coverage_50:.0%} and the 90 % band {scores.coverage_90:.0%} "
+        f"(the naive's {scores.baseline_coverage_90:.0%})."
     )

@@ -59,7 +59,8 @@ def test_the_sun_does_not_shine_at_night(chain: Any) -> None:
     # 03:00 UTC is 22:00 local standard time at the plant.
     rows = query(
         chain,
-        "SELECT max(value) FROM v_forecast WHERE series_id = 'pv-50:generation' AND extract(hour FROM interval_start) = 4",
+        "SELECT max(value) FROM v_forecast"
+        " WHERE series_id = 'pv-50:generation' AND extract(hour FROM interval_start) = 4",
     )
     assert rows == [(0.0,)]
 
