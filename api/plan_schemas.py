@@ -150,7 +150,7 @@ class PlanDocument(Document):
     system: list[SystemPeriod] = Field(description="The whole system.")
     violations: list[PlanViolation] = Field(description="Soft limits that were relaxed.")
     reasons: dict[str, list[PlanReason]] = Field(description="By asset id, in order of time.")
-    inputs: PlanInputs = Field(description="What the plan was made from.")
+    inputs: PlanInputs = Field(description="The forecasts, the reserve and the changes it was made from.")
 
 
 class PlanSummary(Document):

@@ -107,11 +107,17 @@ def api(postgres_url: str, _migrated_template: str) -> Iterator[Api]:
 
 
 @pytest.fixture
-def own_api(database_url: str) -> Iterator[Api]:
-    """The same on a database of the test's own, to be written to; no plan yet."""
+def town_url(database_url: str) -> str:
+    """URL of a database of the test's own that holds the same; no plan yet."""
     with psycopg.connect(database_url) as conn:
         fill(conn, read_site_file(EXAMPLE_SITE))
-    with serving(database_url) as service:
+    return database_url
+
+
+@pytest.fixture
+def own_api(town_url: str) -> Iterator[Api]:
+    """A service on a database of the test's own, to be written to."""
+    with serving(town_url) as service:
         yield service
 
 

@@ -55,10 +55,13 @@ function freshnessAlarms(site) {
   });
 }
 
-export function showAlarms({ site, plan, connection }) {
+export function showAlarms({ site, plan, connection, faults }) {
   const alarms = [...freshnessAlarms(site), ...planAlarms(plan)];
   if (connection === "waiting") {
     alarms.unshift({ level: "medium", cause: "This page has lost the service.", consequence: "What is shown does not change any more.", action: "It connects again by itself; if it does not, check gridpilot serve." });
+  }
+  for (const [part, message] of faults) {
+    alarms.push({ level: "medium", cause: `This page could not load ${part}: ${message}`, consequence: "It shows nothing new there.", action: "It tries again with the next event; see /health/ready." });
   }
   const rank = { high: 0, medium: 1, low: 2 };
   const mark = { high: "◆ High", medium: "▲ Medium", low: "▽ Low" };

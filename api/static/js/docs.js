@@ -136,6 +136,7 @@ schemas = api.components?.schemas ?? {};
 byId("version").textContent = `${api.info.version} · ${api.info.description.split("\n")[0]}`;
 byId("key").value = currentKey() ?? "";
 byId("key").addEventListener("change", (event) => storeKey(event.target.value));
+byId("key").form.addEventListener("submit", (event) => event.preventDefault());
 
 const routes = Object.entries(api.paths).flatMap(([path, item]) => METHODS.filter((m) => item[m]).map((m) => [path, m, item[m]]));
 const groups = [...new Set(routes.map(([, , route]) => route.tags?.[0] ?? "other"))];

@@ -23,13 +23,12 @@ const STATES = {
   live: ["live", "Connected: this page follows events."],
   waiting: ["▲ connection lost", "Trying again."],
   connecting: ["connecting …", ""],
-  failed: ["▲ could not load", ""],
 };
 
-export function showConnection(state, detail = "") {
+export function showConnection(state) {
   const node = byId("connection");
   const [words, title] = STATES[state] ?? STATES.connecting;
-  node.textContent = detail ? `${words}: ${detail}` : words;
-  node.title = detail || title;
-  node.classList.toggle("warn", state === "waiting" || state === "failed");
+  node.textContent = words;
+  node.title = title;
+  node.classList.toggle("warn", state === "waiting");
 }

@@ -14,25 +14,27 @@ import { showGeneration, showPrices } from "./plan_charts.js";
 import { showUnits } from "./units_panel.js";
 import { setUpWhatIf } from "./what_if.js";
 
-const state = { site: null, plan: null, whatIf: null, connection: "connecting" };
+const state = { site: null, plan: null, whatIf: null, connection: "connecting", faults: new Map() };
 const shownPlan = () => state.whatIf?.plan ?? state.plan;
 const alarms = () => showAlarms({ ...state, plan: shownPlan() });
 
-/** Run a loader: a refused key asks for another, any other problem is said beside the connection. */
-function guarded(work) {
+/** Run a loader: a refused key asks for another, any other problem is an alarm until the loader succeeds again. */
+function guarded(part, work) {
   return async () => {
     try {
       await work();
-      if (state.connection === "live") showConnection("live");
+      if (state.faults.delete(part)) alarms();
     } catch (error) {
-      if (error.status === 401 || error.status === 403) askForKey(error.message);
-      else if (error instanceof ProblemError) showConnection("failed", error.message);
-      else throw error;
+      if (error.status === 401 || error.status === 403) return askForKey(error.message);
+      if (!(error instanceof ProblemError)) throw error;
+      state.faults.set(part, error.message);
+      alarms();
     }
+    return undefined;
   };
 }
 
-const loadSite = guarded(async () => {
+const loadSite = guarded("the site", async () => {
   state.site = await get("/site");
   useZone(state.site.timezone);
   showHeader(state.site);
@@ -42,14 +44,14 @@ const loadSite = guarded(async () => {
   alarms();
 });
 
-const loadSeries = guarded(async () => {
+const loadSeries = guarded("the series", async () => {
   const series = await get("/series");
   const forecast = series.filter((s) => s.kind !== null);
   fillChooser(byId("load-series"), forecast.filter((s) => s.kind === "load"), "site:load");
   fillChooser(byId("renewable-series"), forecast.filter((s) => s.kind !== "load"), forecast.find((s) => s.kind === "solar")?.series_id);
 });
 
-const loadForecasts = guarded(async () => {
+const loadForecasts = guarded("the forecasts", async () => {
   if (!state.site) return;
   await Promise.all([
     showForecast({ chart: "load-chart", note: "load-note", seriesId: byId("load-series").value || "site:load", site: state.site }),
@@ -75,12 +77,12 @@ function drawPlan() {
   });
 }
 
-const loadPlan = guarded(async () => {
+const loadPlan = guarded("the plan", async () => {
   state.plan = await find("/plans/latest");
   await drawPlan();
 });
 
-const loadModels = guarded(async () => showModels(await get("/models")));
+const loadModels = guarded("the models", async () => showModels(await get("/models")));
 
 async function loadAll() {
   await loadSite();

@@ -1,0 +1,109 @@
+"""The SDK against the running service: frames, plans, errors of one class, events that go on by themselves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import pandas as pd
+import psycopg
+import pytest
+
+from api.client import GridPilot, GridPilotError
+from grid.forecasts import DEFAULT_LEVELS
+from grid.store.events import publish_event
+
+NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def grid(api: Any) -> Iterator[GridPilot]:
+    with GridPilot(api.url + "/", api.keys["operator"]) as client:
+        yield client
+
+
+@pytest.fixture
+def own_grid(own_api: Any) -> Iterator[GridPilot]:
+    with GridPilot(own_api.url, own_api.keys["operator"]) as client:
+        yield client
+
+
+def test_readings_come_as_a_frame_in_utc(grid: GridPilot) -> None:
+    frame = grid.readings("town:load", NOW - DAY, NOW)
+    assert len(frame) == 24
+    assert str(frame.index.dtype).endswith("UTC]")
+    assert frame.index[0] == pd.Timestamp(NOW - DAY)
+    assert frame["value"].iloc[6] == pytest.approx(90_000.0)
+    assert len(grid.readings("site:load", NOW - DAY, NOW, resolution="PT6H")) == 4
+
+
+def test_an_empty_range_is_an_empty_frame_with_the_same_columns(grid: GridPilot) -> None:
+    empty = grid.readings("town:load", NOW + DAY, NOW + 2 * DAY)
+    assert len(empty) == 0
+    assert list(empty.columns) == list(grid.readings("town:load", NOW - DAY, NOW).columns)
+
+
+def test_a_forecast_has_a_column_per_level_and_says_who_made_it(grid: GridPilot) -> None:
+    frame = grid.forecast("site:load")
+    assert list(frame.columns) == list(DEFAULT_LEVELS)
+    assert frame.index[0] == pd.Timestamp(NOW)
+    assert frame.attrs["model_id"] == "load-1"
+    assert (grid.forecast("site:load", role="baseline")[0.5] < frame[0.5]).all()
+
+
+def test_series_site_and_models_are_listed(grid: GridPilot) -> None:
+    assert grid.site()["site_id"] == "harbour-town"
+    assert set(grid.series()["series_id"]) == {"site:load", "town:load", "dune-solar:generation"}
+    assert set(grid.models()["model_id"]) == {"load-1", "load-2"}
+
+
+def test_a_plan_is_made_explained_and_decided_about(own_grid: GridPilot) -> None:
+    plan = own_grid.plan_now()
+    assert own_grid.latest_plan() == own_grid.plan(plan["plan_id"]) == plan
+    assert own_grid.explanation(plan["plan_id"], asset_id="steam")["reasons"].keys() == {"steam"}
+    own_grid.decide(plan["plan_id"], "accept", reason="as planned")
+    assert [decision["decision"] for decision in own_grid.decisions(plan["plan_id"])] == ["accept"]
+    what_if = own_grid.plan_now(load_scale=0.9)
+    assert own_grid.latest_plan() == plan
+    assert own_grid.plans().set_index("plan_id")["what_if"].to_dict() == {
+        plan["plan_id"]: False,
+        what_if["plan_id"]: True,
+    }
+
+
+def test_errors_carry_the_problem_with_all_its_faults(grid: GridPilot) -> None:
+    with pytest.raises(GridPilotError) as caught:
+        grid.plan_now(load_scale=-1.0, colour="red")
+    assert caught.value.status == 422
+    assert {fault["place"] for fault in caught.value.problem["faults"]} == {"body.load_scale", "body.colour"}
+    assert "body.colour" in str(caught.value)
+
+
+def test_an_instant_without_a_zone_is_refused_before_anything_is_sent(grid: GridPilot) -> None:
+    with pytest.raises(ValueError, match="start must have a zone"):
+        grid.readings("town:load", datetime(2026, 3, 1), NOW)  # noqa: DTZ001 (that is the point)
+
+
+def test_events_are_followed_and_resumed(own_api: Any, own_grid: GridPilot) -> None:
+    def publish(number: int) -> None:
+        with psycopg.connect(own_api.database_url) as conn:
+            publish_event(conn, kind="plan", payload={"number": number})
+
+    publish(1)
+    known = own_grid.site()  # the service is up; what happened so far is history
+    assert known["present"]
+    missed = next(own_grid.events(last_event_id=0))
+    threading.Timer(0.5, publish, [2]).start()
+    heard = list(islice(own_grid.events(last_event_id=missed.event_id), 3))
+    assert [event.kind for event in heard][-1] == "plan"
+    assert heard == sorted(heard, key=lambda event: event.event_id)
+
+
+def test_events_raise_when_the_key_is_refused(api: Any) -> None:
+    with GridPilot(api.url, "gp_wrong") as stranger, pytest.raises(GridPilotError) as caught:
+        next(stranger.events())
+    assert caught.value.status == 401
