@@ -23,7 +23,7 @@ class Scores:
         pinball: Mean pinball loss over levels and intervals as a share of each series' mean power. [1]
         baseline_pinball: The seasonal naive's, on the same intervals.
         skill: 1 - pinball / baseline_pinball.
-        coverage_50, coverage_90: Share of actual values within the central bands; solar: of daylight hours.
+        coverage_50, coverage_90: Share of actual values within the central bands; of daylight hours, if solar.
         baseline_coverage_90: The seasonal naive's.
         skill_by_lead: Skill of every six-hour block of lead time.
     """

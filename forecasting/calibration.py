@@ -18,7 +18,9 @@ _PRIOR_COUNT = 200.0
 
 
 def fit_shifts(values: FloatArray, windows: Windows, *, levels: tuple[float, ...]) -> FloatArray:
-    """How far each level must move so that it would have held on these windows.
+    """How far each level must move outward so that it would have held on these windows.
+
+    A level that held with room to spare stays: a calm season must not narrow the bands of the stormy one after it.
 
     Args:
         values: The network's quantiles in the target's domain, shape (batch, periods, levels).
@@ -35,7 +37,9 @@ def fit_shifts(values: FloatArray, windows: Windows, *, levels: tuple[float, ...
         if len(chosen):
             trust = len(chosen) / (len(chosen) + _PRIOR_COUNT)
             shifts[block] = [trust * np.quantile(chosen[:, k], level) for k, level in enumerate(levels)]
-    return shifts
+    side = np.sign(np.asarray(levels) - 0.5)  # (levels,)
+    outward: FloatArray = side * np.maximum(side * shifts, 0.0)
+    return outward
 
 
 def apply_shifts(

@@ -22,6 +22,7 @@ from forecasting.fitting import (
 from forecasting.load_windows import LOAD_CONTEXT_HOURS, LoadPanel, extended_calendar
 from forecasting.models import LoadModel, SolarModel, TrainedModel, predict_kw
 from forecasting.solar import Plant, fit_plant, make_clear_sky
+from forecasting.solar_core import DAYLIGHT_SHARE
 from forecasting.solar_windows import make_solar_panel
 from forecasting.training import TrainingOptions, TrainingResult
 from forecasting.windows import IndexArray, WindowSource, future_positions
@@ -208,9 +209,10 @@ def contest_solar(
     )
     series, origins = _test_windows(panel.kw, split, periods, context=LOAD_CONTEXT_HOURS)
     ahead = future_positions(origins, periods)
-    day = panel.clear_kw[series[:, None], ahead] > 0.0  # (windows, periods)
+    share = panel.clear_kw[series[:, None], ahead] / panel.capacity_kw[series][:, None]  # (windows, periods)
+    day = share > DAYLIGHT_SHARE
     naive = _baseline(panel.kw, series, origins, periods, DAY_HOURS, levels, None)
-    baseline = np.where(day[..., None], np.minimum(naive, panel.capacity_kw[series][:, None, None]), 0.0)
+    baseline = np.where(share[..., None] > 0.0, np.minimum(naive, panel.capacity_kw[series][:, None, None]), 0.0)
     mean = _mean_kw(panel.kw)[series]
 
     def judge(judged: SolarModel) -> Scores:
@@ -255,7 +257,7 @@ def options_for(kind: str, *, seed: int, budget_seconds: float, threads: int) ->
 
     The network of load has three fifths of the time, that of solar two.
     """
-    share, steps = {"load": (0.6, 14.0), "solar": (0.4, 12.0)}[kind]
+    share, steps = {"load": (0.6, 10.0), "solar": (0.4, 7.0)}[kind]
     return TrainingOptions(
         seed=seed,
         max_steps=max(int(steps * budget_seconds), 10),

@@ -113,7 +113,8 @@ class LoadWindows:
         with np.errstate(invalid="ignore"):
             self._log = np.log(np.maximum(panel.kw, 0.0) + self._floor[:, None])  # (series, hours)
         self._base = calendar_level(core, self._calendar)[model_row]  # (series, all hours)
-        filled = self._clim[:, :hours] + self._anomaly
+        self._range = np.array([model.range_c for model in temperatures])  # (sites, 2)
+        filled = np.clip(self._clim[:, :hours] + self._anomaly, self._range[:, :1], self._range[:, 1:])
         terms = temperature_terms(filled)[panel.weather_row]  # (series, hours, terms)
         clock = np.broadcast_to(self._calendar.hour[:hours], panel.kw.shape)
         effect = temperature_effect(core, terms, series=model_row, hour=clock)
@@ -212,7 +213,10 @@ class LoadWindows:
             self._overlay(expected[i], site=int(site[i]), origin=int(origins[i]))
         past = history_positions(origins, max(MEAN_HOURS))
         before = self._clim[site[:, None], past] + self._anomaly[site[:, None], past]
-        return np.concatenate([before, expected], axis=1), expected - self._clim[site[:, None], ahead]
+        path = np.concatenate([before, expected], axis=1)  # (batch, max(MEAN_HOURS) + periods)
+        # The core's powers of temperature run away where nothing was seen: they get the nearest that was.
+        path = np.clip(path, self._range[site, :1], self._range[site, 1:])
+        return path, expected - self._clim[site[:, None], ahead]
 
     def _overlay(self, expected: FloatArray, *, site: int, origin: int) -> None:
         """Write the newest weather forecast issued by ``origin`` over the expected path, where it reaches."""

@@ -84,7 +84,7 @@ class LoadModel:
             "shifts": self.shifts,
             "climatology": np.stack([model.climatology for model in self.temperatures]),
             "damping": np.stack([model.damping for model in self.temperatures]),
-            "anomaly_c": np.array([model.anomaly_c for model in self.temperatures]),
+            "range_c": np.array([model.range_c for model in self.temperatures]),
         }
         about = {
             "series_ids": list(self.series_ids),
@@ -100,7 +100,7 @@ class LoadModel:
     def from_state(cls, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> LoadModel:
         """The inverse of :meth:`state`."""
         array = _reader(tensors)
-        weather = zip(array("climatology"), array("damping"), array("anomaly_c"), strict=True)
+        weather = zip(array("climatology"), array("damping"), array("range_c"), strict=True)
         return cls(
             series_ids=tuple(about["series_ids"]),
             weather_ids=tuple(about["weather_ids"]),
@@ -108,7 +108,7 @@ class LoadModel:
             holidays=about["holidays"],
             periods=int(about["periods"]),
             core=LoadCore(array("core.calendar"), array("core.temperature"), array("core.spread")),
-            temperatures=tuple(TemperatureModel(mean, damping, float(spread)) for mean, damping, spread in weather),
+            temperatures=tuple(TemperatureModel(mean, damping, (float(low), float(high))) for mean, damping, (low, high) in weather),
             floor_kw=array("floor_kw"),
             network=_network(tensors, about["network"]),
             shifts=array("shifts"),

@@ -14,7 +14,7 @@ from grid.time_axis import FloatArray
 
 INDEX_BOUND = 3.0
 """Near sunrise a little light from elsewhere makes any index; beyond this it says nothing."""
-DAYLIGHT_SHARE = 0.03
+DAYLIGHT_SHARE = 0.01
 """An hour counts as day if a clear sky would give more than this share of the capacity."""
 STATISTICS_HOURS = (6, 24, 72)
 

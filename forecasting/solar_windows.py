@@ -31,7 +31,8 @@ from forecasting.windows import (
 from grid.time_axis import FloatArray, TimeAxis
 
 SOLAR_CONTEXT_HOURS = HISTORY_HOURS
-_BLOCK_EDGES = (DAYLIGHT_SHARE, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
+_EDGE_WEIGHT = 0.05
+_BLOCK_EDGES = (0.03, 0.08, 0.2, 0.35, 0.5, 0.65, 0.8)
 """Bands are calibrated by how high the clear-sky power stands, as a share of capacity."""
 
 
@@ -179,4 +180,6 @@ class SolarWindows:
     def _target(self, series: IndexArray, ahead: IndexArray) -> tuple[FloatArray, FloatArray]:
         inside = np.minimum(ahead, self._panel.axis.periods - 1)
         index = np.where(ahead < self._panel.axis.periods, self._index[series[:, None], inside], np.nan)
-        return index, np.where(np.isfinite(index), self._share[series[:, None], ahead], 0.0)
+        # Errors weigh as much as the power they stand for, and a little more, so that the edges of the day are learnt.
+        weight = self._share[series[:, None], ahead] + _EDGE_WEIGHT
+        return index, np.where(np.isfinite(index), weight, 0.0)

@@ -1,0 +1,147 @@
+"""Windows: their shapes, and that none of them sees what was not known at its origin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecasting.load_windows import LOAD_CONTEXT_HOURS, SentTemperature
+from forecasting.windows import BLOCKS, HISTORY_HOURS, PATCH_HOURS, PATCHES, Windows, patched, same_hour_before
+
+SHOWN = ("history", "future", "core", "scale", "series", "block")
+FIRST, LAST = LOAD_CONTEXT_HOURS, 70 * 24
+
+
+def assert_shows_the_same(one: Windows, other: Windows) -> None:
+    for name in SHOWN:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+def load_source(made: Any, **changes: Any) -> Any:
+    """The made load windows over a changed panel, its core and climatology unchanged."""
+    source = made.load_source
+    return type(source)(
+        replace(made.load, **changes),
+        core=source._core,
+        temperatures=source._temperatures,
+        floor=source._floor,
+        model_row=np.arange(2),
+        periods=48,
+    )
+
+
+def solar_source(made: Any, **changes: Any) -> Any:
+    source = made.solar_source
+    return type(source)(replace(made.solar, **changes), core=source._core, model_row=np.zeros(1, int), periods=48)
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize("kind", ["load", "solar"])
+def test_windows_have_the_shapes_they_promise(made: Any, kind: str, batch: int) -> None:
+    source = getattr(made, f"{kind}_source")
+    windows = source.cut(np.zeros(batch, dtype=np.int64), np.arange(400, 400 + batch))
+    assert windows.history.shape[:2] == (batch, PATCHES)
+    assert windows.future.shape[:2] == (batch, 48)
+    assert windows.scale.shape == (batch, 1)
+    assert np.all(windows.scale > 0.0)
+    for name in ("core", "target", "weight", "block"):
+        assert getattr(windows, name).shape == (batch, 48), name
+    assert windows.block.min() >= 0
+    assert windows.block.max() < BLOCKS
+    for name in ("history", "future", "core"):
+        assert np.all(np.isfinite(getattr(windows, name))), name
+
+
+@settings(max_examples=25, deadline=None)
+@given(origin=st.integers(FIRST, LAST), seed=st.integers(0, 2**32 - 1), blank=st.booleans())
+def test_no_window_of_load_sees_its_future(made: Any, origin: int, seed: int, blank: bool) -> None:
+    draw = np.random.default_rng(seed)
+    later = np.arange(made.load.axis.periods) >= origin
+    other = np.full(made.load.kw.shape, np.nan) if blank else draw.uniform(0, 1e5, made.load.kw.shape)
+    weather = draw.uniform(-40, 50, made.load.temperature_c.shape)
+    changed = load_source(
+        made,
+        kw=np.where(later, other, made.load.kw),
+        temperature_c=np.where(later, weather, made.load.temperature_c),
+    )
+    rows, origins = np.array([0, 1]), np.full(2, origin)
+    assert_shows_the_same(made.load_source.cut(rows, origins), changed.cut(rows, origins))
+
+
+@settings(max_examples=25, deadline=None)
+@given(origin=st.integers(FIRST, LAST), seed=st.integers(0, 2**32 - 1), blank=st.booleans())
+def test_no_window_of_sun_sees_its_future(made: Any, origin: int, seed: int, blank: bool) -> None:
+    later = np.arange(made.solar.axis.periods) >= origin
+    draw = np.random.default_rng(seed)
+    other = np.full(made.solar.kw.shape, np.nan) if blank else draw.uniform(0, 9, made.solar.kw.shape)
+    changed = solar_source(made, kw=np.where(later, other, made.solar.kw))
+    row, origins = np.zeros(1, dtype=np.int64), np.array([origin])
+    assert_shows_the_same(made.solar_source.cut(row, origins), changed.cut(row, origins))
+
+
+@pytest.mark.parametrize("kind", ["load", "solar"])
+def test_a_window_sees_its_past(made: Any, kind: str) -> None:
+    panel, maker = getattr(made, kind), {"load": load_source, "solar": solar_source}[kind]
+    earlier = np.arange(panel.axis.periods) < 600
+    changed = maker(made, kw=np.where(earlier, panel.kw * 0.5, panel.kw))
+    row, origins = np.zeros(1, dtype=np.int64), np.array([600])
+    before, after = getattr(made, f"{kind}_source").cut(row, origins), changed.cut(row, origins)
+    assert not np.array_equal(before.history, after.history)
+    assert not np.array_equal(before.core, after.core)
+
+
+@pytest.mark.parametrize("kind", ["load", "solar"])
+@pytest.mark.parametrize("hours", [1, 12])
+def test_hidden_hours_look_as_if_they_had_not_arrived(made: Any, kind: str, hours: int) -> None:
+    panel, maker = getattr(made, kind), {"load": load_source, "solar": solar_source}[kind]
+    missing = (np.arange(panel.axis.periods) >= 700 - hours) & (np.arange(panel.axis.periods) < 700)
+    row, origins = np.zeros(1, dtype=np.int64), np.array([700])
+    hidden = getattr(made, f"{kind}_source").cut(row, origins, hidden_hours=np.array([hours]))
+    assert_shows_the_same(hidden, maker(made, kw=np.where(missing, np.nan, panel.kw)).cut(row, origins))
+
+
+def test_a_sent_weather_forecast_counts_from_its_issue_on(made: Any) -> None:
+    hottest = float(np.nanmax(made.load.temperature_c))
+    heat = np.full(60, hottest + 10.0)
+    sent = ((SentTemperature(issued=700, start=700, temperature_c=heat),),)
+    source, plain = load_source(made, sent=sent), made.load_source
+    row = np.zeros(1, dtype=np.int64)
+    assert_shows_the_same(source.cut(row, np.array([699])), plain.cut(row, np.array([699])))
+    told, untold = source.cut(row, np.array([700])), plain.cut(row, np.array([700]))
+    np.testing.assert_array_equal(told.history, untold.history)
+    # Hotter than anything seen: the core is asked about the hottest hour it knows.
+    assert np.all(told.future[0, :, 2] == pytest.approx((hottest - 15.0) / 10.0))
+    assert told.core.mean() > untold.core.mean()
+
+
+def test_power_comes_back_from_the_domain_of_the_target(made: Any) -> None:
+    row, origins = np.zeros(1, dtype=np.int64), np.array([800])
+    for source in (made.load_source, made.solar_source):
+        windows = source.cut(row, origins)
+        target = np.nan_to_num(windows.target.astype(np.float64))[..., None]
+        back, actual = source.to_kw(target, row, origins)[..., 0], source.actual_kw(row, origins)
+        counted = windows.weight > 0
+        np.testing.assert_allclose(back[counted], actual[counted], rtol=1e-5)
+
+
+def test_the_same_hour_is_the_newest_one_that_arrived() -> None:
+    values = np.arange(HISTORY_HOURS, dtype=np.float64)[None]
+    known = np.ones((1, HISTORY_HOURS), dtype=bool)
+    known[0, -24] = False
+    found, have = same_hour_before(values, known, 48)
+    assert found[0, 0] == HISTORY_HOURS - 48
+    assert found[0, 1] == HISTORY_HOURS - 23
+    assert found[0, 25] == HISTORY_HOURS - 23
+    assert have.all()
+
+
+def test_a_patch_holds_consecutive_hours() -> None:
+    hours = np.arange(HISTORY_HOURS, dtype=np.float64)[None]
+    folded = patched([hours], np.zeros((1, HISTORY_HOURS, 1), dtype=np.float32))
+    assert folded.shape == (1, PATCHES, PATCH_HOURS + 1)
+    assert folded[0, 1, :PATCH_HOURS].tolist() == [6, 7, 8, 9, 10, 11]
