@@ -47,7 +47,7 @@ def test_every_series_of_the_site_is_forecast_with_quantiles_that_never_cross(ch
     rows = query(
         chain,
         "SELECT series_id, interval_start, array_agg(value ORDER BY quantile) FROM v_forecast"
-        " WHERE model_id NOT LIKE '%%naive%%' GROUP BY 1, 2",
+        " WHERE model_id NOT LIKE '%%naive%%' GROUP BY 1, 2, issued_at",
     )
     wanted = {f"{meter.meter_id}:{meter.channel}" for meter in chain.site.meters} | {"site:load"}
     assert {series for series, _, _ in rows} == wanted
