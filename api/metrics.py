@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.routes import PREFIX
 
-disable_created_metrics()  # a second series for every counter, which nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series per counter, which nobody reads
 
 REQUESTS = Counter("gridpilot_http_requests_total", "Requests answered.", ["method", "route", "status"], registry=None)
 LATENCY = Histogram(

@@ -60,12 +60,13 @@ class StoragePeriod(Document):
 
 
 class BusPeriod(Document):
-    """Prices at a bus in one interval; `lmp` is the sum of the others. [money/MWh]"""
+    """Price and load at a bus in one interval; `lmp` is the sum of its three parts. [money/MWh]"""
 
     lmp: float = Field(description="Locational marginal price. [money/MWh]")
     energy: float = Field(description="Its part for energy. [money/MWh]")
     congestion: float = Field(description="Its part for congestion. [money/MWh]")
     loss: float = Field(description="Its part for losses; 0 in a lossless network. [money/MWh]")
+    load_mw: float | None = Field(default=None, description="Load that is planned for at the bus. [MW]")
 
 
 class BranchPeriod(Document):
@@ -185,15 +186,15 @@ class PlanExplanation(Document):
 class PlanRequest(RequestDocument):
     """Plan now. With any input changed the plan is a what-if: stored, but never the latest plan."""
 
-    load_scale: Scale = Field(1.0, description="Every load times this.")
-    solar_scale: Scale = Field(1.0, description="Available solar power times this.")
-    wind_scale: Scale = Field(1.0, description="Available wind power times this.")
-    hydro_scale: Scale = Field(1.0, description="Available hydro power times this.")
+    load_scale: Scale = Field(default=1.0, description="Every load times this.")
+    solar_scale: Scale = Field(default=1.0, description="Available solar power times this.")
+    wind_scale: Scale = Field(default=1.0, description="Available wind power times this.")
+    hydro_scale: Scale = Field(default=1.0, description="Available hydro power times this.")
     unavailable_units: Annotated[list[AssetName], Field(max_length=500)] = Field(
-        [], description="Assets that cannot run in the whole horizon.", examples=[["123_STEAM_3"]]
+        default=[], description="Assets that cannot run in the whole horizon.", examples=[["123_STEAM_3"]]
     )
     unavailable_branches: Annotated[list[AssetName], Field(max_length=50)] = Field(
-        [], description="Lines and transformers that are out for the whole horizon.", examples=[["A27"]]
+        default=[], description="Lines and transformers that are out for the whole horizon.", examples=[["A27"]]
     )
 
     @property
@@ -209,7 +210,7 @@ class DecisionRequest(RequestDocument):
         description="Why, in the operator's words.", examples=["line A27 returns at noon"]
     )
     overrides: Annotated[dict[AssetName, float], Field(max_length=500)] = Field(
-        {}, description="Set-point by asset id, for an override only; charging is negative. [MW]"
+        default={}, description="Set-point by asset id, for an override only; charging is negative. [MW]"
     )
 
 

@@ -13,8 +13,10 @@ from pydantic import BaseModel
 
 from api.problems import Problem
 
-JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
 Format = Literal["application/json", "text/csv", "application/vnd.apache.parquet"]
+JSON: Format = "application/json"
+CSV: Format = "text/csv"
+PARQUET: Format = "application/vnd.apache.parquet"
 _ACCEPTED: dict[str, Format] = {
     JSON: JSON,
     "application/*": JSON,

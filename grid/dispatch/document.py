@@ -179,6 +179,7 @@ def _buses(plan: DispatchPlan) -> dict[str, list[dict[str, Any]]]:
         "energy": (energy, _PRICE_DIGITS),
         "congestion": (congestion, _PRICE_DIGITS),
         "loss": (np.zeros_like(energy), _PRICE_DIGITS),
+        "load_mw": (plan.problem.load_mw, _MW_DIGITS),
     }
     return _tables([bus.bus_id for bus in plan.problem.network.buses], columns)
 

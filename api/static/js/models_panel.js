@@ -3,33 +3,41 @@
 import { byId, cell, element, missing, replace, tableHead } from "./dom.js";
 import { number, percent } from "./format.js";
 
-/** The first of several names under which a manifest may keep a score. */
-const score = (manifest, ...names) => {
-  for (const name of names) {
-    const value = name.split(".").reduce((at, part) => at?.[part], manifest);
-    if (typeof value === "number") return value;
-  }
-  return null;
-};
+const UNCALIBRATED = 0.07; // a 90 % band that covers this much less or more deserves a look
+
+/** A share of intervals covered, marked where it is far from what the band promises. */
+function coverage(share, promised) {
+  const off = typeof share === "number" && Math.abs(share - promised) > UNCALIBRATED;
+  return cell(`${off ? "▲ " : ""}${percent(share, 1)}`, off ? "figure warn" : "figure");
+}
+
+function modelRow(model) {
+  const scores = model.manifest.scores ?? {};
+  const worse = scores.skill < 0;
+  return element("tr", {},
+    element("th", { scope: "row" }, model.model_id),
+    cell(model.kind),
+    cell(model.status),
+    cell(percent(scores.pinball, 2), "figure"),
+    cell(percent(scores.baseline_pinball, 2), "figure"),
+    cell(`${worse ? "▲ " : ""}${percent(scores.skill, 1)}`, worse ? "figure warn" : "figure"),
+    coverage(scores.coverage_50, 0.5),
+    coverage(scores.coverage_90, 0.9),
+    cell(number(scores.windows), "figure"));
+}
 
 export function showModels(models) {
   const table = byId("models-table");
-  if (!models || models.length === 0) {
+  const speaking = (models ?? []).filter((m) => m.status !== "retired")
+    .sort((a, b) => a.status.localeCompare(b.status) || a.kind.localeCompare(b.kind));
+  byId("models-note").textContent = speaking.length
+    ? "Scores on origins held back from training. Loss is the mean pinball loss over all levels, as a share of the mean power; the baseline is the seasonal-naive forecast." : "";
+  if (speaking.length === 0) {
     replace(table, element("tbody", {}, element("tr", {}, element("td", {}, missing("No model yet.", "gridpilot train makes the first one.")))));
     return;
   }
-  const rows = models.filter((m) => m.status !== "retired")
-    .sort((a, b) => a.status.localeCompare(b.status) || a.kind.localeCompare(b.kind));
   replace(table,
-    tableHead(["Model"], ["For"], ["Standing"], ["Pinball loss", "figure", "Mean over all levels, on data it was not trained on"],
-      ["Baseline", "figure", "The seasonal-naive forecast on the same data"], ["Skill", "figure", "1 − loss / baseline loss"], ["90 % covers", "figure"]),
-    element("tbody", {}, rows.map((m) => {
-      const skill = score(m.manifest, "scores.skill", "skill");
-      return element("tr", {},
-        element("th", { scope: "row" }, m.model_id), cell(m.kind), cell(m.status),
-        cell(number(score(m.manifest, "scores.pinball", "scores.pinball_loss", "scores.pinball_kw"), 2), "figure"),
-        cell(number(score(m.manifest, "scores.baseline_pinball", "scores.baseline", "scores.baseline_pinball_kw"), 2), "figure"),
-        cell([skill !== null && skill < 0 ? "▲ " : "", percent(skill, 1)].join(""), skill !== null && skill < 0 ? "figure warn" : "figure"),
-        cell(percent(score(m.manifest, "scores.coverage_90", "scores.coverage"), 1), "figure"));
-    })));
+    tableHead(["Model"], ["For"], ["Standing"], ["Loss", "figure"], ["Baseline", "figure"],
+      ["Skill", "figure", "1 − loss / baseline"], ["50 % covers", "figure"], ["90 % covers", "figure"], ["Origins", "figure"]),
+    element("tbody", {}, speaking.map(modelRow)));
 }
