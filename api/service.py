@@ -59,7 +59,8 @@ def _connection(service: ServiceParts) -> Iterator[psycopg.Connection[Any]]:
         yield conn
 
 
-Database = Annotated[psycopg.Connection[Any], Depends(_connection)]
+# Scope "function": the transaction commits before the answer is sent, so that who is told it is done finds it done.
+Database = Annotated[psycopg.Connection[Any], Depends(_connection, scope="function")]
 
 
 def site_of(conn: psycopg.Connection[Any]) -> Site:
