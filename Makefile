@@ -29,8 +29,7 @@ test: .venv/.installed
 	@$(BIN)/pytest $(ARGS)
 
 lint: .venv/.installed
-	$(BIN)/ruff check
-	$(BIN)/mypy
+	@$(BIN)/ruff check; style=$$?; $(BIN)/mypy && exit $$style
 
 check: lint test
 
