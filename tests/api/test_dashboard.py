@@ -113,7 +113,9 @@ class Browser:
                 self.requested.append(message["params"]["request"]["url"])
 
     def value(self, expression: str) -> Any:
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
 
     def wait(self, expression: str, *, seconds: float = 20.0) -> None:
         end = time.monotonic() + seconds
@@ -164,6 +166,7 @@ def test_the_board_fills_follows_events_and_takes_a_decision(own_api: Any, brows
     plan_id = own_api.post("/plans", json={}).json()["plan_id"]
     browser.wait("document.querySelectorAll('.chart canvas').length === 4")
     browser.wait("document.querySelectorAll('#units-table .strip').length >= 1")
+    browser.wait("document.querySelector('#reason') !== null")
     browser.value("document.querySelector('#reason').value = 'as planned'")
     browser.value("document.querySelector('.decision button[value=accept]').click()")
     browser.wait("document.querySelector('#plan-state').textContent === 'accepted'")

@@ -8,12 +8,16 @@ import { age, dayTime, number, zoneName } from "./format.js";
 const DAYS_BACK = 3;
 const HOUR = 3600e3;
 
+const asked = new Map(); // chart -> number of its latest load: an older answer that comes late is not drawn
+
 /** Load and draw one series; `site` tells the present. */
 export async function showForecast({ chart, note, seriesId, site }) {
   if (!site.present) {
     noChart(chart, missing("No telemetry yet.", "The chart begins with the first reading: check that gridpilot ingest runs."));
     return;
   }
+  const turn = (asked.get(chart) ?? 0) + 1;
+  asked.set(chart, turn);
   const present = new Date(site.present);
   const start = new Date(present - DAYS_BACK * 24 * HOUR).toISOString();
   const path = `/series/${encodeURIComponent(seriesId)}/readings`;
@@ -22,6 +26,7 @@ export async function showForecast({ chart, note, seriesId, site }) {
     find("/forecasts", { series_id: seriesId, as_of: site.present }),
     find("/forecasts", { series_id: seriesId, as_of: site.present, role: "baseline" }),
   ]);
+  if (asked.get(chart) !== turn) return;
   if (!readings?.readings.length && !primary) {
     noChart(chart, missing(`Nothing of ${seriesId} in these days.`, "Choose another series, or check the meter."));
     replace(byId(note));

@@ -51,8 +51,12 @@ function decisionForm(plan, decided) {
   return form;
 }
 
+let draws = 0; // the latest call wins, whichever answer comes last
+
 /** Draw the card; a typed reason survives a redraw for the same plan. */
 export async function showPlan({ plan, whatIf, refresh, back }) {
+  draws += 1;
+  const draw = draws;
   const card = byId("plan-card");
   const state = byId("plan-state");
   if (!plan) {
@@ -61,6 +65,7 @@ export async function showPlan({ plan, whatIf, refresh, back }) {
     return;
   }
   const decisions = await get(`/plans/${encodeURIComponent(plan.plan_id)}/decisions`).catch(() => []);
+  if (draw !== draws) return;
   const latest = decisions[0];
   const typed = card.dataset.plan === plan.plan_id ? byId("reason")?.value ?? "" : "";
   const focused = document.activeElement?.id === "reason";
