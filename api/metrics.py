@@ -1,7 +1,7 @@
 """Prometheus metrics: requests as they are answered, the state of the chain as it is scraped.
 
-With several worker processes set ``PROMETHEUS_MULTIPROC_DIR`` to an empty folder before they start; each scrape then
-adds the workers up.
+With several worker processes ``PROMETHEUS_MULTIPROC_DIR`` names a folder of theirs (:mod:`api.serving` makes one), and
+each scrape adds them up.
 """
 
 from __future__ import annotations

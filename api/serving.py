@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
+import tempfile
 
 import uvicorn
 from fastapi import FastAPI
@@ -34,6 +36,8 @@ def serve_forever(settings: ServeProcess) -> None:
         InputError: If the port cannot be listened on, the database cannot be reached, or its schema is not ours.
     """
     _require_port(settings.host, settings.port)
+    if settings.workers > 1:  # one scrape must show all workers: they count in files of a common folder
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="gridpilot-metrics-"))
     with connect(settings.database_url, application_name="gridpilot-serve") as conn:
         check_schema(conn)
     uvicorn.run(
