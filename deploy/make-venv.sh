@@ -37,8 +37,14 @@ if [ ! -x .venv/bin/python ] && [ "$free_mb" -lt 3000 ]; then
     stop "$free_mb MB are free here and 3,000 MB are needed" "free some room, then run the same command again"
 fi
 
-echo "Setting up .venv with $("$python" --version). The first time downloads some 400 MB and takes a few minutes."
 rm -f .venv/.installed
+quiet=
+if [ -x .venv/bin/gridpilot ]; then
+    echo "What is to be installed has changed: bringing .venv up to date."
+    quiet=--quiet
+else
+    echo "Setting up .venv with $("$python" --version). This downloads some 400 MB and takes a few minutes."
+fi
 if [ -e .venv ] && ! is_new_enough .venv/bin/python; then
     echo "The interpreter of .venv is gone or too old; building it anew."
     rm -rf .venv
@@ -49,7 +55,7 @@ fi
 
 # The constraints bind what builds the package as well (older pip reads the first name, newer the second).
 export PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1
-.venv/bin/pip install --prefer-binary -c constraints.txt -e '.[demo,notebook,dev]' || stop \
+.venv/bin/pip install $quiet --prefer-binary -c constraints.txt -e '.[demo,notebook,dev]' || stop \
     "pip could not install the dependencies; its reason stands above" \
     "check the network, the proxy (HTTPS_PROXY, PIP_INDEX_URL) and the free room, then run the same command again: what is downloaded is kept"
 [ -x .venv/bin/gridpilot ] || stop "pip finished without .venv/bin/gridpilot" "make clean, then run the same command again"
