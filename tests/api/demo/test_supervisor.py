@@ -1,0 +1,83 @@
+"""The demo as a process: interrupted at any moment it leaves nothing running, and the next start resumes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+
+def start_demo(directory: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "api.cli", "demo", "--directory", str(directory), *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ})
+
+
+def wait_for(condition: Callable[[], bool], *, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def runs(process: subprocess.Popen[str], command: str) -> bool:
+    """Whether one of its processes is that ``gridpilot`` command; processes may end while we look."""
+    for child in descendants(process):
+        with contextlib.suppress(psutil.Error):
+            if command in child.cmdline():
+                return True
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_demo_leaves_no_process(
+    demo_cache: Path, server_directory: Path, number: signal.Signals
+) -> None:
+    demo = start_demo(server_directory / f"demo-{number.name}", "--once")
+    try:
+        wait_for(lambda: runs(demo, "ingest"))
+        family = descendants(demo)
+        demo.send_signal(number)
+        demo.wait(timeout=30)
+        _, alive = psutil.wait_procs(family, timeout=15)
+        assert alive == []
+    finally:
+        demo.kill()
+        demo.communicate()
+
+
+def test_a_start_after_a_killed_one_resumes_and_goes_on_to_training(demo_cache: Path, server_directory: Path) -> None:
+    directory = server_directory / "demo-SIGKILL"  # what the test above left behind
+    demo = start_demo(directory, "--once")
+    try:
+        wait_for(lambda: runs(demo, "train"), seconds=60)
+    finally:
+        demo.send_signal(signal.SIGINT)
+        output, _ = demo.communicate(timeout=30)
+    assert "Traceback" not in output
+    assert "telemetry through Kafka" in output
+
+
+def test_an_occupied_port_is_named_with_its_remedy_before_anything_starts(server_directory: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        demo = start_demo(server_directory / "demo-port", "--port", str(port))
+        output, _ = demo.communicate(timeout=30)
+    assert demo.returncode == 2
+    assert str(port) in output
+    assert "--port" in output
+    assert not (server_directory / "demo-port").exists()

@@ -1,0 +1,79 @@
+"""The plan as a terminal shows it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from api.plan_table import plan_report
+
+HOURS = 6
+
+
+def plan() -> dict[str, Any]:
+    """Six hours of one unit, one plant and one battery at one bus."""
+    hour = {"load_mw": 70.0, "reserve_up_mw": 5.0, "curtailed_mw": 0.0}
+    storage = [{"charge_mw": 10.0, "discharge_mw": 0.0}] * 3 + [{"charge_mw": 0.0, "discharge_mw": 10.0}] * 3
+    return {
+        "plan_id": "p-1",
+        "issued_at": "2008-06-16T10:00:00Z",
+        "status": "optimal",
+        "objective": 12345.6,
+        "gap": 0.0012,
+        "solve_seconds": 1.5,
+        "currency": "USD",
+        "axis": {"periods": HOURS, "interval_starts": [f"2008-06-16T{10 + h}:00:00Z" for h in range(HOURS)]},
+        "assets": {
+            "steam": {"kind": "thermal", "fuel": "Coal", "capacity_mw": 100.0},
+            "sun": {"kind": "solar", "fuel": "", "capacity_mw": 20.0},
+            "battery": {"kind": "storage", "fuel": "", "capacity_mw": 10.0},
+        },
+        "units": {"steam": [{"power_mw": power} for power in (60.0, 60.0, 60.0, 40.0, 40.0, 0.0)]},
+        "renewables": {"sun": [{"power_mw": 20.0}] * HOURS},
+        "storages": {"battery": storage},
+        "buses": {"b": [{"lmp": 20.0 + h} for h in range(HOURS)]},
+        "system": [hour] * HOURS,
+        "violations": [
+            {
+                "what": "branch x over its limit",
+                "interval_start": "2008-06-16T12:00:00Z",
+                "amount_mw": 3.0,
+                "price_per_mwh": 3000.0,
+            }
+        ],
+        "reasons": {"steam": [{"text": "part load, follows the price"}]},
+    }
+
+
+def shown(width: int) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(plan_report(plan(), timezone="America/New_York"))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+def test_hours_are_those_of_the_sites_wall_clock() -> None:
+    assert "Mon 06h" in shown(80)
+    assert "2008-06-16 06:00 (America/New_York)" in shown(120)
+
+
+def test_every_unit_and_storage_stands_there_with_its_reason() -> None:
+    text = shown(80)
+    assert "part load, follows the price" in text
+    assert "60/100" in text
+    assert "ccc███" in text  # the battery charges, then discharges at full power
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_nothing_is_cut_off(width: int) -> None:
+    text = shown(width)
+    assert "…" not in text.replace("20.0…20.0", "").replace("23.0…23.0", "")
+    assert all(len(line.rstrip()) <= width for line in text.splitlines())
+
+
+def test_a_relaxed_limit_is_shown_with_its_price() -> None:
+    assert "branch x over its limit at Mon 08:00: 3.0 MW at 3,000 USD/MWh" in " ".join(shown(80).split())
