@@ -93,6 +93,7 @@ def assemble_problem(
         initial=initial,
         initial_mwh=charges,
         currency=site.currency,
+        timezone=site.timezone,
     )
     return problem, _inputs(site, [forecasts[name] for name in needed], sources, up, down, initial, charges)
 

@@ -55,6 +55,7 @@ class DispatchProblem:
         initial: State of each thermal unit by id; a unit not named is free at the start.
         initial_mwh: State of charge by storage id; a storage not named starts at its ``initial_mwh``.
         currency: For the texts of reasons; every cost and price is in it.
+        timezone: For the texts of reasons; IANA name of the clock that the operators look at.
     """
 
     axis: TimeAxis
@@ -70,6 +71,7 @@ class DispatchProblem:
     initial_mwh: dict[str, float]
     penalties: Penalties = Penalties()
     currency: str = "USD"
+    timezone: str = "UTC"
 
 
 class Status(StrEnum):
