@@ -113,9 +113,11 @@ class LoadWindows:
         with np.errstate(invalid="ignore"):
             self._log = np.log(np.maximum(panel.kw, 0.0) + self._floor[:, None])  # (series, hours)
         self._base = calendar_level(core, self._calendar)[model_row]  # (series, all hours)
-        self._range = np.array([model.range_c for model in temperatures])  # (sites, 2)
-        filled = np.clip(self._clim[:, :hours] + self._anomaly, self._range[:, :1], self._range[:, 1:])
-        terms = temperature_terms(filled)[panel.weather_row]  # (series, hours, terms)
+        filled = self._clim[:, :hours] + self._anomaly
+        # Series of one weather site saw the same temperatures, so that one set of bounds serves them all.
+        seen_c = np.tile(np.array([-np.inf, np.inf]), (len(filled), core.seen_c.shape[1], 1))
+        seen_c[panel.weather_row] = core.seen_c[model_row]
+        terms = temperature_terms(filled, seen_c=seen_c)[panel.weather_row]  # (series, hours, terms)
         clock = np.broadcast_to(self._calendar.hour[:hours], panel.kw.shape)
         effect = temperature_effect(core, terms, series=model_row, hour=clock)
         self._residual = self._log - self._base[:, :hours] - effect  # (series, hours)
@@ -143,7 +145,8 @@ class LoadWindows:
         history = patched([bounded, shape, past_anomaly / 5.0, known.astype(np.float64)], self._network_calendar[past])
 
         path_c, anomaly = self._expected_c(site, origins, ahead)  # (batch, MEAN + periods), (batch, periods)
-        terms = temperature_terms(path_c)[:, -self._periods :]  # (batch, periods, terms)
+        terms = temperature_terms(path_c, seen_c=self._core.seen_c[self._row[series]])
+        terms = terms[:, -self._periods :]  # (batch, periods, terms)
         effect = temperature_effect(
             self._core, terms, series=self._row[series], hour=self._calendar.hour[ahead]
         )  # (batch, periods)
@@ -213,10 +216,7 @@ class LoadWindows:
             self._overlay(expected[i], site=int(site[i]), origin=int(origins[i]))
         past = history_positions(origins, max(MEAN_HOURS))
         before = self._clim[site[:, None], past] + self._anomaly[site[:, None], past]
-        path = np.concatenate([before, expected], axis=1)  # (batch, max(MEAN_HOURS) + periods)
-        # The core's powers of temperature run away where nothing was seen: they get the nearest that was.
-        path = np.clip(path, self._range[site, :1], self._range[site, 1:])
-        return path, expected - self._clim[site[:, None], ahead]
+        return np.concatenate([before, expected], axis=1), expected - self._clim[site[:, None], ahead]
 
     def _overlay(self, expected: FloatArray, *, site: int, origin: int) -> None:
         """Write the newest weather forecast issued by ``origin`` over the expected path, where it reaches."""

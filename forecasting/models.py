@@ -80,11 +80,11 @@ class LoadModel:
             "core.calendar": self.core.calendar,
             "core.temperature": self.core.temperature,
             "core.spread": self.core.spread,
+            "core.seen_c": self.core.seen_c,
             "floor_kw": self.floor_kw,
             "shifts": self.shifts,
             "climatology": np.stack([model.climatology for model in self.temperatures]),
             "damping": np.stack([model.damping for model in self.temperatures]),
-            "range_c": np.array([model.range_c for model in self.temperatures]),
         }
         about = {
             "series_ids": list(self.series_ids),
@@ -100,15 +100,17 @@ class LoadModel:
     def from_state(cls, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> LoadModel:
         """The inverse of :meth:`state`."""
         array = _reader(tensors)
-        weather = zip(array("climatology"), array("damping"), array("range_c"), strict=True)
+        weather = zip(array("climatology"), array("damping"), strict=True)
         return cls(
             series_ids=tuple(about["series_ids"]),
             weather_ids=tuple(about["weather_ids"]),
             timezone=about["timezone"],
             holidays=about["holidays"],
             periods=int(about["periods"]),
-            core=LoadCore(array("core.calendar"), array("core.temperature"), array("core.spread")),
-            temperatures=tuple(TemperatureModel(mean, damping, (float(low), float(high))) for mean, damping, (low, high) in weather),
+            core=LoadCore(
+                array("core.calendar"), array("core.temperature"), array("core.spread"), array("core.seen_c")
+            ),
+            temperatures=tuple(TemperatureModel(mean, damping) for mean, damping in weather),
             floor_kw=array("floor_kw"),
             network=_network(tensors, about["network"]),
             shifts=array("shifts"),

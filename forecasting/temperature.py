@@ -27,12 +27,10 @@ class TemperatureModel:
     Attributes:
         climatology: Coefficients of season x hour harmonics, shape (49,). [degC]
         damping: Weight of each anomaly statistic by lead, shape (periods, 4).
-        range_c: Coldest and hottest hour that was seen. [degC] Beyond it nobody knows how load answers.
     """
 
     climatology: FloatArray
     damping: FloatArray
-    range_c: tuple[float, float]
 
 
 def climatology_c(model: TemperatureModel, calendar: Calendar) -> FloatArray:
@@ -78,13 +76,12 @@ def fit_temperature(temperature_c: FloatArray, calendar: Calendar, *, periods: i
         target = anomaly[ANOMALY_HOURS + lead :]
         valid = known[ANOMALY_HOURS + lead :]
         damping[lead] = _ridge(statistics[:origins][valid], target[valid], penalty=np.full(4, 10.0))
-    seen = temperature_c[known]
-    return TemperatureModel(climatology, damping, (float(seen.min()), float(seen.max())))
+    return TemperatureModel(climatology, damping)
 
 
 def no_temperature(periods: int) -> TemperatureModel:
     """Stands in for a weather site that reports nothing: the same temperature always, and no anomaly."""
-    return TemperatureModel(np.zeros(_BASIS), np.zeros((periods, 4)), (0.0, 0.0))
+    return TemperatureModel(np.zeros(_BASIS), np.zeros((periods, 4)))
 
 
 def _climate_basis(calendar: Calendar) -> FloatArray:

@@ -45,8 +45,8 @@ def axis_of(days: int) -> TimeAxis:
 def made_temperature(axis: TimeAxis, *, seed: int = 0) -> FloatArray:
     draw = np.random.default_rng(seed)
     hours = np.arange(axis.periods)
-    drift = np.convolve(draw.normal(size=axis.periods + 47), np.ones(48) / 7.0, mode="valid")
-    return 12.0 + 6.0 * np.sin(2 * np.pi * (hours - 9) / 24) + drift
+    drift = np.convolve(draw.normal(size=axis.periods + 95), np.hanning(96) / 1.5, mode="valid")
+    return 17.0 + 6.0 * np.sin(2 * np.pi * (hours - 9) / 24) + drift
 
 
 def load_panel(days: int = 70, *, series: int = 2, seed: int = 0) -> LoadPanel:
@@ -55,10 +55,8 @@ def load_panel(days: int = 70, *, series: int = 2, seed: int = 0) -> LoadPanel:
     calendar = extended_calendar(_bare(axis), 0)
     temperature = made_temperature(axis, seed=seed)
     shape = 1.0 + 0.3 * np.sin(2 * np.pi * (calendar.hour - 8) / 24) - 0.15 * (calendar.day_type > 0)
-    heat = 0.01 * np.abs(temperature - 15.0)
-    kw = [
-        1000.0 * (row + 1) * (shape + heat) * np.exp(0.02 * draw.normal(size=axis.periods)) for row in range(series)
-    ]
+    heat = 0.04 * np.maximum(temperature - 16.0, 0.0)
+    kw = [1000.0 * (row + 1) * (shape + heat) * np.exp(0.02 * draw.normal(size=axis.periods)) for row in range(series)]
     names = tuple(f"m-{row}:load" for row in range(series))
     return LoadPanel(
         axis, "America/New_York", "US", names, np.stack(kw), np.zeros(series, dtype=np.int64), temperature[None]

@@ -53,7 +53,9 @@ def test_later_issues_and_later_readings_are_not_looked_at(actual: FloatArray) -
 
 
 def test_quantiles_stay_between_nothing_and_capacity(actual: FloatArray) -> None:
-    quantiles = ask(daily_issues(actual, 40.0 * np.random.default_rng(2).normal(size=HOURS)), actual, 960, capacity_kw=60.0)
+    quantiles = ask(
+        daily_issues(actual, 40.0 * np.random.default_rng(2).normal(size=HOURS)), actual, 960, capacity_kw=60.0
+    )
     assert quantiles.min() >= 0.0
     assert quantiles.max() <= 60.0
     assert np.all(np.diff(quantiles, axis=1) >= 0.0)

@@ -73,13 +73,13 @@ def test_one_batch_can_be_learnt_by_heart(made: Any) -> None:
     history, future, series = (torch.from_numpy(x) for x in (windows.history, windows.future, windows.series))
     target = torch.from_numpy((windows.target - windows.core) / windows.scale)
     losses = []
-    for _ in range(250):
+    for _ in range(150):
         loss = pinball(network(history, future, series), target, torch.ones_like(target), torch.tensor(LEVELS))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.15 * losses[0]
+    assert losses[-1] < 0.25 * losses[0]
 
 
 def test_unknown_targets_weigh_nothing() -> None:

@@ -1,0 +1,135 @@
+"""Backtests, and who becomes champion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from forecasting.backtest import Scores, score
+from forecasting.contest import Contest, contest_load, contest_solar, options_for, trainable_series
+from forecasting.fitting import split_in_time
+from forecasting.training import TrainingOptions, TrainingResult
+from grid.forecasts import DEFAULT_LEVELS
+from grid.site import Meter
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+QUICK = TrainingOptions(max_steps=4, batch=16, check_every=4)
+
+
+def test_a_perfect_forecast_has_skill_one_and_a_twin_of_the_baseline_none() -> None:
+    actual = np.random.default_rng(0).uniform(1, 2, size=(6, 12))
+    told, base = np.repeat(actual[..., None], 5, axis=2), np.zeros((6, 12, 5))
+    mean = np.ones(6)
+    perfect = score(actual, told, base, levels=LEVELS, mean_kw=mean)
+    assert (perfect.skill, perfect.coverage_50, perfect.coverage_90, perfect.baseline_coverage_90) == (1, 1, 1, 0)
+    assert perfect.skill_by_lead == (1.0, 1.0)
+    assert score(actual, base, base, levels=LEVELS, mean_kw=mean).skill == 0.0
+
+
+def test_each_series_counts_by_its_own_size() -> None:
+    actual, told, base = np.array([[10.0], [1000.0]]), np.zeros((2, 1, 5)), np.zeros((2, 1, 5))
+    told[0] = 10.0  # right about the small one, wrong about the large one
+    assert score(actual, told, base, levels=LEVELS, mean_kw=np.array([10.0, 1000.0])).skill == pytest.approx(0.5)
+
+
+def test_hours_that_either_could_not_tell_count_for_neither() -> None:
+    actual, told, base = np.ones((1, 2)), np.ones((1, 2, 5)), np.full((1, 2, 5), np.nan)
+    base[0, 0] = 0.0
+    told[0, 1] = 77.0
+    assert score(actual, told, base, levels=LEVELS, mean_kw=np.ones(1)).skill == 1.0
+
+
+def test_coverage_counts_only_the_intervals_that_count() -> None:
+    actual, told = np.array([[0.0, 5.0]]), np.zeros((1, 2, 5))
+    day = np.array([[False, True]])
+    assert score(actual, told, told, levels=LEVELS, mean_kw=np.ones(1), counted=day).coverage_90 == 0.0
+
+
+def scores_of(pinball: float, skill: float = 0.3) -> Scores:
+    return Scores(10, pinball, 1.0, skill, 0.5, 0.9, 0.9, (skill,))
+
+
+@pytest.mark.parametrize(
+    ("own", "champion", "promoted"),
+    [
+        (scores_of(0.5), None, True),
+        (scores_of(1.2, -0.2), None, False),
+        (scores_of(0.5), scores_of(0.6), True),
+        (scores_of(0.5), scores_of(0.5), False),
+        (scores_of(0.5), scores_of(0.4), False),
+    ],
+)
+def test_a_challenger_must_beat_the_champion_or_else_the_baseline(
+    own: Scores, champion: Scores | None, promoted: bool
+) -> None:
+    result = TrainingResult(1, 1.0, "steps", 1.0, 1.0)
+    contest = Contest(None, result, split_in_time(24 * 100), own, champion, own)  # type: ignore[arg-type]
+    assert contest.verdict()[0] is promoted
+
+
+def test_even_a_hardly_trained_model_beats_repeating_last_week(made: Any) -> None:
+    contest = contest_load(
+        made.load, weather_ids=["w"], levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=None
+    )
+    assert contest.scores.skill > 0.2
+    assert contest.champion_scores is None
+    rerun = contest_load(
+        made.load, weather_ids=["w"], levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=contest.model
+    )
+    assert rerun.champion_scores == contest.scores
+    assert rerun.verdict()[0] is False
+
+
+def test_the_backtest_is_made_of_hours_that_training_never_saw(made: Any) -> None:
+    split = split_in_time(made.load.axis.periods)
+    later = np.arange(made.load.axis.periods) >= split.test
+    other = replace(made.load, kw=np.where(later, 2.0 * made.load.kw, made.load.kw))
+    one, two = (
+        contest_load(panel, weather_ids=["w"], levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=None)
+        for panel in (made.load, other)
+    )
+    for name, tensor in one.model.state()[0].items():
+        np.testing.assert_array_equal(tensor.numpy(), two.model.state()[0][name].numpy(), err_msg=name)
+    assert one.scores != two.scores
+
+
+def test_a_plant_is_fitted_trained_and_scored_by_daylight(made: Any) -> None:
+    meter = Meter("pv", "generation", "solar", 60, 3.4, None, 39.74, -75.18, 40.0, 170.0)
+    contest = contest_solar(
+        [meter], made.solar.axis, made.solar.kw, levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=None
+    )
+    assert contest.scores.skill > 0.0
+    assert contest.scores.windows > 5
+    again = contest_solar(
+        [meter],
+        made.solar.axis,
+        made.solar.kw,
+        levels=DEFAULT_LEVELS,
+        periods=48,
+        options=QUICK,
+        champion=contest.model,
+    )
+    assert again.champion_scores == contest.scores
+
+
+def test_a_plant_that_stands_nowhere_is_refused(made: Any) -> None:
+    meter = Meter("pv", "generation", "solar", 60)
+    with pytest.raises(ValueError, match="meter pv must have a latitude and a longitude"):
+        contest_solar(
+            [meter], made.solar.axis, made.solar.kw, levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=None
+        )
+
+
+def test_a_series_with_hardly_any_reading_is_left_to_the_baseline(made: Any) -> None:
+    kw = made.load.kw.copy()
+    kw[1, : made.load.axis.periods - 100] = np.nan
+    assert trainable_series(replace(made.load, kw=kw)) == ["m-0:load"]
+
+
+def test_a_larger_budget_buys_steps() -> None:
+    small, large = (options_for("load", seed=1, budget_seconds=b, threads=1) for b in (30.0, 300.0))
+    assert large.max_steps == 10 * small.max_steps
+    assert options_for("solar", seed=1, budget_seconds=30.0, threads=1).budget_seconds + small.budget_seconds == 30.0

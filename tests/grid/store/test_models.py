@@ -1,0 +1,92 @@
+"""The model registry in a real database: one champion per kind, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from grid.store.database import connect
+from grid.store.events import events_after
+from grid.store.models import (
+    UnknownModelError,
+    find_champion,
+    list_models,
+    load_champion,
+    load_weights,
+    promote,
+    roll_back,
+    save_model,
+)
+
+
+@pytest.fixture
+def conn(database_url: str) -> Iterator[psycopg.Connection]:
+    with connect(database_url, application_name="test") as connection:
+        yield connection
+
+
+def save(conn: psycopg.Connection, *names: str, kind: str = "load") -> None:
+    for name in names:
+        save_model(conn, model_id=name, kind=kind, manifest={"name": name}, weights=name.encode())
+
+
+def test_a_model_is_stored_as_a_challenger_and_comes_back(conn: psycopg.Connection) -> None:
+    save(conn, "a")
+    (stored,) = list_models(conn)
+    assert (stored.model_id, stored.kind, stored.status, stored.manifest) == ("a", "load", "challenger", {"name": "a"})
+    assert stored.promoted_at is None
+    assert load_weights(conn, "a") == b"a"
+    assert load_champion(conn, "load") is None
+
+
+def test_a_promotion_retires_the_champion_of_its_own_kind_only(conn: psycopg.Connection) -> None:
+    save(conn, "a", "b")
+    save(conn, "s", kind="solar")
+    for name in ("a", "s", "b"):
+        promote(conn, name)
+    status = {model.model_id: model.status for model in list_models(conn)}
+    assert status == {"a": "retired", "b": "champion", "s": "champion"}
+    champion = load_champion(conn, "load")
+    assert champion is not None
+    assert (champion[0].model_id, champion[1]) == ("b", b"b")
+
+
+def test_listeners_are_told_of_each_promotion_once(conn: psycopg.Connection) -> None:
+    save(conn, "a")
+    promote(conn, "a")
+    promote(conn, "a")
+    assert [event.payload for event in events_after(conn, event_id=0)] == [{"model_id": "a", "kind": "load"}]
+
+
+def test_rolling_back_returns_to_the_champion_before(conn: psycopg.Connection) -> None:
+    save(conn, "a", "b", "never")
+    promote(conn, "a")
+    promote(conn, "b")
+    assert roll_back(conn, "load").model_id == "a"
+    assert roll_back(conn, "load").model_id == "b"
+
+
+def test_without_an_earlier_champion_there_is_nothing_to_roll_back_to(conn: psycopg.Connection) -> None:
+    save(conn, "a", "b")
+    promote(conn, "a")
+    with pytest.raises(UnknownModelError, match="no earlier champion"):
+        roll_back(conn, "load")
+    champion = find_champion(conn, "load")
+    assert champion is not None
+    assert champion.model_id == "a"
+
+
+def test_an_unknown_model_is_named(conn: psycopg.Connection) -> None:
+    with pytest.raises(UnknownModelError, match="'ghost'"):
+        promote(conn, "ghost")
+    with pytest.raises(UnknownModelError, match="'ghost'"):
+        load_weights(conn, "ghost")
+
+
+def test_the_same_model_again_changes_nothing(conn: psycopg.Connection) -> None:
+    save(conn, "a")
+    promote(conn, "a")
+    save(conn, "a")
+    assert [model.status for model in list_models(conn)] == ["champion"]
