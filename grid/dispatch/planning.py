@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from dataclasses import dataclass
 
@@ -15,9 +14,9 @@ from grid.dispatch.plan import DispatchPlan, DispatchProblem, Status
 from grid.dispatch.prices import FixedDispatch, dispatch_fixed, prices_of
 from grid.dispatch.ptdf import Ptdf
 from grid.dispatch.reasons import explain
-from grid.dispatch.relaxation import solve_with_lines
+from grid.dispatch.relaxation import LinearSolution, solve_with_lines
 from grid.dispatch.results import setpoints_of
-from grid.dispatch.search import gap_between, search
+from grid.dispatch.search import first_plan, gap_between, search
 from grid.dispatch.unit_terms import UnitTerms, identical_units, unit_terms
 from grid.dispatch.validate import require_valid
 from grid.time_axis import FloatArray
@@ -25,7 +24,7 @@ from grid.time_axis import FloatArray
 log = logging.getLogger(__name__)
 
 _ROUND_UP_FROM = 0.1
-_MAXIMUM_ROUNDS = 4
+_FIRST_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +49,8 @@ def plan_dispatch(
 ) -> DispatchPlan:
     """Find the cheapest commitment and dispatch, as good as ``time_limit_seconds`` of wall time allow.
 
-    The search stops when the gap to the proven bound is at most ``relative_gap``. The linear relaxation and the
+    A first plan is made quickly, to learn which branches matter; then :func:`grid.dispatch.search.search` runs, until
+    the gap to the proven bound is at most ``relative_gap``. The linear relaxation and the
     final dispatch always run, whatever the limit: about a second on RTS-GMLC over 48 hours. Limits of the operator's
     (load, reserve, branch ratings) are soft, so a valid problem always gets a plan; what was relaxed stands in
     ``violations``. Physics and the units' own limits are hard.
@@ -64,47 +64,52 @@ def plan_dispatch(
     ptdf = Ptdf(problem.network)
     model = build_model(problem, terms, identical_units(problem), ptdf=ptdf)
     build_seconds = time.monotonic() - began
-    deadline = began + time_limit_seconds
 
-    best: _Candidate | None = None
-    bound, start = -math.inf, None
-    for _ in range(_MAXIMUM_ROUNDS):
+    relaxed = solve_with_lines(model)
+    found = first_plan(model, relaxed, deadline=began + _FIRST_SHARE * time_limit_seconds)
+    dispatching = time.monotonic()
+    best = _candidate(model, terms, found.values, relaxed)
+    search_until = began + time_limit_seconds - (time.monotonic() - dispatching)  # the last one takes as long
+    if _add_new_lines(model, best):
         relaxed = solve_with_lines(model)
-        found = search(model, relaxed, start=start, gap=relative_gap, deadline=deadline, threads=threads)
-        bound, start = max(bound, found.bound), found.values
-        candidate = _candidate(model, terms, relaxed.values if start is None else start, heuristic=start is None)
-        if best is None or candidate.objective < best.objective:
-            best = candidate
-        new = [line for line in candidate.dispatch.model.line_rows if line not in model.line_rows]
-        done = start is None or time.monotonic() >= deadline
-        if not new or done or gap_between(best.objective, bound) <= relative_gap:
+    bound = relaxed.objective
+    while not best.heuristic and gap_between(best.objective, bound) > relative_gap and time.monotonic() < search_until:
+        found = search(model, relaxed, start=found, gap=relative_gap, deadline=search_until, threads=threads)
+        bound = max(bound, found.bound)
+        candidate = _candidate(model, terms, found.values, relaxed)
+        best = min(best, candidate, key=lambda choice: choice.objective)
+        if not _add_new_lines(model, candidate):
             break
-        log.info("%d more branch limits bind in the found plan; searching on with them", len(new))
-        model.add_lines(new)
-    assert best is not None
+        relaxed = solve_with_lines(model)
     solve_seconds = time.monotonic() - began - build_seconds
     return _plan(best, terms, bound, target=relative_gap, build_seconds=build_seconds, solve_seconds=solve_seconds)
 
 
-def _candidate(model: DispatchModel, terms: list[UnitTerms], values: FloatArray, *, heuristic: bool) -> _Candidate:
-    """The commitment in ``values`` of the model's columns, dispatched; if ``heuristic`` the values are fractional."""
+def _add_new_lines(model: DispatchModel, candidate: _Candidate) -> bool:
+    """Give the model the branch limits that a plan met and it did not know; False if there was none."""
+    new = [line for line in candidate.dispatch.model.line_rows if line not in model.line_rows]
+    model.add_lines(new)
+    if new:
+        log.info("%d more branch limits bind in a plan that was found", len(new))
+    return bool(new)
+
+
+def _candidate(
+    model: DispatchModel, terms: list[UnitTerms], found: FloatArray | None, relaxed: LinearSolution
+) -> _Candidate:
+    """Dispatch the commitment of a solution of the model, or without one the relaxation rounded up."""
     problem = model.problem
+    values = relaxed.values if found is None else found
     counts = np.array([values[group.on] for group in model.thermal]).reshape(-1, problem.axis.periods)
-    if heuristic:
+    if found is None:
         whole = bridge_dips(np.ceil(counts - _ROUND_UP_FROM).astype(np.int64), terms, model.groups)
     else:
         whole = np.round(counts).astype(np.int64)
     on = assign_units(problem, terms, model.groups, whole)
     charging = np.array([values[c.charge] > values[c.discharge] for c in model.storages], dtype=np.bool_)
-    dispatch = dispatch_fixed(
-        problem,
-        terms,
-        on,
-        charging.reshape(-1, problem.axis.periods),
-        ptdf=model.ptdf,
-        lines=list(model.line_rows),
-    )
-    return _Candidate(on, dispatch, heuristic)
+    charging = charging.reshape(-1, problem.axis.periods)
+    dispatch = dispatch_fixed(problem, terms, on, charging, ptdf=model.ptdf, lines=list(model.line_rows))
+    return _Candidate(on, dispatch, heuristic=found is None)
 
 
 def _plan(

@@ -17,10 +17,16 @@ _MAXIMUM_ROUNDS = 50
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearSolution:
-    """The optimum of a linear program: ``values`` of the columns, ``row_duals`` d objective / d right-hand side."""
+    """The optimum of a linear program.
+
+    Attributes:
+        values, reduced_costs: Of the columns, shape (columns,).
+        row_duals: d objective / d right-hand side, shape (rows,).
+    """
 
     objective: float
     values: FloatArray
+    reduced_costs: FloatArray
     row_duals: FloatArray
 
 
@@ -53,7 +59,8 @@ def solve_with_lines(
         values = np.array(solution.col_value)
         violated = violated_lines(model, values)
         if not violated:
-            return LinearSolution(float(highs.getInfo().objective_function_value), values, np.array(solution.row_dual))
+            objective = float(highs.getInfo().objective_function_value)
+            return LinearSolution(objective, values, np.array(solution.col_dual), np.array(solution.row_dual))
         columns, rows = model.linear.column_count, model.linear.row_count
         model.add_lines(violated)
         model.linear.append(highs, columns=columns, rows=rows)

@@ -1,18 +1,21 @@
-"""The search for a good commitment within a time limit: a fast start, then a bound and improvements side by side.
+"""The search for a good commitment within a time limit: a bound and better and better plans, side by side.
 
-1. Relaxation enforced neighbourhood search (RENS): where the linear relaxation is whole, and its neighbours in time
-   are too, the commitment is taken from it; the few counts left are found by a small integer program. On RTS-GMLC
-   this takes a second or two and lands about one percent above the relaxation.
-2. HiGHS's branch and cut on the whole model, started from there, in a thread of its own: it proves the bound.
-3. Meanwhile windows of hours are freed one after another, the rest held at the best plan found so far.
+Two threads share what they find:
 
-The bound that is reported comes from the relaxation or from (2) only, so it holds for the whole problem whatever the
-heuristics did. HiGHS can overrun its time limit inside a sub-problem; the search waits for it a short grace, no longer.
+* *Improving.* Most counts of units on are clear from the linear relaxation, so small integer programs find good plans.
+  First only counts that are fractional there are free, and their neighbours in time (RENS): on RTS-GMLC over 48 hours
+  that takes a second and lands one or two percent above the relaxation. Then every count is free whose reduced cost is
+  zero, half of them: a few seconds, and a plan within a few tenths of a percent.
+* *Bounding.* HiGHS's branch and cut on the whole model. When the other thread is done it begins anew from the plan
+  that was found: what cannot be better then falls away at the root, which is worth more than the nodes it had.
+
+The reported bound comes from the relaxation or from the whole model only, so it holds whatever the heuristics did.
+HiGHS can overrun its time limit inside a sub-problem; the search waits for it a short grace, no longer.
 
 References:
     Berthold, "RENS: the optimal rounding", Mathematical Programming Computation 6, 2014.
-    Helber and Sahling, "A fix-and-optimize approach for the multi-level capacitated lot sizing problem", Int. J.
-    Production Economics 123, 2010 (windows).
+    Angelelli, Mansini and Speranza, "Kernel search: a general heuristic for the multi-dimensional knapsack problem",
+    Computers & Operations Research 37, 2010 (choosing the free variables by reduced cost).
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import highspy
@@ -33,9 +37,11 @@ from grid.time_axis import FloatArray
 log = logging.getLogger(__name__)
 
 _WHOLE = 1e-6
+_NO_REDUCED_COST = 1e-6
+_WITHIN_GAP = 2e-4
 _GRACE_SECONDS = 1.0
-_WINDOW_SECONDS = 4.0
-_LEAST_SECONDS = 0.2
+_LEAST_SECONDS = 0.1
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,33 +51,6 @@ class Found:
     objective: float
     bound: float
     values: FloatArray | None
-
-    @property
-    def gap(self) -> float:
-        return gap_between(self.objective, self.bound)
-
-
-class _Best:
-    """The best solution and bound so far, shared by the two threads of a search."""
-
-    def __init__(self, found: Found) -> None:
-        self._lock = threading.Lock()
-        self._found = found
-
-    @property
-    def found(self) -> Found:
-        with self._lock:
-            return self._found
-
-    def offer(self, objective: float, values: FloatArray) -> None:
-        with self._lock:
-            if objective < self._found.objective:
-                self._found = Found(objective, self._found.bound, values)
-
-    def prove(self, bound: float) -> None:
-        with self._lock:
-            if np.isfinite(bound) and bound > self._found.bound:
-                self._found = Found(self._found.objective, bound, self._found.values)
 
 
 def gap_between(objective: float, bound: float) -> float:
@@ -85,7 +64,7 @@ def search(
     model: DispatchModel,
     relaxed: LinearSolution,
     *,
-    start: FloatArray | None,
+    start: Found,
     gap: float,
     deadline: float,
     threads: int,
@@ -94,154 +73,207 @@ def search(
 
     Args:
         relaxed: Optimum of the model's linear relaxation.
-        start: Column values of a solution found before the latest branch limits came in; None at first.
-        threads: With 2 or more the windows are searched beside branch and cut.
+        start: What was found so far, perhaps before the latest branch limits came into the model.
+        threads: With 1, plans are improved first and the bound is worked on in the time left.
     """
-    best = _Best(Found(float("inf"), relaxed.objective, None))
-    if _remaining(deadline) < _LEAST_SECONDS:
-        return best.found
-    if start is None:
-        lower, upper = _relaxation_neighbourhood(model, relaxed.values)
-    else:
-        lower, upper = _held_at(model, start)
-    _solve_part(model, lower, upper, best, gap=gap / 4, deadline=deadline)
-    log.info("relaxation neighbourhood: gap %.3f %%", 100.0 * best.found.gap)
-    if best.found.gap <= gap or _remaining(deadline) < _LEAST_SECONDS:
-        return best.found
+    fits = start.values is not None and len(start.values) == model.linear.column_count
+    known = (
+        Found(start.objective, relaxed.objective, start.values)
+        if fits
+        else Found(float("inf"), relaxed.objective, None)
+    )
+    state = _State(known, gap=gap, deadline=deadline)
+    improving = _Task("improving", lambda: _improve(model, relaxed, start.values, state))
+    bounding = _Task("bounding", lambda: _bound(model, state))
+    tasks = [improving, bounding]
+    for together in [tasks] if threads > 1 else [[improving], [bounding]]:
+        for task in together:
+            task.start()
+        while any(task.is_alive() for task in together) and not state.over():
+            time.sleep(_POLL_SECONDS)
+    state.stop.set()
+    give_up = time.monotonic() + _GRACE_SECONDS
+    for task in tasks:
+        task.finish(until=give_up)
+    log.info("search ended with a gap of %.3f %%", 100.0 * state.gap)
+    return state.found
 
-    worker = _BranchAndCut(model, best, gap=gap, deadline=deadline)
-    worker.start()
-    if threads > 1 and best.found.values is not None:
-        _search_windows(model, relaxed, best, worker, gap=gap, deadline=deadline)
-    worker.join(timeout=max(_remaining(deadline), 0.0))
-    worker.stop.set()
-    worker.join(timeout=_GRACE_SECONDS)
-    log.info("search ended: gap %.3f %%", 100.0 * best.found.gap)
-    return best.found
+
+def first_plan(model: DispatchModel, relaxed: LinearSolution, *, deadline: float) -> Found:
+    """The plan nearest to the relaxation, without a bound of its own: quick, to see which branch limits it meets."""
+    state = _State(Found(float("inf"), relaxed.objective, None), gap=0.0, deadline=deadline)
+    _solve_within(model, _near_fractions(model, relaxed), state, by="first plan")
+    return state.found
 
 
-class _BranchAndCut(threading.Thread):
-    """HiGHS on the whole model. A daemon: if it will not stop, the plan does not wait for it."""
+class _State:
+    """What the threads of a search share: the best solution and bound so far, and when to stop."""
 
-    def __init__(self, model: DispatchModel, best: _Best, *, gap: float, deadline: float) -> None:
-        super().__init__(name="branch-and-cut", daemon=True)
+    def __init__(self, found: Found, *, gap: float, deadline: float) -> None:
         self.stop = threading.Event()
-        self._best, self._gap, self._deadline = best, gap, deadline
-        self._highs = new_highs(gap=gap, seconds=_remaining(deadline))
-        model.linear.load(self._highs, integer=True)
-        values = best.found.values
-        if values is not None:
-            _set_start(self._highs, values)
-        self._highs.cbMipImprovingSolution.subscribe(self._on_solution)
-        self._highs.cbMipLogging.subscribe(self._on_progress)
-        self._highs.cbMipInterrupt.subscribe(self._on_interrupt)
+        self.improved = threading.Event()
+        self.target, self.deadline = gap, deadline
+        self._lock = threading.Lock()
+        self._found = found
+
+    @property
+    def found(self) -> Found:
+        with self._lock:
+            return self._found
+
+    @property
+    def gap(self) -> float:
+        found = self.found
+        return gap_between(found.objective, found.bound)
+
+    def remaining(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def over(self) -> bool:
+        return self.stop.is_set() or self.gap <= self.target or self.remaining() < _LEAST_SECONDS
+
+    def offer(self, objective: float, values: FloatArray, *, by: str) -> None:
+        with self._lock:
+            if objective < self._found.objective:
+                self._found = Found(objective, self._found.bound, values)
+                log.info(
+                    "%s: plan of %.0f, gap %.3f %%", by, objective, 100.0 * gap_between(objective, self._found.bound)
+                )
+
+    def prove(self, bound: float) -> None:
+        with self._lock:
+            if np.isfinite(bound) and bound > self._found.bound:
+                self._found = Found(self._found.objective, bound, self._found.values)
+
+
+class _Task(threading.Thread):
+    """A thread whose exception is raised where it is waited for.
+
+    If it will not end in time it is left behind, and ends by itself when HiGHS next asks whether to go on. It is no
+    daemon: the interpreter waits for it at exit, since a thread that is cut off inside HiGHS aborts the process.
+    """
+
+    def __init__(self, name: str, work: Callable[[], None]) -> None:
+        super().__init__(name=name)
+        self._work = work
+        self._error: BaseException | None = None
 
     def run(self) -> None:
-        require_ok(self._highs.run(), "run")
-        info = self._highs.getInfo()
-        self._best.prove(float(info.mip_dual_bound))
-        if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
-            self._best.offer(float(info.objective_function_value), np.array(self._highs.getSolution().col_value))
+        try:
+            self._work()
+        except BaseException as error:
+            self._error = error
 
-    def _on_solution(self, event: highspy.HighsCallbackEvent) -> None:
-        data = event.data_out
-        self._best.offer(float(data.objective_function_value), np.array(data.mip_solution))
-
-    def _on_progress(self, event: highspy.HighsCallbackEvent) -> None:
-        self._best.prove(float(event.data_out.mip_dual_bound))
-
-    def _on_interrupt(self, event: highspy.HighsCallbackEvent) -> None:
-        if self.stop.is_set() or self._best.found.gap <= self._gap:
-            event.interrupt()
+    def finish(self, *, until: float) -> None:
+        """Wait for the end of a task that was started, at most until the monotonic clock reaches ``until``."""
+        if self.ident is not None:
+            self.join(timeout=max(until - time.monotonic(), 0.0))
+        if self._error is not None:
+            raise self._error
 
 
-def _search_windows(
-    model: DispatchModel,
-    relaxed: LinearSolution,
-    best: _Best,
-    worker: _BranchAndCut,
-    *,
-    gap: float,
-    deadline: float,
-) -> None:
-    """Free one window of hours after the other, those with the least whole relaxation first, until nothing improves."""
-    on = np.stack([group.on for group in model.thermal])
-    periods = on.shape[1]
-    doubt = np.abs(relaxed.values[on] - np.round(relaxed.values[on])).sum(axis=0)
-    own_lower, own_upper, _, _ = model.linear.column_arrays()
-    width = min(16, periods)
-    while width <= periods:
-        before = best.found.objective
-        firsts = range(0, max(periods - width, 0) + 1, max(width // 2, 1))
-        for first in sorted(firsts, key=lambda first: -float(doubt[first : first + width].sum())):
-            found = best.found
-            if not worker.is_alive() or found.gap <= gap or _remaining(deadline) < _LEAST_SECONDS:
-                return
-            assert found.values is not None
-            lower, upper = _held_at(model, found.values)
-            free = on[:, first : first + width]
-            lower[free], upper[free] = own_lower[free], own_upper[free]
-            until = min(deadline, time.monotonic() + _WINDOW_SECONDS)
-            _solve_part(model, lower, upper, best, gap=gap / 2, deadline=until, start=found.values)
-            log.info("window %d+%d: gap %.3f %%", first, width, 100.0 * best.found.gap)
-        if best.found.objective >= before:
-            width = width * 3 // 2
+def _improve(model: DispatchModel, relaxed: LinearSolution, start: FloatArray | None, state: _State) -> None:
+    if state.found.values is None and start is not None:
+        _solve_within(model, _held_at(model, start), state, by="earlier plan")
+    _solve_within(model, _without_reduced_cost(model, relaxed), state, by="without reduced cost")
+    state.improved.set()
 
 
-def _relaxation_neighbourhood(model: DispatchModel, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Column bounds that leave free only counts between the relaxation's floor and ceiling, and next to such counts."""
-    lower, upper, _, _ = model.linear.column_arrays()
-    on = np.stack([group.on for group in model.thermal])
-    counts = values[on]
-    floor, ceiling = np.floor(counts + _WHOLE), np.ceil(counts - _WHOLE)
-    doubtful = ceiling > floor
-    padded = np.pad(doubtful, ((0, 0), (1, 1)))
-    near = padded[:, :-2] | padded[:, 2:] | doubtful
-    lowest = _neighbours(floor, np.minimum)
-    highest = _neighbours(ceiling, np.maximum)
-    lower[on] = np.where(near, lowest, floor)
-    upper[on] = np.where(near, highest, ceiling)
-    return lower, upper
+Bounds = tuple[FloatArray, FloatArray]
 
 
-def _held_at(model: DispatchModel, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _counts(model: DispatchModel) -> np.ndarray:
+    """Columns of the counts of units on, shape (groups, periods)."""
+    return np.stack([group.on for group in model.thermal])
+
+
+def _held_at(model: DispatchModel, values: FloatArray) -> Bounds:
     """Column bounds that hold every count at ``values``."""
     lower, upper, _, _ = model.linear.column_arrays()
-    on = np.stack([group.on for group in model.thermal])
+    on = _counts(model)
     lower[on] = upper[on] = np.round(values[on])
     return lower, upper
 
 
-def _neighbours(counts: FloatArray, choose: np.ufunc) -> FloatArray:
-    padded = np.pad(counts, ((0, 0), (1, 1)), mode="edge")
-    chosen: FloatArray = choose(choose(padded[:, :-2], padded[:, 2:]), counts)
+def _near_fractions(model: DispatchModel, relaxed: LinearSolution) -> Bounds:
+    """Column bounds that free fractional counts and their neighbours in time, as far as the three of them reach."""
+    lower, upper, _, _ = model.linear.column_arrays()
+    on = _counts(model)
+    floor, ceiling = np.floor(relaxed.values[on] + _WHOLE), np.ceil(relaxed.values[on] - _WHOLE)
+    near = _over_neighbours(ceiling > floor, np.logical_or)
+    lower[on] = np.where(near, _over_neighbours(floor, np.minimum), floor)
+    upper[on] = np.where(near, _over_neighbours(ceiling, np.maximum), ceiling)
+    return lower, upper
+
+
+def _without_reduced_cost(model: DispatchModel, relaxed: LinearSolution) -> Bounds:
+    """Column bounds that free, beside those near fractions, every count that the relaxation may change for nothing."""
+    own_lower, own_upper, _, _ = model.linear.column_arrays()
+    lower, upper = _near_fractions(model, relaxed)
+    on = _counts(model)
+    free = on[np.abs(relaxed.reduced_costs[on]) <= _NO_REDUCED_COST]
+    lower[free], upper[free] = own_lower[free], own_upper[free]
+    return lower, upper
+
+
+def _over_neighbours(values: np.ndarray, choose: np.ufunc) -> np.ndarray:
+    """``choose`` over each value and its neighbours in time, same shape."""
+    padded = np.pad(values, ((0, 0), (1, 1)), mode="edge")
+    chosen: np.ndarray = choose(choose(padded[:, :-2], padded[:, 2:]), values)
     return chosen
 
 
-def _solve_part(
-    model: DispatchModel,
-    lower: FloatArray,
-    upper: FloatArray,
-    best: _Best,
-    *,
-    gap: float,
-    deadline: float,
-    start: FloatArray | None = None,
-) -> None:
+def _solve_within(model: DispatchModel, bounds: Bounds, state: _State, *, by: str) -> None:
     """Solve the model within narrower bounds and offer what comes out; its bound is not the whole model's."""
-    highs = new_highs(gap=gap, seconds=_remaining(deadline))
-    model.linear.load(highs, integer=True, lower=lower, upper=upper)
-    if start is not None:
-        _set_start(highs, start)
+    if state.over():
+        return
+    highs = new_highs(gap=max(state.target / 4.0, _WITHIN_GAP), seconds=state.remaining())
+    model.linear.load(highs, integer=True, lower=bounds[0], upper=bounds[1])
+    _listen(highs, state, by=by)
     require_ok(highs.run(), "run")
+    _offer_result(highs, state, by=by)
+
+
+def _bound(model: DispatchModel, state: _State) -> None:
+    """Branch and cut on the whole model, begun anew once when the plans are as good as the other thread makes them."""
+    while not state.over():
+        highs = new_highs(gap=state.target, seconds=state.remaining())
+        model.linear.load(highs, integer=True)
+        last = state.improved.is_set()
+        start = state.found.values
+        if start is not None:
+            indices = np.arange(len(start), dtype=np.int32)
+            require_ok(highs.setSolution(len(start), indices, start), "setSolution")
+
+        def follow(event: highspy.HighsCallbackEvent, last: bool = last) -> None:
+            state.prove(float(event.data_out.mip_dual_bound))
+            if state.improved.is_set() and not last:
+                event.interrupt()
+
+        highs.cbMipInterrupt.subscribe(follow)
+        _listen(highs, state, by="branch and cut")
+        require_ok(highs.run(), "run")
+        state.prove(float(highs.getInfo().mip_dual_bound))
+        _offer_result(highs, state, by="branch and cut")
+        if last or highs.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+            return
+
+
+def _listen(highs: highspy.Highs, state: _State, *, by: str) -> None:
+    """Take over solutions as they are found, and interrupt the solver when the search is over."""
+
+    def improved(event: highspy.HighsCallbackEvent) -> None:
+        state.offer(float(event.data_out.objective_function_value), np.array(event.data_out.mip_solution), by=by)
+
+    def interrupt(event: highspy.HighsCallbackEvent) -> None:
+        if state.over():
+            event.interrupt()
+
+    highs.cbMipImprovingSolution.subscribe(improved)
+    highs.cbMipInterrupt.subscribe(interrupt)
+
+
+def _offer_result(highs: highspy.Highs, state: _State, *, by: str) -> None:
     info = highs.getInfo()
     if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
-        best.offer(float(info.objective_function_value), np.array(highs.getSolution().col_value))
-
-
-def _set_start(highs: highspy.Highs, values: FloatArray) -> None:
-    require_ok(highs.setSolution(len(values), np.arange(len(values), dtype=np.int32), values), "setSolution")
-
-
-def _remaining(deadline: float) -> float:
-    return deadline - time.monotonic()
+        state.offer(float(info.objective_function_value), np.array(highs.getSolution().col_value), by=by)
