@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, LeaderNotAvailableError
 
 from grid.readings import Source
 from grid.store.stream import Partition
 from ingest.batch import Record, decode_record
-from ingest.topics import CONNECT_TIMEOUT_SECONDS, require_broker, unavailable
+from ingest.topics import CONNECT_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, require_broker, unavailable
 
 BATCH_READINGS = 50_000  # larger ordered batches load faster; 50,000 rows are about 4 MB on their way to the database
 BATCH_SECONDS = 0.5
@@ -50,6 +50,7 @@ class PartitionReader:
                 fetch_max_wait_ms=FETCH_WAIT_MILLISECONDS,
                 max_partition_fetch_bytes=4 * 1024 * 1024,
                 bootstrap_timeout_ms=CONNECT_TIMEOUT_SECONDS * 1000,
+                request_timeout_ms=REQUEST_TIMEOUT_SECONDS * 1000,
             )
         except KafkaError as error:
             raise unavailable(bootstrap, error) from error
@@ -85,8 +86,17 @@ class PartitionReader:
         return dict(self._positions)
 
     def first_offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
-        """The oldest offset that the broker still holds of each partition."""
-        found = self._consumer.beginning_offsets([_topic_partition(p) for p in partitions]) if partitions else {}
+        """The oldest offset that the broker still holds of each partition.
+
+        Raises:
+            KafkaError: If the broker does not tell.
+        """
+        if not partitions:
+            return {}
+        try:
+            found = self._consumer.beginning_offsets([_topic_partition(p) for p in partitions])
+        except KeyError as missing:  # the client itself trips over an answer in which a partition is missing
+            raise LeaderNotAvailableError(f"the broker does not tell the first offset of {missing}") from missing
         return {p: found[_topic_partition(p)] for p in partitions}
 
     def read(self) -> Batch:

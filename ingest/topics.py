@@ -19,6 +19,7 @@ WEATHER_TOPIC = "gridpilot.weather.v1"
 DEFAULT_PARTITIONS = 6
 SETTING = "GRIDPILOT_KAFKA_BOOTSTRAP"
 CONNECT_TIMEOUT_SECONDS = 10
+REQUEST_TIMEOUT_SECONDS = 8  # a half-open connection is noticed after this; the client's own 30 s outlast any lease
 
 _log = logging.getLogger(__name__)
 
@@ -123,6 +124,7 @@ def _admin(bootstrap: str) -> KafkaAdminClient:
             bootstrap_servers=addresses,
             client_id="gridpilot",
             bootstrap_timeout_ms=CONNECT_TIMEOUT_SECONDS * 1000,
+            request_timeout_ms=REQUEST_TIMEOUT_SECONDS * 1000,
         )
     except KafkaError as error:
         raise unavailable(bootstrap, error) from error

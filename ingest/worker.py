@@ -249,6 +249,7 @@ class _Worker:
         reason = (explain(error) if isinstance(error, psycopg.Error) else None) or f"{type(error).__name__}: {error}"
         _log.warning("%s; trying again in %.1f s", reason, pause)
         self._layout_due_at = 0.0
+        self._leases.expect_renewal()  # what is owned may not be assigned yet
         if self._open is not None and (self._open.broken or isinstance(error, psycopg.OperationalError)):
             self._open.close()
             self._open = None

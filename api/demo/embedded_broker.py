@@ -37,12 +37,16 @@ class EmbeddedBroker:
     Args:
         data_directory: Where its log goes; made if missing.
         port: 0 picks a free one.
+        advertised_port: Of a proxy on 127.0.0.1 that clients are to use; 0: its own.
         start_timeout_s: Longest wait for the first answer.
     """
 
-    def __init__(self, data_directory: Path, *, port: int = 0, start_timeout_s: float = 20.0) -> None:
+    def __init__(
+        self, data_directory: Path, *, port: int = 0, advertised_port: int = 0, start_timeout_s: float = 20.0
+    ) -> None:
         self._directory = Path(data_directory).absolute()
         self._wanted_port = port
+        self._advertised_port = advertised_port
         self._start_timeout_s = start_timeout_s
         self._process: ServerProcess | None = None
         self._port = 0
@@ -71,7 +75,8 @@ class EmbeddedBroker:
         self._port = self._wanted_port or free_port()
         address = f"tcp://{HOST}:{self._port}"
         options = ["--storage-engine=memory://tansu/", "--cluster-id=gridpilot-demo"]
-        options += [f"--listener-url={address}", f"--advertised-listener-url={address}"]
+        advertised = f"tcp://{HOST}:{self._advertised_port or self._port}"
+        options += [f"--listener-url={address}", f"--advertised-listener-url={advertised}"]
         process = ServerProcess(
             [program, "broker", *options],
             log_path=self._directory / "broker.log",

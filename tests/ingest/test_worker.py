@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
+from kafka import KafkaConsumer, TopicPartition
 
 from grid.faults import InputError
 from grid.readings import Source
@@ -252,6 +254,23 @@ def test_messages_that_the_broker_dropped_before_they_were_read_are_a_recorded_g
     report = stream.work()
     assert report.gaps == 1
     assert stream.ask("SELECT to_offset - from_offset FROM stream_gap") == 3
+
+
+def test_an_answer_of_the_broker_that_leaves_a_partition_out_is_asked_for_again(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = stream.produce(owners=3, messages=2, values=10)
+    whole, asked = KafkaConsumer.beginning_offsets, []
+
+    def left_out(consumer: KafkaConsumer, partitions: list[TopicPartition]) -> Any:
+        asked.append(partitions)
+        if len(asked) == 1:
+            raise KeyError(partitions[0])  # as kafka-python does it
+        return whole(consumer, partitions)
+
+    monkeypatch.setattr(KafkaConsumer, "beginning_offsets", left_out)
+    assert stream.work().readings == sent
+    assert len(asked) > 1
 
 
 @pytest.mark.parametrize("bootstrap", ["127.0.0.1:1", "localhost", "localhost:port", ""])
