@@ -96,7 +96,7 @@ class Contest:
         """Whether the challenger should be champion, and the sentence that says why."""
         if self.champion_scores is None or self.against_champion is None:
             if self.scores.skill > 0.0:
-                return True, f"First model of its kind; skill {self.scores.skill:.3f} against the seasonal naive."
+                return True, f"No champion to compare with; skill {self.scores.skill:.3f} against the seasonal naive."
             return False, f"Not better than the seasonal naive: skill {self.scores.skill:.3f}."
         own, theirs = self.against_champion.pinball, self.champion_scores.pinball
         if own < theirs:

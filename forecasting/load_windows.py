@@ -117,10 +117,11 @@ class LoadWindows:
         # Series of one weather site saw the same temperatures, so that one set of bounds serves them all.
         seen_c = np.tile(np.array([-np.inf, np.inf]), (len(filled), core.seen_c.shape[1], 1))
         seen_c[panel.weather_row] = core.seen_c[model_row]
-        terms = temperature_terms(filled, seen_c=seen_c)[panel.weather_row]  # (series, hours, terms)
-        clock = np.broadcast_to(self._calendar.hour[:hours], panel.kw.shape)
-        effect = temperature_effect(core, terms, series=model_row, hour=clock)
-        self._residual = self._log - self._base[:, :hours] - effect  # (series, hours)
+        terms = temperature_terms(filled, seen_c=seen_c)  # (sites, hours, terms)
+        clock = self._calendar.hour[None, :hours]
+        self._residual = self._log - self._base[:, :hours]  # (series, hours)
+        for i, site in enumerate(panel.weather_row):  # one at a time: all at once would be a large array for years
+            self._residual[i] -= temperature_effect(core, terms[[site]], series=model_row[[i]], hour=clock)[0]
 
     @property
     def series_count(self) -> int:
