@@ -250,7 +250,7 @@ def demo(
     """Run the whole chain on real data: telemetry, forecasts, plan, dashboard. No docker, no set-up."""
     from api.demo.supervisor import run_demo
 
-    if "log_level" not in LogSettings().model_fields_set:
+    if "log_level" not in read_settings(LogSettings).model_fields_set:
         logging.getLogger().setLevel(logging.WARNING)  # its own words are on the terminal
     run_demo(once=once, port=port, hour_seconds=hour_seconds, directory=directory)
 
