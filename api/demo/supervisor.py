@@ -36,7 +36,7 @@ from grid.store.sites import save_site
 
 _OPERATOR = "demo operator"
 _TRAIN_SECONDS = 30
-_FIRST_PLAN_SECONDS = 20
+_FIRST_PLAN_SECONDS = 40
 _LIVE_PLAN_SECONDS = 20
 _PLAN_GAP = "0.005"
 
