@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from api.commands import dead_letters, doctor, keys, site
+from api.commands import dead_letters, dispatch, doctor, keys, site
 from api.progress import pulse, share_bars
 from api.reports import describe_ingest, describe_replay, describe_training
 from api.settings import (
@@ -114,16 +114,20 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Consume telemetry from Kafka into the database, exactly once in effect. Run as many as you like."""
+    from ingest.metrics import IngestMetrics, served
     from ingest.worker import run_worker
 
     settings = read_settings(IngestProcess)
-    report = run_worker(
-        database_url=settings.database_url,
-        bootstrap=settings.kafka_bootstrap,
-        until_caught_up=until_caught_up,
-        hold_unknown_meters=settings.unknown_meters == "quarantine",
-        stop=_stop_on_signal(),
-    )
+    metrics = IngestMetrics()
+    with served(metrics, host=settings.metrics_host, port=settings.metrics_port):
+        report = run_worker(
+            database_url=settings.database_url,
+            bootstrap=settings.kafka_bootstrap,
+            until_caught_up=until_caught_up,
+            hold_unknown_meters=settings.unknown_meters == "quarantine",
+            stop=_stop_on_signal(),
+            metrics=metrics,
+        )
     if as_json:
         _print_json(dataclasses.asdict(report))
     else:
@@ -260,6 +264,7 @@ app.add_typer(site.app, name="site")
 app.add_typer(dead_letters.app, name="dlq")
 app.command()(site.init)
 app.command()(doctor.doctor)
+app.command()(dispatch.dispatch)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ but only as a whole: offset and readings go back together, and the records are r
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -55,6 +56,7 @@ class BatchReport:
         dead_letters: Messages that could not be stored.
         saved: What became of the readings.
         latest_interval_end: The newest interval's end among observed readings; None if there were none.
+        error_classes: How many dead letters there were of each class.
     """
 
     messages: int = 0
@@ -62,6 +64,7 @@ class BatchReport:
     dead_letters: int = 0
     saved: SaveReport = field(default_factory=SaveReport)
     latest_interval_end: datetime | None = None
+    error_classes: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: BatchReport) -> BatchReport:
         ends = [end for end in (self.latest_interval_end, other.latest_interval_end) if end is not None]
@@ -71,6 +74,7 @@ class BatchReport:
             self.dead_letters + other.dead_letters,
             self.saved + other.saved,
             max(ends, default=None),
+            dict(Counter(self.error_classes) + Counter(other.error_classes)),
         )
 
 
@@ -150,13 +154,20 @@ class BatchStore:
                 fresh = _hold_unknown(conn, fresh)
             blocks = [r.content for r in fresh if isinstance(r.content, ReadingBlock)]
             saved = save_readings(conn, blocks, received_at=received_at)
-            dead_letters = _keep_rejected(conn, fresh, received_at)
+            rejected = _keep_rejected(conn, fresh, received_at)
             progress: dict[Partition, OffsetProgress] = {}
             for r in fresh:
                 readings = progress[r.partition].readings if r.partition in progress else 0
                 progress[r.partition] = OffsetProgress(r.offset + 1, readings + r.readings)
             advance_offsets(conn, progress)
-            report = BatchReport(len(fresh), len(records) - len(fresh), dead_letters, saved, _latest_end(blocks))
+            report = BatchReport(
+                messages=len(fresh),
+                skipped=len(records) - len(fresh),
+                dead_letters=rejected.total(),
+                saved=saved,
+                latest_interval_end=_latest_end(blocks),
+                error_classes=rejected,
+            )
             self.before_commit(conn, report)
         return report
 
@@ -179,7 +190,8 @@ def _meter_of(record: Record) -> str | None:
     return content.owner_id if isinstance(content, ReadingBlock) and content.source is Source.METER else None
 
 
-def _keep_rejected(conn: psycopg.Connection, records: Sequence[Record], received_at: datetime) -> int:
+def _keep_rejected(conn: psycopg.Connection, records: Sequence[Record], received_at: datetime) -> Counter[str]:
+    """Keep the rejected ones as dead letters; returns how many there were of each class."""
     rejected = [(r, r.content) for r in records if isinstance(r.content, Rejection)]
     for r, rejection in rejected:
         add_dead_letter(
@@ -192,7 +204,7 @@ def _keep_rejected(conn: psycopg.Connection, records: Sequence[Record], received
             rejection=rejection,
             received_at=received_at,
         )
-    return len(rejected)
+    return Counter(rejection.error_class for _, rejection in rejected)
 
 
 def _latest_end(blocks: Sequence[ReadingBlock]) -> datetime | None:

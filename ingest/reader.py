@@ -85,6 +85,12 @@ class PartitionReader:
         """The next offset to read of each assigned partition."""
         return dict(self._positions)
 
+    @property
+    def lags(self) -> dict[Partition, int]:
+        """How many messages of each assigned partition wait, as far as the broker has told."""
+        known = ((p, self._consumer.highwater(_topic_partition(p)), at) for p, at in self._positions.items())
+        return {p: max(end - at, 0) for p, end, at in known if end is not None}
+
     def first_offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """The oldest offset that the broker still holds of each partition.
 

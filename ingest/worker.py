@@ -26,6 +26,7 @@ from grid.store.stream import OffsetProgress, Partition, advance_offsets, lock_o
 from ingest.announcer import Announcer
 from ingest.batch import BatchReport, BatchStore, OffsetsMovedBackError
 from ingest.leases import LEASE_DURATION, LeaseKeeper
+from ingest.metrics import IngestMetrics
 from ingest.reader import Batch, PartitionReader
 from ingest.topics import (
     DEFAULT_PARTITIONS,
@@ -79,6 +80,7 @@ def run_worker(
     lease: timedelta = LEASE_DURATION,
     on_progress: Callable[[IngestReport], None] | None = None,
     stop: threading.Event | None = None,
+    metrics: IngestMetrics | None = None,
 ) -> IngestReport:
     """Read both topics until told to stop; several workers with the same arguments share the partitions.
 
@@ -90,6 +92,7 @@ def run_worker(
         lease: A worker silent for longer loses its partitions to the others.
         on_progress: Called after every batch with the totals so far.
         stop: Set it to end after the batch in hand.
+        metrics: What Prometheus is to be told.
 
     Raises:
         InputError: If database or broker cannot be reached at the start, or the schema is not this program's.
@@ -99,7 +102,14 @@ def run_worker(
     ensure_topics(bootstrap, topics=(readings_topic, weather_topic), partitions=partitions)
     with connect(database_url, application_name="gridpilot-ingest") as conn:
         check_schema(conn)
-    worker = _Worker(database_url, bootstrap, (readings_topic, weather_topic), hold_unknown_meters, lease)
+    worker = _Worker(
+        database_url,
+        bootstrap,
+        (readings_topic, weather_topic),
+        hold_unknown_meters=hold_unknown_meters,
+        lease=lease,
+        metrics=metrics or IngestMetrics(),
+    )
     try:
         return worker.run(until_caught_up, on_progress or _ignore, stop or threading.Event())
     finally:
@@ -110,11 +120,19 @@ class _Worker:
     """One worker's connections and progress; see :func:`run_worker`."""
 
     def __init__(
-        self, database_url: str, bootstrap: str, topics: tuple[str, str], hold_unknown_meters: bool, lease: timedelta
+        self,
+        database_url: str,
+        bootstrap: str,
+        topics: tuple[str, str],
+        *,
+        hold_unknown_meters: bool,
+        lease: timedelta,
+        metrics: IngestMetrics,
     ) -> None:
         self._database_url = database_url
         self._bootstrap = bootstrap
         self._topics = topics
+        self._metrics = metrics
         self._announcer = Announcer(monotonic=time.monotonic)
         self._store = BatchStore(hold_unknown_meters, self._announcer.before_commit)
         self._reader = PartitionReader(bootstrap, weather_topic=topics[1])
@@ -145,6 +163,8 @@ class _Worker:
                     break
                 else:
                     self._announcer.flush(conn)
+                self._metrics.behind(self._reader.lags)
+                self._metrics.stands(connected=True)
                 batch, pause = None, SHORTEST_PAUSE_SECONDS
             except OffsetsMovedBackError as moved:
                 _log.warning("%s: the database lost its last transactions; reading them again", moved)
@@ -187,12 +207,14 @@ class _Worker:
         return self._open
 
     def _store_batch(self, conn: psycopg.Connection, batch: Batch) -> BatchReport:
+        began = time.monotonic()
         try:
             stored = self._store.store(conn, batch.records, read_from=batch.read_from, received_at=datetime.now(UTC))
         except BaseException:
             self._announcer.forget()
             raise
         self._announcer.keep()
+        self._metrics.stored(stored, seconds=time.monotonic() - began)
         return stored
 
     def _take_share(self, conn: psycopg.Connection) -> None:
@@ -225,6 +247,7 @@ class _Worker:
                     advance_offsets(conn, {p: OffsetProgress(first[p], 0)})
                     positions[p] = first[p]
                     self._gaps += 1
+                    self._metrics.gap()
         return positions
 
     def _forget_positions(self) -> None:
@@ -248,6 +271,7 @@ class _Worker:
             raise error
         reason = (explain(error) if isinstance(error, psycopg.Error) else None) or f"{type(error).__name__}: {error}"
         _log.warning("%s; trying again in %.1f s", reason, pause)
+        self._metrics.stands(connected=False)
         self._layout_due_at = 0.0
         self._leases.expect_renewal()  # what is owned may not be assigned yet
         if self._open is not None and (self._open.broken or isinstance(error, psycopg.OperationalError)):
