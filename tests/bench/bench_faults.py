@@ -1,0 +1,303 @@
+"""Exactly once in effect, shown by force: workers killed, databases crashed, connections cut, every reading counted.
+
+    python tests/bench/bench_faults.py [--short] [--seed N]
+
+It starts its own PostgreSQL and broker, produces a stream that is known to the last value (:mod:`fault_stream`), and
+meanwhile, at moments drawn from the seed: kills workers by SIGKILL, stops the database as a crash would (immediate
+shutdown, then recovery on the same files), cuts, slows and half-opens the broker's connections, takes the broker away
+for a moment, adds workers and removes some. At the end the database's own counters must give the identity
+
+    rows + history + duplicates + dead-lettered values = produced
+
+exactly, where ``duplicates = stream_offset.readings - rows - history``: that counter only ever adds, in the
+transaction that stores, so a message stored twice or not at all shows in it. Then every stored value is compared
+with the one that was produced.
+
+The broker itself is not killed: the embedded one keeps its messages in memory and would lose them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import enum
+import os
+import signal
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+from fault_proxy import FaultProxy
+from fault_stream import CORRECTION_KW, MINUTES, Produced, make_stream
+from fault_workers import Crew
+
+from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from api.demo.server_process import free_port
+from grid.store.migrate import migrate
+from ingest.producer import ReadingProducer
+from ingest.topics import READINGS_TOPIC, REQUEST_TIMEOUT_SECONDS, ensure_topics
+
+PARTITIONS = 8
+FEWEST, MOST = 2, 5  # workers
+
+
+class Blow(enum.Enum):
+    """One thing that happens to the chain while it works."""
+
+    KILL = "kill -9 of a worker"
+    CRASH = "database crash"
+    CUT = "connections cut"
+    OUTAGE = "broker away"
+    SLOW = "connections slowed"
+    HALF_OPEN = "connections half-open"
+    JOIN = "worker added"
+    LEAVE = "worker removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How much is produced and what happens meanwhile; all of it bounded.
+
+    Attributes:
+        longest_pause: Between two blows. [s]
+        request_timeout_seconds: After which workers give a half-open connection up. [s]
+        seconds: After which the round has failed. [s]
+    """
+
+    readings: int
+    meters: int
+    blows: dict[Blow, int]
+    longest_pause: float
+    request_timeout_seconds: int
+    seconds: float
+
+
+LONG = Round(
+    readings=1_000_000,
+    meters=50,
+    blows={
+        Blow.KILL: 100,
+        Blow.CRASH: 6,
+        Blow.CUT: 12,
+        Blow.OUTAGE: 4,
+        Blow.SLOW: 4,
+        Blow.HALF_OPEN: 4,
+        Blow.JOIN: 10,
+        Blow.LEAVE: 10,
+    },
+    longest_pause=2.0,
+    request_timeout_seconds=REQUEST_TIMEOUT_SECONDS,
+    seconds=600,
+)
+SHORT = Round(
+    readings=40_000,
+    meters=10,
+    blows=dict.fromkeys(Blow, 1) | {Blow.KILL: 6, Blow.CUT: 2},
+    longest_pause=0.5,
+    request_timeout_seconds=2,
+    seconds=60,
+)
+
+
+class NotExactlyOnceError(AssertionError):
+    """Something was lost, doubled or changed."""
+
+
+class Chain:
+    """The servers of one round."""
+
+    def __init__(self, stack: ExitStack, folder: Path) -> None:
+        self._folder = folder / "postgres"
+        self.postgres = EmbeddedPostgres(self._folder, port=free_port())
+        stack.callback(self.postgres.stop)
+        self.postgres.start()
+        self.proxy = stack.enter_context(FaultProxy())
+        self._broker = stack.enter_context(EmbeddedBroker(folder / "broker", advertised_port=self.proxy.port))
+        stack.callback(self.proxy.cut)  # the broker waits for its connections before it stops
+        self.proxy.server_port = int(self._broker.bootstrap.rpartition(":")[2])
+        self.bootstrap = f"127.0.0.1:{self.proxy.port}"
+        with psycopg.connect(self.postgres.url) as conn:
+            migrate(conn)
+        ensure_topics(self.bootstrap, partitions=PARTITIONS)
+
+    def crash_database(self) -> None:
+        """Immediate shutdown of our PostgreSQL: nothing is flushed. Then start it again on the same files."""
+        (pid_file,) = self._folder.rglob("postmaster.pid")
+        pid = int(pid_file.read_text().splitlines()[0])
+        os.kill(pid, signal.SIGQUIT)
+        while _alive(pid):
+            time.sleep(0.01)
+        self.postgres.stop()
+        self.postgres.start()
+
+    def ask(self, query: str) -> Any:
+        """The one row that a query gives."""
+        with psycopg.connect(self.postgres.url) as conn:
+            return conn.execute(query.encode()).fetchone()
+
+    def counted(self) -> tuple[int, int]:
+        """Values that the offsets have counted, and dead letters."""
+        values, letters = self.ask(
+            "SELECT (SELECT coalesce(sum(readings), 0)::bigint FROM stream_offset), (SELECT count(*) FROM dead_letter)"
+        )
+        return values, letters
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def run_round(wanted: Round, *, seed: int) -> dict[str, Any]:
+    """Run one round and return its figures.
+
+    Raises:
+        NotExactlyOnceError: If anything was lost, doubled or changed.
+        WorkerDefectError: If a worker ended that nobody had ended.
+    """
+    rng = np.random.default_rng(seed)
+    stream = make_stream(rng, readings=wanted.readings, meters=wanted.meters)
+    blows = [blow for blow, times in wanted.blows.items() for _ in range(times)]
+    order = [blows[i] for i in rng.permutation(len(blows))]
+    waves = np.linspace(0, len(stream.messages), len(order) + 1).astype(int)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gridpilot-faults-")))
+        folder.chmod(0o711)  # as root, the server runs under an account of its own
+        chain = Chain(stack, folder)
+        crew = Crew(
+            chain.postgres.url,
+            chain.bootstrap,
+            folder / "workers.log",
+            request_timeout_seconds=wanted.request_timeout_seconds,
+            lifetime_seconds=wanted.seconds + 60,
+        )
+        stack.callback(crew.end)
+        for _ in range(FEWEST + 1):
+            crew.join()
+        began = time.monotonic()
+        struck_at_work, sent = Counter[Blow](), 0
+        for number, blow in enumerate(order):
+            wave = stream.messages[waves[number] : waves[number + 1]]
+            with ReadingProducer(chain.bootstrap) as producer:
+                for message in wave:
+                    producer.send(READINGS_TOPIC, message.owner_id, message.payload)
+            sent += sum(message.values for message in wave)
+            time.sleep(rng.uniform(0, wanted.longest_pause))
+            struck_at_work[blow] += chain.counted()[0] < sent
+            strike(chain, crew, blow, rng)
+            crew.check()
+            require(time.monotonic() - began < wanted.seconds, "the round is over its time")
+        struck = time.monotonic()
+        while chain.counted() != (stream.counted, len(stream.poison)):
+            crew.check()
+            require(time.monotonic() - began < wanted.seconds, f"waited in vain: {chain.counted()} of {stream.counted}")
+            time.sleep(0.05)
+        caught_up = time.monotonic()
+        crew.disband(seconds=45)
+        figures = verify(chain, stream)
+    return figures | {
+        "blows": {blow.value: times for blow, times in wanted.blows.items()},
+        "blows while messages waited": sum(struck_at_work.values()),
+        "kills while messages waited": struck_at_work[Blow.KILL],
+        "seconds": round(caught_up - began, 1),
+        "seconds from the last blow to caught up": round(caught_up - struck, 1),
+    }
+
+
+def strike(chain: Chain, crew: Crew, blow: Blow, rng: np.random.Generator) -> None:
+    """Let it happen."""
+    match blow:
+        case Blow.KILL:
+            crew.kill(int(rng.integers(len(crew))))
+        case Blow.CRASH:
+            chain.crash_database()
+        case Blow.CUT:
+            chain.proxy.cut()
+        case Blow.OUTAGE:
+            chain.proxy.outage(rng.uniform(0.3, 1.5))
+        case Blow.SLOW:
+            chain.proxy.slow()
+        case Blow.HALF_OPEN:
+            chain.proxy.silence()
+        case Blow.JOIN if len(crew) < MOST:
+            crew.join()
+        case Blow.LEAVE if len(crew) > FEWEST:
+            crew.leave(int(rng.integers(len(crew))))
+        case _:  # as many as may be, or as few: another takes the place of one that leaves
+            crew.leave(int(rng.integers(len(crew))))
+            crew.join()
+
+
+def verify(chain: Chain, stream: Produced) -> dict[str, Any]:
+    """Compare the database with what was produced, by count and by value.
+
+    Raises:
+        NotExactlyOnceError: If they differ in anything.
+    """
+    counted, _ = chain.counted()
+    rows, history = chain.ask("SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM reading_history)")
+    duplicates = counted - rows - history
+    produced = rows + history + duplicates + stream.poison_values
+    require(produced == stream.total, f"{produced} values are accounted for, {stream.total} were produced")
+    require(duplicates == stream.repeated, f"{duplicates} duplicates, {stream.repeated} values were sent twice")
+    require(history == stream.superseded, f"{history} rows in history, {stream.superseded} values were corrected")
+    require(rows == stream.values.size, f"{rows} rows, {stream.values.size} intervals were sent")
+    (offsets,) = chain.ask("SELECT sum(next_offset)::bigint FROM stream_offset")
+    require(offsets == len(stream.messages), f"offsets sum to {offsets}, {len(stream.messages)} messages were sent")
+    require(chain.ask("SELECT count(*) FROM stream_gap") == (0,), "a gap was recorded, the broker dropped nothing")
+    with psycopg.connect(chain.postgres.url) as conn:
+        letters = [bytes(payload) for (payload,) in conn.execute("SELECT payload FROM dead_letter")]
+        require(sorted(letters) == sorted(stream.poison), "the dead letters are not the poison messages")
+        for meter in range(len(stream.values)):
+            compare_meter(conn, stream, meter)
+    return {
+        "messages": len(stream.messages),
+        "values produced": stream.total,
+        "rows": rows,
+        "history": history,
+        "duplicates": duplicates,
+        "dead-lettered messages": len(letters),
+        "dead-lettered values": stream.poison_values,
+    }
+
+
+def compare_meter(conn: psycopg.Connection, stream: Produced, meter: int) -> None:
+    """Every value and revision of one meter, and the values in history, equal what was produced."""
+    place = f"(extract(epoch FROM interval_start) / {MINUTES * 60})::integer"
+    query = f"SELECT {place}, value, revision FROM {{}} JOIN channel USING (channel_key) WHERE owner_id = %s ORDER BY 1"
+    stored = np.array(conn.execute(query.format("reading").encode(), [f"m-{meter}"]).fetchall(), dtype=np.float64)
+    expected = np.column_stack([np.arange(stream.values.shape[1]), stream.values[meter], stream.revisions[meter]])
+    require(np.array_equal(stored, expected, equal_nan=True), f"values of meter {meter} differ from those produced")
+    found = conn.execute(query.format("reading_history").encode(), [f"m-{meter}"]).fetchall()
+    lost = np.array(found, dtype=np.float64).reshape(-1, 3)
+    expected = expected[expected[:, 2] == 1] - [0, CORRECTION_KW, 1]
+    require(np.array_equal(lost, expected, equal_nan=True), f"history of meter {meter} differs from what was produced")
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Raise if something does not hold; unlike assert, also under ``python -O``."""
+    if not holds:
+        raise NotExactlyOnceError(otherwise)
+
+
+def main() -> None:
+    """Run one round and print its figures, one a line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--short", action="store_true", help="a small round, as the tests run it")
+    parser.add_argument("--seed", type=int, default=1, help="of the stream and of the blows")
+    chosen = parser.parse_args()
+    for name, figure in run_round(SHORT if chosen.short else LONG, seed=chosen.seed).items():
+        print(f"{name}: {figure if isinstance(figure, dict) else f'{figure:,}'}")
+    print("every value was counted once, none lost, none doubled, none changed")
+
+
+if __name__ == "__main__":
+    main()

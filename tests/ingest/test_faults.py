@@ -1,0 +1,16 @@
+"""A short round of the fault harness; ``make bench`` runs the long one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HARNESS = Path(__file__).parent.parent / "bench" / "bench_faults.py"
+
+
+def test_whatever_is_killed_crashed_or_cut_every_value_is_counted_once() -> None:
+    command = [sys.executable, str(HARNESS), "--short", "--seed", "7"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert "every value was counted once" in done.stdout
