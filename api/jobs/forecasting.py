@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from datetime import datetime, timedelta
 
@@ -13,8 +12,6 @@ from grid.forecasts import Forecast
 from grid.store.database import connect
 from grid.store.migrate import check_schema
 from grid.store.sites import load_site
-
-logger = logging.getLogger(__name__)
 
 
 def forecast_once(settings: ForecastProcess) -> list[Forecast]:
@@ -42,6 +39,5 @@ def forecast_forever(settings: ForecastProcess, *, stop: threading.Event) -> Non
                 return present(conn, site, settings.clock)
 
         for issued_at in ticks(now, every=timedelta(minutes=settings.forecast_every_minutes), stop=stop):
-            forecasts = service.forecast(conn, site, issued_at=issued_at, periods=settings.forecast_horizon_hours)
+            service.forecast(conn, site, issued_at=issued_at, periods=settings.forecast_horizon_hours)
             conn.commit()
-            logger.info("issued %d forecasts at %s", len(forecasts), issued_at.isoformat())
