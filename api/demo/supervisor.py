@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -91,8 +91,10 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
         chain.start("plan", GRIDPILOT_PLAN_TIME_LIMIT_SECONDS=str(_LIVE_PLAN_SECONDS))
         chain.wait_for_api(port)
         _welcome(console, port, _operator_key(conn))
-        with suppress(KeyboardInterrupt):  # the ordinary end
+        try:
             replay.run_live(hour_seconds=hour_seconds, check=chain.check, announce=chain.say)
+        except KeyboardInterrupt:  # the ordinary end
+            console.print("stopping: each process finishes what it has in hand")
 
 
 class _Chain:
