@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from api.commands import dead_letters, doctor, keys, site
+from api.commands import dead_letters, dispatch, doctor, keys, site
 from api.progress import pulse, share_bars
 from api.reports import describe_ingest, describe_replay, describe_training
 from api.settings import (
@@ -264,6 +264,7 @@ app.add_typer(site.app, name="site")
 app.add_typer(dead_letters.app, name="dlq")
 app.command()(site.init)
 app.command()(doctor.doctor)
+app.command()(dispatch.dispatch)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,95 @@
+"""``gridpilot dispatch`` as a user calls it: files in and out, exit status, what is said."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from api.cli import main
+
+CASE = """function mpc = two
+mpc.version = '2';
+mpc.baseMVA = 100;
+mpc.bus = [1 3 0 0 0 0 1 1 0 240 1 1.1 0.9; 2 1 50 0 0 0 1 1 0 240 1 1.1 0.9];
+mpc.gen = [1 0 0 9 -9 1 100 1 80 0; 2 0 0 9 -9 1 100 1 80 0];
+mpc.gencost = [2 0 0 2 10 0; 2 0 0 2 30 0];
+mpc.branch = [1 2 0 0.1 0 40 0 0 0 0 1 -30 30];
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Call = Callable[..., Done]
+
+
+@pytest.fixture
+def dispatch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Call the command line with these arguments."""
+
+    def call(*arguments: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["gridpilot", "dispatch", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        return Done(ended.value.code, *capsys.readouterr())
+
+    return call
+
+
+def test_a_case_becomes_a_plan_in_a_file(tmp_path: Path, dispatch: Call) -> None:
+    case, out = tmp_path / "two.m", tmp_path / "plan.json"
+    case.write_text(CASE)
+    done = dispatch(case, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "two: optimal, 700.00 per hour" in done.stdout
+    assert "full branches: branch-1" in done.stdout
+    plan = json.loads(out.read_text())
+    assert plan["objective"] == 700.0
+    assert plan["units"]["gen-1"] == [{"on": True, "power_mw": 40.0, "reserve_mw": 0.0}]
+    assert plan["buses"]["2"][0]["lmp"] == 30.0
+    assert plan["branches"]["branch-1"] == [{"flow_mw": 40.0, "limit_mw": 40.0, "shadow_price": 20.0}]
+
+
+def test_json_is_printed_on_request(tmp_path: Path, dispatch: Call) -> None:
+    case = tmp_path / "two.m"
+    case.write_text(CASE)
+    done = dispatch(case, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "optimal"
+
+
+def test_no_feasible_dispatch_ends_with_three_and_the_reason(tmp_path: Path, dispatch: Call) -> None:
+    case, out = tmp_path / "two.m", tmp_path / "plan.json"
+    case.write_text(CASE.replace("2 1 50", "2 1 170"))
+    done = dispatch(case, "--out", out)
+    assert done.returncode == 3
+    assert "10.000 MW more load than its generators can serve" in done.stderr
+    assert json.loads(out.read_text())["status"] == "infeasible"
+
+
+def test_every_fault_of_a_case_is_printed_and_the_status_is_two(tmp_path: Path, dispatch: Call) -> None:
+    case, out = tmp_path / "two.m", tmp_path / "plan.json"
+    case.write_text(CASE.replace("1 2 0 0.1", "1 9 0 0").replace("2 1 50", "2 1 NaN"))
+    done = dispatch(case, "--out", out)
+    assert done.returncode == 2
+    for words in ("mpc.bus row 2: Pd must be finite", "to bus 9 is no bus", "the reactance x must not be 0"):
+        assert words in done.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["instance.json", "missing.m", "."])
+def test_what_is_no_case_file_is_told_what_is_accepted(tmp_path: Path, dispatch: Call, name: str) -> None:
+    (tmp_path / "instance.json").write_text("{}")
+    done = dispatch(tmp_path / name)
+    assert done.returncode == 2
+    assert "MATPOWER case file, whose name ends in .m" in done.stderr
