@@ -3,7 +3,7 @@
 Two threads share what they find:
 
 * *Improving.* Most counts of units on are clear from the linear relaxation, so small integer programs find good plans.
-  First only counts that are fractional there are free, and their neighbours in time (RENS): on RTS-GMLC over 48 hours
+  First only counts that are fractional there are free, and their neighbours in time: on RTS-GMLC over 48 hours
   that takes a second and lands one or two percent above the relaxation. Then every count is free whose reduced cost is
   zero, half of them: a few seconds, and a plan within a few tenths of a percent.
 * *Bounding.* HiGHS's branch and cut on the whole model. When the other thread is done it begins anew from the plan
@@ -11,11 +11,6 @@ Two threads share what they find:
 
 The reported bound comes from the relaxation or from the whole model only, so it holds whatever the heuristics did.
 HiGHS can overrun its time limit inside a sub-problem; the search waits for it a short grace, no longer.
-
-References:
-    Berthold, "RENS: the optimal rounding", Mathematical Programming Computation 6, 2014.
-    Angelelli, Mansini and Speranza, "Kernel search: a general heuristic for the multi-dimensional knapsack problem",
-    Computers & Operations Research 37, 2010 (choosing the free variables by reduced cost).
 """
 
 from __future__ import annotations
@@ -31,15 +26,15 @@ import numpy as np
 
 from grid.dispatch.linear import new_highs, require_ok
 from grid.dispatch.model import DispatchModel
+from grid.dispatch.neighbourhoods import Bounds, held_at, near_fractions, without_reduced_cost
 from grid.dispatch.relaxation import LinearSolution
 from grid.time_axis import FloatArray
 
 log = logging.getLogger(__name__)
 
-_WHOLE = 1e-6
-_NO_REDUCED_COST = 1e-6
+_ROUNDING = 1e-9
 _WITHIN_GAP = 2e-4
-_GRACE_SECONDS = 1.0
+_GRACE_SECONDS = 0.5
 _LEAST_SECONDS = 0.1
 _POLL_SECONDS = 0.02
 
@@ -54,10 +49,11 @@ class Found:
 
 
 def gap_between(objective: float, bound: float) -> float:
-    """``(objective - bound) / objective``; 0 where they meet, infinite without a bound or a solution."""
+    """``(objective - bound) / objective``; 0 where they meet but for rounding, infinite if one of them is missing."""
     if not (np.isfinite(objective) and np.isfinite(bound)):
         return float("inf")
-    return max(objective - bound, 0.0) / max(abs(objective), 1e-9)
+    gap = (objective - bound) / max(abs(objective), 1e-9)
+    return gap if gap > _ROUNDING else 0.0
 
 
 def search(
@@ -83,15 +79,17 @@ def search(
         else Found(float("inf"), relaxed.objective, None)
     )
     state = _State(known, gap=gap, deadline=deadline)
-    improving = _Task("improving", lambda: _improve(model, relaxed, start.values, state))
-    bounding = _Task("bounding", lambda: _bound(model, state))
+    improving = _Task("improving", lambda: _improve(model, relaxed, start.values, state), stop=state.stop)
+    bounding = _Task("bounding", lambda: _bound(model, state), stop=state.stop)
     tasks = [improving, bounding]
-    for together in [tasks] if threads > 1 else [[improving], [bounding]]:
-        for task in together:
-            task.start()
-        while any(task.is_alive() for task in together) and not state.over():
-            time.sleep(_POLL_SECONDS)
-    state.stop.set()
+    try:
+        for together in [tasks] if threads > 1 else [[improving], [bounding]]:
+            for task in together:
+                task.start()
+            while any(task.is_alive() for task in together) and not state.over():
+                time.sleep(_POLL_SECONDS)
+    finally:
+        state.stop.set()  # on Ctrl-C too: nothing of a search outlives it for long
     give_up = time.monotonic() + _GRACE_SECONDS
     for task in tasks:
         task.finish(until=give_up)
@@ -102,7 +100,7 @@ def search(
 def first_plan(model: DispatchModel, relaxed: LinearSolution, *, deadline: float) -> Found:
     """The plan nearest to the relaxation, without a bound of its own: quick, to see which branch limits it meets."""
     state = _State(Found(float("inf"), relaxed.objective, None), gap=0.0, deadline=deadline)
-    _solve_within(model, _near_fractions(model, relaxed), state, by="first plan")
+    _solve_within(model, near_fractions(model, relaxed), state, by="first plan")
     return state.found
 
 
@@ -147,15 +145,15 @@ class _State:
 
 
 class _Task(threading.Thread):
-    """A thread whose exception is raised where it is waited for.
+    """A thread whose exception stops the search and is raised where it is waited for.
 
     If it will not end in time it is left behind, and ends by itself when HiGHS next asks whether to go on. It is no
     daemon: the interpreter waits for it at exit, since a thread that is cut off inside HiGHS aborts the process.
     """
 
-    def __init__(self, name: str, work: Callable[[], None]) -> None:
+    def __init__(self, name: str, work: Callable[[], None], *, stop: threading.Event) -> None:
         super().__init__(name=name)
-        self._work = work
+        self._work, self._stop_all = work, stop
         self._error: BaseException | None = None
 
     def run(self) -> None:
@@ -163,6 +161,7 @@ class _Task(threading.Thread):
             self._work()
         except BaseException as error:
             self._error = error
+            self._stop_all.set()
 
     def finish(self, *, until: float) -> None:
         """Wait for the end of a task that was started, at most until the monotonic clock reaches ``until``."""
@@ -174,53 +173,9 @@ class _Task(threading.Thread):
 
 def _improve(model: DispatchModel, relaxed: LinearSolution, start: FloatArray | None, state: _State) -> None:
     if state.found.values is None and start is not None:
-        _solve_within(model, _held_at(model, start), state, by="earlier plan")
-    _solve_within(model, _without_reduced_cost(model, relaxed), state, by="without reduced cost")
+        _solve_within(model, held_at(model, start), state, by="earlier plan")
+    _solve_within(model, without_reduced_cost(model, relaxed), state, by="without reduced cost")
     state.improved.set()
-
-
-Bounds = tuple[FloatArray, FloatArray]
-
-
-def _counts(model: DispatchModel) -> np.ndarray:
-    """Columns of the counts of units on, shape (groups, periods)."""
-    return np.stack([group.on for group in model.thermal])
-
-
-def _held_at(model: DispatchModel, values: FloatArray) -> Bounds:
-    """Column bounds that hold every count at ``values``."""
-    lower, upper, _, _ = model.linear.column_arrays()
-    on = _counts(model)
-    lower[on] = upper[on] = np.round(values[on])
-    return lower, upper
-
-
-def _near_fractions(model: DispatchModel, relaxed: LinearSolution) -> Bounds:
-    """Column bounds that free fractional counts and their neighbours in time, as far as the three of them reach."""
-    lower, upper, _, _ = model.linear.column_arrays()
-    on = _counts(model)
-    floor, ceiling = np.floor(relaxed.values[on] + _WHOLE), np.ceil(relaxed.values[on] - _WHOLE)
-    near = _over_neighbours(ceiling > floor, np.logical_or)
-    lower[on] = np.where(near, _over_neighbours(floor, np.minimum), floor)
-    upper[on] = np.where(near, _over_neighbours(ceiling, np.maximum), ceiling)
-    return lower, upper
-
-
-def _without_reduced_cost(model: DispatchModel, relaxed: LinearSolution) -> Bounds:
-    """Column bounds that free, beside those near fractions, every count that the relaxation may change for nothing."""
-    own_lower, own_upper, _, _ = model.linear.column_arrays()
-    lower, upper = _near_fractions(model, relaxed)
-    on = _counts(model)
-    free = on[np.abs(relaxed.reduced_costs[on]) <= _NO_REDUCED_COST]
-    lower[free], upper[free] = own_lower[free], own_upper[free]
-    return lower, upper
-
-
-def _over_neighbours(values: np.ndarray, choose: np.ufunc) -> np.ndarray:
-    """``choose`` over each value and its neighbours in time, same shape."""
-    padded = np.pad(values, ((0, 0), (1, 1)), mode="edge")
-    chosen: np.ndarray = choose(choose(padded[:, :-2], padded[:, 2:]), values)
-    return chosen
 
 
 def _solve_within(model: DispatchModel, bounds: Bounds, state: _State, *, by: str) -> None:
@@ -229,6 +184,7 @@ def _solve_within(model: DispatchModel, bounds: Bounds, state: _State, *, by: st
         return
     highs = new_highs(gap=max(state.target / 4.0, _WITHIN_GAP), seconds=state.remaining())
     model.linear.load(highs, integer=True, lower=bounds[0], upper=bounds[1])
+    _begin_from(highs, state.found.values)
     _listen(highs, state, by=by)
     require_ok(highs.run(), "run")
     _offer_result(highs, state, by=by)
@@ -240,10 +196,7 @@ def _bound(model: DispatchModel, state: _State) -> None:
         highs = new_highs(gap=state.target, seconds=state.remaining())
         model.linear.load(highs, integer=True)
         last = state.improved.is_set()
-        start = state.found.values
-        if start is not None:
-            indices = np.arange(len(start), dtype=np.int32)
-            require_ok(highs.setSolution(len(start), indices, start), "setSolution")
+        _begin_from(highs, state.found.values)
 
         def follow(event: highspy.HighsCallbackEvent, last: bool = last) -> None:
             state.prove(float(event.data_out.mip_dual_bound))
@@ -257,6 +210,11 @@ def _bound(model: DispatchModel, state: _State) -> None:
         _offer_result(highs, state, by="branch and cut")
         if last or highs.getModelStatus() == highspy.HighsModelStatus.kOptimal:
             return
+
+
+def _begin_from(highs: highspy.Highs, values: FloatArray | None) -> None:
+    if values is not None:
+        require_ok(highs.setSolution(len(values), np.arange(len(values), dtype=np.int32), values), "setSolution")
 
 
 def _listen(highs: highspy.Highs, state: _State, *, by: str) -> None:

@@ -230,7 +230,8 @@ class _Schedule:
         worth = findings[0].alternative or 0.0
         if worth >= 0.0:
             return f"not running at all from its start to its stop would cost {self.explained.money(worth)} more"
-        return f"its run loses {self.explained.money(-worth)} at these prices, less than every change that was tried"
+        loss = self.explained.money(-worth)
+        return f"its run loses {loss} at these prices, which pay for the last MW, not for starts and minimum output"
 
     def _why_off(self, run: slice, findings: Sequence[Finding]) -> str:
         full = float(running_cost_per_hour(self.unit, np.array([self.unit.capacity_mw]))[0]) / self.unit.capacity_mw

@@ -1,0 +1,62 @@
+"""Small parts of a dispatch model in which good plans are likely: column bounds that leave few counts of units free.
+
+References:
+    Berthold, "RENS: the optimal rounding", Mathematical Programming Computation 6, 2014 (near fractions).
+    Angelelli, Mansini and Speranza, "Kernel search: a general heuristic for the multi-dimensional knapsack problem",
+    Computers & Operations Research 37, 2010 (choosing the free variables by reduced cost).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grid.dispatch.linear import IntArray
+from grid.dispatch.model import DispatchModel
+from grid.dispatch.relaxation import LinearSolution
+from grid.time_axis import FloatArray
+
+_WHOLE = 1e-6
+_NO_REDUCED_COST = 1e-6
+
+Bounds = tuple[FloatArray, FloatArray]
+
+
+def _counts(model: DispatchModel) -> IntArray:
+    """Columns of the counts of units on, shape (groups, periods)."""
+    return np.array([group.on for group in model.thermal], dtype=np.int64).reshape(-1, model.problem.axis.periods)
+
+
+def held_at(model: DispatchModel, values: FloatArray) -> Bounds:
+    """Column bounds that hold every count at ``values``."""
+    lower, upper, _, _ = model.linear.column_arrays()
+    on = _counts(model)
+    lower[on] = upper[on] = np.round(values[on])
+    return lower, upper
+
+
+def near_fractions(model: DispatchModel, relaxed: LinearSolution) -> Bounds:
+    """Column bounds that free fractional counts and their neighbours in time, as far as the three of them reach."""
+    lower, upper, _, _ = model.linear.column_arrays()
+    on = _counts(model)
+    floor, ceiling = np.floor(relaxed.values[on] + _WHOLE), np.ceil(relaxed.values[on] - _WHOLE)
+    near = _over_neighbours(ceiling > floor, np.logical_or)
+    lower[on] = np.where(near, _over_neighbours(floor, np.minimum), floor)
+    upper[on] = np.where(near, _over_neighbours(ceiling, np.maximum), ceiling)
+    return lower, upper
+
+
+def without_reduced_cost(model: DispatchModel, relaxed: LinearSolution) -> Bounds:
+    """Column bounds that free, beside those near fractions, every count that the relaxation may change for nothing."""
+    own_lower, own_upper, _, _ = model.linear.column_arrays()
+    lower, upper = near_fractions(model, relaxed)
+    on = _counts(model)
+    free = on[np.abs(relaxed.reduced_costs[on]) <= _NO_REDUCED_COST]
+    lower[free], upper[free] = own_lower[free], own_upper[free]
+    return lower, upper
+
+
+def _over_neighbours(values: np.ndarray, choose: np.ufunc) -> np.ndarray:
+    """``choose`` over each value and its neighbours in time, same shape."""
+    padded = np.pad(values, ((0, 0), (1, 1)), mode="edge")
+    chosen: np.ndarray = choose(choose(padded[:, :-2], padded[:, 2:]), values)
+    return chosen

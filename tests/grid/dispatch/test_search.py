@@ -1,0 +1,101 @@
+"""The search: its time limit, its honest bound, one thread or two, and systems with hardly anything in them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grid.dispatch import DispatchProblem, Status, check_plan, plan_dispatch
+from grid.dispatch import search as search_module
+from grid.dispatch.search import gap_between
+
+
+@pytest.fixture
+def problem(make_problem: Any) -> DispatchProblem:
+    """Twelve units of four kinds over a day: small, but its relaxation is not whole."""
+    load = 260.0 + 120.0 * np.sin(np.arange(24) / 24.0 * 2.0 * np.pi - 2.0)
+    fleet = {}
+    for i, (minimum, capacity, cost, start) in enumerate([(40, 90, 18, 900), (25, 60, 24, 400), (10, 35, 33, 90)]):
+        for k in range(4):
+            fleet[f"u{i}{k}"] = {
+                "bus": "ab"[k % 2],
+                "minimum_mw": minimum,
+                "capacity_mw": capacity,
+                "minimum_cost_per_hour": minimum * (cost + 6) + k,
+                "segments": [[(capacity - minimum) / 2, cost], [(capacity - minimum) / 2, cost + 5]],
+                "start_costs": [[0, start], [8, 2 * start]],
+                "minimum_up_hours": 6 - 2 * i,
+                "minimum_down_hours": 5 - 2 * i,
+                "start_ramp_mw": minimum,
+                "stop_ramp_mw": minimum,
+            }
+    made: DispatchProblem = make_problem(
+        {
+            "load_mw": {"a": (0.4 * load).tolist(), "b": (0.6 * load).tolist()},
+            "branches": {"line": {"from": "a", "to": "b", "limit_mw": 60}},
+            "units": fleet,
+            "reserve_up_mw": (0.08 * load).tolist(),
+        }
+    )
+    return made
+
+
+def test_one_thread_and_two_prove_the_same_optimum(problem: DispatchProblem) -> None:
+    plans = [plan_dispatch(problem, time_limit_seconds=60.0, relative_gap=1e-2, threads=n) for n in (1, 2)]
+    assert [plan.status for plan in plans] == [Status.OPTIMAL] * 2
+    assert all(plan.gap <= 1e-2 for plan in plans)
+    assert all(check_plan(plan) == [] for plan in plans)
+    assert max(plan.best_bound for plan in plans) <= min(plan.objective for plan in plans)
+
+
+def test_at_the_deadline_the_best_plan_comes_with_its_proven_gap(
+    problem: DispatchProblem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Branch and cut never ends here: what the other thread found is returned, bounded by the relaxation."""
+
+    def sleepy(model: object, state: search_module._State) -> None:
+        state.stop.wait(30.0)
+
+    monkeypatch.setattr(search_module, "_bound", sleepy)
+    began = time.monotonic()
+    plan = plan_dispatch(problem, time_limit_seconds=2.0, relative_gap=0.0)
+    assert time.monotonic() - began < 10.0
+    assert plan.status is Status.FEASIBLE
+    assert plan.gap == pytest.approx(gap_between(plan.objective, plan.best_bound))
+    assert 0.0 < plan.gap < 0.1
+    assert check_plan(plan) == []
+
+
+def test_a_fault_in_a_thread_of_the_search_is_raised(problem: DispatchProblem, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(search_module, "_bound", broken)
+    with pytest.raises(RuntimeError, match="broken on purpose"):
+        plan_dispatch(problem, time_limit_seconds=5.0, relative_gap=0.0)
+
+
+def test_gap_is_relative_to_the_plan_and_infinite_without_one() -> None:
+    assert gap_between(200.0, 199.0) == pytest.approx(0.005)
+    assert gap_between(200.0, 201.0) == 0.0
+    assert gap_between(float("inf"), 199.0) == float("inf")
+    assert gap_between(200.0, float("-inf")) == float("inf")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"load_mw": {"b": [10]}},
+        {"load_mw": {"b": [10, 20]}, "plants": {"wind": {"bus": "b", "available_mw": [30, 5]}}},
+        {"load_mw": {"b": [0]}, "units": {"u": {"bus": "b", "minimum_mw": 5, "capacity_mw": 9}}},
+        {"load_mw": {"b": [3, 4]}, "storages": {"s": {"bus": "b", "power_mw": 5, "energy_mwh": 9, "initial_mwh": 9}}},
+        {"load_mw": {"b": [3]}, "units": {"block": {"bus": "b", "minimum_mw": 5, "capacity_mw": 5}}},
+    ],
+)
+def test_a_system_with_hardly_anything_in_it_is_planned(data: dict[str, Any], make_problem: Any) -> None:
+    plan = plan_dispatch(make_problem(data), time_limit_seconds=5.0, relative_gap=0.0)
+    assert plan.status is Status.OPTIMAL
+    assert check_plan(plan) == []
