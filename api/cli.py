@@ -125,6 +125,7 @@ def ingest(
             bootstrap=settings.kafka_bootstrap,
             until_caught_up=until_caught_up,
             hold_unknown_meters=settings.unknown_meters == "quarantine",
+            pause_on_dead_letters=settings.dead_letter_pause,
             stop=_stop_on_signal(),
             metrics=metrics,
         )

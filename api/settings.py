@@ -97,6 +97,9 @@ class IngestProcess(DatabaseSettings, StreamSettings):
     unknown_meters: Literal["accept", "quarantine"] = Field(
         "accept", description="accept meters not seen before, or quarantine their readings until they are registered."
     )
+    dead_letter_pause: bool = Field(
+        False, description="Whether ingest rests while too many messages cannot be stored, until they are resolved."
+    )
     metrics_host: str = Field("127.0.0.1", description="Address at which ingest answers Prometheus.")
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="Port at which ingest answers Prometheus; unset: it does not."

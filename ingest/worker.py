@@ -19,10 +19,13 @@ from uuid import uuid4
 import psycopg
 from kafka.errors import AuthorizationError, KafkaError, OffsetOutOfRangeError, UnsupportedVersionError
 
+from grid.faults import Fault, InputError
 from grid.store.database import DatabaseUnavailableError, connect, explain, is_transient
+from grid.store.dead_letters import any_open_dead_letter
 from grid.store.migrate import check_schema
 from grid.store.saving import ConcurrentSaveError
 from grid.store.stream import OffsetProgress, Partition, advance_offsets, lock_offsets, record_gap
+from ingest.alarms import WINDOW, DeadLetterAlarm
 from ingest.announcer import Announcer
 from ingest.batch import BatchReport, BatchStore, OffsetsMovedBackError
 from ingest.leases import LEASE_DURATION, LeaseKeeper
@@ -40,9 +43,15 @@ from ingest.topics import (
 
 SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
+REST_SECONDS = 1.0  # how soon a worker that rests notices that it may go on
 LAYOUT_SECONDS = 30.0  # how soon a topic made anew is noticed while all is quiet
 
 _log = logging.getLogger(__name__)
+_REST = Fault(
+    "GRIDPILOT_DEAD_LETTER_PAUSE",
+    "too many messages cannot be stored: reading rests",
+    "mend their cause, then resolve them with gridpilot dlq replay or discard",
+)
 
 
 class StreamTruncatedError(RuntimeError):
@@ -77,6 +86,7 @@ def run_worker(
     partitions: int = DEFAULT_PARTITIONS,
     until_caught_up: bool = False,
     hold_unknown_meters: bool = False,
+    pause_on_dead_letters: bool = False,
     lease: timedelta = LEASE_DURATION,
     on_progress: Callable[[IngestReport], None] | None = None,
     stop: threading.Event | None = None,
@@ -89,13 +99,16 @@ def run_worker(
         until_caught_up: Return once everything produced so far is stored. Partitions of other workers that are
             alive are theirs to finish.
         hold_unknown_meters: Keep readings of unregistered meters as dead letters until they are registered.
+        pause_on_dead_letters: Rest while the alarm of :mod:`ingest.alarms` stands, until the dead letters that raised
+            it are resolved.
         lease: A worker silent for longer loses its partitions to the others.
         on_progress: Called after every batch with the totals so far.
         stop: Set it to end after the batch in hand.
         metrics: What Prometheus is to be told.
 
     Raises:
-        InputError: If database or broker cannot be reached at the start, or the schema is not this program's.
+        InputError: If database or broker cannot be reached at the start, or the schema is not this program's; or if
+            it would have to rest before it is caught up.
         StreamTruncatedError: If the broker lost messages that had been read.
     """
     warn_without_native_checksum()
@@ -107,6 +120,7 @@ def run_worker(
         bootstrap,
         (readings_topic, weather_topic),
         hold_unknown_meters=hold_unknown_meters,
+        pause_on_dead_letters=pause_on_dead_letters,
         lease=lease,
         metrics=metrics or IngestMetrics(),
     )
@@ -126,6 +140,7 @@ class _Worker:
         topics: tuple[str, str],
         *,
         hold_unknown_meters: bool,
+        pause_on_dead_letters: bool,
         lease: timedelta,
         metrics: IngestMetrics,
     ) -> None:
@@ -134,7 +149,10 @@ class _Worker:
         self._topics = topics
         self._metrics = metrics
         self._announcer = Announcer(monotonic=time.monotonic)
-        self._store = BatchStore(hold_unknown_meters, self._announcer.before_commit)
+        self._alarm = DeadLetterAlarm(monotonic=time.monotonic)
+        self._store = BatchStore(hold_unknown_meters, self._before_commit)
+        self._may_pause = pause_on_dead_letters
+        self._resting_since: datetime | None = None
         self._reader = PartitionReader(bootstrap, weather_topic=topics[1])
         worker_id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self._leases = LeaseKeeper(worker_id, monotonic=time.monotonic, duration=lease)
@@ -154,6 +172,11 @@ class _Worker:
                 conn = self._connection()
                 if batch is None:
                     self._take_share(conn)
+                    if self._rests(conn):
+                        if until_caught_up:
+                            raise InputError([_REST])
+                        stop.wait(REST_SECONDS)
+                        continue
                     batch = self._reader.read()
                 if batch.records:
                     stored = self._store_batch(conn, batch)
@@ -206,16 +229,38 @@ class _Worker:
             self._open = conn
         return self._open
 
+    def _before_commit(self, conn: psycopg.Connection, report: BatchReport) -> None:
+        self._announcer.before_commit(conn, report)
+        self._alarm.before_commit(conn, report)
+
     def _store_batch(self, conn: psycopg.Connection, batch: Batch) -> BatchReport:
         began = time.monotonic()
         try:
             stored = self._store.store(conn, batch.records, read_from=batch.read_from, received_at=datetime.now(UTC))
         except BaseException:
             self._announcer.forget()
+            self._alarm.forget()
             raise
         self._announcer.keep()
+        self._alarm.keep()
         self._metrics.stored(stored, seconds=time.monotonic() - began)
         return stored
+
+    def _rests(self, conn: psycopg.Connection) -> bool:
+        """Whether reading rests because of dead letters. It goes on when those of the last minutes are resolved."""
+        if self._resting_since is None:
+            if not (self._may_pause and self._alarm.raised):
+                return False
+            self._resting_since = datetime.now(UTC) - WINDOW
+            _log.error("%s; %s", _REST.problem, _REST.remedy)
+        with conn.transaction():
+            rests = any_open_dead_letter(conn, since=self._resting_since)
+        self._metrics.stands(connected=True, paused=rests)
+        if not rests:
+            _log.warning("the dead letters are resolved: reading goes on")
+            self._alarm.start_anew()
+            self._resting_since = None
+        return rests
 
     def _take_share(self, conn: psycopg.Connection) -> None:
         """Renew the leases when it is time, and read what is owned from where the database stands."""

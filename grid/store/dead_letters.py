@@ -87,6 +87,14 @@ def open_dead_letter_ids(conn: psycopg.Connection, *, error_class: str | None = 
     return [row[0] for row in rows]
 
 
+def any_open_dead_letter(conn: psycopg.Connection, *, since: datetime) -> bool:
+    """Whether a dead letter received at ``since`` or later waits."""
+    query = "SELECT EXISTS (SELECT FROM dead_letter WHERE resolved_at IS NULL AND received_at >= %s)"
+    row = conn.execute(query, (since,)).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
 def resolve_dead_letters(conn: psycopg.Connection, ids: Collection[int], *, resolution: str) -> int:
     """Mark waiting dead letters as resolved; returns how many were still waiting. The message itself stays."""
     return conn.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -21,7 +21,7 @@ class Event:
     """One thing that happened.
 
     Attributes:
-        kind: readings, forecast, plan, decision or model.
+        kind: readings, forecast, plan, decision, model or alarm.
         at: When it was written (wall clock).
         payload: What a listener needs to know in order to ask for the rest.
     """
@@ -48,6 +48,28 @@ def publish_event(conn: psycopg.Connection[Any], *, kind: str, payload: Mapping[
     if event_id % _PRUNE_EVERY == 0:
         prune_events(conn, keep=_KEPT)
     return event_id
+
+
+def publish_event_once(
+    conn: psycopg.Connection[Any],
+    *,
+    kind: str,
+    payload: Mapping[str, Any],
+    same: Mapping[str, Any],
+    within: timedelta,
+) -> bool:
+    """Publish unless an event of this kind whose payload holds ``same`` is younger than ``within``; True if it did.
+
+    Whoever else asks at the same time waits for this transaction, so that only one of them publishes.
+    """
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    found = conn.execute(
+        "SELECT FROM event WHERE kind = %s AND payload @> %s AND at > clock_timestamp() - %s LIMIT 1",
+        (kind, Jsonb(dict(same)), within),
+    ).fetchone()
+    if found is None:
+        publish_event(conn, kind=kind, payload=payload)
+    return found is None
 
 
 def events_after(conn: psycopg.Connection[Any], *, event_id: int, limit: int = 500) -> list[Event]:

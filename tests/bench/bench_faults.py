@@ -3,9 +3,10 @@
     python tests/bench/bench_faults.py [--short] [--seed N]
 
 It starts its own PostgreSQL and broker, produces a stream that is known to the last value (:mod:`fault_stream`), and
-meanwhile, at moments drawn from the seed: kills workers by SIGKILL, stops the database as a crash would (immediate
-shutdown, then recovery on the same files), cuts, slows and half-opens the broker's connections, takes the broker away
-for a moment, adds workers and removes some. At the end the database's own counters must give the identity
+meanwhile, at moments drawn from the seed: kills workers by SIGKILL, freezes some until others have taken their
+partitions over, stops the database as a crash would (immediate shutdown, then recovery on the same files), cuts, slows
+and half-opens the broker's connections, takes the broker away for a moment, adds workers and removes some. At the end
+the database's own counters must give the identity
 
     rows + history + duplicates + dead-lettered values = produced
 
@@ -50,6 +51,7 @@ class Blow(enum.Enum):
     """One thing that happens to the chain while it works."""
 
     KILL = "kill -9 of a worker"
+    FREEZE = "worker frozen beyond its lease"
     CRASH = "database crash"
     CUT = "connections cut"
     OUTAGE = "broker away"
@@ -82,6 +84,7 @@ LONG = Round(
     meters=50,
     blows={
         Blow.KILL: 100,
+        Blow.FREEZE: 20,
         Blow.CRASH: 6,
         Blow.CUT: 12,
         Blow.OUTAGE: 4,
@@ -97,7 +100,7 @@ LONG = Round(
 SHORT = Round(
     readings=40_000,
     meters=10,
-    blows=dict.fromkeys(Blow, 1) | {Blow.KILL: 6, Blow.CUT: 2},
+    blows=dict.fromkeys(Blow, 1) | {Blow.KILL: 6, Blow.FREEZE: 3, Blow.CUT: 2},
     longest_pause=0.5,
     request_timeout_seconds=2,
     seconds=60,
@@ -196,9 +199,10 @@ def run_round(wanted: Round, *, seed: int) -> dict[str, Any]:
             crew.check()
             require(time.monotonic() - began < wanted.seconds, "the round is over its time")
         struck = time.monotonic()
-        while chain.counted() != (stream.counted, len(stream.poison)):
+        while (counted := chain.counted()) != (stream.counted, len(stream.poison)):
             crew.check()
-            require(time.monotonic() - began < wanted.seconds, f"waited in vain: {chain.counted()} of {stream.counted}")
+            require(counted[0] <= stream.counted, f"{counted[0]} values were counted, {stream.counted} produced")
+            require(time.monotonic() - began < wanted.seconds, f"waited in vain: {counted} of {stream.counted}")
             time.sleep(0.05)
         caught_up = time.monotonic()
         crew.disband(seconds=45)
@@ -217,6 +221,8 @@ def strike(chain: Chain, crew: Crew, blow: Blow, rng: np.random.Generator) -> No
     match blow:
         case Blow.KILL:
             crew.kill(int(rng.integers(len(crew))))
+        case Blow.FREEZE:
+            crew.freeze(int(rng.integers(len(crew))))
         case Blow.CRASH:
             chain.crash_database()
         case Blow.CUT:

@@ -14,6 +14,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 LEASE = timedelta(seconds=1.0)  # short, so that a killed worker's partitions move soon
+FROZEN_SECONDS = 1.8
 BATCH_READINGS = 4_000  # small, so that there are many transactions to be killed in
 
 
@@ -100,6 +101,15 @@ class Crew:
         if victim.exitcode != -signal.SIGKILL:
             raise WorkerDefectError(self._told(victim))
         self.join()
+
+    def freeze(self, chosen: int) -> None:
+        """Stop one in the middle of what it does (SIGSTOP) until its lease has expired, then let it go on with that."""
+        frozen = self._working[chosen % len(self._working)]
+        if frozen.pid is None or frozen.exitcode is not None:
+            raise WorkerDefectError(self._told(frozen))
+        os.kill(frozen.pid, signal.SIGSTOP)
+        time.sleep(FROZEN_SECONDS)
+        os.kill(frozen.pid, signal.SIGCONT)
 
     def leave(self, chosen: int) -> None:
         """Ask one to stop (SIGTERM); it finishes its batch in its own time."""
