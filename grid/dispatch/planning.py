@@ -73,11 +73,15 @@ def plan_dispatch(
     if _add_new_lines(model, best):
         relaxed = solve_with_lines(model)
     bound = relaxed.objective
-    while not best.heuristic and gap_between(best.objective, bound) > relative_gap and time.monotonic() < search_until:
+    surprised = False
+    while not best.heuristic and time.monotonic() < search_until:
+        if gap_between(best.objective, bound) <= relative_gap and not surprised:
+            break
         found = search(model, relaxed, start=found, gap=relative_gap, deadline=search_until, threads=threads)
         bound = max(bound, found.bound)
         candidate = _candidate(model, terms, found.values, relaxed)
         best = min(best, candidate, key=lambda choice: choice.objective)
+        surprised = gap_between(candidate.objective, found.objective) > relative_gap / 2.0  # by branches not thought of
         if not _add_new_lines(model, candidate):
             break
         relaxed = solve_with_lines(model)
