@@ -237,10 +237,11 @@ def _links(tables: _Tables, isolated: BoolArray) -> Links:
     tables.fault(
         "dcline", lossy, lambda i: f"loss1 must be in [0, 1), got {loss_share[i]:g}", "give the share that is lost"
     )
-    _reversed(tables, "dcline", low, high, where=alive, words="Pmin and Pmax")
-    # Limits below zero are of the power that arrives, against the direction of the line.
+    # Limits below zero are of the power that arrives: at least Pmin of it, at most -Pmax.
     share = np.where(loss_share < 1.0, 1.0 - loss_share, 1.0)
-    minimum, maximum = (np.where(side < 0.0, (side + loss_mw) / share, side) for side in (low, high))
+    minimum = np.where(low < 0.0, (low + loss_mw) / share, low)
+    maximum = np.where(high < 0.0, (loss_mw - high) / share, high)
+    _reversed(tables, "dcline", minimum, maximum, where=alive & ~lossy, words="Pmin and Pmax")
     costs = Costs.none(len(dcline))
     if tables.readable("dcline") and len(tables.rows("dclinecost")):
         costs = read_costs("dclinecost", tables.rows("dclinecost"), alive, tables.faults, twice=False)

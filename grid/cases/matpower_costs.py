@@ -11,10 +11,13 @@ from grid.time_axis import FloatArray
 _CURVE, _POLYNOMIAL = 1, 2
 _FIRST = 4
 _HIGHEST_DEGREE = 2
+_ROUNDING = 1e-4
 
 
 def read_costs(name: str, table: FloatArray, alive: BoolArray, faults: list[Fault], *, twice: bool) -> Costs:
     """Read the first rows of a cost table, one for each machine; those out of service cost nothing.
+
+    Published curves are rounded: where a slope falls by no more than 1e-4 of itself the curve's convex hull is taken.
 
     Args:
         name: Of the table, for messages.
@@ -63,9 +66,9 @@ def _read_row(costs: Costs, row: int, kind: float, count: float, cells: FloatArr
         if (widths <= 0.0).any():
             return "the powers of a piecewise-linear cost must ascend"
         slopes = rises / widths
-        if (np.diff(slopes) < -1e-6 * np.maximum(1.0, np.abs(slopes[1:]))).any():
+        if (np.diff(slopes) < -_ROUNDING * np.maximum(1.0, np.abs(slopes[1:]))).any():
             return f"the cost must be convex, got slopes {', '.join(f'{slope:g}' for slope in slopes)}"
-        costs.curves[row] = points.copy()
+        costs.curves[row] = _without_rounding(points)
         return ""
     while len(used) > _HIGHEST_DEGREE + 1:
         if used[0] != 0.0:
@@ -74,3 +77,17 @@ def _read_row(costs: Costs, row: int, kind: float, count: float, cells: FloatArr
     for target, value in zip((costs.constant, costs.linear, costs.quadratic), used[::-1], strict=False):
         target[row] = value
     return ""
+
+
+def _without_rounding(points: FloatArray) -> FloatArray:
+    """The points of a curve's lower convex hull: all of them, unless rounding made a slope fall a little."""
+    kept: list[FloatArray] = []
+    for point in points:
+        while len(kept) > 1 and _slope(kept[-1], point) < _slope(kept[-2], kept[-1]):
+            kept.pop()
+        kept.append(point)
+    return np.array(kept)
+
+
+def _slope(start: FloatArray, end: FloatArray) -> float:
+    return float((end[1] - start[1]) / (end[0] - start[0]))

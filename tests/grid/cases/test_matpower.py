@@ -93,6 +93,12 @@ def test_costs_are_polynomials_or_curves_and_nothing_out_of_service() -> None:
     np.testing.assert_array_equal(costs.curves[3], [[0.0, 0.0], [20.0, 100.0], [40.0, 400.0]])
 
 
+def test_a_curve_that_only_rounding_bends_back_becomes_its_convex_hull() -> None:
+    curve = "1 0 0 4 0 0 10 81.0352 20 162.0697 30 243.1049"  # slopes 8.10352, 8.10345, 8.10352
+    points = read_matpower(written(gencost=curve)).generators.costs.curves[0]
+    np.testing.assert_array_equal(points, [[0.0, 0.0], [20.0, 162.0697], [30.0, 243.1049]])
+
+
 def test_angle_limits_that_are_missing_or_wide_are_the_default() -> None:
     branches = read_matpower(CASE).branches
     np.testing.assert_allclose(branches.angle_maximum[:2], [math.pi / 6, DEFAULT_ANGLE])
@@ -101,11 +107,14 @@ def test_angle_limits_that_are_missing_or_wide_are_the_default() -> None:
     assert (narrow.angle_minimum[0], narrow.angle_maximum[0]) == (-DEFAULT_ANGLE, DEFAULT_ANGLE)
 
 
-def test_a_links_limit_below_zero_is_of_the_power_that_arrives_in_the_other_direction() -> None:
+def test_a_links_limits_below_zero_are_of_the_power_that_arrives() -> None:
     links = read_matpower(CASE).links
     np.testing.assert_allclose(links.minimum_mw, [(-9.0 + 1.0) / 0.9])
     np.testing.assert_allclose(links.maximum_mw, [10.0])
     assert (links.loss_mw[0], links.loss_share[0]) == (1.0, 0.1)
+    at_the_end = read_matpower(CASE.replace("-9 10 0 0", "4 -8 0 0")).links
+    np.testing.assert_allclose(at_the_end.minimum_mw, [4.0])
+    np.testing.assert_allclose(at_the_end.maximum_mw, [(8.0 + 1.0) / 0.9])
 
 
 BUS, GEN, BRANCH = PLAIN["bus"], PLAIN["gen"], PLAIN["branch"]
@@ -138,6 +147,7 @@ FAULTS: dict[str, tuple[dict[str, str | None], str]] = {
     "more terms than cells": ({"gencost": "2 0 0 7 0 10 0"}, "n must be a whole number from 0 up to"),
     "an unknown cost": ({"gencost": "3 0 0 3 0 10 0"}, "mpc.gencost row 1: the model must be 1 (piecewise"),
     "a link that eats all": ({"dcline": "1 2 1" + " 0" * 6 + " 0 9" + " 0" * 5 + " 1"}, "loss1 must be in [0, 1)"),
+    "limits of a link": ({"dcline": "1 2 1" + " 0" * 6 + " 9 4" + " 0" * 6}, "Pmin and Pmax are reversed: 9 is above"),
     "a storage": ({"storage": "1 0 0 50 50 10 10 1 1"}, "mpc.storage: must be empty"),
 }  # fmt: skip
 
