@@ -34,7 +34,8 @@ from typing import Any
 import numpy as np
 import psycopg
 from fault_proxy import FaultProxy
-from fault_stream import CORRECTION_KW, MINUTES, Produced, make_stream
+from fault_stream import make_stream
+from fault_verdict import require, verify
 from fault_workers import Crew
 
 from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
@@ -105,10 +106,6 @@ SHORT = Round(
     request_timeout_seconds=2,
     seconds=60,
 )
-
-
-class NotExactlyOnceError(AssertionError):
-    """Something was lost, doubled or changed."""
 
 
 class Chain:
@@ -206,7 +203,7 @@ def run_round(wanted: Round, *, seed: int) -> dict[str, Any]:
             time.sleep(0.05)
         caught_up = time.monotonic()
         crew.disband(seconds=45)
-        figures = verify(chain, stream)
+        figures = verify(chain.postgres.url, stream)
     return figures | {
         "blows": {blow.value: times for blow, times in wanted.blows.items()},
         "blows while messages waited": sum(struck_at_work.values()),
@@ -240,58 +237,6 @@ def strike(chain: Chain, crew: Crew, blow: Blow, rng: np.random.Generator) -> No
         case _:  # as many as may be, or as few: another takes the place of one that leaves
             crew.leave(int(rng.integers(len(crew))))
             crew.join()
-
-
-def verify(chain: Chain, stream: Produced) -> dict[str, Any]:
-    """Compare the database with what was produced, by count and by value.
-
-    Raises:
-        NotExactlyOnceError: If they differ in anything.
-    """
-    counted, _ = chain.counted()
-    rows, history = chain.ask("SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM reading_history)")
-    duplicates = counted - rows - history
-    produced = rows + history + duplicates + stream.poison_values
-    require(produced == stream.total, f"{produced} values are accounted for, {stream.total} were produced")
-    require(duplicates == stream.repeated, f"{duplicates} duplicates, {stream.repeated} values were sent twice")
-    require(history == stream.superseded, f"{history} rows in history, {stream.superseded} values were corrected")
-    require(rows == stream.values.size, f"{rows} rows, {stream.values.size} intervals were sent")
-    (offsets,) = chain.ask("SELECT sum(next_offset)::bigint FROM stream_offset")
-    require(offsets == len(stream.messages), f"offsets sum to {offsets}, {len(stream.messages)} messages were sent")
-    require(chain.ask("SELECT count(*) FROM stream_gap") == (0,), "a gap was recorded, the broker dropped nothing")
-    with psycopg.connect(chain.postgres.url) as conn:
-        letters = [bytes(payload) for (payload,) in conn.execute("SELECT payload FROM dead_letter")]
-        require(sorted(letters) == sorted(stream.poison), "the dead letters are not the poison messages")
-        for meter in range(len(stream.values)):
-            compare_meter(conn, stream, meter)
-    return {
-        "messages": len(stream.messages),
-        "values produced": stream.total,
-        "rows": rows,
-        "history": history,
-        "duplicates": duplicates,
-        "dead-lettered messages": len(letters),
-        "dead-lettered values": stream.poison_values,
-    }
-
-
-def compare_meter(conn: psycopg.Connection, stream: Produced, meter: int) -> None:
-    """Every value and revision of one meter, and the values in history, equal what was produced."""
-    place = f"(extract(epoch FROM interval_start) / {MINUTES * 60})::integer"
-    query = f"SELECT {place}, value, revision FROM {{}} JOIN channel USING (channel_key) WHERE owner_id = %s ORDER BY 1"
-    stored = np.array(conn.execute(query.format("reading").encode(), [f"m-{meter}"]).fetchall(), dtype=np.float64)
-    expected = np.column_stack([np.arange(stream.values.shape[1]), stream.values[meter], stream.revisions[meter]])
-    require(np.array_equal(stored, expected, equal_nan=True), f"values of meter {meter} differ from those produced")
-    found = conn.execute(query.format("reading_history").encode(), [f"m-{meter}"]).fetchall()
-    lost = np.array(found, dtype=np.float64).reshape(-1, 3)
-    expected = expected[expected[:, 2] == 1] - [0, CORRECTION_KW, 1]
-    require(np.array_equal(lost, expected, equal_nan=True), f"history of meter {meter} differs from what was produced")
-
-
-def require(holds: bool, otherwise: str) -> None:
-    """Raise if something does not hold; unlike assert, also under ``python -O``."""
-    if not holds:
-        raise NotExactlyOnceError(otherwise)
 
 
 def main() -> None:
