@@ -27,7 +27,7 @@ from grid.time_axis import FloatArray
 FLOW_TOLERANCE_MW = 1e-6
 TARGET_GAP = 1e-6
 PRICE_TOLERANCE = 1e-6
-_MAXIMUM_REFINEMENTS = 100
+_MAXIMUM_REFINEMENTS = 40
 _ROWS_PER_ROUND = 400
 
 
@@ -83,8 +83,8 @@ def solve_opf(case: Case) -> OpfResult:
         status, solved = Status.INFEASIBLE, program.nothing()
         objective = bound = gap = np.nan
     else:
-        objective, bound = float(cost_of(machines.costs, solved.power_mw).sum()), dual_bound(machines, flow, solved)
-        gap = max(0.0, objective - bound) / max(abs(objective), 1.0)
+        objective, bound = _cost_and_bound(machines, flow, solved)
+        gap = _gap(objective, bound)
         status, message = Status.OPTIMAL if gap <= TARGET_GAP else Status.FEASIBLE, ""
     generators = len(case.generators.names)
     return OpfResult(
@@ -129,12 +129,28 @@ def _solve(program: OpfProgram) -> Solved | None:
     while (solved := program.run()) is not None:
         if (violated := _violated(program, solved)).size:
             program.add_limits(violated)
-        elif program.pieces.price_error > PRICE_TOLERANCE and refinements < _MAXIMUM_REFINEMENTS:
+        elif refinements < _MAXIMUM_REFINEMENTS and not _settled(program, solved):
             program.refine(solved)
             refinements += 1
         else:
             break
     return solved
+
+
+def _settled(program: OpfProgram, solved: Solved) -> bool:
+    """Whether the pieces of quadratic costs are fine enough for the prices and for the proof."""
+    if program.pieces.exact:
+        return True
+    cost, bound = _cost_and_bound(program.machines, program.flow, solved)
+    return program.pieces.price_error <= PRICE_TOLERANCE and _gap(cost, bound) <= TARGET_GAP
+
+
+def _cost_and_bound(machines: Machines, flow: DcFlow, solved: Solved) -> tuple[float, float]:
+    return float(cost_of(machines.costs, solved.power_mw).sum()), dual_bound(machines, flow, solved)
+
+
+def _gap(cost: float, bound: float) -> float:
+    return max(0.0, cost - bound) / max(abs(cost), 1.0)
 
 
 def _violated(program: OpfProgram, solved: Solved) -> IntArray:

@@ -107,6 +107,7 @@ class OpfProgram:
         plain[self.pieces.machines] = 0.0
         self._power = model.columns(len(machines.low), lower=machines.low, upper=machines.high, cost=plain)
         self._piece = model.columns(len(self.pieces.owner), upper=self.pieces.widths, cost=self.pieces.slopes)
+        model.columns(1, upper=0.0)  # HiGHS gives no verdict on a program without columns
         self._balance = model.rows(flow.islands, lower=machines.island_demand_mw, upper=machines.island_demand_mw)
         entries = coo_array(machines.balance)
         model.put(self._balance[entries.row], self._power[entries.col], entries.data)

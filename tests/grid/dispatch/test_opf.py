@@ -135,6 +135,20 @@ def test_what_cannot_be_dispatched_has_its_reason(case: Any, message: str) -> No
     json.dumps(document, allow_nan=False)
 
 
+def test_a_case_without_generators_is_judged_too() -> None:
+    text = case_text([0], "1 0 90", "2 0 0 2 9 0", "").replace("1 0 0 9 -9 1 100 1 90 0", "").replace("2 0 0 2 9 0", "")
+    result = solve_opf(read_matpower(text))
+    assert (result.status, result.objective) == (Status.OPTIMAL, 0.0)
+    short = solve_opf(read_matpower(text.replace("1 3 0", "1 3 7")))
+    assert short.message == "the network has 7.000 MW more load than its generators can serve"
+
+
+def test_a_cost_that_is_hardly_curved_over_a_huge_range_is_settled_too() -> None:
+    result = solve([5], "1 0 1000000", "2 0 0 3 1e-9 2 3", "")
+    assert result.status is Status.OPTIMAL
+    assert result.lmp[0] == pytest.approx(2.0, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     "branches", ["1 2 0 .1 40 0 0; 1 2 0 -.1 40 0 0", "1 2 0 .3 9 0 0; 1 2 0 .3 9 0 0; 1 2 0 .3 9 0 0; 1 2 0 -.1 9 0 0"]
 )
