@@ -90,10 +90,16 @@ class Pieces:
         chords = a * (self._breaks[:, :-1] + self._breaks[:, 1:]) + b
         return np.concatenate([chords.ravel(), *(slopes for _, slopes in self._fixed)])
 
-    @property
-    def price_error(self) -> float:
-        """The most by which a price can differ for the pieces' width around the solution. [money/MWh]"""
-        return float(np.max(2.0 * self._costs.quadratic[self._quadratic] * self._step, initial=0.0))
+    def price_error(self, power_mw: FloatArray, price: FloatArray) -> float:
+        """The most by which a machine's marginal cost can differ from its price for the pieces' width. [money/MWh]
+
+        Args:
+            power_mw, price: A solution, of all machines, shape (machines,).
+        """
+        at = self._quadratic
+        wish, _ = cheapest(self._costs, self._low, self._high, price)
+        width = np.maximum(self._step, np.abs(wish - power_mw)[at])
+        return float(np.max(2.0 * self._costs.quadratic[at] * width, initial=0.0))
 
     def refine(self, power_mw: FloatArray, price: FloatArray) -> None:
         """Crowd the breakpoints of quadratic costs around what each machine would do at ``price``.

@@ -141,8 +141,9 @@ def _settled(program: OpfProgram, solved: Solved) -> bool:
     """Whether the pieces of quadratic costs are fine enough for the prices and for the proof."""
     if program.pieces.exact:
         return True
-    cost, bound = _cost_and_bound(program.machines, program.flow, solved)
-    return program.pieces.price_error <= PRICE_TOLERANCE and _gap(cost, bound) <= TARGET_GAP
+    machines = program.machines
+    error = program.pieces.price_error(solved.power_mw, machines.feed.T @ solved.lmp)
+    return error <= PRICE_TOLERANCE and _gap(*_cost_and_bound(machines, program.flow, solved)) <= TARGET_GAP
 
 
 def _cost_and_bound(machines: Machines, flow: DcFlow, solved: Solved) -> tuple[float, float]:
