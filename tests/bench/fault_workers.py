@@ -45,7 +45,8 @@ def work(
     logging.basicConfig(filename=log_path, level=logging.WARNING, format="%(asctime)s %(process)d %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it tells of every reset connection
     ingest.reader.BATCH_READINGS = BATCH_READINGS
-    ingest.reader.REQUEST_TIMEOUT_SECONDS = ingest.topics.REQUEST_TIMEOUT_SECONDS = request_timeout_seconds
+    ingest.reader.REQUEST_TIMEOUT_SECONDS = request_timeout_seconds  # type: ignore[attr-defined]
+    ingest.topics.REQUEST_TIMEOUT_SECONDS = request_timeout_seconds
     while not stop.is_set():
         try:
             run_worker(database_url=database_url, bootstrap=bootstrap, lease=LEASE, stop=stop)
