@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -31,7 +31,7 @@ from api.settings import (
     TrainProcess,
     read_settings,
 )
-from grid.faults import InputError
+from grid.faults import Fault, InputError
 
 app = typer.Typer(
     name="gridpilot",
@@ -177,9 +177,24 @@ def _train(budget_seconds: float | None, *, as_json: bool) -> None:
 @app.command()
 def forecast(
     once: Annotated[bool, typer.Option("--once", help="Issue one set of forecasts and stop.")] = False,
+    table: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Forecast this file instead; no database is needed.")
+    ] = None,
+    series: Annotated[Path | None, typer.Option(metavar="SERIES.json", help="What the series of FILE are.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the file's forecast, .csv or .parquet.")] = None,
+    quantiles: Annotated[str | None, typer.Option(help="Levels, such as 0.1,0.5,0.9; by default 0.05 to 0.95.")] = None,
+    effort: Annotated[Literal["fast", "full"], typer.Option(help="How long to train on FILE.")] = "full",
+    seed: Annotated[int, typer.Option(help="Of every random draw on FILE.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Issue quantile forecasts for every series of the site, at every step of its clock."""
+    """Issue quantile forecasts for every series of the site, at every step of its clock; or forecast a file."""
+    if table is not None:
+        from api.commands.forecast_file import forecast_to_file
+
+        forecast_to_file(table, series, out, quantiles=quantiles, effort=effort, seed=seed, as_json=as_json)
+        return
+    if series is not None or out is not None or quantiles is not None:
+        raise InputError([Fault("--from", "is missing", "name the file to forecast, or leave --series and --out")])
     from api.jobs.forecasting import forecast_forever, forecast_once
 
     settings = read_settings(ForecastProcess)

@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecasting.calibration import fit_shifts
-from forecasting.core import fit_load_core
+from forecasting.core import LoadCore, fit_load_core
 from forecasting.load_windows import LOAD_CONTEXT_HOURS, LoadPanel, LoadWindows, extended_calendar, floor_kw
 from forecasting.models import LoadModel, SolarModel
 from forecasting.solar import Plant
 from forecasting.solar_core import fit_solar_core
 from forecasting.solar_windows import SOLAR_CONTEXT_HOURS, SolarPanel, SolarWindows
-from forecasting.temperature import climatology_c, fit_temperature, no_temperature
+from forecasting.temperature import TemperatureModel, climatology_c, fit_temperature, no_temperature
 from forecasting.training import Split, TrainingOptions, TrainingResult, predict, train_network
 from forecasting.windows import IndexArray, WindowSource
+from grid.time_axis import FloatArray
 
 MINIMUM_DAYS = 28
 """Less history than this and no model is trained."""
@@ -71,21 +72,8 @@ def fit_load_model(
         weather_ids: Names of the panel's rows of temperature.
     """
     panel = replace(panel, kw=np.where(np.arange(panel.axis.periods) < split.test, panel.kw, np.nan))
-    fitted = slice(0, split.tail)
-    calendar = extended_calendar(panel, periods).part(fitted)
-    temperatures = tuple(
-        fit_temperature(row, calendar, periods=periods) if np.isfinite(row).sum() >= 240 else no_temperature(periods)
-        for row in panel.temperature_c[:, fitted]
-    )
-    observed = np.stack(
-        [
-            np.where(np.isfinite(row), row, climatology_c(model, calendar))
-            for row, model in zip(panel.temperature_c[:, fitted], temperatures, strict=True)
-        ]
-    )  # (sites, fitted hours)
-    floor = floor_kw(panel.kw[:, fitted])
-    log_kw = np.log(np.maximum(panel.kw[:, fitted], 0.0) + floor[:, None])
-    core = fit_load_core(log_kw, observed[panel.weather_row], calendar)
+    floor = floor_kw(panel.kw[:, : split.tail])
+    core, temperatures = fit_load_core_and_weather(panel, hours=split.tail, floor=floor, periods=periods)
     source = LoadWindows(
         panel,
         core=core,
@@ -110,6 +98,30 @@ def fit_load_model(
         shifts=fit_shifts(predict(network, tail), tail, levels=levels),
     )
     return model, result
+
+
+def fit_load_core_and_weather(
+    panel: LoadPanel, *, hours: int, floor: FloatArray, periods: int
+) -> tuple[LoadCore, tuple[TemperatureModel, ...]]:
+    """The core and the climate of temperature from the first ``hours`` of a panel.
+
+    Args:
+        floor: From :func:`floor_kw`. [kW]
+    """
+    fitted = slice(0, hours)
+    calendar = extended_calendar(panel, periods).part(fitted)
+    temperatures = tuple(
+        fit_temperature(row, calendar, periods=periods) if np.isfinite(row).sum() >= 240 else no_temperature(periods)
+        for row in panel.temperature_c[:, fitted]
+    )
+    observed = np.stack(
+        [
+            np.where(np.isfinite(row), row, climatology_c(model, calendar))
+            for row, model in zip(panel.temperature_c[:, fitted], temperatures, strict=True)
+        ]
+    )  # (sites, fitted hours)
+    log_kw = np.log(np.maximum(panel.kw[:, fitted], 0.0) + floor[:, None])
+    return fit_load_core(log_kw, observed[panel.weather_row], calendar), temperatures
 
 
 def fit_solar_model(

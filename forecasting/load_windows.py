@@ -50,6 +50,8 @@ class LoadPanel:
         weather_row: Which row of ``temperature_c`` serves each series, shape (series,).
         temperature_c: Observed, shape (weather sites, hours). NaN where unknown.
         sent: Weather forecasts of each weather site, by instant of issue.
+        given_c: A forecast that comes with the series and reaches over every horizon, shape (weather sites, hours +
+            periods). NaN where it says nothing; None if there is none.
     """
 
     axis: TimeAxis
@@ -60,6 +62,7 @@ class LoadPanel:
     weather_row: IndexArray
     temperature_c: FloatArray
     sent: tuple[tuple[SentTemperature, ...], ...] = ()
+    given_c: FloatArray | None = None
 
     def only(self, series_ids: Sequence[str]) -> LoadPanel:
         """The same panel with some of its series."""
@@ -213,6 +216,9 @@ class LoadWindows:
         damping = np.stack([model.damping for model in self._temperatures])[site]  # (batch, periods, 4)
         anomaly = np.einsum("bk,bpk->bp", statistics, damping[:, : self._periods])  # (batch, periods)
         expected = self._clim[site[:, None], ahead] + anomaly
+        if self._panel.given_c is not None:
+            given = self._panel.given_c[site[:, None], np.minimum(ahead, self._panel.given_c.shape[1] - 1)]
+            expected = np.where(np.isfinite(given), given, expected)
         for i in range(len(origins)) if any(self._panel.sent) else ():
             self._overlay(expected[i], site=int(site[i]), origin=int(origins[i]))
         past = history_positions(origins, max(MEAN_HOURS))

@@ -57,13 +57,13 @@ class ClearSky:
 
 
 def make_clear_sky(axis: TimeAxis, *, latitude: float, longitude: float) -> ClearSky:
-    """The clear sky over a place on an hourly axis.
+    """The clear sky over a place on an axis of hours or parts of them.
 
     Raises:
-        ValueError: If the axis is not hourly.
+        ValueError: If the axis is coarser than hourly.
     """
-    if axis.step != timedelta(hours=1):
-        raise ValueError(f"step must be one hour, got {axis.step}")
+    if axis.step > timedelta(hours=1):
+        raise ValueError(f"step must be one hour or less, got {axis.step}")
     step = axis.step / SUBSTEPS
     moments = pd.date_range(axis.start + step / 2, periods=axis.periods * SUBSTEPS, freq=step)
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):

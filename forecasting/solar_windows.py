@@ -47,6 +47,8 @@ class SolarPanel:
         clear_kw: Shape (plants, hours + periods): the clear sky is known ahead.
         day_angle: Sun time of the plant, same shape, 0 at midnight. [radians]
         year_angle: Season, shape (hours + periods,). [radians]
+        weather: Weather known ahead as the network reads it, shape (plants, hours + periods, features); None if there
+            is none.
     """
 
     axis: TimeAxis
@@ -56,6 +58,7 @@ class SolarPanel:
     clear_kw: FloatArray
     day_angle: FloatArray
     year_angle: FloatArray
+    weather: FloatArray | None = None
 
     @property
     def index(self) -> FloatArray:
@@ -155,10 +158,13 @@ class SolarWindows:
             ],
             axis=-1,
         )  # (batch, periods, 14)
+        known_ahead = [future, self._network_calendar[ahead]]
+        if self._panel.weather is not None:
+            known_ahead.append(self._panel.weather[row, ahead])  # (batch, periods, weather features)
         target, weight = self._target(series, ahead)
         return Windows(
             history=history,
-            future=np.concatenate([future, self._network_calendar[ahead]], axis=-1).astype(np.float32),
+            future=np.concatenate(known_ahead, axis=-1).astype(np.float32),
             series=self._row[series],
             core=core.astype(np.float32),
             scale=scale.astype(np.float32),

@@ -38,9 +38,9 @@ def test_the_clear_sky_power_stays_within_the_capacity() -> None:
     assert kw.max() == 3.4
 
 
-def test_other_steps_than_an_hour_are_refused() -> None:
+def test_steps_above_an_hour_are_refused() -> None:
     with pytest.raises(ValueError, match="step must be one hour"):
-        make_clear_sky(TimeAxis(SUMMER.start, timedelta(minutes=15), 4), **GOLDEN)
+        make_clear_sky(TimeAxis(SUMMER.start, timedelta(hours=2), 4), **GOLDEN)
 
 
 @pytest.mark.parametrize(("tilt", "azimuth"), [(20.0, 120.0), (40.0, 210.0)])

@@ -1,0 +1,133 @@
+"""Series of a file as rows of hourly panels: a series of half hours is two hourly ones, the full and the half hours.
+
+The engine thinks in hours. A series of finer intervals is dealt out to 60 / interval_minutes rows, each with its own
+core and its own place in the network's embedding, and put together again afterwards; nothing is averaged away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from forecasting.calendar import Calendar, make_calendar
+from forecasting.file_request import FileSeries
+from forecasting.file_table import to_celsius
+from grid.time_axis import FloatArray, TimeAxis
+
+HOUR = timedelta(hours=1)
+_WANTED_KNOWN = 0.9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Series of one kind, clock and horizon as hourly rows; the rows of a series stand together.
+
+    Attributes:
+        axis: Hourly, up to the first hour to forecast.
+        periods: Hours to forecast.
+        parts: Rows of every series: intervals in an hour.
+        values: Shape (rows, hours), shifted by ``offset`` and divided by ``scale``. NaN where unknown.
+        offset, scale: Of every series, shape (series,).
+    """
+
+    series: tuple[FileSeries, ...]
+    axis: TimeAxis
+    periods: int
+    parts: int
+    values: FloatArray
+    offset: FloatArray
+    scale: FloatArray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for every row."""
+        return tuple(f"{one.series_id}#{part}" for one in self.series for part in range(self.parts))
+
+    def calendar(self) -> Calendar:
+        """Wall clock of every hour, those to forecast too."""
+        longer = TimeAxis(self.axis.start, HOUR, self.axis.periods + self.periods)
+        settings = self.series[0].settings
+        return make_calendar(longer, timezone=settings.timezone, holidays=settings.holidays)
+
+    def spread(self, one: FileSeries, native: FloatArray) -> FloatArray:
+        """A covariate of one series on the panel's hours, shape (parts, hours + periods)."""
+        return _dealt(native, one.origin, self.parts, self.axis.periods, self.periods)
+
+    def given(self, one: FileSeries, column: str) -> bool:
+        """Whether a covariate is known over (nearly) all of the horizon."""
+        ahead = one.covariates[column][one.asked] if column in one.covariates else np.empty(0)
+        return bool(len(ahead)) and float(np.isfinite(ahead).mean()) >= _WANTED_KNOWN
+
+    def temperature_c(self, one: FileSeries) -> tuple[FloatArray, bool]:
+        """Mean of a series' air temperatures, shape (parts, hours + periods) [degC], and whether it is known ahead.
+
+        NaN where none is known.
+        """
+        columns = [name for name in one.meaning("air_temperature") if name in one.covariates]
+        ahead = [name for name in columns if self.given(one, name)]
+        found = []
+        for name in ahead or columns:
+            celsius = to_celsius(one.covariates[name], one.settings.covariates[name].unit)
+            if celsius is not None:
+                found.append(self.spread(one, celsius))
+        if not found:
+            return np.full((self.parts, self.axis.periods + self.periods), np.nan), False
+        count = np.isfinite(found).sum(axis=0)
+        return np.where(count > 0, np.nansum(found, axis=0) / np.maximum(count, 1), np.nan), bool(ahead)
+
+    def joined(self, own: FloatArray, index: int) -> FloatArray:
+        """Forecasts of one series' rows in its own unit and intervals, shape (intervals, levels).
+
+        Args:
+            own: Of its rows, shape (parts, periods, levels).
+        """
+        native: FloatArray = own.transpose(1, 0, 2).reshape(-1, own.shape[-1])
+        return np.asarray(native * self.scale[index] + self.offset[index])
+
+
+def make_rows(series: Sequence[FileSeries]) -> Rows:
+    """Put series with one interval, clock, origin and kind into rows.
+
+    Power is divided by its median size, or by the capacity of a solar plant. Where a load or a generic series falls
+    below zero it is lifted by its own range, so that logarithms stand.
+    """
+    parts = 60 // series[0].settings.interval_minutes
+    hours = max(-(-one.origin // parts) for one in series)
+    periods = max(-(-(one.axis.periods - one.origin) // parts) for one in series)
+    instant = series[0].axis.start + series[0].axis.step * series[0].origin
+    offsets, scales, rows = [], [], []
+    for one in series:
+        past = one.values[: one.origin]
+        known = past[np.isfinite(past)]
+        low, high = float(known.min()), float(known.max())
+        offset = 0.0
+        if one.settings.kind == "solar":
+            past = np.maximum(past, 0.0)
+            scale = one.settings.capacity or max(high, 1e-9)
+        else:
+            offset = low - max(high - low, abs(low)) if low < 0.0 else 0.0
+            scale = float(np.median(known - offset)) or max(high - offset, 1e-9)
+        offsets.append(offset)
+        scales.append(scale)
+        rows.append(_dealt((past - offset) / scale, one.origin, parts, hours, 0))
+    return Rows(
+        series=tuple(series),
+        axis=TimeAxis(instant - hours * HOUR, HOUR, hours),
+        periods=periods,
+        parts=parts,
+        values=np.concatenate(rows),
+        offset=np.array(offsets),
+        scale=np.array(scales),
+    )
+
+
+def _dealt(native: FloatArray, origin: int, parts: int, hours: int, periods: int) -> FloatArray:
+    """Intervals dealt out to hourly rows about ``origin``, shape (parts, hours + periods). NaN where there are none."""
+    whole = np.full((hours + periods) * parts, np.nan)
+    begin = hours * parts - origin
+    length = min(len(native), len(whole) - begin)
+    whole[begin : begin + length] = native[:length]
+    return whole.reshape(-1, parts).T

@@ -1,0 +1,207 @@
+"""Members that forecast the sun's power: clear-sky core, LSTM, a network on the weather known ahead, climatology."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+
+from forecasting.baseline import DAY_HOURS
+from forecasting.calendar import harmonics, hours_since_epoch, make_calendar
+from forecasting.calibration import fit_shifts
+from forecasting.climatology import Climatology
+from forecasting.file_clear import clear_power
+from forecasting.file_members import (
+    CLIMATOLOGY,
+    LEVELS,
+    LSTM,
+    NAIVE,
+    WEATHER,
+    Course,
+    NaiveMember,
+    Quantiles,
+    filled,
+    network_fits,
+    split_history,
+)
+from forecasting.file_rows import Rows
+from forecasting.fitting import split_windows
+from forecasting.load_windows import LOAD_CONTEXT_HOURS
+from forecasting.models import predict_kw
+from forecasting.network import QuantileNetwork
+from forecasting.solar_core import SolarCore, fit_solar_core
+from forecasting.solar_windows import SolarPanel, SolarWindows
+from forecasting.training import predict, train_network
+from forecasting.weather_network import Intervals, WeatherNetwork, train_weather_networks, weather_quantiles
+from forecasting.windows import IndexArray
+from grid.time_axis import FloatArray, TimeAxis
+
+_EDGE_WEIGHT = 0.02
+_CHUNK = 64
+_DEFAULT_HEADROOM = 1.1
+
+
+class SolarMembers:
+    """Everything that can be said of the solar power of some rows.
+
+    Args:
+        trained: Whether the LSTM may speak; otherwise history is too short for it.
+    """
+
+    def __init__(self, rows: Rows, *, course: Course, trained: bool) -> None:
+        self.reasons: list[str] = []
+        self._rows, self._course = rows, course
+        longer = TimeAxis(rows.axis.start, timedelta(hours=1), rows.axis.periods + rows.periods)
+        calendar = make_calendar(longer, timezone="UTC", holidays="")
+        hour = 2.0 * np.pi * ((hours_since_epoch(longer) % 24) + 0.5) / 24.0
+        clear, told = clear_power(rows, calendar)
+        self.reasons += told
+        limit = np.array([1.0 if one.settings.capacity else _DEFAULT_HEADROOM for one in rows.series])
+        self._limit = np.repeat(limit, rows.parts)  # (rows,)
+        self._panel = SolarPanel(
+            axis=rows.axis,
+            series_ids=rows.names,
+            kw=rows.values,
+            capacity_kw=self._limit,
+            clear_kw=clear,
+            day_angle=np.tile(hour, (len(clear), 1)),
+            year_angle=calendar.year_angle,
+            weather=_weather(rows, clear),
+        )
+        self._split = split_history(rows.axis.periods, rows.periods)
+        self._climatology = Climatology(self._panel.index, calendar, by_day_type=False, level_hours=None)
+        self._naive = NaiveMember(rows.values, calendar, DAY_HOURS)
+        self._lstm: tuple[SolarCore, QuantileNetwork, FloatArray] | None = None
+        enough = np.isfinite(self._panel.index[:, : self._split.tail]).sum() >= 50
+        if trained and enough and network_fits(self._split, rows.periods):
+            self._lstm = self._train_lstm()
+        else:
+            self.reasons.append(
+                f"The LSTM does not speak: history is too short for a horizon of {rows.periods} hours, or that is "
+                "longer than a month."
+            )
+
+    def past(self, origins: IndexArray, periods: int) -> Quantiles:
+        return self._speak(origins, periods, until=self._split.test)
+
+    def present(self) -> Quantiles:
+        return self._speak(np.array([self._split.end]), self._rows.periods, until=self._split.end)
+
+    def _speak(self, origins: IndexArray, periods: int, *, until: int) -> Quantiles:
+        ahead = origins[:, None] + np.arange(periods)  # (origins, periods)
+        clear = self._panel.clear_kw[:, ahead][..., None]  # (rows, origins, periods, 1)
+        limit = self._limit[:, None, None, None]
+        index = self._climatology.quantiles(origins, periods, levels=LEVELS)
+        climatology = np.clip(np.where(clear > 0.0, np.nan_to_num(index) * clear, 0.0), 0.0, limit)
+        naive = filled(self._naive.quantiles(origins, periods), climatology)
+        said = {CLIMATOLOGY: climatology, NAIVE: np.where(clear > 0.0, np.clip(naive, 0.0, limit), 0.0)}
+        if self._panel.weather is not None:
+            networks = self._train_weather(until)
+            where = np.broadcast_to(np.arange(len(clear))[:, None, None], clear.shape[:-1])
+            features = self._features()[where, ahead[None]]  # (rows, origins, periods, features)
+            answer = weather_quantiles(networks, features.reshape(-1, features.shape[-1]), where.ravel())
+            said[WEATHER] = np.clip(answer.reshape(*clear.shape[:-1], len(LEVELS)) * clear, 0.0, limit)
+        if self._lstm is not None:
+            core, network, shifts = self._lstm
+            source = self._windows(core)
+            rows, at = np.meshgrid(np.arange(len(clear)), np.maximum(origins, LOAD_CONTEXT_HOURS), indexing="ij")
+            series, origin = rows.ravel(), at.ravel()
+            parts = [slice(begin, begin + _CHUNK) for begin in range(0, len(series), _CHUNK)]
+            told = [predict_kw(network, shifts, source, series[part], origin[part]) for part in parts]
+            shape = (len(clear), len(origins), self._rows.periods, len(LEVELS))
+            said[LSTM] = np.concatenate(told).reshape(shape)[:, :, :periods]
+        return said
+
+    def _windows(self, core: SolarCore, panel: SolarPanel | None = None) -> SolarWindows:
+        shown = self._panel if panel is None else panel
+        return SolarWindows(shown, core=core, model_row=np.arange(len(shown.kw)), periods=self._rows.periods)
+
+    def _train_lstm(self) -> tuple[SolarCore, QuantileNetwork, FloatArray]:
+        panel, split, periods = self._panel, self._split, self._rows.periods
+        panel = replace(panel, kw=np.where(np.arange(panel.axis.periods) < split.test, panel.kw, np.nan))
+        fitted = slice(0, split.tail)
+        share = panel.clear_kw / panel.capacity_kw[:, None]
+        core = fit_solar_core(
+            panel.index[:, fitted],
+            share[:, fitted],
+            panel.day_angle[:, fitted],
+            panel.year_angle[fitted],
+            periods=periods,
+        )
+        source = self._windows(core, panel)
+        windows = split_windows(source, split, context=LOAD_CONTEXT_HOURS, periods=periods)
+        options = self._course.network(learning_rate=1e-3, leads=24)
+        network, _ = train_network(source, windows, levels=LEVELS, options=options)
+        tail = source.cut(windows.tail_series, windows.tail_origins)
+        return core, network, fit_shifts(predict(network, tail), tail, levels=LEVELS)
+
+    def _train_weather(self, until: int) -> list[WeatherNetwork]:
+        """Networks on the weather, trained on the hours before ``until``."""
+        index = self._panel.index[:, :until]
+        share = self._panel.clear_kw[:, :until] / self._limit[:, None]
+        features = self._features()[:, :until]
+        intervals = Intervals(
+            features=features.reshape(-1, features.shape[-1]),
+            row=np.repeat(np.arange(len(index)), until),
+            target=index.ravel(),
+            weight=(share + _EDGE_WEIGHT).ravel(),
+        )
+        course = self._course
+        return train_weather_networks(
+            intervals,
+            rows=len(index),
+            levels=LEVELS,
+            steps=course.weather_steps,
+            networks=course.weather_networks,
+            seed=course.seed,
+        )
+
+    def _features(self) -> FloatArray:
+        """What the weather network reads, shape (rows, hours + periods, features)."""
+        panel = self._panel
+        assert panel.weather is not None
+        day = harmonics(panel.day_angle, 3)[..., 1:]  # (rows, all hours, 6)
+        season = np.broadcast_to(harmonics(panel.year_angle, 2)[:, 1:], (*panel.day_angle.shape, 4))
+        share = (panel.clear_kw / self._limit[:, None])[..., None] * 2.0
+        return np.concatenate([panel.weather, day, season, share], axis=-1)
+
+
+def _weather(rows: Rows, clear: FloatArray) -> FloatArray | None:
+    """Covariates known ahead, standardised, of each interval and its neighbours, shape (rows, all hours, features).
+
+    Irradiance also stands as its share of what a clear sky would give. Where a value is missing stands the mean.
+    """
+    first = rows.series[0]
+    names = [name for name in first.covariates if all(rows.given(one, name) for one in rows.series)]
+    if not names:
+        return None
+    sunny = clear[:, : rows.axis.periods] > 0.0
+    channels = []
+    for name in names:
+        native = [one.covariates[name] for one in rows.series]
+        meant = first.settings.covariates[name].means if name in first.settings.covariates else ""
+        for shift in (-1, 0, 1):
+            moved = [_moved(values, shift * rows.parts) for values in native]
+            hourly = np.concatenate([rows.spread(one, v) for one, v in zip(rows.series, moved, strict=True)])
+            channels.append(_standardised(hourly, sunny))
+            if shift == 0 and meant == "ghi":
+                ratio = hourly / np.maximum(clear, 0.02)
+                usual = np.nanquantile(ratio[:, : rows.axis.periods][sunny], 0.9)
+                channels.append(np.nan_to_num(np.clip(ratio / max(float(usual), 1e-9), 0.0, 2.0)) * 2.0 - 1.0)
+    return np.stack(channels, axis=-1)
+
+
+def _moved(values: FloatArray, by: int) -> FloatArray:
+    """Values that stand ``by`` intervals later; the ends are repeated."""
+    at = np.clip(np.arange(len(values)) + by, 0, len(values) - 1)
+    return values[at]
+
+
+def _standardised(values: FloatArray, sunny: np.typing.NDArray[np.bool_]) -> FloatArray:
+    """About mean 0 and deviation 1 over the daylight of the past, within five deviations, 0 where unknown."""
+    known = values[:, : sunny.shape[1]][sunny]
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return np.zeros_like(values)
+    return np.asarray(np.nan_to_num(np.clip((values - known.mean()) / max(float(known.std()), 1e-9), -5.0, 5.0)))

@@ -1,0 +1,223 @@
+"""A forecast from a file, without a database: the service's core, LSTM and calibration, trained on the file's history.
+
+Every series is forecast by a weighted average of members. The weights and the width of the bands come from a backtest
+on the file's own last weeks, at the hour of day at which the horizon begins; members that cannot speak say why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecasting.file_load import LoadMembers
+from forecasting.file_members import (
+    LEVELS,
+    LSTM,
+    MINIMUM_KNOWN_HOURS,
+    NAIVE,
+    WEATHER,
+    Course,
+    Effort,
+    Members,
+    Quantiles,
+    backtest_origins,
+    split_history,
+)
+from forecasting.file_request import FileSeries
+from forecasting.file_rows import Rows, make_rows
+from forecasting.file_solar import SolarMembers
+from forecasting.mixing import at_levels, learn_weights, learn_width, mean_of, widened
+from grid.faults import Fault, InputError
+from grid.scores import pinball_losses
+from grid.time_axis import FloatArray
+
+DEFAULT_LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesReport:
+    """How one series was forecast.
+
+    Attributes:
+        weights: Of every member that spoke.
+        width: By how much the bands were widened or narrowed after mixing.
+        skill: 1 - pinball loss over that of the seasonal naive, in the backtest that chose the weights; None without.
+        degraded: The network could not speak.
+        reasons: Sentences: what could not be used, and what stood in for it.
+    """
+
+    series_id: str
+    method: str
+    weights: dict[str, float]
+    width: float
+    skill: float | None
+    backtest_origins: int
+    degraded: bool
+    reasons: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"reasons": list(self.reasons)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileForecast:
+    """The forecast of every horizon row: ``series_id, time, mean, q…``, and how each series was forecast."""
+
+    table: pd.DataFrame
+    reports: tuple[SeriesReport, ...]
+
+
+def parse_levels(text: str) -> tuple[float, ...]:
+    """Levels such as ``0.1,0.5,0.9``, put in order.
+
+    Raises:
+        InputError: If they are no distinct numbers in (0, 1).
+    """
+    try:
+        levels = sorted(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        levels = []
+    if not levels or len(set(levels)) < len(levels) or not all(0.0 < level < 1.0 for level in levels):
+        remedy = "give distinct numbers between 0 and 1, such as 0.1,0.5,0.9"
+        raise InputError([Fault("--quantiles", f"cannot be {text[:80]!r}", remedy)])
+    return tuple(levels)
+
+
+def forecast_file(
+    series: Sequence[FileSeries],
+    *,
+    levels: Sequence[float] = DEFAULT_LEVELS,
+    effort: Effort = "full",
+    seed: int = 0,
+    on_progress: Callable[[str], None] | None = None,
+) -> FileForecast:
+    """Forecast every horizon row of a file. The same input, seed and machine give the same answer.
+
+    Args:
+        series: From :func:`forecasting.file_table.read_request`.
+        levels: In (0, 1), increasing.
+        effort: ``fast`` trains for less long.
+        on_progress: Told what is being forecast.
+    """
+    course = Course(effort=effort, seed=seed)
+    answers: dict[str, tuple[FloatArray, SeriesReport]] = {}
+    for _, group in groupby(sorted(series, key=_kind_of_work), key=_kind_of_work):
+        rows = make_rows(list(group))
+        if on_progress is not None:
+            on_progress(", ".join(one.series_id for one in rows.series[:5]) + (" …" if len(rows.series) > 5 else ""))
+        answers.update(_forecast_rows(rows, course))
+    tables = []
+    for one in series:
+        quantiles, _ = answers[one.series_id]
+        told = at_levels(quantiles, levels=LEVELS, wanted=levels)
+        mean = mean_of(quantiles, levels=LEVELS)
+        if one.settings.kind == "solar":
+            limit = one.settings.capacity or np.inf
+            told, mean = np.clip(told, 0.0, limit), np.clip(mean, 0.0, limit)
+        elif float(np.nanmin(one.values)) >= 0.0:
+            told, mean = np.maximum(told, 0.0), np.maximum(mean, 0.0)
+        told = np.maximum.accumulate(told, axis=1)
+        chosen = one.asked - one.origin
+        table = pd.DataFrame(told[chosen], columns=[f"q{level:g}" for level in levels])
+        table.insert(0, "mean", mean[chosen])
+        table.insert(0, "time", one.axis.index[one.asked])
+        table.insert(0, "series_id", one.series_id)
+        tables.append(table)
+    return FileForecast(pd.concat(tables, ignore_index=True), tuple(answers[one.series_id][1] for one in series))
+
+
+def _kind_of_work(one: FileSeries) -> tuple[str, ...]:
+    """Series that agree in this are forecast together by one network."""
+    settings, origin = one.settings, one.axis.start + one.axis.step * one.origin
+    horizon = one.axis.periods - one.origin
+    hours = -(-one.origin * settings.interval_minutes // 60)
+    until = split_history(hours, -(-horizon * settings.interval_minutes // 60)).tail * 60 // settings.interval_minutes
+    known = np.isfinite(one.values[:until]).sum() * settings.interval_minutes / 60
+    return (
+        "solar" if settings.kind == "solar" else "load",
+        "trained" if known >= MINIMUM_KNOWN_HOURS else "short",
+        f"{settings.interval_minutes:02d}",
+        settings.timezone,
+        settings.holidays,
+        origin.isoformat(),
+        f"{horizon:06d}",
+        f"{hours // 4383:03d}",  # histories of about one length: a long one is not cut for the sake of a short one
+        ",".join(sorted(one.covariates)) if settings.kind == "solar" else "",
+    )
+
+
+def _forecast_rows(rows: Rows, course: Course) -> dict[str, tuple[FloatArray, SeriesReport]]:
+    """Quantiles at LEVELS of every interval of the horizon, and the report, by series."""
+    kind, trained = _kind_of_work(rows.series[0])[:2]
+    members: Members = (SolarMembers if kind == "solar" else LoadMembers)(
+        rows, course=course, trained=trained == "trained"
+    )
+    split = split_history(rows.axis.periods, rows.periods)
+    origins, ahead = backtest_origins(split, rows.periods)
+    past = members.past(origins, ahead)
+    present = members.present()
+    names = tuple(name for name in present if np.isfinite(present[name]).all())
+    at = origins[:, None] + np.arange(ahead)
+    actual = rows.values[:, np.minimum(at, rows.axis.periods - 1)]  # (rows, origins, ahead)
+    answers = {}
+    for index, one in enumerate(rows.series):
+        own = slice(index * rows.parts, (index + 1) * rows.parts)
+        happened = actual[own].reshape(-1)
+        said = np.stack([past[name][own].reshape(-1, len(LEVELS)) for name in names])
+        weights = learn_weights(happened, said, levels=LEVELS, seed=course.seed)
+        mixed = np.einsum("m,mil->il", weights, said)
+        width = learn_width(happened, mixed, levels=LEVELS)
+        final = np.einsum("m,mrpl->rpl", weights, np.stack([present[name][own][:, 0] for name in names]))
+        final = np.sort(widened(final, width, levels=LEVELS), axis=-1)
+        quantiles = rows.joined(final, index)
+        mixed = widened(mixed, width, levels=LEVELS)
+        report = _report(one, rows, dict(zip(names, weights, strict=True)), width, happened, mixed, past, own, members)
+        answers[one.series_id] = quantiles, report
+    return answers
+
+
+def _report(
+    one: FileSeries,
+    rows: Rows,
+    weights: dict[str, float],
+    width: float,
+    happened: FloatArray,
+    mixed: FloatArray,
+    past: Quantiles,
+    own: slice,
+    members: Members,
+) -> SeriesReport:
+    naive = past[NAIVE][own].reshape(-1, len(LEVELS))
+    skill = None
+    if np.isfinite(happened).any():
+        loss = float(np.nanmean(pinball_losses(happened, mixed, levels=LEVELS)))
+        reference = float(np.nanmean(pinball_losses(happened, naive, levels=LEVELS)))
+        skill = round(1.0 - loss / reference, 4) if reference > 0.0 else None
+    spoken = {name: round(float(weight), 4) for name, weight in weights.items() if weight > 0.0}
+    reasons = [sentence for sentence in members.reasons if _concerns(sentence, one, rows)]
+    known = one.values[: one.origin]
+    if np.nanmin(known) == np.nanmax(known):
+        reasons.append("Its history is constant: the forecast repeats it.")
+    if skill is None:
+        reasons.append("No backtest was possible: all members weigh the same.")
+    return SeriesReport(
+        series_id=one.series_id,
+        method="+".join(sorted(spoken, key=lambda name: -spoken[name])),
+        weights=spoken,
+        width=width,
+        skill=skill,
+        backtest_origins=len(past[NAIVE][0]) if skill is not None else 0,
+        degraded=LSTM not in weights and WEATHER not in weights,
+        reasons=tuple(reasons),
+    )
+
+
+def _concerns(sentence: str, one: FileSeries, rows: Rows) -> bool:
+    """Sentences that begin with another series' name are not about this one."""
+    return not any(sentence.startswith(f"{other.series_id}: ") for other in rows.series if other is not one)

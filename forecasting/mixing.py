@@ -1,0 +1,104 @@
+"""Several forecasts into one: their quantiles averaged with weights learnt on origins that no member was trained on.
+
+References:
+    Lichtendahl, Grushka-Cockayne and Winkler, "Is It Better to Average Probabilities or Quantiles?", Management Science
+    59(7), 2013.
+    Kivinen and Warmuth, "Exponentiated Gradient versus Gradient Descent for Linear Predictors", Information and
+    Computation 132(1), 1997.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import ndtri
+
+from grid.scores import pinball_losses
+from grid.time_axis import FloatArray
+
+_MOST_INTERVALS = 8_000
+_STEPS = 150
+_RATE = 0.3
+_WIDTHS = np.round(np.arange(0.8, 1.61, 0.05), 2)
+
+
+def learn_weights(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[float], seed: int) -> FloatArray:
+    """Weights of the members, none negative, summing to one, at which the average has the least pinball loss.
+
+    Args:
+        actual: Shape (intervals,). NaN where unknown.
+        quantiles: Shape (members, intervals, levels).
+        seed: Of the sample that is looked at where there are many intervals.
+
+    Returns:
+        Shape (members,); equal weights if nothing is known.
+    """
+    count = len(quantiles)
+    known = np.flatnonzero(np.isfinite(actual) & np.isfinite(quantiles).all(axis=(0, 2)))
+    weights: FloatArray = np.full(count, 1.0 / count)
+    if not len(known) or count == 1:
+        return weights
+    if len(known) > _MOST_INTERVALS:
+        known = np.sort(np.random.default_rng(seed).choice(known, _MOST_INTERVALS, replace=False))
+    said, happened = quantiles[:, known], actual[known]
+    tau = np.asarray(levels)
+    best, best_loss = weights, np.inf
+    for _ in range(_STEPS):
+        mixed = np.einsum("m,mil->il", weights, said)
+        loss = float(pinball_losses(happened, mixed, levels=levels).mean())
+        if loss < best_loss:
+            best, best_loss = weights, loss
+        slope = (happened[:, None] < mixed) - tau  # (intervals, levels): of the loss by the quantile
+        gradient = np.einsum("il,mil->m", slope, said) / slope.size
+        gradient = (gradient - gradient @ weights) / max(loss, 1e-12)
+        weights = weights * np.exp(-_RATE * gradient)
+        weights = weights / weights.sum()
+    kept = np.where(best < 0.02, 0.0, best)
+    return np.asarray(kept / kept.sum(), dtype=np.float64)
+
+
+def learn_width(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[float]) -> float:
+    """By how much the bands should be widened about their median for the least pinball loss.
+
+    Args:
+        actual: Shape (intervals,). NaN where unknown.
+        quantiles: Shape (intervals, levels), 0.5 among the levels.
+    """
+    if not np.isfinite(actual).any():
+        return 1.0
+    losses = [
+        float(np.nanmean(pinball_losses(actual, widened(quantiles, width, levels=levels), levels=levels)))
+        for width in _WIDTHS
+    ]
+    return float(_WIDTHS[int(np.argmin(losses))])
+
+
+def widened(quantiles: FloatArray, width: float, *, levels: Sequence[float]) -> FloatArray:
+    """Every level ``width`` times as far from the median, shape (..., levels)."""
+    middle = list(levels).index(0.5)
+    median = quantiles[..., middle : middle + 1]
+    return np.asarray(median + width * (quantiles - median), dtype=np.float64)
+
+
+def at_levels(quantiles: FloatArray, *, levels: Sequence[float], wanted: Sequence[float]) -> FloatArray:
+    """Quantiles at other levels: straight lines in the normal score, carried on beyond the outermost levels.
+
+    Args:
+        quantiles: Shape (..., levels), non-decreasing.
+        levels: Two at least, increasing.
+
+    Returns:
+        Shape (..., wanted), non-decreasing where ``wanted`` increases.
+    """
+    have, want = ndtri(np.asarray(levels)), ndtri(np.asarray(wanted))
+    left = np.clip(np.searchsorted(have, want, side="right") - 1, 0, len(have) - 2)
+    share = (want - have[left]) / (have[left + 1] - have[left])
+    lower, upper = quantiles[..., left], quantiles[..., left + 1]
+    return np.asarray(lower + share * (upper - lower), dtype=np.float64)
+
+
+def mean_of(quantiles: FloatArray, *, levels: Sequence[float]) -> FloatArray:
+    """Mean of the distribution that the quantiles outline, shape (...)."""
+    fine = (np.arange(200) + 0.5) / 200.0
+    return np.asarray(at_levels(quantiles, levels=levels, wanted=fine.tolist()).mean(axis=-1), dtype=np.float64)
