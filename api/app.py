@@ -17,12 +17,13 @@ from starlette.middleware.gzip import GZipMiddleware
 from api import pages
 from api.auth import RequireKey, publish_roles
 from api.events import EventStream
+from api.file_forecasts import FileForecaster
 from api.jobs.clock import ClockName
 from api.metrics import CountRequests
 from api.planner import Planner
 from api.planning import PlanLimits
 from api.problems import ProblemDocument, install_problem_handlers
-from api.routes import PREFIX, events, forecasts, health, models, plans, readings, series, site
+from api.routes import PREFIX, events, file_forecasts, forecasts, health, models, plans, readings, series, site
 from api.schemas import ReadingMessage
 from api.security import BodyLimit, SecurityHeaders
 from api.sender import Sender
@@ -32,7 +33,7 @@ POOL_SIZE = 10
 POOL_WAIT_SECONDS = 3.0
 STATEMENT_TIMEOUT_MS = 20_000
 DEFAULT_LIMITS = PlanLimits(time_limit_seconds=30.0)  # somebody is waiting
-RESOURCES = (site, readings, series, forecasts, plans, models, events)
+RESOURCES = (site, readings, series, forecasts, file_forecasts, plans, models, events)
 
 DESCRIPTION = """\
 Telemetry, probabilistic forecasts and network-constrained dispatch, each with its reason.
@@ -63,6 +64,7 @@ def create_app(
         clock=clock,
         events=EventStream(pool, database_url=database_url),
         planner=Planner(pool=pool, limits=plan_limits),
+        files=FileForecaster(),
         sender=Sender(kafka_bootstrap) if kafka_bootstrap else None,
     )
 

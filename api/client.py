@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
@@ -141,6 +143,35 @@ class GridPilot:
         values = [row["quantiles"] for row in document["intervals"]]
         frame = pd.DataFrame(values, index=index.tz_convert("UTC"), columns=pd.Index(document["levels"]))
         frame.attrs = {name: value for name, value in document.items() if name not in ("intervals", "levels")}
+        return frame
+
+    def forecast_file(
+        self,
+        table: pd.DataFrame | str | PathLike[str],
+        series: Mapping[str, Any],
+        *,
+        quantiles: Sequence[float] | None = None,
+        effort: Literal["fast", "full"] = "full",
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Forecast the horizon of a file or of a frame: series_id, time, mean, then a column per level such as q0.5.
+
+        ``frame.attrs["series"]`` tells how each series was forecast. Training may take minutes: raise
+        ``timeout_seconds``.
+
+        Args:
+            table: Columns series_id, time, value and covariates; the rows after the last value are the horizon.
+            series: What each series is, by its id, or "*" for all: ``{"*": {"kind": "load", "interval_minutes": 60}}``.
+        """
+        content = table.to_parquet(index=False) if isinstance(table, pd.DataFrame) else Path(table).read_bytes()
+        fields = {"effort": effort, "seed": str(seed)}
+        if quantiles is not None:
+            fields["quantiles"] = ",".join(map(str, quantiles))
+        files = {"file": ("FILE", content), "series": ("SERIES.json", json.dumps({"series": dict(series)}).encode())}
+        document = self._object("POST", "/forecasts/from-file", data=fields, files=files)
+        frame = pd.DataFrame(document["rows"])
+        frame["time"] = pd.to_datetime(frame["time"], utc=True)
+        frame.attrs = {"series": document["series"]}
         return frame
 
     def latest_plan(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from psycopg_pool import ConnectionPool
 
 from api.events import EventStream
+from api.file_forecasts import FileForecaster
 from api.jobs.clock import ClockName, present
 from api.planner import Planner
 from api.problems import Problem
@@ -43,6 +44,7 @@ class Service:
     clock: ClockName
     events: EventStream
     planner: Planner
+    files: FileForecaster
     sender: Sender | None
 
 

@@ -1,0 +1,132 @@
+"""Forecasts of uploaded files, made by a worker process: bounded in size and time, one at a time, and the API goes on.
+
+python -m api.file_forecasts FOLDER      # the worker: request.json, the two files and its answer lie in FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from api.problems import Problem, invalid, unavailable
+from forecasting.file_request import read_settings_file
+from forecasting.file_table import read_request
+from grid.faults import Fault, InputError
+
+MAX_SECONDS = 300.0
+MAX_INTERVALS = 300_000
+MAX_LEVELS = 999
+RETRY_SECONDS = 20
+_SERIES, _REQUEST, _FAULTS, _REPORTS, _TABLE = (
+    "SERIES.json",
+    "request.json",
+    "faults.json",
+    "reports.json",
+    "answer.parquet",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """How a file is to be forecast.
+
+    Attributes:
+        quantiles: Levels such as ``0.1,0.5,0.9``; None for the usual ones.
+    """
+
+    quantiles: str | None = None
+    effort: Literal["fast", "full"] = "full"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileAnswer:
+    """The forecast's table and, per series, how it was made."""
+
+    table: pd.DataFrame
+    reports: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class FileForecaster:
+    """Answers ``POST /forecasts/from-file``: never twice at once in a process."""
+
+    max_seconds: float = MAX_SECONDS
+    _at_work: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def forecast(self, table: bytes, series: bytes, options: FileOptions) -> FileAnswer:
+        """Forecast in a fresh process, which is ended when its time is over.
+
+        Args:
+            table: Content of FILE, CSV or Parquet.
+            series: Content of SERIES.json.
+
+        Raises:
+            Problem: 503 while another file is forecast here or if it takes too long, 422 with every fault of the files.
+        """
+        if not self._at_work.acquire(blocking=False):
+            raise unavailable("another file is being forecast here; ask again later", retry_seconds=RETRY_SECONDS)
+        try:
+            with tempfile.TemporaryDirectory(prefix="gridpilot-") as folder:
+                return self._answer(Path(folder), table, series, options)
+        finally:
+            self._at_work.release()
+
+    def _answer(self, folder: Path, table: bytes, series: bytes, options: FileOptions) -> FileAnswer:
+        _table_in(folder, parquet=table.startswith(b"PAR1")).write_bytes(table)
+        (folder / _SERIES).write_bytes(series)
+        (folder / _REQUEST).write_text(json.dumps(asdict(options)))
+        try:
+            read_settings_file(folder / _SERIES)  # told at once, without a process
+        except InputError as error:
+            raise invalid(error.faults) from error
+        command = [sys.executable, "-m", "api.file_forecasts", str(folder)]
+        try:
+            ended = subprocess.run(command, timeout=self.max_seconds, stdin=subprocess.DEVNULL, check=False)
+        except subprocess.TimeoutExpired:
+            remedy = "send fewer series or rows, or effort=fast; the command line has no limit"
+            raise unavailable(f"the forecast took more than {self.max_seconds:.0f} s; {remedy}") from None
+        if (folder / _FAULTS).exists():
+            raise invalid([Fault(**fault) for fault in json.loads((folder / _FAULTS).read_text())])
+        if ended.returncode != 0:
+            raise Problem(500, "unexpected", f"the worker ended with status {ended.returncode}; the log tells more")
+        return FileAnswer(pd.read_parquet(folder / _TABLE), json.loads((folder / _REPORTS).read_text()))
+
+
+def work(folder: Path) -> None:
+    """The worker: reads the request in ``folder`` and leaves there a table and reports, or faults."""
+    options = FileOptions(**json.loads((folder / _REQUEST).read_text()))
+    try:
+        parquet = _table_in(folder, parquet=True)
+        found = read_request(parquet if parquet.exists() else _table_in(folder, parquet=False), folder / _SERIES)
+        intervals = sum(one.axis.periods for one in found)
+        if intervals > MAX_INTERVALS:
+            raise InputError([Fault("file", f"spans {intervals:,} intervals", f"send {MAX_INTERVALS:,} at most")])
+        # Here, so that a file with faults is refused without waiting for torch.
+        from forecasting.from_file import DEFAULT_LEVELS, forecast_file, parse_levels
+
+        levels = DEFAULT_LEVELS if options.quantiles is None else parse_levels(options.quantiles)
+        if len(levels) > MAX_LEVELS:
+            raise InputError([Fault("quantiles", f"has {len(levels)} levels", f"ask for {MAX_LEVELS} at most")])
+        made = forecast_file(found, levels=levels, effort=options.effort, seed=options.seed)
+    except InputError as error:
+        (folder / _FAULTS).write_text(json.dumps([asdict(fault) for fault in error.faults]))
+        return
+    made.table.to_parquet(folder / _TABLE, index=False)
+    (folder / _REPORTS).write_text(json.dumps([report.as_dict() for report in made.reports]))
+
+
+def _table_in(folder: Path, *, parquet: bool) -> Path:
+    return folder / ("FILE.parquet" if parquet else "FILE.csv")
+
+
+if __name__ == "__main__":
+    work(Path(sys.argv[1]))

@@ -1,0 +1,83 @@
+"""``POST /forecasts/from-file``: two files up, a forecast down, in a process of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+
+from api.client import GridPilot, GridPilotError
+from api.file_forecasts import FileForecaster, FileOptions
+from api.problems import Problem
+
+SERIES = {"*": {"kind": "load", "interval_minutes": 60}}
+FORM = {"quantiles": "0.1,0.5,0.9", "effort": "fast"}
+
+
+def table(days: int = 5) -> pd.DataFrame:
+    """A course of the day, and a day to forecast."""
+    times = pd.date_range("2026-03-01", periods=24 * (days + 1), freq="h", tz="UTC")
+    value = 50.0 + 10.0 * np.sin(times.hour.to_numpy() / 24.0 * 2.0 * np.pi) + np.arange(len(times)) % 5
+    value[24 * days :] = np.nan
+    return pd.DataFrame({"series_id": "a", "time": times, "value": value})
+
+
+def files(frame: pd.DataFrame, series: object = SERIES) -> dict[str, Any]:
+    return {"file": ("in.csv", frame.to_csv(index=False).encode()), "series": json.dumps({"series": series}).encode()}
+
+
+def test_an_upload_is_answered_as_csv(api: Any) -> None:
+    with api.client("analyst") as client:
+        sent = client.post(
+            "/forecasts/from-file", files=files(table()), data=FORM, headers={"Accept": "text/csv"}, timeout=60.0
+        )
+    assert sent.status_code == 200, sent.text
+    made = pd.read_csv(io.StringIO(sent.text))
+    assert list(made.columns) == ["series_id", "time", "mean", "q0.1", "q0.5", "q0.9"]
+    assert len(made) == 24
+    assert made["time"].iloc[0] == "2026-03-06T00:00:00Z"
+
+
+def test_the_client_sends_a_frame_and_gets_one_with_its_reports(api: Any) -> None:
+    with GridPilot(api.url, api.keys["operator"]) as grid:
+        made = grid.forecast_file(table(), SERIES, quantiles=[0.25, 0.75], effort="fast")
+    assert list(made.columns) == ["series_id", "time", "mean", "q0.25", "q0.75"]
+    assert made["mean"].between(35.0, 70.0).all()
+    (report,) = made.attrs["series"]
+    assert report["degraded"]
+    assert report["reasons"]
+
+
+def test_every_fault_of_the_files_is_listed(api: Any) -> None:
+    frame = table()
+    frame["value"] = frame["value"].astype(object)
+    frame.loc[3, "value"] = "many"
+    with GridPilot(api.url, api.keys["operator"]) as grid, pytest.raises(GridPilotError) as found:
+        grid.forecast_file(frame.astype({"value": str}).replace("nan", ""), {"b": {"kind": "load"}})
+    assert found.value.status == 422
+    told = str(found.value)
+    assert "value, row 4: is no number" in told
+    assert "series a: is not in SERIES.json" in told
+
+
+def test_a_meter_may_not_and_nothing_is_no_upload(
+    api: Any, problem: Callable[[httpx.Response, int], dict[str, Any]]
+) -> None:
+    problem(api.post("/forecasts/from-file", "meter", files=files(table())), 403)
+    missing = problem(api.post("/forecasts/from-file", data=FORM), 422)
+    assert {fault["place"] for fault in missing["faults"]} == {"body.file", "body.series"}
+    problem(api.post("/forecasts/from-file", files={**files(table()), "series": b"{"}), 422)
+
+
+def test_work_that_takes_too_long_is_ended() -> None:
+    content = table().to_csv(index=False).encode()
+    series = json.dumps({"series": SERIES}).encode()
+    with pytest.raises(Problem, match="took more than 0 s") as found:
+        FileForecaster(max_seconds=0.05).forecast(content, series, FileOptions())
+    assert found.value.status == 503
