@@ -196,3 +196,24 @@ def test_the_reference_page_shows_every_route(api: Any, browser: Browser) -> Non
     browser.call("Page.navigate", url=f"{api.url}/docs")
     browser.wait("document.querySelectorAll('.route').length >= 18")
     assert browser.errors == []
+
+
+@pytest.mark.browser
+def test_a_file_is_forecast_on_the_board(own_api: Any, browser: Browser) -> None:
+    hours = [f"a,2026-03-{1 + h // 24:02d}T{h % 24:02d}:00:00Z,{50 + h % 24 if h < 96 else ''}" for h in range(120)]
+    files = {
+        "forecast-file": "\n".join(["series_id,time,value", *hours]),
+        "forecast-series": json.dumps({"series": {"a": {"kind": "load", "interval_minutes": 60}}}),
+    }
+    browser.call("Page.navigate", url=f"{own_api.url}/#key={own_api.keys['operator']}")
+    browser.wait("document.querySelector('#forecast-file') !== null")
+    for field, text in files.items():
+        browser.value(
+            f"(() => {{ const held = new DataTransfer(); held.items.add(new File([{json.dumps(text)}], 'in.csv'));"
+            f" document.querySelector('#{field}').files = held.files; return true; }})()"
+        )
+    browser.value("document.querySelector('#from-file form').requestSubmit()")
+    browser.wait("document.querySelector('#from-file a[download]') !== null", seconds=60.0)
+    assert "24 rows forecast" in browser.value("document.querySelector('#from-file [role=status]').textContent")
+    assert browser.value("document.querySelector('#from-file a').href").startswith("blob:")
+    assert browser.errors == []

@@ -60,6 +60,9 @@ export const find = async (path, query = {}) => {
 export const post = async (path, body) =>
   (await send(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })).json();
 
+/** Send a FormData, files and all; the browser writes its own Content-Type. */
+export const postForm = async (path, body) => (await send(path, { method: "POST", body })).json();
+
 /**
  * Read events for ever. After a lost connection it resumes behind the last event that it saw.
  * onEvent({kind, id, data}) gets `hello` on every connect and `reset` where events were missed.

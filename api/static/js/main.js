@@ -3,6 +3,7 @@
 import { ProblemError, currentKey, find, follow, forgetKey, get, storeKey } from "./api.js";
 import { showAlarms } from "./alarms.js";
 import { byId, element, missing, replace, throttled } from "./dom.js";
+import { setUpFileForecast } from "./file_panel.js";
 import { fillChooser, showForecast } from "./forecast_panel.js";
 import { useZone } from "./format.js";
 import { showConnection, showHeader } from "./header.js";
@@ -127,6 +128,7 @@ byId("renewable-series").addEventListener("change", loadForecasts);
 for (const id of ["units-filter", "units-find"]) byId(id).addEventListener("input", () => showUnits(shownPlan(), state.site?.present ?? null));
 setInterval(() => { if (state.connection === "live") loadSite(); }, 60000);
 
+setUpFileForecast();
 const offerUnits = setUpWhatIf({
   latest: () => state.plan,
   show: (plan, sentence) => {
