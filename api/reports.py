@@ -32,7 +32,7 @@ def describe_training(report: TrainingReport) -> str:
     outcome = "is champion" if report.promoted else "stays challenger"
     scores = report.scores
     return (
-        f"{report.kind}: {report.model_id} {outcome}. {report.reason} On {scores.windows:,} forecasts of the last weeks, "
-        f"kept apart, the 50 % band covers {scores.coverage_50:.0%} and the 90 % band {scores.coverage_90:.0%} "
-        f"(the naive's {scores.baseline_coverage_90:.0%})."
+        f"{report.kind}: {report.model_id} {outcome}. {report.reason} "
+        f"On {scores.windows:,} forecasts of the last weeks, kept apart, the 50 % band covers {scores.coverage_50:.0%} "
+        f"and the 90 % band {scores.coverage_90:.0%} (the naive's {scores.baseline_coverage_90:.0%})."
     )

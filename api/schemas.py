@@ -28,8 +28,8 @@ class Freshness(Document):
     at: datetime | None = Field(description="Instant of the newest one; null if there is none. RFC 3339, UTC.")
     age_seconds: float | None = Field(description="The site's present minus `at`. [s]")
     received_at: datetime | None = Field(
-        description="When the stream last brought anything (wall clock); telemetry only. In a replay this tells whether "
-        "data still flow."
+        description="When the stream last brought anything (wall clock); telemetry only. In a replay this tells "
+        "whether data still flow."
     )
     state: Literal["fresh", "stale", "missing"] = Field(description="`stale` above the age that is usual for it.")
 

@@ -92,8 +92,8 @@ def test_the_plan_respects_units_and_lines(chain: Any) -> None:
 
 def test_every_price_is_the_sum_of_its_parts_and_every_asset_has_a_reason(chain: Any) -> None:
     plan = chain.outputs["plan"]
-    prices = np.array([[list(hour.values()) for hour in bus] for bus in plan["buses"].values()])
-    assert list(next(iter(plan["buses"].values()))[0]) == ["lmp", "energy", "congestion", "loss"]
+    parts = ("lmp", "energy", "congestion", "loss")
+    prices = np.array([[[hour[part] for part in parts] for hour in bus] for bus in plan["buses"].values()])
     np.testing.assert_allclose(prices[..., 0], prices[..., 1:].sum(axis=-1), atol=1e-6)
     assert all(plan["reasons"].get(name) for name in (*plan["units"], *plan["storages"]))
 
