@@ -39,6 +39,10 @@ from grid.time_axis import FloatArray
 DEFAULT_LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
 
+_HALF_TRUST = 3.0
+"""So many horizons of backtest count half."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesReport:
     """How one series was forecast.
@@ -165,14 +169,17 @@ def _forecast_rows(rows: Rows, course: Course) -> dict[str, tuple[FloatArray, Se
     names = tuple(name for name in present if np.isfinite(present[name]).all())
     at = origins[:, None] + np.arange(ahead)
     actual = rows.values[:, np.minimum(at, rows.axis.periods - 1)]  # (rows, origins, ahead)
+    # Origins whose horizons overlap say much the same: what counts is how many horizons the backtest could hold.
+    apart = (split.end - split.test) / rows.periods
+    trust = apart / (apart + _HALF_TRUST)
     answers = {}
     for index, one in enumerate(rows.series):
         own = slice(index * rows.parts, (index + 1) * rows.parts)
         happened = actual[own].reshape(-1)
         said = np.stack([past[name][own].reshape(-1, len(LEVELS)) for name in names])
-        weights = learn_weights(happened, said, levels=LEVELS, seed=course.seed)
+        weights = learn_weights(happened, said, levels=LEVELS, seed=course.seed, trust=trust)
         mixed = np.einsum("m,mil->il", weights, said)
-        width = learn_width(happened, mixed, levels=LEVELS)
+        width = round(1.0 + trust * (learn_width(happened, mixed, levels=LEVELS) - 1.0), 3)
         final = np.einsum("m,mrpl->rpl", weights, np.stack([present[name][own][:, 0] for name in names]))
         final = np.sort(widened(final, width, levels=LEVELS), axis=-1)
         quantiles = rows.joined(final, index)

@@ -23,13 +23,17 @@ _RATE = 0.3
 _WIDTHS = np.round(np.arange(0.8, 1.61, 0.05), 2)
 
 
-def learn_weights(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[float], seed: int) -> FloatArray:
+def learn_weights(
+    actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[float], seed: int, trust: float = 1.0
+) -> FloatArray:
     """Weights of the members, none negative, summing to one, at which the average has the least pinball loss.
 
     Args:
         actual: Shape (intervals,). NaN where unknown.
         quantiles: Shape (members, intervals, levels).
         seed: Of the sample that is looked at where there are many intervals.
+        trust: 1 takes the weights as learnt, 0 those that follow from each member's own loss alone (its fourth power,
+            inverse); where few origins were seen, the best average of the past is partly luck.
 
     Returns:
         Shape (members,); equal weights if nothing is known.
@@ -43,6 +47,8 @@ def learn_weights(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence
         known = np.sort(np.random.default_rng(seed).choice(known, _MOST_INTERVALS, replace=False))
     said, happened = quantiles[:, known], actual[known]
     tau = np.asarray(levels)
+    own = np.array([float(pinball_losses(happened, one, levels=levels).mean()) for one in said])
+    alone = (own.min() / np.maximum(own, 1e-12)) ** 4 if own.min() > 0.0 else (own <= 0.0).astype(np.float64)
     best, best_loss = weights, np.inf
     for _ in range(_STEPS):
         mixed = np.einsum("m,mil->il", weights, said)
@@ -54,6 +60,7 @@ def learn_weights(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence
         gradient = (gradient - gradient @ weights) / max(loss, 1e-12)
         weights = weights * np.exp(-_RATE * gradient)
         weights = weights / weights.sum()
+    best = trust * best + (1.0 - trust) * alone / alone.sum()
     kept = np.where(best < 0.02, 0.0, best)
     return np.asarray(kept / kept.sum(), dtype=np.float64)
 
