@@ -27,7 +27,7 @@ demo: .venv/.installed
 	@$(BIN)/gridpilot demo $(ARGS)
 
 test: .venv/.installed
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: .venv/.installed
 	@$(BIN)/ruff check; style=$$?; $(BIN)/mypy && exit $$style
