@@ -100,9 +100,7 @@ def test_defaults_in_the_example_are_those_in_force() -> None:
     text = (ROOT / "deploy/env.example").read_text()
     shown = dict(re.findall(r"^#([A-Z_]+)=(.*)$", text, flags=re.MULTILINE))
     in_force = {
-        m["name"]: m["rest"]
-        for m in VARIABLE.finditer((ROOT / "compose.yaml").read_text())
-        if m["operator"] == ":-"
+        m["name"]: m["rest"] for m in VARIABLE.finditer((ROOT / "compose.yaml").read_text()) if m["operator"] == ":-"
     }
     assert {name: value for name, value in in_force.items() if shown[name] != value} == {}
 

@@ -42,9 +42,7 @@ def test_every_column_of_every_table_and_view_is_explained(database_url: str) ->
 
 def test_every_table_and_view_is_explained(database_url: str) -> None:
     with psycopg.connect(database_url) as conn:
-        rows = conn.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-        ).fetchall()
+        rows = conn.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'").fetchall()
     assert {name for (name,) in rows if name not in EXPLAINED} == set()
 
 

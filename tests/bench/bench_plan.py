@@ -93,9 +93,7 @@ def main() -> None:
         began = time.perf_counter()
         plan = plan_dispatch(problem, time_limit_seconds=limit, relative_gap=0.001)
         taken = time.perf_counter() - began
-        print(
-            f"{limit:>4.0f} s {taken:>6.1f} s {taken / relaxation:>14.1f} {plan.gap:>8.3%} {plan.objective:>14,.0f}"
-        )
+        print(f"{limit:>4.0f} s {taken:>6.1f} s {taken / relaxation:>14.1f} {plan.gap:>8.3%} {plan.objective:>14,.0f}")
 
 
 if __name__ == "__main__":
