@@ -58,10 +58,10 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
-        stack.callback(console.print, "every process has ended; the database stays for the next start", style="dim")
         if not once:
             require_free_port(port, purpose="dashboard", remedy="stop that program, or choose another with --port")
         stack.enter_context(sole_user(directory))
+        stack.callback(console.print, "every process has ended; the database stays for the next start", style="dim")
         chain = _Chain(stack, directory, console)
         with chain.step("real data sets, fetched once and checked"):
             telemetry = load_telemetry(cache_dir)
