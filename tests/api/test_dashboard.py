@@ -8,16 +8,20 @@ import shutil
 import subprocess
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
 import api.pages
+from grid.store.events import publish_event
+from ingest.alarms import alarm_payload
 
 STATIC = api.pages.STATIC
 OWN_FILES = sorted(p for p in STATIC.rglob("*") if p.suffix in {".html", ".js", ".css"} and "vendor" not in p.parts)
@@ -188,6 +192,9 @@ def test_a_board_without_data_says_what_is_missing_and_asks_for_a_key(empty_api:
     browser.value("document.querySelector('#key-form').requestSubmit()")
     browser.wait("document.querySelector('#alarms').textContent.includes('gridpilot init')")
     browser.wait("document.querySelector('#connection').textContent === 'live'")
+    with psycopg.connect(empty_api.database_url) as conn:
+        publish_event(conn, kind="alarm", payload=alarm_payload(100, Counter(unknown_unit=7)))
+    browser.wait("document.querySelector('#alarms').textContent.includes('7 of 100 messages')")
     assert browser.errors == []
 
 

@@ -55,8 +55,8 @@ function freshnessAlarms(site) {
   });
 }
 
-export function showAlarms({ site, plan, connection, faults }) {
-  const alarms = [...freshnessAlarms(site), ...planAlarms(plan)];
+export function showAlarms({ site, plan, connection, faults, raised }) {
+  const alarms = [...raised, ...freshnessAlarms(site), ...planAlarms(plan)];
   if (connection === "waiting") {
     alarms.unshift({ level: "medium", cause: "This page has lost the service.", consequence: "What is shown does not change any more.", action: "It connects again by itself; if it does not, check gridpilot serve." });
   }

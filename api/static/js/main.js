@@ -15,7 +15,9 @@ import { showGeneration, showPrices } from "./plan_charts.js";
 import { showUnits } from "./units_panel.js";
 import { setUpWhatIf } from "./what_if.js";
 
-const state = { site: null, plan: null, whatIf: null, connection: "connecting", faults: new Map() };
+const RAISED_MS = 15 * 60e3; // how long an alarm that a process raised stays on the board
+
+const state = { site: null, plan: null, whatIf: null, connection: "connecting", faults: new Map(), raised: [] };
 const shownPlan = () => state.whatIf?.plan ?? state.plan;
 const alarms = () => showAlarms({ ...state, plan: shownPlan() });
 
@@ -92,7 +94,18 @@ async function loadAll() {
 
 const all = throttled(loadAll, 2000);
 const telemetry = throttled(async () => { await loadSite(); await loadForecasts(); drawPlan(); }, 5000);
+/** An alarm of a process: it stays for a while, or until the same one is raised again. */
+function raise({ data: { payload } }) {
+  state.raised = [...state.raised.filter((other) => other.alarm !== payload.alarm), payload];
+  alarms();
+  setTimeout(() => {
+    state.raised = state.raised.filter((other) => other !== payload);
+    alarms();
+  }, RAISED_MS);
+}
+
 const TOUCHED = {
+  alarm: raise,
   hello: all, reset: all, readings: telemetry, forecast: telemetry,
   plan: throttled(async () => { await loadSite(); await loadPlan(); }, 1000),
   decision: throttled(loadPlan, 1000), model: throttled(loadModels, 1000),
@@ -104,7 +117,7 @@ function start() {
   following = new AbortController();
   follow({
     signal: following.signal,
-    onEvent: (event) => TOUCHED[event.kind]?.(),
+    onEvent: (event) => TOUCHED[event.kind]?.(event),
     onState: (connection) => {
       state.connection = connection;
       if (connection === "refused") askForKey("This key is unknown, revoked or may not read the board.");
