@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import psycopg
 
-from grid.dispatch.assemble import SITE_LOAD, assemble_problem
+from grid.dispatch.assemble import assemble_problem
 from grid.dispatch.document import plan_document
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.planning import plan_dispatch
 from grid.faults import Fault, InputError
-from grid.site import Site
+from grid.site import SITE_LOAD, Site
 from grid.store.forecasts import latest_forecasts, load_forecast
 from grid.store.plans import latest_plan, save_plan
 

@@ -13,15 +13,13 @@ from forecasting.external import Issue
 from forecasting.issuing import position_of
 from forecasting.load_windows import LoadPanel, SentTemperature
 from grid.readings import Source, series_id
-from grid.site import Meter, Site
+from grid.site import SITE_LOAD, Meter, Site
 from grid.store.readings import load_channels, load_power_matrix
 from grid.store.series import list_series
 from grid.store.weather_issues import IssuedForecast, load_issued_forecasts
 from grid.time_axis import FloatArray, TimeAxis, floor_to_step
 from grid.units import Channel
 
-SITE_LOAD = "site:load"
-"""The load of the whole site on the network's scale; forecast as a series of its own. [kW]"""
 HOUR = timedelta(hours=1)
 
 

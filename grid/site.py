@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from grid.assets import RenewablePlant, Storage, ThermalUnit
 from grid.network import Network
 
+SITE_LOAD = "site:load"
+"""Series of the whole site's load on the network's scale: every bus's load together. [kW]"""
+
 
 @dataclass(frozen=True, slots=True)
 class Meter:

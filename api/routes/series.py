@@ -20,7 +20,7 @@ from api.service import Database, site_of
 from api.tables import TABLE_RESPONSE, table_response
 from grid.faults import Fault
 from grid.readings import Quality, Source
-from grid.site import Site
+from grid.site import SITE_LOAD, Site
 from grid.store.reading_versions import load_channels_known_by, readings_known_by
 from grid.store.readings import parse_series_id
 from grid.store.series import ChannelId, SeriesSummary, find_channel_keys, list_series
@@ -30,7 +30,6 @@ from ingest.messages import interval_minutes
 
 router = APIRouter(tags=["series"])
 
-SITE_LOAD = "site:load"
 MAX_ROWS = 200_000
 _HOUR = timedelta(hours=1)
 SeriesId = Annotated[str, Path(max_length=250, description="`<owner>:<channel>`; `site:load` is the whole system.")]

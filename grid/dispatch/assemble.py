@@ -24,10 +24,9 @@ from grid.dispatch.inherit import PreviousPlan
 from grid.dispatch.plan import DispatchProblem, UnitState
 from grid.faults import Fault, InputError
 from grid.forecasts import Forecast
-from grid.site import Site
+from grid.site import SITE_LOAD, Site
 from grid.time_axis import FloatArray, TimeAxis, ceil_to_step
 
-SITE_LOAD = "site:load"
 _STEP = timedelta(hours=1)
 _KW_PER_MW = 1000.0
 

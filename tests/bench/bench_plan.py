@@ -16,7 +16,7 @@ from api.demo.recordings import Recording
 from api.demo.site import load_demo_site
 from api.demo.telemetry import DEMO_START, load_telemetry
 from api.settings import CacheSettings, read_settings
-from grid.dispatch.assemble import SITE_LOAD, assemble_problem
+from grid.dispatch.assemble import assemble_problem
 from grid.dispatch.model import build_model
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.planning import plan_dispatch
@@ -25,6 +25,7 @@ from grid.dispatch.relaxation import solve_with_lines
 from grid.dispatch.unit_terms import identical_units, unit_terms
 from grid.forecasts import Forecast
 from grid.readings import series_id
+from grid.site import SITE_LOAD
 from grid.time_axis import FloatArray, TimeAxis
 from grid.units import to_stored_unit
 
