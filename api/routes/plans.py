@@ -23,7 +23,7 @@ from grid.faults import Fault
 from grid.store.decisions import Choice, Decision, decisions_of, save_decision
 from grid.store.events import publish_event
 from grid.store.keys import Role
-from grid.store.plan_documents import latest_plan_text, list_plans, plan_text
+from grid.store.plans import latest_plan_text, list_plans, plan_text
 
 router = APIRouter(prefix="/plans", tags=["plans"])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +14,26 @@ from psycopg.types.json import Jsonb
 from grid.store.events import publish_event
 
 _KW_PER_MW = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """A plan in one line.
+
+    Attributes:
+        created_at: Wall clock; ``issued_at`` is on the site's.
+        what_if: True if its inputs were changed by hand; then it never is the latest plan.
+        decision: The latest decision about it, None while there is none.
+    """
+
+    plan_id: str
+    issued_at: datetime
+    created_at: datetime
+    what_if: bool
+    status: str
+    objective: float | None
+    gap: float | None
+    decision: str | None
 
 
 def save_plan(conn: psycopg.Connection[Any], document: Mapping[str, Any], *, what_if: bool = False) -> None:
@@ -57,29 +79,54 @@ def save_plan(conn: psycopg.Connection[Any], document: Mapping[str, Any], *, wha
         publish_event(conn, kind="plan", payload=payload)
 
 
+def plan_text(conn: psycopg.Connection[Any], plan_id: str) -> str | None:
+    """The document of one plan as JSON, for readers that pass it on unread; None if there is none of that id."""
+    row = conn.execute("SELECT document::text FROM plan WHERE plan_id = %s", (plan_id,)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def load_plan(conn: psycopg.Connection[Any], plan_id: str) -> dict[str, Any] | None:
     """The document of one plan; None if there is none of that id."""
-    return _document(conn.execute("SELECT document FROM plan WHERE plan_id = %s", (plan_id,)).fetchone())
+    return _parsed(plan_text(conn, plan_id))
 
 
-def latest_plan(
-    conn: psycopg.Connection[Any], site_id: str, *, before: datetime | None = None
-) -> dict[str, Any] | None:
-    """The document of the site's newest plan that is no what-if, issued before ``before`` if that is given."""
+def latest_plan_text(conn: psycopg.Connection[Any], site_id: str, *, before: datetime | None = None) -> str | None:
+    """The site's newest plan that is no what-if, as JSON; issued before ``before`` if that is given."""
     row = conn.execute(
         """
-        SELECT document FROM plan
+        SELECT document::text FROM plan
         WHERE site_id = %(site_id)s AND NOT what_if
           AND (%(before)s::timestamptz IS NULL OR issued_at < %(before)s)
         ORDER BY issued_at DESC, created_at DESC LIMIT 1
         """,
         {"site_id": site_id, "before": before},
     ).fetchone()
-    return _document(row)
+    return None if row is None else str(row[0])
 
 
-def _document(row: tuple[Any, ...] | None) -> dict[str, Any] | None:
-    return None if row is None else dict(row[0])
+def latest_plan(
+    conn: psycopg.Connection[Any], site_id: str, *, before: datetime | None = None
+) -> dict[str, Any] | None:
+    """The document of the site's newest plan that is no what-if, issued before ``before`` if that is given."""
+    return _parsed(latest_plan_text(conn, site_id, before=before))
+
+
+def list_plans(conn: psycopg.Connection, *, limit: int, what_if: bool | None = None) -> list[PlanSummary]:
+    """The newest plans first, at most ``limit``; only what-ifs, or none of them, if asked."""
+    rows = conn.execute(
+        """
+        SELECT plan_id, issued_at, created_at, what_if, status, objective, gap,
+               (SELECT decision FROM plan_decision d WHERE d.plan_id = plan.plan_id ORDER BY decision_id DESC LIMIT 1)
+        FROM plan WHERE %(what_if)s::boolean IS NULL OR what_if = %(what_if)s
+        ORDER BY created_at DESC LIMIT %(limit)s
+        """,
+        {"what_if": what_if, "limit": limit},
+    ).fetchall()
+    return [PlanSummary(*row) for row in rows]
+
+
+def _parsed(text: str | None) -> dict[str, Any] | None:
+    return None if text is None else dict(json.loads(text))
 
 
 def _setpoints(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, float]]:
