@@ -3,7 +3,7 @@
 #   make demo               the whole chain on real data, with a dashboard (ARGS=--once: print the first plan and stop)
 #   make test               every test (ARGS='tests/ingest -x': some of them)
 #   make check              what CI runs: ruff, mypy, the tests
-#   make bench              decode rate, load rate, plan time, published power flows: as ratios, measured in one run
+#   make bench              decode rate, load rate, plan time, forecast skill, published power flows: measured in one run,
 #                           and exactly once under faults: kills, crashes, cuts (4 minutes)
 #   make clean              remove .venv and every cache; downloads and the demo's state stay (see the README)
 #
