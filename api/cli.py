@@ -203,6 +203,9 @@ def forecast(
         return
     with pulse("forecasts of every series", shown=not as_json):
         forecasts = forecast_once(settings)
+    if not forecasts:
+        remedy = "check gridpilot ingest, and the meters of the site file; the log names each series"
+        raise InputError([Fault("forecast", "no series has a known hour to forecast from", remedy)])
     degraded = [item.series_id for item in forecasts if item.degraded]
     if as_json:
         _print_json({"issued_at": forecasts[0].issued_at.isoformat(), "series": len(forecasts), "degraded": degraded})

@@ -81,7 +81,7 @@ class SeriesDocument(Document):
     unit: str = Field(description="kW, kWh, degC, W/m2 or V.")
     kind: str | None = Field(description="How it is forecast: load, solar or external; null if it is not.")
     first: datetime | None = Field(description="Start of the oldest reading's interval.")
-    last: datetime | None = Field(description="Start of the newest reading's interval.")
+    last: datetime | None = Field(description="End of the newest reading's interval.")
 
 
 class ReadingRow(Document):

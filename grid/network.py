@@ -31,7 +31,7 @@ class Branch:
     from_bus: str
     to_bus: str
     reactance_pu: float
-    limit_mw: float | None
+    limit_mw: float | None = None
     tap_ratio: float = 1.0
     resistance_pu: float = 0.0
 

@@ -39,5 +39,6 @@ def forecast_forever(settings: ForecastProcess, *, stop: threading.Event) -> Non
                 return present(conn, site, settings.clock)
 
         for issued_at in ticks(now, every=timedelta(minutes=settings.forecast_every_minutes), stop=stop):
+            site = load_site(conn)  # a site file may have been loaded meanwhile
             service.forecast(conn, site, issued_at=issued_at, periods=settings.forecast_horizon_hours)
             conn.commit()

@@ -46,6 +46,7 @@ def plan_forever(settings: PlanProcess, *, stop: threading.Event) -> None:
                 stop.wait(_POLL_SECONDS)
             else:
                 served = issued_at
+                site = load_site(conn)  # a site file may have been loaded meanwhile
                 _plan(conn, site, limits_of(settings))
 
 

@@ -31,6 +31,7 @@ def train_once(
         budget_seconds: Instead of the setting.
     """
     with connect(settings.database_url, application_name="gridpilot-train") as conn:
+        conn.autocommit = True  # an open transaction would hold the event lock of the first promotion for minutes
         check_schema(conn)
         site = load_site(conn)
         return ForecastService().train(

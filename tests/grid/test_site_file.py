@@ -211,3 +211,9 @@ def test_any_wrong_document_is_an_input_error_and_never_a_crash(junk: object, da
         faults = error.faults
     assert bool(faults) or parse_site(site_to_document(site)) == site
     assert all(fault.place and fault.problem and fault.remedy for fault in faults)
+
+
+def test_a_branch_without_a_limit_is_read_and_written_back() -> None:
+    site = read_site_file(EXAMPLE_SITE.replace("limit_mw = 120.0\n", "", 1))
+    assert site.network.branches[0].limit_mw is None
+    assert parse_site(site_to_document(site)) == site
