@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import pandas as pd
@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime
 
 from api.auth import Reader
+from api.instants import query_utc
 from api.problems import invalid, not_found, problems
 from api.schemas import ForecastDocument, ForecastRow
 from api.service import Database
@@ -43,7 +44,9 @@ def get_forecast(
     """The latest issue, or the one asked for: JSON, or CSV and Parquet with a column per quantile level."""
     if issued_at is not None and as_of is not None:
         raise invalid([Fault("query.as_of", "issued_at is given as well", "give one of the two")])
-    found = load_forecast(conn, series_id, issued_at=_utc(issued_at), issued_by=_utc(as_of), role=role)
+    found = load_forecast(
+        conn, series_id, issued_at=_utc(issued_at, "issued_at"), issued_by=_utc(as_of, "as_of"), role=role
+    )
     if found is None:
         instant = issued_at or as_of
         when = f" at {instant.isoformat()}" if instant else ""
@@ -69,8 +72,8 @@ def get_forecast(
     return table_response(request, document, lambda: _frame(document), name=f"{series_id}-forecast")
 
 
-def _utc(instant: datetime | None) -> datetime | None:
-    return None if instant is None else instant.astimezone(UTC)
+def _utc(instant: datetime | None, name: str) -> datetime | None:
+    return None if instant is None else query_utc(instant, name=name)
 
 
 def _frame(document: ForecastDocument) -> pd.DataFrame:

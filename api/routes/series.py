@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime
 
 from api.auth import Reader
+from api.instants import query_utc
 from api.problems import Problem, invalid, not_found, problems
 from api.schemas import ReadingRow, ReadingsDocument, SeriesDocument
 from api.service import Database, site_of
@@ -81,7 +82,8 @@ def get_readings(
     ] = None,
 ) -> Response:
     """Readings whose interval starts in [start, end), in the unit they are stored in."""
-    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    start, end = query_utc(start, name="start"), query_utc(end, name="end")
+    as_of = None if as_of is None else query_utc(as_of, name="as_of")
     step = _check(start, end, resolution)
     if series_id == SITE_LOAD:
         rows, unit = _site_load_rows(conn, site_of(conn), start, end, step or _HOUR, as_of), "kW"

@@ -77,3 +77,12 @@ def test_models_are_listed_and_a_promotion_changes_the_champion(own_api: Any, pr
     assert promoted.json()["promoted_at"] is not None
     assert champions() == ["load-2"]
     problem(own_api.post("/models/nothing/promote", role="admin"), 404)
+
+
+def test_an_instant_beyond_the_calendar_is_refused_by_name(api: Any) -> None:
+    edge = "0001-01-01T00:00:00+14:00"
+    answer = api.get("/forecasts", params={"series_id": "site:load", "issued_at": edge})
+    assert (answer.status_code, "query.issued_at" in answer.text) == (422, True)
+    span = {"start": edge, "end": "2026-01-01T00:00:00Z"}
+    answer = api.get("/series/town:load/readings", params=span)
+    assert (answer.status_code, "query.start" in answer.text) == (422, True)
