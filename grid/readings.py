@@ -17,11 +17,39 @@ MAX_VALUES_PER_MESSAGE = 10_000
 
 
 class Quality(IntFlag):
-    """Quality bits of one stored reading; 0 is a plain valid value. The table stands in the README."""
+    """Quality bits of one reading. Bits 0 to 6 are those of IEEE 2030.5 (QualityFlags); the others say why.
 
-    GOOD = 0
-    MISSING = 1
-    CORRECTED = 2
+    No bit at all means: not validated yet. The table, with the codes of ESPI and CIM, stands in the README.
+    """
+
+    VALID = 1 << 0
+    EDITED = 1 << 1
+    ESTIMATED_BY_REFERENCE_DAYS = 1 << 2
+    ESTIMATED_LINEARLY = 1 << 3
+    QUESTIONABLE = 1 << 4
+    DERIVED = 1 << 5
+    PROJECTED = 1 << 6
+    # What the message itself said.
+    MISSING = 1 << 7
+    CORRECTED = 1 << 8
+    # Why validation does not take it as it came.
+    GAP = 1 << 9
+    OUT_OF_RANGE = 1 << 10
+    NEGATIVE = 1 << 11
+    SENTINEL = 1 << 12
+    SPIKE = 1 << 13
+    FLAT_LINE = 1 << 14
+    ZERO = 1 << 15
+    ROLLOVER = 1 << 16
+    RESET = 1 << 17
+    SUM_MISMATCH = 1 << 18
+    ABOVE_CLEAR_SKY = 1 << 19
+    NIGHT_GENERATION = 1 << 20
+    FUTURE = 1 << 21
+    LATE = 1 << 22
+    OFF_GRID = 1 << 23
+    CLOCK_DRIFT = 1 << 24
+    CLOCK_CHANGE = 1 << 25
 
 
 class Source(StrEnum):

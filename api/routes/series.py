@@ -207,7 +207,7 @@ def _rows(axis: TimeAxis, values: FloatArray) -> list[ReadingRow]:
             interval_start=interval_start,
             interval_minutes=minutes,
             value=None if math.isnan(value) else value,
-            quality=int(Quality.MISSING if math.isnan(value) else Quality.GOOD),
+            quality=int(Quality.MISSING) if math.isnan(value) else 0,
         )
         for interval_start, value in zip(axis.interval_starts, values.tolist(), strict=True)
     ]
