@@ -10,12 +10,18 @@ from grid.time_axis import FloatArray
 
 
 class Channel(StrEnum):
-    """What a reading measures. Energy channels count up to zero or more, never below."""
+    """What a reading measures. Power is a mean over the interval; the others are states at its start.
+
+    A register is the meter's own count of energy since it was set up; it never falls but where it wraps to zero.
+    """
 
     IMPORT = "import"
     EXPORT = "export"
     GENERATION = "generation"
     LOAD = "load"
+    IMPORT_REGISTER = "import_register"
+    EXPORT_REGISTER = "export_register"
+    GENERATION_REGISTER = "generation_register"
     STATE_OF_CHARGE = "state_of_charge"
     VOLTAGE = "voltage"
     AIR_TEMPERATURE = "air_temperature"
@@ -27,12 +33,19 @@ STORED_UNIT: dict[Channel, str] = {
     Channel.EXPORT: "kW",
     Channel.GENERATION: "kW",
     Channel.LOAD: "kW",
+    Channel.IMPORT_REGISTER: "kWh",
+    Channel.EXPORT_REGISTER: "kWh",
+    Channel.GENERATION_REGISTER: "kWh",
     Channel.STATE_OF_CHARGE: "kWh",
     Channel.VOLTAGE: "V",
     Channel.AIR_TEMPERATURE: "degC",
     Channel.IRRADIANCE: "W/m2",
 }
 
+REGISTERS = frozenset({Channel.IMPORT_REGISTER, Channel.EXPORT_REGISTER, Channel.GENERATION_REGISTER})
+"""Channels that hold a register's reading at the start of the interval, not what flowed within it."""
+
+_COUNTED = REGISTERS | {Channel.STATE_OF_CHARGE}
 _POWER_TO_KW = {"kW": 1.0, "W": 1e-3, "MW": 1e3}
 _ENERGY_TO_KWH = {"kWh": 1.0, "Wh": 1e-3, "MWh": 1e3}
 _TEMPERATURE_UNITS = {"degC": "degC", "°C": "degC", "C": "degC", "degF": "degF", "°F": "degF", "F": "degF", "K": "K"}
@@ -42,7 +55,7 @@ _IRRADIANCE_UNITS = ("W/m2", "W/m²")
 def accepted_units(channel: Channel) -> tuple[str, ...]:
     """The unit names that :func:`to_stored_unit` accepts for ``channel``."""
     match channel:
-        case Channel.STATE_OF_CHARGE:
+        case _ if channel in _COUNTED:
             return tuple(_ENERGY_TO_KWH)
         case Channel.VOLTAGE:
             return ("V", "kV")
@@ -74,7 +87,7 @@ def to_stored_unit(values: FloatArray, *, unit: str, channel: Channel, interval_
         )
     values = np.asarray(values, dtype=np.float64)
     match channel:
-        case Channel.STATE_OF_CHARGE:
+        case _ if channel in _COUNTED:
             return values * _ENERGY_TO_KWH[unit]
         case Channel.VOLTAGE:
             return values * (1e3 if unit == "kV" else 1.0)
