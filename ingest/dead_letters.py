@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from grid.readings import ReadingBlock, Rejection, Source
+from grid.store.audit import SERVICE
 from grid.store.dead_letters import (
     DeadLetter,
     find_dead_letter,
@@ -45,6 +46,7 @@ def replay(
     error_class: str | None = None,
     hold_unknown_meters: bool = False,
     weather_topic: str = WEATHER_TOPIC,
+    actor: str = SERVICE,
 ) -> list[ReplayOutcome]:
     """Try to store dead letters again, as messages that came now; each in its own transaction.
 
@@ -55,6 +57,7 @@ def replay(
         error_class: With ``ids`` None: only those of this class, such as ``unknown_meter``.
         hold_unknown_meters: Refuse meters that are not registered, as the worker does.
         weather_topic: Letters of this topic are of weather sites.
+        actor: Who does it, for the audit log.
 
     Raises:
         psycopg.Error: If the database fails; the letters before are replayed, the others still wait.
@@ -62,30 +65,36 @@ def replay(
     if ids is None:
         with conn.transaction():
             ids = open_dead_letter_ids(conn, error_class=error_class)
-    return [_replay(conn, i, hold_unknown_meters, weather_topic, tries=3) for i in ids]
+    return [_replay(conn, i, hold_unknown_meters, weather_topic, actor=actor, tries=3) for i in ids]
 
 
-def discard(conn: psycopg.Connection, ids: Collection[int], *, reason: str) -> int:
+def discard(conn: psycopg.Connection, ids: Collection[int], *, reason: str, actor: str = SERVICE) -> int:
     """Resolve dead letters without storing them; they stay for the record. Returns how many were still waiting."""
     if not reason.strip():
         raise ValueError("a discarded message needs a reason; say why it is not to be stored")
     with conn.transaction():
-        return resolve_dead_letters(conn, ids, resolution=f"discarded: {reason.strip()}")
+        return resolve_dead_letters(conn, ids, resolution=f"discarded: {reason.strip()}", actor=actor)
 
 
 def _replay(
-    conn: psycopg.Connection, dead_letter_id: int, hold_unknown_meters: bool, weather_topic: str, *, tries: int
+    conn: psycopg.Connection,
+    dead_letter_id: int,
+    hold_unknown_meters: bool,
+    weather_topic: str,
+    *,
+    actor: str,
+    tries: int,
 ) -> ReplayOutcome:
     try:
-        return _replay_once(conn, dead_letter_id, hold_unknown_meters, weather_topic)
+        return _replay_once(conn, dead_letter_id, hold_unknown_meters, weather_topic, actor=actor)
     except ConcurrentSaveError:  # a worker saved one of its intervals meanwhile
         if tries == 1:
             raise
-        return _replay(conn, dead_letter_id, hold_unknown_meters, weather_topic, tries=tries - 1)
+        return _replay(conn, dead_letter_id, hold_unknown_meters, weather_topic, actor=actor, tries=tries - 1)
 
 
 def _replay_once(
-    conn: psycopg.Connection, dead_letter_id: int, hold_unknown_meters: bool, weather_topic: str
+    conn: psycopg.Connection, dead_letter_id: int, hold_unknown_meters: bool, weather_topic: str, *, actor: str
 ) -> ReplayOutcome:
     with conn.transaction():
         letter = find_dead_letter(conn, dead_letter_id, lock=True)
@@ -102,7 +111,7 @@ def _replay_once(
         resolution = (
             f"replayed: {saved.added} added, {saved.replaced} replaced, {saved.late} late, {saved.duplicates} known"
         )
-        resolve_dead_letters(conn, [dead_letter_id], resolution=resolution)
+        resolve_dead_letters(conn, [dead_letter_id], resolution=resolution, actor=actor)
     return ReplayOutcome(dead_letter_id, True, resolution)
 
 

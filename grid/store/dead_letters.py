@@ -9,6 +9,7 @@ from datetime import datetime
 import psycopg
 
 from grid.readings import Rejection
+from grid.store.audit import SERVICE, append_audit
 
 _COLUMNS = (
     'dead_letter_id, topic, "partition", "offset", message_key, payload, error_class, detail, received_at,'
@@ -95,13 +96,24 @@ def any_open_dead_letter(conn: psycopg.Connection, *, since: datetime) -> bool:
     return bool(row[0])
 
 
-def resolve_dead_letters(conn: psycopg.Connection, ids: Collection[int], *, resolution: str) -> int:
-    """Mark waiting dead letters as resolved; returns how many were still waiting. The message itself stays."""
-    return conn.execute(
-        "UPDATE dead_letter SET resolved_at = now(), resolution = %s"
-        " WHERE dead_letter_id = ANY(%s) AND resolved_at IS NULL",
-        (resolution, list(ids)),
-    ).rowcount
+def resolve_dead_letters(
+    conn: psycopg.Connection, ids: Collection[int], *, resolution: str, actor: str = SERVICE
+) -> int:
+    """Mark waiting dead letters as resolved; returns how many were still waiting. The message itself stays.
+
+    Args:
+        actor: Who does it, for the audit log.
+    """
+    with conn.transaction():
+        rows = conn.execute(
+            "UPDATE dead_letter SET resolved_at = now(), resolution = %s"
+            " WHERE dead_letter_id = ANY(%s) AND resolved_at IS NULL RETURNING dead_letter_id",
+            (resolution, list(ids)),
+        ).fetchall()
+        if rows:
+            about = {"dead_letter_ids": sorted(row[0] for row in rows), "resolution": resolution}
+            append_audit(conn, actor=actor, action="dead_letter.resolve", document=about)
+    return len(rows)
 
 
 def _storable(text: str) -> str:

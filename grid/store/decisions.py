@@ -1,4 +1,4 @@
-"""What operators decided about plans, and why. Decisions are added, never changed."""
+"""What operators decided about plans, and why. Decisions are added, never changed, and audited."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
+
+from grid.store.audit import append_audit, key_actor
 
 
 class Choice(StrEnum):
@@ -50,14 +52,18 @@ def save_decision(
     overrides: Mapping[str, float] | None = None,
 ) -> Decision | None:
     """Add a decision; None if there is no plan ``plan_id``."""
-    row = conn.execute(
-        "INSERT INTO plan_decision (plan_id, decision, reason, overrides, decided_by) "
-        "SELECT plan_id, %s, %s, %s, %s FROM plan WHERE plan_id = %s RETURNING decision_id, decided_at",
-        (decision.value, reason, Jsonb(dict(overrides or {})), decided_by, plan_id),
-    ).fetchone()
-    if row is None:
-        return None
-    return Decision(row[0], plan_id, decision, reason, dict(overrides or {}), decided_by, row[1])
+    changed = dict(overrides or {})
+    with conn.transaction():
+        row = conn.execute(
+            "INSERT INTO plan_decision (plan_id, decision, reason, overrides, decided_by) "
+            "SELECT plan_id, %s, %s, %s, %s FROM plan WHERE plan_id = %s RETURNING decision_id, decided_at",
+            (decision.value, reason, Jsonb(changed), decided_by, plan_id),
+        ).fetchone()
+        if row is None:
+            return None
+        about = {"plan_id": plan_id, "decision": decision.value, "reason": reason, "overrides": changed}
+        append_audit(conn, actor=key_actor(decided_by), action="plan.decide", document=about)
+    return Decision(row[0], plan_id, decision, reason, changed, decided_by, row[1])
 
 
 def decisions_of(conn: psycopg.Connection[Any], *, plan_id: str) -> list[Decision]:

@@ -1,4 +1,4 @@
-"""API keys: 256 random bits, handed out once; only their SHA-256 is stored."""
+"""API keys: 256 random bits, handed out once; only their SHA-256 is stored. Every change is audited."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import psycopg
 
 from grid.faults import Fault, InputError
+from grid.store.audit import SERVICE, append_audit
 
 KEY_PREFIX = "gp_"
 _KEY_BYTES = 32
@@ -34,6 +35,7 @@ class ApiKey:
     Attributes:
         meter_id: The one meter that a key of role ``meter`` may write; None for every other role.
         revoked_at: From when on the key no longer works; None while it does.
+        former_until: Until when the secret before the last rotation works beside the present one; None if it does not.
     """
 
     key_id: int
@@ -42,15 +44,22 @@ class ApiKey:
     meter_id: str | None
     created_at: datetime
     revoked_at: datetime | None = None
+    former_until: datetime | None = None
 
 
-def create_key(conn: psycopg.Connection[Any], *, role: str, name: str, meter_id: str | None = None) -> str:
+_COLUMNS = "key_id, name, role, meter_id, created_at, revoked_at, former_until"
+
+
+def create_key(
+    conn: psycopg.Connection[Any], *, role: str, name: str, meter_id: str | None = None, actor: str = SERVICE
+) -> str:
     """Make a key and return its secret, which cannot be read again.
 
     Args:
         role: One of :class:`Role`.
         name: Who holds it; stands beside every decision made with it. Unique, also among revoked keys.
         meter_id: The meter it may write; required for role ``meter``, None for the others.
+        actor: Who makes it, for the audit log.
 
     Raises:
         InputError: If the role is unknown, the name empty or taken, or ``meter_id`` does not fit the role.
@@ -67,44 +76,62 @@ def create_key(conn: psycopg.Connection[Any], *, role: str, name: str, meter_id:
     if faults:
         raise InputError(faults)
     secret = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
-    created = conn.execute(
-        "INSERT INTO api_key (name, role, key_sha256, meter_id) VALUES (%s, %s, %s, %s) "
-        "ON CONFLICT (name) DO NOTHING RETURNING key_id",
-        (name, role, _digest(secret), meter_id),
-    ).fetchone()
-    if created is None:
-        raise InputError([Fault("name", f"there is a key named {name!r} already", "choose another name, or rotate it")])
+    with conn.transaction():
+        created = conn.execute(
+            "INSERT INTO api_key (name, role, key_sha256, meter_id) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (name) DO NOTHING RETURNING key_id",
+            (name, role, _digest(secret), meter_id),
+        ).fetchone()
+        if created is None:
+            remedy = "choose another name, or give it a new secret: gridpilot keys rotate"
+            raise InputError([Fault("name", f"there is a key named {name!r} already", remedy)])
+        about = {"name": name, "role": role, "meter_id": meter_id}
+        append_audit(conn, actor=actor, action="key.create", document=about)
     return secret
 
 
-def rotate_key(conn: psycopg.Connection[Any], *, name: str) -> str:
-    """Give the key ``name`` a new secret and return it; the old secret stops working with this transaction.
+def rotate_key(
+    conn: psycopg.Connection[Any], *, name: str, grace: timedelta = timedelta(0), actor: str = SERVICE
+) -> str:
+    """Give the key ``name`` a new secret and return it. Its role and meter stay; a revoked key works again.
 
-    A revoked key works again. Its role and meter stay.
+    Args:
+        grace: How long the old secret goes on working beside the new one; not at all by default, nor if the key had
+            been revoked. A secret before the old one ends at once.
+        actor: Who does it, for the audit log.
 
     Raises:
         InputError: If there is no key of that name.
     """
     secret = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
-    rotated = conn.execute(
-        "UPDATE api_key SET key_sha256 = %s, revoked_at = NULL WHERE name = %s RETURNING key_id",
-        (_digest(secret), name),
-    ).fetchone()
-    if rotated is None:
-        raise InputError([Fault("name", f"there is no key named {name!r}", "see gridpilot keys list")])
+    with conn.transaction():
+        rotated = conn.execute(
+            "UPDATE api_key SET key_sha256 = %(new)s, revoked_at = NULL,"
+            " former_sha256 = CASE WHEN revoked_at IS NULL THEN key_sha256 END,"
+            " former_until = CASE WHEN revoked_at IS NULL THEN clock_timestamp() + %(grace)s END"
+            " WHERE name = %(name)s RETURNING key_id",
+            {"new": _digest(secret), "name": name, "grace": grace},
+        ).fetchone()
+        if rotated is None:
+            raise InputError([Fault("name", f"there is no key named {name!r}", "see gridpilot keys list")])
+        about = {"name": name, "grace_seconds": grace.total_seconds()}
+        append_audit(conn, actor=actor, action="key.rotate", document=about)
     return secret
 
 
-def revoke_key(conn: psycopg.Connection[Any], *, name: str) -> bool:
-    """Stop the key ``name`` from working; False if there is none, or it was revoked before."""
-    revoked = conn.execute(
-        "UPDATE api_key SET revoked_at = now() WHERE name = %s AND revoked_at IS NULL RETURNING key_id", (name,)
-    ).fetchone()
+def revoke_key(conn: psycopg.Connection[Any], *, name: str, actor: str = SERVICE) -> bool:
+    """Stop every secret of the key ``name`` from working; False if there is none, or it was revoked before."""
+    with conn.transaction():
+        revoked = conn.execute(
+            "UPDATE api_key SET revoked_at = now() WHERE name = %s AND revoked_at IS NULL RETURNING key_id", (name,)
+        ).fetchone()
+        if revoked is not None:
+            append_audit(conn, actor=actor, action="key.revoke", document={"name": name})
     return revoked is not None
 
 
 def find_key(conn: psycopg.Connection[Any], secret: str) -> ApiKey | None:
-    """The working key with this secret; None if there is none, or it was revoked.
+    """The working key with this secret; None if there is none, it was revoked, or rotated and its grace is over.
 
     The look-up is by hash, so its duration tells nothing about the secret; the final comparison takes constant time.
     """
@@ -112,20 +139,19 @@ def find_key(conn: psycopg.Connection[Any], secret: str) -> ApiKey | None:
         return None
     digest = _digest(secret)
     row = conn.execute(
-        "SELECT key_id, name, role, meter_id, created_at, revoked_at, key_sha256 FROM api_key "
-        "WHERE key_sha256 = %s AND revoked_at IS NULL",
-        (digest,),
+        f"SELECT {_COLUMNS}, CASE WHEN key_sha256 = %(digest)s THEN key_sha256 ELSE former_sha256 END FROM api_key"
+        " WHERE (key_sha256 = %(digest)s OR (former_sha256 = %(digest)s AND former_until > clock_timestamp()))"
+        " AND revoked_at IS NULL",
+        {"digest": digest},
     ).fetchone()
-    if row is None or not hmac.compare_digest(bytes(row[6]), digest):
+    if row is None or not hmac.compare_digest(bytes(row[-1]), digest):
         return None
-    return _from_row(row)
+    return _from_row(row[:-1])
 
 
 def list_keys(conn: psycopg.Connection[Any]) -> list[ApiKey]:
     """Every key, revoked ones too, by name."""
-    rows = conn.execute(
-        "SELECT key_id, name, role, meter_id, created_at, revoked_at FROM api_key ORDER BY name"
-    ).fetchall()
+    rows = conn.execute(f"SELECT {_COLUMNS} FROM api_key ORDER BY name").fetchall()
     return [_from_row(row) for row in rows]
 
 
@@ -134,5 +160,5 @@ def _digest(secret: str) -> bytes:
 
 
 def _from_row(row: tuple[Any, ...]) -> ApiKey:
-    key_id, name, role, meter_id, created_at, revoked_at = row[:6]
-    return ApiKey(key_id, name, Role(role), meter_id, created_at, revoked_at)
+    key_id, name, role, *others = row
+    return ApiKey(key_id, name, Role(role), *others)

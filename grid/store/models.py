@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from grid.store.audit import SERVICE, append_audit
 from grid.store.events import publish_event
 
 CHALLENGER, CHAMPION, RETIRED = "challenger", "champion", "retired"
@@ -88,8 +89,13 @@ def list_models(conn: psycopg.Connection[Any], *, kind: str | None = None) -> li
     return [StoredModel(*row) for row in rows]
 
 
-def promote(conn: psycopg.Connection[Any], model_id: str) -> StoredModel:
+def promote(
+    conn: psycopg.Connection[Any], model_id: str, *, actor: str = SERVICE, action: str = "model.promote"
+) -> StoredModel:
     """Make a model the champion of its kind in one transaction; the former champion retires. Listeners are told.
+
+    Args:
+        actor, action: Who does it and as what, for the audit log.
 
     Raises:
         UnknownModelError: If there is no such model.
@@ -101,18 +107,24 @@ def promote(conn: psycopg.Connection[Any], model_id: str) -> StoredModel:
             raise UnknownModelError(f"no model {model_id!r}; list_models names those there are")
         kind, status = row
         if status != CHAMPION:
+            former = find_champion(conn, kind)
             conn.execute("UPDATE model SET status = 'retired' WHERE kind = %s AND status = 'champion'", (kind,))
             conn.execute(
                 "UPDATE model SET status = 'champion', promoted_at = clock_timestamp() WHERE model_id = %s", (model_id,)
             )
+            about = {"model_id": model_id, "kind": kind, "in_place_of": former.model_id if former else None}
+            append_audit(conn, actor=actor, action=action, document=about)
             publish_event(conn, kind="model", payload={"model_id": model_id, "kind": kind})
         champion = find_champion(conn, kind)
     assert champion is not None
     return champion
 
 
-def roll_back(conn: psycopg.Connection[Any], kind: str) -> StoredModel:
-    """Make the champion before the present one champion again.
+def roll_back(conn: psycopg.Connection[Any], kind: str, *, actor: str = SERVICE) -> StoredModel:
+    """Make the champion before the present one champion again; twice returns to the present one.
+
+    Args:
+        actor: Who does it, for the audit log.
 
     Raises:
         UnknownModelError: If no earlier champion of this kind is stored.
@@ -126,4 +138,4 @@ def roll_back(conn: psycopg.Connection[Any], kind: str) -> StoredModel:
         ).fetchone()
         if row is None:
             raise UnknownModelError(f"no earlier champion of kind {kind!r}; train one or promote a challenger by name")
-        return promote(conn, row[0])
+        return promote(conn, row[0], actor=actor, action="model.rollback")

@@ -11,11 +11,15 @@ from psycopg.types.json import Jsonb
 from grid.faults import Fault, InputError
 from grid.site import Site
 from grid.site_file import parse_site, site_to_document
+from grid.store.audit import SERVICE, append_audit
 from grid.store.series import register_meters
 
 
-def save_site(conn: psycopg.Connection, site: Site) -> None:
+def save_site(conn: psycopg.Connection, site: Site, *, actor: str = SERVICE) -> None:
     """Make ``site`` the one in force and register its meters; the same site again only renews its date.
+
+    Args:
+        actor: Who does it, for the audit log; the site document stands in the table, its hash in the log.
 
     Raises:
         InputError: If the site, made by code rather than read from a file, has faults.
@@ -30,6 +34,7 @@ def save_site(conn: psycopg.Connection, site: Site) -> None:
             (site.site_id, Jsonb(document), sha256),
         )
         register_meters(conn, [meter.meter_id for meter in site.meters])
+        append_audit(conn, actor=actor, action="site.load", document={"site_id": site.site_id, "sha256": sha256})
 
 
 def load_site(conn: psycopg.Connection, site_id: str | None = None) -> Site:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -52,6 +53,30 @@ def test_a_rotated_key_has_a_new_secret_and_the_same_role(conn: psycopg.Connecti
     assert found.role is Role.OPERATOR
     with pytest.raises(InputError, match="no key named"):
         rotate_key(conn, name="nobody")
+
+
+def test_in_its_grace_the_old_secret_works_beside_the_new_one(conn: psycopg.Connection) -> None:
+    first = create_key(conn, role="operator", name="control-room")
+    second = rotate_key(conn, name="control-room", grace=timedelta(hours=1))
+    assert find_key(conn, first) == find_key(conn, second) == list_keys(conn)[0]
+    third = rotate_key(conn, name="control-room", grace=timedelta(hours=1))
+    assert find_key(conn, first) is None  # only the one before has a grace
+    assert find_key(conn, second) == find_key(conn, third)
+    conn.execute("UPDATE api_key SET former_until = clock_timestamp()")
+    assert find_key(conn, second) is None
+    assert find_key(conn, third) is not None
+
+
+def test_a_revoked_key_ends_with_its_grace_and_rotation_does_not_bring_the_old_secret_back(
+    conn: psycopg.Connection,
+) -> None:
+    old = create_key(conn, role="operator", name="control-room")
+    new = rotate_key(conn, name="control-room", grace=timedelta(hours=1))
+    revoke_key(conn, name="control-room")
+    assert find_key(conn, old) is find_key(conn, new) is None
+    newest = rotate_key(conn, name="control-room", grace=timedelta(hours=1))
+    assert find_key(conn, newest) is not None
+    assert find_key(conn, old) is find_key(conn, new) is None
 
 
 def test_all_faults_of_a_new_key_are_told_at_once(conn: psycopg.Connection) -> None:
