@@ -1,14 +1,15 @@
-"""An alarm where a sender broke its format: too large a share of the last minutes' messages became dead letters.
+"""The alarms of ingest: a sender broke its format, or the broker dropped messages that nobody had read.
 
-Each worker watches what it stores itself. The alarm is an event, written in the transaction whose dead letters raise
-it, at most once in five minutes whatever the number of workers.
+A format is broken where too large a share of the last minutes' messages became dead letters. Each worker watches what
+it stores itself. The alarm is an event, written in the transaction whose dead letters raise it, at most once in five
+minutes whatever the number of workers.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -99,6 +100,22 @@ def alarm_payload(messages: int, error_classes: Counter[str]) -> dict[str, Any]:
         "messages": messages,
         "dead_letters": dead_letters,
         "error_classes": dict(error_classes),
+    }
+
+
+def gap_alarm_payload(topics: Sequence[str], messages: int, *, partitions: int) -> dict[str, Any]:
+    """What the event says when the broker dropped messages before they were read; see :mod:`ingest.positions`."""
+    return {
+        "alarm": "stream_gap",
+        "level": "high",
+        "cause": (
+            f"The broker had dropped {messages} messages of {partitions} partitions of {' and '.join(topics)} before"
+            " they were read: ingest was away for longer than the broker keeps them."
+        ),
+        "consequence": "Their readings are missing from forecasts and plans; which they were stands in stream_gap.",
+        "action": "Have the senders send them again (what is stored is not doubled); let the broker keep more.",
+        "messages": messages,
+        "partitions": partitions,
     }
 
 

@@ -14,20 +14,18 @@ import psycopg
 
 from grid.store.stream import Partition, release_leases, renew_leases
 
-LEASE_DURATION = timedelta(seconds=9)
-
 _log = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """Renews one worker's leases in time. A dead worker's partitions move on within 4/3 of the duration: 12 s."""
+    """Renews one worker's leases in time. A dead worker's partitions move on within 4/3 of the duration."""
 
     def __init__(
         self,
         worker_id: str,
         *,
         monotonic: Callable[[], float],
-        duration: timedelta = LEASE_DURATION,
+        duration: timedelta,
     ) -> None:
         self._worker_id = worker_id
         self._monotonic = monotonic
@@ -58,7 +56,8 @@ class LeaseKeeper:
         owned = frozenset(names[name] for name in view.owned)
         if owned != self.owned:
             listed = ", ".join(f"{p.topic}[{p.number}]" for p in sorted(owned))
-            _log.info("worker %s owns %s", self._worker_id, listed or "no partition")
+            said = {"worker_id": self._worker_id}
+            _log.info("worker %s owns %s", self._worker_id, listed or "no partition", extra=said)
         self.owned = owned
         self._first_seen = {name: self._first_seen.get(name, until) for name, until in view.others.items()}
         self.others_alive = all(

@@ -15,17 +15,29 @@ from ingest.batch import Record, decode_record
 from ingest.topics import CONNECT_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, require_broker, unavailable
 
 BATCH_READINGS = 50_000  # larger ordered batches load faster; 50,000 rows are about 4 MB on their way to the database
+BATCH_BYTES = 8 * 1024 * 1024  # of payloads: messages that hold few readings, or none, are bounded by this
 BATCH_SECONDS = 0.5
+POLL_RECORDS = 100  # a batch is overshot by this many at most, and by no more than one fetch
+FETCH_BYTES = 8 * 1024 * 1024  # one fetch waits in memory while another is on its way
 POLL_MILLISECONDS = 250
 FETCH_WAIT_MILLISECONDS = 100  # shorter than a poll, so that an empty poll has heard from the broker
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records in order of offset per partition, and the offset at which reading each partition began."""
+    """What one reading gave.
+
+    Attributes:
+        records: In order of offset per partition.
+        read_from: The offset at which reading each partition began.
+        lags: How many messages of each partition wait after these, as far as the broker has told.
+        caught_up: Whether every partition was then read to its end, and the last poll came back empty.
+    """
 
     records: list[Record]
     read_from: Mapping[Partition, int]
+    lags: Mapping[Partition, int]
+    caught_up: bool
 
 
 class PartitionReader:
@@ -48,7 +60,8 @@ class PartitionReader:
                 isolation_level="read_committed",
                 allow_auto_create_topics=False,
                 fetch_max_wait_ms=FETCH_WAIT_MILLISECONDS,
-                max_partition_fetch_bytes=4 * 1024 * 1024,
+                fetch_max_bytes=FETCH_BYTES,
+                max_partition_fetch_bytes=FETCH_BYTES // 2,
                 bootstrap_timeout_ms=CONNECT_TIMEOUT_SECONDS * 1000,
                 request_timeout_ms=REQUEST_TIMEOUT_SECONDS * 1000,
             )
@@ -56,26 +69,14 @@ class PartitionReader:
             raise unavailable(bootstrap, error) from error
         self._weather_topic = weather_topic
         self._positions: dict[Partition, int] = {}
-        self._last_poll_was_empty = False
 
     @property
     def assigned(self) -> frozenset[Partition]:
         return frozenset(self._positions)
 
-    @property
-    def caught_up(self) -> bool:
-        """Whether the last poll was empty and every assigned partition is read to its end.
-
-        The end is what fetch responses say (``highwater``): the embedded broker's ``end_offsets`` is wrong.
-        """
-        if not self._last_poll_was_empty:
-            return False
-        return all(map(self._at_end, self._positions))
-
     def assign(self, positions: Mapping[Partition, int]) -> None:
         """Read exactly these partitions from now on, each from the offset given."""
         self._positions = dict(positions)
-        self._last_poll_was_empty = False
         self._consumer.assign([_topic_partition(p) for p in positions])
         for p, offset in positions.items():
             self._consumer.seek(_topic_partition(p), offset)
@@ -84,12 +85,6 @@ class PartitionReader:
     def positions(self) -> dict[Partition, int]:
         """The next offset to read of each assigned partition."""
         return dict(self._positions)
-
-    @property
-    def lags(self) -> dict[Partition, int]:
-        """How many messages of each assigned partition wait, as far as the broker has told."""
-        known = ((p, self._consumer.highwater(_topic_partition(p)), at) for p, at in self._positions.items())
-        return {p: max(end - at, 0) for p, end, at in known if end is not None}
 
     def first_offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """The oldest offset that the broker still holds of each partition.
@@ -106,7 +101,9 @@ class PartitionReader:
         return {p: found[_topic_partition(p)] for p in partitions}
 
     def read(self) -> Batch:
-        """Wait a moment for records and return them, about :data:`BATCH_READINGS` at most; often none.
+        """Wait a moment for records and return them; often none.
+
+        A batch is full at :data:`BATCH_READINGS` or :data:`BATCH_BYTES`.
 
         Raises:
             KafkaError: If the broker fails; nothing is lost, the same offsets are read again.
@@ -114,18 +111,18 @@ class PartitionReader:
         read_from = self.positions
         names = {_topic_partition(p): p for p in read_from}
         records: list[Record] = []
-        readings = 0
+        readings = size = 0
+        empty = False
         deadline = time.monotonic() + BATCH_SECONDS
-        while readings < BATCH_READINGS and time.monotonic() < deadline:
+        while readings < BATCH_READINGS and size < BATCH_BYTES and time.monotonic() < deadline and not empty:
             try:
-                polled = self._consumer.poll(timeout_ms=20 if records else POLL_MILLISECONDS, max_records=100)
+                timeout = 20 if records else POLL_MILLISECONDS
+                polled = self._consumer.poll(timeout_ms=timeout, max_records=POLL_RECORDS)
             except KafkaError:
                 if records:
                     break  # store these first; the fault comes again if it lasts
                 raise
-            self._last_poll_was_empty = not polled
-            if not polled:
-                break
+            empty = not polled
             for where, messages in polled.items():
                 partition = names[where]
                 source = Source.WEATHER if partition.topic == self._weather_topic else Source.METER
@@ -133,11 +130,17 @@ class PartitionReader:
                     record = decode_record(partition, message.offset, message.key, message.value, source=source)
                     records.append(record)
                     readings += record.readings
+                    size += len(record.payload)
                 self._positions[partition] = messages[-1].offset + 1
-        return Batch(records, read_from)
+        return Batch(records, read_from, self._lags(), caught_up=empty and all(map(self._at_end, read_from)))
+
+    def _lags(self) -> dict[Partition, int]:
+        known = ((p, self._consumer.highwater(_topic_partition(p)), at) for p, at in self._positions.items())
+        return {p: max(end - at, 0) for p, end, at in known if end is not None}
 
     def _at_end(self, partition: Partition) -> bool:
-        # The client's position, not ours: it goes past the markers of transactions, which are no records.
+        # The end is what fetch responses say: the embedded broker's end_offsets is wrong. And it is the client's
+        # position that counts, not ours: it goes past the markers of transactions, which are no records.
         where = _topic_partition(partition)
         end = self._consumer.highwater(where)
         return end is not None and self._consumer.position(where) >= end

@@ -1,7 +1,8 @@
 """The ingest worker: reads its share of the partitions and stores what it reads, exactly once in effect.
 
-The loop is plain: renew leases, read a batch, store it, go on. Faults of the world (database away, broker away) make
-it wait and try again with the same batch; faults of the data end up as dead letters; defects end the process.
+The loop is plain: see which partitions are ours, take the batch that was read, store it while the next one is read.
+Faults of the world (database away, broker away) make it wait and try again with the same batch; faults of the data end
+up as dead letters; defects end the process.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -24,12 +25,16 @@ from grid.store.database import DatabaseUnavailableError, connect, explain, is_t
 from grid.store.dead_letters import any_open_dead_letter
 from grid.store.migrate import check_schema
 from grid.store.saving import ConcurrentSaveError
-from grid.store.stream import OffsetProgress, Partition, advance_offsets, lock_offsets, record_gap
+from grid.store.stream import Partition
+from ingest.ahead import ReadAhead
 from ingest.alarms import WINDOW, DeadLetterAlarm
 from ingest.announcer import Announcer
 from ingest.batch import BatchReport, BatchStore, OffsetsMovedBackError
-from ingest.leases import LEASE_DURATION, LeaseKeeper
+from ingest.groups import GroupMember
+from ingest.leases import LeaseKeeper
 from ingest.metrics import IngestMetrics
+from ingest.ownership import Ownership, OwnershipKind
+from ingest.positions import stored_positions
 from ingest.reader import Batch, PartitionReader
 from ingest.topics import (
     DEFAULT_PARTITIONS,
@@ -44,6 +49,7 @@ from ingest.topics import (
 SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
 REST_SECONDS = 1.0  # how soon a worker that rests notices that it may go on
+PATIENCE = timedelta(seconds=9)
 LAYOUT_SECONDS = 30.0  # how soon a topic made anew is noticed while all is quiet
 
 _log = logging.getLogger(__name__)
@@ -87,7 +93,8 @@ def run_worker(
     until_caught_up: bool = False,
     hold_unknown_meters: bool = False,
     pause_on_dead_letters: bool = False,
-    lease: timedelta = LEASE_DURATION,
+    ownership: OwnershipKind = "lease",
+    patience: timedelta = PATIENCE,
     on_progress: Callable[[IngestReport], None] | None = None,
     stop: threading.Event | None = None,
     metrics: IngestMetrics | None = None,
@@ -101,7 +108,9 @@ def run_worker(
         hold_unknown_meters: Keep readings of unregistered meters as dead letters until they are registered.
         pause_on_dead_letters: Rest while the alarm of :mod:`ingest.alarms` stands, until the dead letters that raised
             it are resolved.
-        lease: A worker silent for longer loses its partitions to the others.
+        ownership: Who shares the partitions out: leases in the database, or a consumer group of Kafka. The same for
+            all workers of one database.
+        patience: A worker silent for longer loses its partitions to the others.
         on_progress: Called after every batch with the totals so far.
         stop: Set it to end after the batch in hand.
         metrics: What Prometheus is to be told.
@@ -115,19 +124,27 @@ def run_worker(
     ensure_topics(bootstrap, topics=(readings_topic, weather_topic), partitions=partitions)
     with connect(database_url, application_name="gridpilot-ingest") as conn:
         check_schema(conn)
+    topics = readings_topic, weather_topic
     worker = _Worker(
         database_url,
         bootstrap,
-        (readings_topic, weather_topic),
+        topics,
+        _ownership(ownership, bootstrap, topics, patience),
         hold_unknown_meters=hold_unknown_meters,
         pause_on_dead_letters=pause_on_dead_letters,
-        lease=lease,
         metrics=metrics or IngestMetrics(),
     )
     try:
         return worker.run(until_caught_up, on_progress or _ignore, stop or threading.Event())
     finally:
         worker.close()
+
+
+def _ownership(kind: OwnershipKind, bootstrap: str, topics: Sequence[str], patience: timedelta) -> Ownership:
+    worker_id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+    if kind == "lease":
+        return LeaseKeeper(worker_id, monotonic=time.monotonic, duration=patience)
+    return GroupMember(worker_id, bootstrap, topics, monotonic=time.monotonic, session=patience)
 
 
 class _Worker:
@@ -138,15 +155,16 @@ class _Worker:
         database_url: str,
         bootstrap: str,
         topics: tuple[str, str],
+        ownership: Ownership,
         *,
         hold_unknown_meters: bool,
         pause_on_dead_letters: bool,
-        lease: timedelta,
         metrics: IngestMetrics,
     ) -> None:
         self._database_url = database_url
         self._bootstrap = bootstrap
         self._topics = topics
+        self._ownership = ownership
         self._metrics = metrics
         self._announcer = Announcer(monotonic=time.monotonic)
         self._alarm = DeadLetterAlarm(monotonic=time.monotonic)
@@ -154,8 +172,7 @@ class _Worker:
         self._may_pause = pause_on_dead_letters
         self._resting_since: datetime | None = None
         self._reader = PartitionReader(bootstrap, weather_topic=topics[1])
-        worker_id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-        self._leases = LeaseKeeper(worker_id, monotonic=time.monotonic, duration=lease)
+        self._ahead = ReadAhead(self._reader)
         self._open: psycopg.Connection | None = None
         self._layout: tuple[Partition, ...] = ()
         self._layout_due_at = 0.0
@@ -171,22 +188,25 @@ class _Worker:
             try:
                 conn = self._connection()
                 if batch is None:
+                    batch = self._ahead.take()
                     self._take_share(conn)
-                    if self._rests(conn):
-                        if until_caught_up:
-                            raise InputError([_REST])
+                    if not self._rests(conn):
+                        self._ahead.begin()
+                    elif until_caught_up:
+                        raise InputError([_REST])
+                    elif batch is None:
                         stop.wait(REST_SECONDS)
-                        continue
-                    batch = self._reader.read()
+                if batch is None:
+                    continue
                 if batch.records:
                     stored = self._store_batch(conn, batch)
                     report = IngestReport(report.batches + stored, self._gaps, time.monotonic() - began)
                     on_progress(report)
-                elif until_caught_up and self._reader.caught_up and self._leases.others_alive:
+                elif until_caught_up and self._all_stored(batch):
                     break
                 else:
                     self._announcer.flush(conn)
-                self._metrics.behind(self._reader.lags)
+                self._metrics.behind(batch.lags)
                 self._metrics.stands(connected=True)
                 batch, pause = None, SHORTEST_PAUSE_SECONDS
             except OffsetsMovedBackError as moved:
@@ -210,14 +230,15 @@ class _Worker:
         return IngestReport(report.batches, self._gaps, time.monotonic() - began)
 
     def close(self) -> None:
-        """Tell what was held back, give back the leases, disconnect."""
+        """Tell what was held back, give back the partitions, disconnect."""
+        self._ahead.close()
         self._reader.close()
         try:
             with self._connection() as conn:
                 self._announcer.flush(conn, at_once=True)
-                self._leases.release(conn)
+                self._ownership.release(conn)
         except (psycopg.Error, DatabaseUnavailableError) as error:
-            _log.warning("leases could not be given back and will expire: %s", error)
+            _log.warning("partitions could not be given back; others get them when they miss this worker: %s", error)
 
     def _connection(self) -> psycopg.Connection:
         if self._open is None or self._open.closed:
@@ -263,41 +284,29 @@ class _Worker:
         return rests
 
     def _take_share(self, conn: psycopg.Connection) -> None:
-        """Renew the leases when it is time, and read what is owned from where the database stands."""
-        if not self._leases.due:
+        """See which partitions are ours when it is time, and read new ones from where the database stands."""
+        if not self._ownership.due:
             return
         if time.monotonic() >= self._layout_due_at:
             self._layout = describe_topics(self._bootstrap, self._topics).all_partitions
             self._layout_due_at = time.monotonic() + LAYOUT_SECONDS
-        owned = self._leases.renew(conn, self._layout)
+        owned = self._ownership.renew(conn, self._layout)
         if owned != self._reader.assigned:
             known = {p: offset for p, offset in self._reader.positions.items() if p in owned}
-            self._reader.assign({**known, **self._stored_positions(conn, owned - known.keys())})
+            positions, gaps = stored_positions(conn, self._reader.first_offsets(owned - known.keys()))
+            for _ in gaps:
+                self._gaps += 1
+                self._metrics.gap()
+            self._reader.assign(known | positions)
 
-    def _stored_positions(self, conn: psycopg.Connection, partitions: frozenset[Partition]) -> dict[Partition, int]:
-        """Where to read on; what the broker has dropped meanwhile is recorded as a gap."""
-        first = self._reader.first_offsets(partitions)
-        with conn.transaction():
-            positions = lock_offsets(conn, partitions)
-            for p, stored in positions.items():
-                if stored < first[p]:
-                    _log.error(
-                        "%s[%d]: messages %d to %d are lost: the broker dropped them before they were read",
-                        p.topic,
-                        p.number,
-                        stored,
-                        first[p] - 1,
-                    )
-                    record_gap(conn, p, from_offset=stored, to_offset=first[p])
-                    advance_offsets(conn, {p: OffsetProgress(first[p], 0)})
-                    positions[p] = first[p]
-                    self._gaps += 1
-                    self._metrics.gap()
-        return positions
+    def _all_stored(self, batch: Batch) -> bool:
+        """Whether an empty batch shows that nothing waits, here or at a worker that lives."""
+        return batch.caught_up and batch.read_from.keys() == self._reader.assigned and self._ownership.others_alive
 
     def _forget_positions(self) -> None:
+        self._ahead.drop()
         self._reader.assign({})
-        self._leases.expect_renewal()
+        self._ownership.expect_renewal()
 
     def _refuse_truncation(self, error: OffsetOutOfRangeError) -> None:
         """An offset out of range lies before what the broker holds (a gap), or else after it (it lost data)."""
@@ -318,7 +327,7 @@ class _Worker:
         _log.warning("%s; trying again in %.1f s", reason, pause)
         self._metrics.stands(connected=False)
         self._layout_due_at = 0.0
-        self._leases.expect_renewal()  # what is owned may not be assigned yet
+        self._ownership.expect_renewal()  # what is owned may not be assigned yet
         if self._open is not None and (self._open.broken or isinstance(error, psycopg.OperationalError)):
             self._open.close()
             self._open = None

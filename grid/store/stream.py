@@ -80,6 +80,16 @@ def record_gap(conn: psycopg.Connection, partition: Partition, *, from_offset: i
     )
 
 
+def database_identity(conn: psycopg.Connection) -> str:
+    """A name for this database that no other one has, be it on the same server or on another."""
+    row = conn.execute(
+        "SELECT system_identifier::text || '-' || (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " FROM pg_control_system()"
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
 def renew_leases(
     conn: psycopg.Connection, partitions: Collection[tuple[str, int]], *, worker_id: str, duration: timedelta
 ) -> LeaseView:

@@ -49,7 +49,7 @@ def work(
     ingest.topics.REQUEST_TIMEOUT_SECONDS = request_timeout_seconds
     while not stop.is_set():
         try:
-            run_worker(database_url=database_url, bootstrap=bootstrap, lease=LEASE, stop=stop)
+            run_worker(database_url=database_url, bootstrap=bootstrap, patience=LEASE, stop=stop)
         except (DatabaseUnavailableError, BrokerUnavailableError) as away:
             logging.getLogger(__name__).warning("starting again: %s", away)
             stop.wait(0.2)

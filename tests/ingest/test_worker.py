@@ -73,7 +73,7 @@ class Stream:
             readings_topic=self.readings_topic,
             weather_topic=self.weather_topic,
             until_caught_up=until_caught_up,
-            lease=LEASE,
+            patience=LEASE,
             stop=stop,
             on_progress=on_progress,
         )
@@ -145,7 +145,7 @@ import ingest.reader
 from ingest.worker import run_worker
 ingest.reader.BATCH_READINGS = 300
 run_worker(database_url=sys.argv[1], bootstrap=sys.argv[2], readings_topic=sys.argv[3], weather_topic=sys.argv[4],
-           lease=timedelta(seconds=1.5))
+           patience=timedelta(seconds=1.5))
 """
 
 
