@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 import psycopg
 
-from grid.store.readings import resample
+from grid.resampling import STATES, resample
 from grid.store.series import ChannelId, find_channel_keys
 from grid.time_axis import EPOCH, FloatArray, TimeAxis
 
@@ -72,7 +72,7 @@ def load_channels_known_by(
 ) -> FloatArray:
     """Means of channels over each interval of ``axis`` as known at an instant, shape (channels, periods). NaN: missing.
 
-    The rules of averaging are those of :func:`grid.store.readings.resample`.
+    Mixed lengths are brought onto the axis by the rules of :mod:`grid.resampling`.
     """
     keys = find_channel_keys(conn, channels)
     rows = conn.execute(
@@ -93,6 +93,10 @@ def load_channels_known_by(
         if channel_key is not None and channel_key in found:
             start_us, minutes_, values = zip(*found[channel_key], strict=True)
             result[i] = resample(
-                np.array(start_us, np.int64), np.array(minutes_, np.int64), np.array(values, np.float64), axis=axis
+                np.array(start_us, np.int64),
+                np.array(minutes_, np.int64),
+                np.array(values, np.float64),
+                axis=axis,
+                state=channels[i][2] in STATES,
             )
     return result

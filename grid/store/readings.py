@@ -1,21 +1,19 @@
 """Reading back what meters and weather sites reported, on a regular time axis.
 
-Finer intervals are averaged: an axis period has the mean of the sub-intervals that fill it exactly, and is missing
-(NaN) if any of them is missing. An interval as long as the period goes before finer ones. Coarser intervals are not
-spread over a finer axis, and intervals that straddle a period's boundary are left out: nothing is guessed.
+Intervals of any length are brought onto the axis by the rules of :mod:`grid.resampling`; nothing is guessed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import psycopg
 
 from grid.readings import Source
-from grid.store.binary_copy import FLOAT8, INT2, POSTGRES_EPOCH_US, TIMESTAMPTZ, IntArray
-from grid.store.reading_rows import microseconds
+from grid.resampling import STATES, resample
+from grid.store.binary_copy import FLOAT8, INT2, POSTGRES_EPOCH_US, TIMESTAMPTZ
 from grid.store.series import ChannelId, find_channel_keys
 from grid.time_axis import FloatArray, PowerSeries, TimeAxis
 from grid.units import STORED_UNIT, Channel
@@ -67,7 +65,10 @@ def load_channel(
 
 
 def load_channels(conn: psycopg.Connection, channels: Sequence[ChannelId], axis: TimeAxis) -> FloatArray:
-    """Means of many channels, in one query: shape (channels, periods), each in its stored unit. NaN where missing."""
+    """Many channels on ``axis``, in one query: shape (channels, periods), each in its stored unit. NaN where missing.
+
+    Means over each period; of a state its last value.
+    """
     keys = find_channel_keys(conn, channels)
     # One bytea per channel: fetched and parsed at once, where a row at a time would take seven times as long.
     rows = (
@@ -87,7 +88,8 @@ def load_channels(conn: psycopg.Connection, channels: Sequence[ChannelId], axis:
         if key is not None and key in found:
             table = found[key]
             start_us = table["start"].astype(np.int64) + POSTGRES_EPOCH_US
-            result[i] = resample(start_us, table["minutes"].astype(np.int64), table["value"].astype(float), axis=axis)
+            minutes, value = table["minutes"].astype(np.int64), table["value"].astype(float)
+            result[i] = resample(start_us, minutes, value, axis=axis, state=channels[i][2] in STATES)
     return result
 
 
@@ -108,26 +110,3 @@ def latest_interval_end(conn: psycopg.Connection, series: Sequence[str]) -> date
         ([key for key in keys if key is not None],),
     ).fetchone()
     return row[0] if row else None
-
-
-def resample(start_us: IntArray, minutes: IntArray, value: FloatArray, *, axis: TimeAxis) -> FloatArray:
-    """Readings of one channel, in columns of shape (readings,), as means over each period of ``axis``: (periods,).
-
-    Args:
-        start_us: Interval starts, microseconds since 1970; no interval twice.
-        minutes: Interval lengths.
-        value: No NaN: missing readings are left out.
-    """
-    means = np.full(axis.periods, np.nan)
-    step_us = axis.step // timedelta(microseconds=1)
-    period, within_us = np.divmod(start_us - microseconds(axis.start), step_us)
-    for length in sorted(np.unique(minutes).tolist(), reverse=True):
-        length_us = length * 60_000_000
-        if step_us % length_us:
-            continue
-        chosen = (minutes == length) & (within_us % length_us == 0) & (period >= 0) & (period < axis.periods)
-        count = np.bincount(period[chosen], minlength=axis.periods)
-        total = np.bincount(period[chosen], weights=value[chosen], minlength=axis.periods)
-        full = (count == step_us // length_us) & np.isnan(means)
-        means[full] = total[full] / count[full]
-    return means

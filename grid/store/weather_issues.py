@@ -10,8 +10,9 @@ import numpy as np
 import psycopg
 
 from grid.readings import Source
+from grid.resampling import resample
 from grid.store.binary_copy import POSTGRES_EPOCH_US
-from grid.store.readings import PACKED_READING, resample
+from grid.store.readings import PACKED_READING
 from grid.store.series import find_channel_keys
 from grid.time_axis import FloatArray, TimeAxis, require_utc
 from grid.units import Channel

@@ -1,4 +1,4 @@
-"""Reading back onto an axis: finer intervals are averaged, gaps stay gaps, and nothing is guessed."""
+"""Reading back onto an axis: channels keep their places, gaps stay gaps, and nothing is guessed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import psycopg
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from grid.readings import ReadingBlock, Source
 from grid.store.database import connect
@@ -19,7 +17,6 @@ from grid.store.readings import (
     load_power,
     load_power_matrix,
     parse_series_id,
-    resample,
 )
 from grid.store.saving import save_readings
 from grid.store.series import list_series, register_meters, unregistered
@@ -34,40 +31,6 @@ nan = float("nan")
 
 def us(instant: datetime) -> int:
     return (instant - EPOCH) // timedelta(microseconds=1)
-
-
-def on_axis(readings: list[tuple[float, int, float]], axis: TimeAxis = HOURLY) -> list[float]:
-    """Resample (minutes after START, interval minutes, value) triples."""
-    starts = np.array([us(START + timedelta(minutes=after)) for after, _, _ in readings], dtype=np.int64)
-    minutes = np.array([length for _, length, _ in readings], dtype=np.int64)
-    values = np.array([value for _, _, value in readings], dtype=np.float64)
-    means: list[float] = resample(starts, minutes, values, axis=axis).tolist()
-    return means
-
-
-def test_four_quarter_hours_make_an_hour_and_three_do_not() -> None:
-    quarters = [(15 * i, 15, float(v)) for i, v in enumerate([1, 2, 3, 6, 4, 4, 4])]
-    np.testing.assert_equal(on_axis(quarters), [3.0, nan, nan])
-
-
-def test_an_interval_of_the_axis_goes_before_finer_ones() -> None:
-    np.testing.assert_equal(
-        on_axis([(0, 60, 9.0), (0, 30, 1.0), (30, 30, 1.0), (60, 30, 2.0), (90, 30, 4.0)]), [9, 3, nan]
-    )
-
-
-def test_coarser_and_straddling_intervals_are_left_out() -> None:
-    np.testing.assert_equal(on_axis([(0, 120, 5.0), (150, 60, 5.0), (60, 7, 1.0)]), [nan, nan, nan])
-
-
-def test_readings_outside_the_axis_do_not_matter() -> None:
-    np.testing.assert_equal(on_axis([(-60, 60, 1.0), (180, 60, 1.0), (60, 60, 2.0)]), [nan, 2.0, nan])
-
-
-@given(st.lists(st.floats(0, 1e6), min_size=12, max_size=12), st.permutations(range(12)))
-def test_averaging_keeps_the_energy_whatever_the_order_of_rows(values: list[float], order: list[int]) -> None:
-    means = on_axis([(15 * i, 15, values[i]) for i in order])
-    np.testing.assert_allclose(np.sum(means), np.sum(values) / 4)
 
 
 def block(
@@ -107,6 +70,14 @@ def test_a_meter_and_a_weather_site_of_the_same_name_are_kept_apart(conn: psycop
     save(conn, block("x", np.array([1.0])), block("x", np.array([2.0]), source=Source.WEATHER))
     assert load_channel(conn, Source.METER, "x", Channel.LOAD, HOURLY)[0] == 1.0
     assert load_channel(conn, Source.WEATHER, "x", Channel.LOAD, HOURLY)[0] == 2.0
+
+
+def test_a_register_comes_back_as_its_last_count_and_power_as_its_mean(conn: psycopg.Connection) -> None:
+    counts = np.array([100.0, 101.0, 102.0, 104.0, 105.0])
+    save(conn, block("a", counts, minutes=15, channel=Channel.IMPORT_REGISTER), block("a", counts, minutes=15))
+    found = load_channel(conn, Source.METER, "a", Channel.IMPORT_REGISTER, HOURLY)
+    np.testing.assert_equal(found, [104.0, 105.0, nan])
+    np.testing.assert_equal(load_channel(conn, Source.METER, "a", Channel.LOAD, HOURLY), [101.75, nan, nan])
 
 
 def test_a_temperature_is_not_asked_for_as_power(conn: psycopg.Connection) -> None:
