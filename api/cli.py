@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 from rich.console import Console
 
-from api.commands import dead_letters, dispatch, doctor, keys, site
+from api.commands import audit, dead_letters, dispatch, doctor, keys, models, site
 from api.progress import pulse, share_bars
 from api.reports import describe_ingest, describe_replay, describe_training
 from api.settings import (
@@ -234,9 +234,9 @@ def plan(
         from api.plan_table import plan_report
 
         Console().print(plan_report(document, timezone=site.timezone))
-    if document["status"] == "infeasible":
-        errors.print(f"no feasible plan: {_plain(document['message'])}", soft_wrap=True)
-        raise typer.Exit(3)
+    if document["status"] in ("infeasible", "error"):
+        errors.print(f"no plan, {document['status']}: {_plain(document['message'])}", soft_wrap=True)
+        raise typer.Exit(3 if document["status"] == "infeasible" else 1)
 
 
 @app.command()
@@ -281,6 +281,8 @@ def demo(
 app.add_typer(keys.app, name="keys")
 app.add_typer(site.app, name="site")
 app.add_typer(dead_letters.app, name="dlq")
+app.add_typer(models.app, name="models")
+app.add_typer(audit.app, name="audit")
 app.command()(site.init)
 app.command()(doctor.doctor)
 app.command()(dispatch.dispatch)

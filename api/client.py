@@ -27,6 +27,7 @@ import pandas as pd
 _PREFIX = "/api/v1"
 _PARQUET = "application/vnd.apache.parquet"
 _SILENCE_SECONDS = 45.0  # the stream sends a heartbeat every 15 s
+_PLAN_SECONDS = 300.0  # a server searches for 240 s at most, then prices and explains
 
 
 class GridPilotError(Exception):
@@ -68,7 +69,7 @@ class GridPilot:
         Args:
             base_url: Such as ``http://127.0.0.1:8000``.
             key: ``gp_…``, from ``gridpilot keys create``.
-            timeout_seconds: For one answer; raise it for plans with a long time limit.
+            timeout_seconds: For one answer; a plan is waited for longer, as long as any server may take.
         """
         self._client = httpx.Client(
             base_url=base_url.rstrip("/") + _PREFIX,
@@ -192,7 +193,7 @@ class GridPilot:
 
     def plan_now(self, **changes: Any) -> dict[str, Any]:
         """Plan the coming hours; with changes, such as ``load_scale=1.05``, the answer is a what-if."""
-        return self._object("POST", "/plans", json=changes)
+        return self._object("POST", "/plans", json=changes, timeout=httpx.Timeout(_PLAN_SECONDS, connect=10.0))
 
     def decide(
         self,
@@ -217,6 +218,21 @@ class GridPilot:
     def promote(self, model_id: str) -> dict[str, Any]:
         """Make a model the champion of its kind."""
         return self._object("POST", f"/models/{quote(model_id, safe='')}/promote")
+
+    def roll_back(self, kind: str) -> dict[str, Any]:
+        """Make the champion before the present one champion again, of kind load or solar."""
+        return self._object("POST", f"/models/{quote(kind, safe='')}/rollback")
+
+    def audit(self, *, limit: int = 100, action: str | None = None, before: int | None = None) -> pd.DataFrame:
+        """Who did what, the newest first: audit_id, at, actor, action, document, previous_sha256, sha256.
+
+        Args:
+            action: Only of this one, such as ``reading.edit``.
+            before: Only entries with a lower number.
+        """
+        query = {"limit": str(limit), **_given(action=action, before=None if before is None else str(before))}
+        frame = pd.DataFrame(self._list("GET", "/audit", params=query))
+        return frame.assign(at=pd.to_datetime(frame["at"], utc=True)) if len(frame) else frame
 
     def send(self, readings: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Send one message of readings, or several, as they would stand on ``gridpilot.readings.v1``.

@@ -18,6 +18,7 @@ from psycopg_pool import ConnectionPool
 from sse_starlette import ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
+from api.metrics import STREAMS
 from api.problems import Problem
 from grid.store.events import CHANNEL, Event, event_id_range, events_after
 
@@ -37,11 +38,6 @@ class EventStream:
         self._database_url = database_url
         self._limit = limit
         self._waiting: set[asyncio.Event] = set()
-
-    @property
-    def subscribers(self) -> int:
-        """How many connections are open now."""
-        return len(self._waiting)
 
     async def listen(self) -> None:
         """Wake subscribers at every notification; reconnects for ever, and wakes them after each reconnect."""
@@ -81,6 +77,7 @@ class EventStream:
         """
         waiting = asyncio.Event()
         self._waiting.add(waiting)
+        STREAMS.inc()
         try:
             oldest, newest = await run_in_threadpool(self._range)
             if resumed and not oldest - 1 <= start <= newest:
@@ -100,6 +97,7 @@ class EventStream:
                         await asyncio.wait_for(waiting.wait(), POLL_SECONDS)
         finally:
             self._waiting.discard(waiting)
+            STREAMS.dec()
 
     async def _after(self, event_id: int) -> list[Event]:
         while True:

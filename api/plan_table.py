@@ -13,6 +13,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from api.planning import has_schedule
+
 Document = dict[str, Any]
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _HOURS_SHOWN = 3
@@ -23,21 +25,26 @@ def plan_report(plan: Document, *, timezone: str) -> RenderableType:
     """Render a plan document for people.
 
     Args:
-        plan: The document of :func:`grid.dispatch.document.plan_document`.
+        plan: The document of :func:`grid.dispatch.document.plan_document`; one without a schedule only says why.
         timezone: IANA name; hours are shown on the site's wall clock.
     """
+    if not has_schedule(plan):
+        return Group(_headline(plan, timezone), *_violations(plan, timezone))
     return Group(
         _headline(plan, timezone), _system_table(plan, timezone), _unit_table(plan), *_violations(plan, timezone)
     )
 
 
 def _headline(plan: Document, timezone: str) -> Text:
-    gap = plan["gap"]
-    return Text.from_markup(
-        f"\nPlan [bold]{plan['plan_id']}[/], issued {_local(plan['issued_at'], timezone):%Y-%m-%d %H:%M} ({timezone}), "
-        f"{plan['axis']['periods']} h: [bold]{plan['status']}[/], cost {plan['objective']:,.0f} {plan['currency']}, "
-        f"proven within {gap:.2%} of the optimum, solved in {plan['solve_seconds']:.1f} s\n"
-    )
+    issued = f"issued {_local(plan['issued_at'], timezone):%Y-%m-%d %H:%M} ({timezone}), {plan['axis']['periods']} h"
+    if has_schedule(plan):
+        gap = plan["gap"]
+        proof = "nothing proven about the optimum" if gap is None else f"proven within {gap:.2%} of the optimum"
+        outcome = f"cost {plan['objective']:,.0f} {plan['currency']}, {proof}"
+    else:
+        outcome = f"no schedule. {plan['message']}"
+    text = Text("\nPlan ").append(plan["plan_id"], style="bold").append(f", {issued}: ")
+    return text.append(plan["status"], style="bold").append(f", {outcome}, after {plan['solve_seconds']:.1f} s\n")
 
 
 def _local(instant: str, timezone: str) -> datetime:

@@ -16,7 +16,7 @@ from grid.dispatch.planning import plan_dispatch
 from grid.faults import Fault, InputError
 from grid.site import SITE_LOAD, Site
 from grid.store.forecasts import latest_forecasts, load_forecast
-from grid.store.plans import latest_plan, save_plan
+from grid.store.plans import WITH_SCHEDULE, latest_plan, save_plan
 
 Change = Callable[[DispatchProblem], DispatchProblem]
 
@@ -36,6 +36,11 @@ class PlanLimits:
     threads: int = 2
 
 
+def has_schedule(document: Mapping[str, Any]) -> bool:
+    """Whether a plan document says what to run; one that is infeasible or ended in an error only says why not."""
+    return document["status"] in WITH_SCHEDULE and document["objective"] is not None
+
+
 def make_plan(
     conn: psycopg.Connection[Any],
     site: Site,
@@ -53,7 +58,7 @@ def make_plan(
         changes: What ``change`` does, for the document's inputs.
 
     Returns:
-        The plan document.
+        The plan document. Its ``status`` tells how the solve ended; see :func:`has_schedule`.
 
     Raises:
         InputError: If a forecast that the plan needs is missing; every one is named.
@@ -68,7 +73,7 @@ def make_plan(
         latest_forecasts(conn, [*sorted(series), SITE_LOAD], issued_at),
         issued_at=issued_at,
         periods=limits.horizon_hours,
-        previous=latest_plan(conn, site.site_id, before=issued_at),
+        previous=latest_plan(conn, site.site_id, before=issued_at, with_schedule=True),
     )
     conn.commit()  # no transaction stays open while the solver thinks
     plan = plan_dispatch(

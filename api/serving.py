@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.jobs.planning import limits_of
+from api.planning import PlanLimits
 from api.settings import LogSettings, ServeProcess, read_settings
 from grid.faults import Fault, InputError
 from grid.store.database import connect
@@ -25,7 +25,7 @@ def application() -> FastAPI:
         database_url=settings.database_url,
         kafka_bootstrap=settings.kafka_bootstrap,
         clock=settings.clock,
-        plan_limits=limits_of(settings),
+        plan_limits=PlanLimits(settings.plan_horizon_hours, settings.plan_now_time_limit_seconds, settings.plan_gap),
     )
 
 

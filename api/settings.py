@@ -65,12 +65,9 @@ class ForecastSettings(_FromEnvironment):
 
 
 class PlanSettings(_FromEnvironment):
-    """How long the solver may think."""
+    """How far plans reach, and when the solver may stop."""
 
     plan_horizon_hours: int = Field(48, ge=1, le=168, description="Length of every plan. [h]")
-    plan_time_limit_seconds: float = Field(
-        120.0, gt=0, description="Wall time until the best plan so far is taken. [s]"
-    )
     plan_gap: float = Field(0.001, ge=0, lt=1, description="Relative gap at which a plan counts as optimal.")
 
 
@@ -117,11 +114,18 @@ class ForecastProcess(DatabaseSettings, ClockSettings, ForecastSettings):
 class PlanProcess(DatabaseSettings, ClockSettings, PlanSettings):
     """Settings of ``gridpilot plan``."""
 
+    plan_time_limit_seconds: float = Field(
+        120.0, gt=0, description="Wall time until the best plan so far is taken. [s]"
+    )
+
 
 class ServeProcess(DatabaseSettings, ClockSettings, PlanSettings, ServeSettings):
     """Settings of ``gridpilot serve``; without a broker the API reads but does not accept readings."""
 
     kafka_bootstrap: str | None = Field(None, description="Brokers as host:port, separated by commas.")
+    plan_now_time_limit_seconds: float = Field(
+        30.0, gt=0, le=240, description="The same for POST /plans, where somebody waits for the answer. [s]"
+    )
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands.session import AsJson, open_database, print_json, print_table
+from api.commands.session import AsJson, open_database, print_json, print_table, shell_actor
 from grid.faults import Fault, InputError
 from grid.store.dead_letters import DeadLetter
 
@@ -69,7 +69,7 @@ def replay_letters(
     from ingest.dead_letters import replay
 
     with open_database() as conn:
-        outcomes = replay(conn, letters or None, error_class=error_class)
+        outcomes = replay(conn, letters or None, error_class=error_class, actor=shell_actor())
     if as_json:
         print_json([asdict(outcome) for outcome in outcomes])
     else:
@@ -87,7 +87,7 @@ def discard_letters(
 
     with open_database() as conn:
         try:
-            settled = discard(conn, letters, reason=reason)
+            settled = discard(conn, letters, reason=reason, actor=shell_actor())
         except ValueError as error:
             raise InputError([Fault("--reason", str(error), "give one")]) from None
     typer.echo(f"{settled} discarded")

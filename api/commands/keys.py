@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from api.commands.session import AsJson, open_database, print_json, print_table
+from api.commands.session import AsJson, open_database, print_json, print_table, shell_actor
 from grid.faults import Fault, InputError
 from grid.store.keys import Role
 
@@ -26,7 +27,7 @@ def create(
 
     with open_database() as conn:
         try:
-            key = create_key(conn, role=role, name=name, meter_id=meter)
+            key = create_key(conn, role=role, name=name, meter_id=meter, actor=shell_actor())
         except ValueError as error:
             raise InputError([Fault(f"key {name!r}", str(error), "see gridpilot keys create --help")]) from None
     if as_json:
@@ -45,8 +46,27 @@ def show(as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(key) for key in found])
     else:
-        rows = [(key.name, key.role, key.meter_id, key.created_at, key.revoked_at) for key in found]
-        print_table(("name", "role", "meter", "created", "revoked"), rows)
+        rows = [(x.name, x.role, x.meter_id, x.created_at, x.revoked_at, x.former_until) for x in found]
+        print_table(("name", "role", "meter", "created", "revoked", "former secret until"), rows)
+
+
+@app.command("rotate")
+def rotate(
+    name: Annotated[str, typer.Option(help="Who holds it.")],
+    grace_hours: Annotated[
+        float, typer.Option(min=0, max=24 * 90, help="How long the old secret goes on working beside the new one.")
+    ] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Give a key a new secret and print it, this once; the old one ends at once, or after a grace."""
+    from grid.store.keys import rotate_key
+
+    with open_database() as conn:
+        key = rotate_key(conn, name=name, grace=timedelta(hours=grace_hours), actor=shell_actor())
+    if as_json:
+        print_json({"name": name, "grace_hours": grace_hours, "key": key})
+    else:
+        typer.echo(key)
 
 
 @app.command("revoke")
@@ -55,5 +75,5 @@ def revoke(name: Annotated[str, typer.Option(help="Who holds it.")]) -> None:
     from grid.store.keys import revoke_key
 
     with open_database() as conn:
-        if not revoke_key(conn, name=name):
+        if not revoke_key(conn, name=name, actor=shell_actor()):
             raise InputError([Fault(f"key {name!r}", "no such key in force", "see gridpilot keys list")])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import socket
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -29,6 +31,15 @@ def open_database() -> psycopg.Connection:
     conn = connect(read_settings(DatabaseSettings).database_url, application_name="gridpilot-admin")
     check_schema(conn)
     return conn
+
+
+def shell_actor() -> str:
+    """Who acts, for the audit log: the account and machine that the command runs under."""
+    try:
+        account = getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        account = "unknown"
+    return f"shell:{account}@{socket.gethostname()}"
 
 
 def print_json(document: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands.session import open_database
+from api.commands.session import open_database, shell_actor
 from grid.faults import Fault, InputError
 from grid.site import Site
 
@@ -43,7 +43,7 @@ def load(file: Annotated[Path, typer.Argument(help="A site file.")]) -> None:
 
     site = _read(file)
     with open_database() as conn:
-        save_site(conn, site)
+        save_site(conn, site, actor=shell_actor())
     typer.echo(_summary(site))
 
 

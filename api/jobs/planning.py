@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from api.planning import PlanLimits, make_plan
-from api.settings import PlanProcess, PlanSettings
+from api.planning import PlanLimits, has_schedule, make_plan
+from api.settings import PlanProcess
 from grid.faults import InputError
 from grid.site import Site
 from grid.store.database import connect
@@ -27,7 +27,7 @@ def plan_once(settings: PlanProcess) -> tuple[dict[str, Any], Site]:
     with connect(settings.database_url, application_name="gridpilot-plan") as conn:
         check_schema(conn)
         site = load_site(conn)
-        return make_plan(conn, site, limits=limits_of(settings)), site
+        return make_plan(conn, site, limits=_limits(settings)), site
 
 
 def plan_forever(settings: PlanProcess, *, stop: threading.Event) -> None:
@@ -47,7 +47,7 @@ def plan_forever(settings: PlanProcess, *, stop: threading.Event) -> None:
             else:
                 served = issued_at
                 site = load_site(conn)  # a site file may have been loaded meanwhile
-                _plan(conn, site, limits_of(settings))
+                _plan(conn, site, _limits(settings))
 
 
 def _plan(conn: psycopg.Connection, site: Site, limits: PlanLimits) -> None:
@@ -57,16 +57,18 @@ def _plan(conn: psycopg.Connection, site: Site, limits: PlanLimits) -> None:
         conn.rollback()
         logger.error("no plan: %s", error)
         return
-    logger.info(
-        "plan %s issued at %s: %s, gap %.2f %%, %.1f s",
+    gap = "no bound is proven" if document["gap"] is None else f"gap {document['gap']:.2%}"
+    logger.log(
+        logging.INFO if has_schedule(document) else logging.ERROR,
+        "plan %s issued at %s: %s, %s, %.1f s. %s",
         document["plan_id"],
         document["issued_at"],
         document["status"],
-        100.0 * document["gap"],
+        gap,
         document["solve_seconds"],
+        document["message"],
     )
 
 
-def limits_of(settings: PlanSettings) -> PlanLimits:
-    """The limits that the settings name."""
+def _limits(settings: PlanProcess) -> PlanLimits:
     return PlanLimits(settings.plan_horizon_hours, settings.plan_time_limit_seconds, settings.plan_gap)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import psycopg
+
 from api.jobs.clock import POLL_SECONDS, present
 from api.settings import TrainProcess
 from forecasting.contest import TrainingReport
@@ -20,6 +22,7 @@ from grid.store.sites import load_site
 logger = logging.getLogger(__name__)
 
 OnProgress = Callable[[str, float], None]
+_SITE_READ_EVERY = timedelta(minutes=1)
 
 
 def train_once(
@@ -45,31 +48,65 @@ def train_once(
         )
 
 
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
 def retrain_daily(
-    settings: TrainProcess, *, at: str, budget_seconds: float | None = None, stop: threading.Event
+    settings: TrainProcess,
+    *,
+    at: str,
+    budget_seconds: float | None = None,
+    stop: threading.Event,
+    now: Callable[[], datetime] = utc_now,
 ) -> None:
     """Retrain every day when the site's wall clock shows ``at``, until ``stop`` is set.
 
-    A night that fails is logged with its reason; the champion stays, and the next night tries again.
+    The clock is that of the site in force: one that is loaded meanwhile counts within a minute. A night that fails is
+    logged with its reason; the champion stays, and the next night tries again.
+
+    Args:
+        now: Reads the wall clock.
 
     Raises:
         InputError: If ``at`` is not HH:MM, or there is no site.
     """
     hour = parse_hour(at)
-    with connect(settings.database_url, application_name="gridpilot-retrain") as conn:
-        check_schema(conn)
-        timezone = load_site(conn).timezone
+    timezone, served = _timezone(settings), now()
+    looked, told = served, None
     while not stop.is_set():
-        due = next_occurrence(datetime.now(UTC), hour, timezone)
-        logger.info("next training at %s", due.isoformat())
-        while datetime.now(UTC) < due:
-            if stop.wait(POLL_SECONDS):
-                return
+        instant = now()
+        if instant - looked >= _SITE_READ_EVERY:
+            timezone, looked = _timezone_or(timezone, settings), instant
+        due = next_occurrence(served, hour, timezone)
+        if due != told:
+            logger.info("next training at %s", due.isoformat())
+            told = due
+        if instant < due:
+            stop.wait(POLL_SECONDS)
+            continue
+        served = instant
         try:
             for report in train_once(settings, budget_seconds=budget_seconds):
                 logger.info("%s", report)
         except Exception:
             logger.exception("this night's training failed; the champion stays")
+
+
+def _timezone(settings: TrainProcess) -> str:
+    with connect(settings.database_url, application_name="gridpilot-retrain") as conn:
+        check_schema(conn)
+        return load_site(conn).timezone
+
+
+def _timezone_or(known: str, settings: TrainProcess) -> str:
+    """The zone of the site in force, or the one that is known while the database is away."""
+    try:
+        return _timezone(settings)
+    except (InputError, psycopg.Error) as error:
+        logger.warning("the site cannot be read, its clock is taken to be that of %s: %s", known, error)
+        return known
 
 
 def parse_hour(text: str) -> time:

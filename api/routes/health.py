@@ -1,4 +1,8 @@
-"""Health and metrics, outside the API's prefix and open to anybody on the network: no figures of the site in them."""
+"""Health and metrics, outside the API's prefix and, as monitoring expects it, without a key.
+
+They tell counts and ages, never a reading, a forecast, a price, or the name of a meter or of a key. Who may reach them
+is decided by the address that is listened on (``GRIDPILOT_HOST``, this machine by default) and by the proxy before it.
+"""
 
 from __future__ import annotations
 

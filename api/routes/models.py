@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
 
 from api.auth import ModelKeeper, Reader
-from api.problems import not_found, problems
+from api.problems import Problem, not_found, problems
 from api.schemas import ModelDocument
 from api.service import Database
-from grid.store.models import StoredModel, UnknownModelError, list_models, promote
+from grid.store.audit import key_actor
+from grid.store.models import StoredModel, UnknownModelError, list_models, promote, roll_back
 
 router = APIRouter(prefix="/models", tags=["models"])
 
@@ -27,9 +28,20 @@ def promote_model(
 ) -> ModelDocument:
     """It speaks for its kind from the next forecast on; the former champion retires and can be promoted again."""
     try:
-        return _document(promote(conn, model_id))
+        return _document(promote(conn, model_id, actor=key_actor(caller.name)))
     except UnknownModelError as error:
         raise not_found("model", model_id, remedy="GET /api/v1/models lists them") from error
+
+
+@router.post("/{kind}/rollback", responses=problems(401, 403, 409, 422, 503), summary="Back to the champion before")
+def roll_back_model(
+    caller: ModelKeeper, conn: Database, kind: Annotated[Literal["load", "solar"], Path(description="Of which kind.")]
+) -> ModelDocument:
+    """The champion before the present one speaks again from the next forecast on; twice returns to the present one."""
+    try:
+        return _document(roll_back(conn, kind, actor=key_actor(caller.name)))
+    except UnknownModelError as error:
+        raise Problem(409, "no-earlier-champion", str(error)) from error
 
 
 def _document(model: StoredModel) -> ModelDocument:

@@ -13,6 +13,8 @@ from psycopg.types.json import Jsonb
 
 from grid.store.events import publish_event
 
+WITH_SCHEDULE = ("optimal", "feasible", "timeout")
+"""Statuses of plans that say what to run; the others say why there is nothing to."""
 _KW_PER_MW = 1000.0
 
 
@@ -90,25 +92,33 @@ def load_plan(conn: psycopg.Connection[Any], plan_id: str) -> dict[str, Any] | N
     return _parsed(plan_text(conn, plan_id))
 
 
-def latest_plan_text(conn: psycopg.Connection[Any], site_id: str, *, before: datetime | None = None) -> str | None:
-    """The site's newest plan that is no what-if, as JSON; issued before ``before`` if that is given."""
+def latest_plan_text(
+    conn: psycopg.Connection[Any], site_id: str, *, before: datetime | None = None, with_schedule: bool = False
+) -> str | None:
+    """The site's newest plan that is no what-if, as JSON.
+
+    Args:
+        before: Issued before then.
+        with_schedule: Passing over those that could not be made.
+    """
     row = conn.execute(
         """
         SELECT document::text FROM plan
         WHERE site_id = %(site_id)s AND NOT what_if
           AND (%(before)s::timestamptz IS NULL OR issued_at < %(before)s)
+          AND (%(statuses)s::text[] IS NULL OR status = ANY(%(statuses)s))
         ORDER BY issued_at DESC, created_at DESC LIMIT 1
         """,
-        {"site_id": site_id, "before": before},
+        {"site_id": site_id, "before": before, "statuses": list(WITH_SCHEDULE) if with_schedule else None},
     ).fetchone()
     return None if row is None else str(row[0])
 
 
 def latest_plan(
-    conn: psycopg.Connection[Any], site_id: str, *, before: datetime | None = None
+    conn: psycopg.Connection[Any], site_id: str, *, before: datetime | None = None, with_schedule: bool = False
 ) -> dict[str, Any] | None:
-    """The document of the site's newest plan that is no what-if, issued before ``before`` if that is given."""
-    return _parsed(latest_plan_text(conn, site_id, before=before))
+    """The document of :func:`latest_plan_text`."""
+    return _parsed(latest_plan_text(conn, site_id, before=before, with_schedule=with_schedule))
 
 
 def list_plans(conn: psycopg.Connection, *, limit: int, what_if: bool | None = None) -> list[PlanSummary]:
@@ -130,7 +140,9 @@ def _parsed(text: str | None) -> dict[str, Any] | None:
 
 
 def _setpoints(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, float]]:
-    """What each asset feeds in per interval; a charging storage is negative. [kW]"""
+    """What each asset feeds in per interval; a charging storage is negative. [kW] Nothing if there is no schedule."""
+    if document["status"] not in WITH_SCHEDULE:
+        return
     starts = document["axis"]["interval_starts"]
     schedules = {
         **{name: [r["power_mw"] for r in rows] for name, rows in document["units"].items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from api import cli
 from api.app import create_app
 from api.planning import PlanLimits
 from grid.forecasts import DEFAULT_LEVELS, Forecast
@@ -186,6 +188,23 @@ def planned(own_api: Api) -> tuple[Api, str]:
 
 
 Problem = Callable[[httpx.Response, int], dict[str, object]]
+Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs ``gridpilot ARGUMENTS`` on a database in this process; gives the exit status and what was printed."""
+
+    def run(database_url: str, *arguments: str) -> tuple[int, str]:
+        monkeypatch.setenv("GRIDPILOT_DATABASE_URL", database_url)
+        monkeypatch.setattr(sys, "argv", ["gridpilot", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, said.out + said.err
+
+    return run
 
 
 @pytest.fixture

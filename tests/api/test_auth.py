@@ -30,6 +30,8 @@ ALLOWED = {
     ("POST", "/api/v1/readings"): {"meter", "operator", "admin"},
     ("GET", "/api/v1/models"): READERS,
     ("POST", "/api/v1/models/{model_id}/promote"): {"analyst", "admin"},
+    ("POST", "/api/v1/models/{kind}/rollback"): {"analyst", "admin"},
+    ("GET", "/api/v1/audit"): {"admin"},
     ("GET", "/api/v1/events"): READERS,
 }
 OPEN = {("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metrics")}

@@ -93,6 +93,22 @@ def test_a_plan_a_decision_and_a_promotion_are_told(own_api: Any) -> None:
         assert next(events)[0] == "model"
 
 
+def test_open_streams_are_counted_in_the_metrics(empty_api: Any) -> None:
+    def open_streams() -> float:
+        lines = httpx.get(f"{empty_api.url}/metrics").text.splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith("gridpilot_event_streams "))
+
+    before = open_streams()
+    with stream(empty_api) as first, stream(empty_api) as second:
+        next(first), next(second)
+        assert open_streams() == before + 2
+    for _ in range(50):
+        if open_streams() == before:
+            break
+        publish(empty_api, 1)  # the server notices a client that left when it writes to it
+    assert open_streams() == before
+
+
 def test_streams_are_bounded(empty_api: Any, problem: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(empty_api.app.state.service.events, "_limit", 1)
     with stream(empty_api) as events:

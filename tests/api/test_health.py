@@ -70,6 +70,15 @@ def test_metrics_count_by_route_and_never_by_path(own_api: Any) -> None:
     assert float(lines["gridpilot_database_up"]) == 1.0
 
 
+def test_metrics_are_open_and_tell_counts_and_ages_of_nobody_by_name(own_api: Any) -> None:
+    own_api.get("/series/town:load/readings", params={"start": "2026-03-01T00:00:00Z", "end": "2026-03-02T00:00:00Z"})
+    text = httpx.get(f"{own_api.url}/metrics").text
+    own = {line.split("{")[0].split(" ")[0] for line in text.splitlines() if line.startswith("gridpilot_")}
+    assert "gridpilot_ingested_readings" in own
+    for name in ("town", "dune-solar", "harbour", "load-1", "test-operator"):
+        assert name not in text
+
+
 @pytest.mark.parametrize("path", ["/", "/api/v1/site", "/static/style.css", "/health/live", "/nothing"])
 def test_every_answer_carries_the_security_headers(api: Any, path: str) -> None:
     headers = httpx.get(api.url + path).headers

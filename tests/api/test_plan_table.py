@@ -48,9 +48,9 @@ def plan() -> dict[str, Any]:
     }
 
 
-def shown(width: int) -> str:
+def shown(width: int, **changed: Any) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(plan_report(plan(), timezone="America/New_York"))
+    console.print(plan_report(plan() | changed, timezone="America/New_York"))
     file = console.file
     assert isinstance(file, io.StringIO)
     return file.getvalue()
@@ -77,3 +77,19 @@ def test_nothing_is_cut_off(width: int) -> None:
 
 def test_a_relaxed_limit_is_shown_with_its_price() -> None:
     assert "branch x over its limit at Mon 08:00: 3.0 MW at 3,000 USD/MWh" in " ".join(shown(80).split())
+
+
+def test_a_plan_of_which_nothing_is_proven_says_so() -> None:
+    text = " ".join(shown(120, gap=None, status="timeout").split())
+    assert "timeout, cost 12,346 USD, nothing proven about the optimum" in text
+    assert "60/100" in text
+
+
+@pytest.mark.parametrize("status", ["infeasible", "error"])
+def test_without_a_schedule_the_reason_is_shown_and_no_table(status: str) -> None:
+    empty: dict[str, Any] = {name: {} for name in ("units", "renewables", "storages", "buses", "reasons")}
+    message = "steam must run [at 200 MW] and cannot"
+    text = " ".join(shown(120, status=status, objective=None, gap=None, message=message, system=[], **empty).split())
+    assert f"{status}, no schedule. {message}" in text
+    assert "prices over the buses" not in text
+    assert "branch x over its limit" in text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from api.settings import DatabaseSettings, IngestProcess, PlanProcess, read_settings
+from api import client, serving
+from api.settings import DatabaseSettings, IngestProcess, PlanProcess, ServeProcess, read_settings
 from grid.faults import InputError
 
 
@@ -44,3 +45,18 @@ def test_several_brokers_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRIDPILOT_DATABASE_URL", "postgres://localhost/x")
     monkeypatch.setenv("GRIDPILOT_KAFKA_BOOTSTRAP", "a:9092,b:9092")
     assert read_settings(IngestProcess).kafka_bootstrap == "a:9092,b:9092"
+
+
+def test_a_plan_that_somebody_waits_for_has_its_own_limit_and_the_client_outwaits_any(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GRIDPILOT_DATABASE_URL", "postgresql://localhost/x")
+    monkeypatch.setenv("GRIDPILOT_PLAN_TIME_LIMIT_SECONDS", "900")
+    assert serving.application().state.service.planner.limits.time_limit_seconds == 30.0
+    monkeypatch.setenv("GRIDPILOT_PLAN_NOW_TIME_LIMIT_SECONDS", "240")
+    limits = serving.application().state.service.planner.limits
+    assert limits.time_limit_seconds == read_settings(ServeProcess).plan_now_time_limit_seconds
+    assert limits.time_limit_seconds + 30.0 < client._PLAN_SECONDS
+    monkeypatch.setenv("GRIDPILOT_PLAN_NOW_TIME_LIMIT_SECONDS", "241")
+    with pytest.raises(InputError, match="GRIDPILOT_PLAN_NOW_TIME_LIMIT_SECONDS"):
+        read_settings(ServeProcess)

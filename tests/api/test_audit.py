@@ -1,0 +1,100 @@
+"""Who did what can be read by admins, and the command line finds a log that was tampered with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import psycopg
+
+from api.client import GridPilot
+
+Command = Callable[..., tuple[int, str]]
+
+
+def test_what_is_decided_and_promoted_stands_in_the_log_with_the_key(planned: tuple[Any, str]) -> None:
+    api, plan_id = planned
+    api.post(f"/plans/{plan_id}/decisions", json={"decision": "accept", "reason": "as planned"})
+    api.post("/models/load-2/promote", role="analyst")
+    api.post("/models/load/rollback", role="admin")
+    entries = api.get("/audit", role="admin").json()
+    assert [(entry["actor"], entry["action"]) for entry in entries[:3]] == [
+        ("key:test-admin", "model.rollback"),
+        ("key:test-analyst", "model.promote"),
+        ("key:test-operator", "plan.decide"),
+    ]
+    assert entries[2]["document"] == {
+        "plan_id": plan_id,
+        "decision": "accept",
+        "reason": "as planned",
+        "overrides": {},
+    }
+    assert [entry["audit_id"] for entry in entries] == list(range(len(entries), 0, -1))
+    assert all(later["previous_sha256"] == entry["sha256"] for later, entry in pairwise(entries))
+
+
+def test_the_log_comes_in_pages_and_as_a_frame(api: Any) -> None:
+    first = api.get("/audit", role="admin", params={"limit": 2}).json()
+    following = {"limit": 2, "before": first[-1]["audit_id"]}
+    second = api.get("/audit", role="admin", params=following).json()
+    assert first[-1]["previous_sha256"] == second[0]["sha256"]
+    with GridPilot(api.url, api.keys["admin"]) as grid:
+        frame = grid.audit(action="key.create")
+    assert set(frame["action"]) == {"key.create"}
+    assert frame["audit_id"].is_monotonic_decreasing
+    assert str(frame["at"].dtype).endswith("UTC]")
+
+
+def test_the_command_line_verifies_and_lists(own_api: Any, command: Command) -> None:
+    url = own_api.database_url
+    status, said = command(url, "audit", "verify", "--json")
+    verdict = json.loads(said)
+    assert (status, verdict["intact"], verdict["broken"]) == (0, True, None)
+    assert verdict["entries"] == len(own_api.get("/audit", role="admin").json())
+    assert command(url, "audit", "verify", "--expect", verdict["head"])[0] == 0
+    status, said = command(url, "audit", "list", "--json", "--action", "site.load")
+    assert [entry["action"] for entry in json.loads(said)] == ["site.load"]
+    assert command(url, "audit", "verify", "--expect", "abc")[0] == 2
+    with psycopg.connect(url) as conn:
+        conn.execute("SET session_replication_role = replica")
+        conn.execute("UPDATE audit_entry SET actor = 'key:nobody' WHERE audit_id = 2")
+    status, said = command(url, "audit", "verify")
+    assert status == 2
+    assert "broken at entry 2" in said
+
+
+def test_a_key_is_rotated_on_the_command_line_with_or_without_a_grace(
+    empty_api: Any, command: Command, problem: Any
+) -> None:
+    url = empty_api.database_url
+    status, said = command(url, "keys", "rotate", "--name", "test-operator", "--grace-hours", "2")
+    assert status == 0
+    old, empty_api.keys["operator"] = empty_api.keys["operator"], said.strip()
+    assert empty_api.get("/series").status_code == 200
+    empty_api.keys["analyst"] = old
+    assert empty_api.get("/series", role="analyst").status_code == 200  # the operator's former secret, in its grace
+    assert command(url, "keys", "rotate", "--name", "test-operator")[0] == 0
+    problem(empty_api.get("/series"), 401)
+    problem(empty_api.get("/series", role="analyst"), 401)
+    status, said = command(url, "keys", "rotate", "--name", "nobody")
+    assert status == 2
+    assert "gridpilot keys list" in said
+    status, said = command(url, "keys", "create", "--role", "operator", "--name", "test-operator")
+    assert status == 2
+    assert "gridpilot keys rotate" in said
+
+
+def test_models_are_listed_promoted_and_rolled_back_on_the_command_line(own_api: Any, command: Command) -> None:
+    url = own_api.database_url
+    assert command(url, "models", "promote", "load-2") == (0, "load-2 is champion of load\n")
+    assert command(url, "models", "rollback", "load") == (0, "load-1 is champion of load\n")
+    _, said = command(url, "models", "list", "--json")
+    assert {model["model_id"]: model["status"] for model in json.loads(said)} == {
+        "load-1": "champion",
+        "load-2": "retired",
+    }
+    assert command(url, "models", "rollback", "solar")[0] == 2
+    assert command(url, "models", "promote", "nobody")[0] == 2
+    assert own_api.get("/audit", role="admin").json()[0]["actor"].startswith("shell:")
