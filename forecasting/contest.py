@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -36,6 +37,8 @@ class _Own(TypedDict):
     learning_rate: float
     leads: int
 
+
+logger = logging.getLogger(__name__)
 
 MINIMUM_KNOWN_HOURS = 14 * 24
 _OWN_OPTIONS: dict[str, _Own] = {
@@ -187,16 +190,20 @@ def contest_solar(
 ) -> Contest:
     """Train a solar model on the plants' past and score it, and the champion, on its last weeks.
 
+    A plant that cannot be fitted, such as one that is days old, is left out with a warning; the others are trained.
+
     Args:
         meters: The plants, each with its place.
         kw: Shape (meters, hours). NaN where unknown.
 
     Raises:
-        ValueError: If the history is too short, or a plant has no place or no daylight hour.
+        ValueError: If the history is too short, or no plant can be fitted: then it says why of each.
     """
     split = split_in_time(axis.periods)
-    plants = [fit_meter(meter, axis, row, until=split.tail) for meter, row in zip(meters, kw, strict=True)]
-    names = [series_id(meter.meter_id, Channel(meter.channel)) for meter in meters]
+    fitted = _fitted_plants(meters, axis, kw, until=split.tail)
+    plants = list(fitted.values())
+    names = [series_id(meters[row].meter_id, Channel(meters[row].channel)) for row in fitted]
+    kw = kw[list(fitted)]
     panel = make_solar_panel(axis, series_ids=names, kw=kw, plants=plants, periods=periods)
     model, result = fit_solar_model(
         panel,
@@ -230,6 +237,25 @@ def contest_solar(
     if champion is None or not comparable:
         return Contest(model, result, split, scores, None, None)
     return Contest(model, result, split, scores, judge(champion), scores)
+
+
+def _fitted_plants(meters: Sequence[Meter], axis: TimeAxis, kw: FloatArray, *, until: int) -> dict[int, Plant]:
+    """The plants that can be fitted, by row of ``kw``.
+
+    Raises:
+        ValueError: If none can.
+    """
+    fitted: dict[int, Plant] = {}
+    faults = []
+    for row, meter in enumerate(meters):
+        try:
+            fitted[row] = fit_meter(meter, axis, kw[row], until=until)
+        except ValueError as error:
+            faults.append(f"{meter.meter_id}: {error}")
+            logger.warning("solar plant %s is left out of the training: %s", meter.meter_id, error)
+    if not fitted:
+        raise ValueError("; ".join(faults))
+    return fitted
 
 
 def fit_meter(meter: Meter, axis: TimeAxis, kw: FloatArray, *, until: int) -> Plant:

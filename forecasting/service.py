@@ -228,13 +228,14 @@ class ForecastService:
             return []
         champion = self.champion(conn, "load")
         model = champion.model if isinstance(champion.model, LoadModel) else None
-        panel = load_load_history(
+        read = load_load_history(
             conn,
             site,
             history,
             issued_at=issuance.issued_at,
             weather_ids=model.weather_ids if model else None,
-        ).panel
+        )
+        panel = read.panel
         answers = _ask_load(champion.model_id, model, panel, issuance) if model else {}
         longer = TimeAxis(history.start, HOUR, history.periods + issuance.axis.periods)
         offset = make_calendar(longer, timezone=site.timezone, holidays="").utc_offset_hours
@@ -245,6 +246,8 @@ class ForecastService:
                 logger.warning("%s has no known hour in eight weeks and is not forecast", name)
                 continue
             reason = champion.reason or _why_not(name, kw, model, issuance)
+            if reason is None and name in read.elsewhere:
+                reason = f"The model was trained without the weather site {read.elsewhere[name]!r} of this series."
             answer = None if reason else answers.get(name)
             made.append((primary_forecast(name, issuance, baseline, answer=answer, reason=reason), baseline))
         return made

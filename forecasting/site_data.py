@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,10 +25,16 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadHistory:
-    """The load of every meter and of the site, and the names of the weather sites they read."""
+    """The load of every meter and of the site, and the names of the weather sites they read.
+
+    Attributes:
+        elsewhere: By series, the weather site that it reads and that is not among ``weather_ids``: the panel has no
+            temperature for it, and a model that reads temperature must not be asked about it.
+    """
 
     panel: LoadPanel
     weather_ids: tuple[str, ...]
+    elsewhere: Mapping[str, str]
 
 
 def meters_of(site: Site, kind: str) -> tuple[Meter, ...]:
@@ -80,7 +86,7 @@ def load_load_history(
     if site.loads:
         names.append(SITE_LOAD)
         kw = np.concatenate([kw, site_load_kw(site, names[:-1], kw)[None]])
-        used.append(max(sites, key=used.count))
+        used.append(max(dict.fromkeys(used), key=used.count))
     channels = [(Source.WEATHER, name, Channel.AIR_TEMPERATURE) for name in sites]
     temperature = _ended(load_channels(conn, channels, axis), axis, issued_at)
     issued = load_issued_forecasts(conn, sites, Channel.AIR_TEMPERATURE, issued_from=axis.start, issued_by=issued_at)
@@ -90,11 +96,13 @@ def load_load_history(
         holidays=site.holidays,
         series_ids=tuple(names),
         kw=kw,
+        # Row 0 only keeps the panel whole for a series that is elsewhere; nobody may ask about it.
         weather_row=np.array([sites.index(name) if name in sites else 0 for name in used], dtype=np.int64),
         temperature_c=temperature,
         sent=tuple(tuple(_sent(forecast, axis) for forecast in issued[name]) for name in sites),
     )
-    return LoadHistory(panel, sites)
+    elsewhere = {series: name for series, name in zip(names, used, strict=True) if name not in sites}
+    return LoadHistory(panel, sites, elsewhere)
 
 
 def site_load_kw(site: Site, names: Sequence[str], kw: FloatArray) -> FloatArray:

@@ -115,6 +115,24 @@ def test_a_plant_is_fitted_trained_and_scored_by_daylight(made: Any) -> None:
     assert again.champion_scores == contest.scores
 
 
+def test_a_plant_that_cannot_be_fitted_does_not_keep_the_others_from_training(
+    made: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = Meter("pv", "generation", "solar", 60, 3.4, None, 39.74, -75.18, 40.0, 170.0)
+    meters = [replace(good, meter_id="new"), replace(good, meter_id="nowhere", latitude=None), good]
+    kw = np.repeat(made.solar.kw[:1], 3, axis=0)
+    kw[0, : made.solar.axis.periods - 30] = np.nan
+    contest = contest_solar(
+        meters, made.solar.axis, kw, levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=None
+    )
+    assert contest.model.series_ids == ("pv:generation",)
+    assert [record.args[0] for record in caplog.records if record.args] == ["new", "nowhere"]
+    with pytest.raises(ValueError, match=r"new: .*; nowhere: .*"):
+        contest_solar(
+            meters[:2], made.solar.axis, kw[:2], levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=None
+        )
+
+
 def test_a_plant_that_stands_nowhere_is_refused(made: Any) -> None:
     meter = Meter("pv", "generation", "solar", 60)
     with pytest.raises(ValueError, match="meter pv must have a latitude and a longitude"):

@@ -155,6 +155,12 @@ def _broken_and_stale_inputs_are_labelled(
     assert new.degraded
     assert new.reasons[0] == "The model was trained before this series was known."
 
+    moved = replace(SITE, meters=(replace(SITE.meters[0], weather_site_id="hill"), *SITE.meters[1:]))
+    elsewhere = by_series(service.forecast(conn, moved, issued_at=present))
+    assert elsewhere["m-0:load"].degraded
+    assert elsewhere["m-0:load"].reasons[0] == ("The model was trained without the weather site 'hill' of this series.")
+    assert not elsewhere["m-1:load"].degraded
+
     champion = next(model for model in list_models(conn, kind="load") if model.status == "champion")
     conn.execute("UPDATE model SET weights = set_byte(weights, 900, 7) WHERE model_id = %s", (champion.model_id,))
     assert not by_series(service.forecast(conn, SITE, issued_at=present))["m-0:load"].degraded, "kept by id"
