@@ -59,14 +59,6 @@ def find_champion(conn: psycopg.Connection[Any], kind: str) -> StoredModel | Non
     return StoredModel(*row) if row else None
 
 
-def load_champion(conn: psycopg.Connection[Any], kind: str) -> tuple[StoredModel, bytes] | None:
-    """The present champion of a kind with its weights (safetensors); None if there is none."""
-    row = conn.execute(
-        f"SELECT {_COLUMNS}, weights FROM model WHERE kind = %s AND status = 'champion'", (kind,)
-    ).fetchone()
-    return (StoredModel(*row[:-1]), bytes(row[-1])) if row else None
-
-
 def load_weights(conn: psycopg.Connection[Any], model_id: str) -> bytes:
     """The weights of one model (safetensors).
 

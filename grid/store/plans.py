@@ -87,11 +87,6 @@ def plan_text(conn: psycopg.Connection[Any], plan_id: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def load_plan(conn: psycopg.Connection[Any], plan_id: str) -> dict[str, Any] | None:
-    """The document of one plan; None if there is none of that id."""
-    return _parsed(plan_text(conn, plan_id))
-
-
 def latest_plan_text(
     conn: psycopg.Connection[Any], site_id: str, *, before: datetime | None = None, with_schedule: bool = False
 ) -> str | None:
@@ -118,7 +113,8 @@ def latest_plan(
     conn: psycopg.Connection[Any], site_id: str, *, before: datetime | None = None, with_schedule: bool = False
 ) -> dict[str, Any] | None:
     """The document of :func:`latest_plan_text`."""
-    return _parsed(latest_plan_text(conn, site_id, before=before, with_schedule=with_schedule))
+    text = latest_plan_text(conn, site_id, before=before, with_schedule=with_schedule)
+    return None if text is None else dict(json.loads(text))
 
 
 def list_plans(conn: psycopg.Connection, *, limit: int, what_if: bool | None = None) -> list[PlanSummary]:
@@ -133,10 +129,6 @@ def list_plans(conn: psycopg.Connection, *, limit: int, what_if: bool | None = N
         {"what_if": what_if, "limit": limit},
     ).fetchall()
     return [PlanSummary(*row) for row in rows]
-
-
-def _parsed(text: str | None) -> dict[str, Any] | None:
-    return None if text is None else dict(json.loads(text))
 
 
 def _setpoints(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, float]]:

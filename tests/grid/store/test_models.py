@@ -13,7 +13,6 @@ from grid.store.models import (
     UnknownModelError,
     find_champion,
     list_models,
-    load_champion,
     load_weights,
     promote,
     roll_back,
@@ -38,7 +37,7 @@ def test_a_model_is_stored_as_a_challenger_and_comes_back(conn: psycopg.Connecti
     assert (stored.model_id, stored.kind, stored.status, stored.manifest) == ("a", "load", "challenger", {"name": "a"})
     assert stored.promoted_at is None
     assert load_weights(conn, "a") == b"a"
-    assert load_champion(conn, "load") is None
+    assert find_champion(conn, "load") is None
 
 
 def test_a_promotion_retires_the_champion_of_its_own_kind_only(conn: psycopg.Connection) -> None:
@@ -48,9 +47,9 @@ def test_a_promotion_retires_the_champion_of_its_own_kind_only(conn: psycopg.Con
         promote(conn, name)
     status = {model.model_id: model.status for model in list_models(conn)}
     assert status == {"a": "retired", "b": "champion", "s": "champion"}
-    champion = load_champion(conn, "load")
+    champion = find_champion(conn, "load")
     assert champion is not None
-    assert (champion[0].model_id, champion[1]) == ("b", b"b")
+    assert champion.model_id == "b"
 
 
 def test_listeners_are_told_of_each_promotion_once(conn: psycopg.Connection) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
-from grid.store.plans import latest_plan, load_plan, save_plan
+from grid.store.plans import latest_plan, plan_text, save_plan
 
 ISSUED = datetime(2026, 3, 1, 6, tzinfo=UTC)
 
@@ -34,7 +35,9 @@ def document(plan_id: str, *, issued_at: datetime = ISSUED) -> dict[str, Any]:
 def test_a_saved_plan_can_be_read_and_queried(database_url: str) -> None:
     with psycopg.connect(database_url) as conn:
         save_plan(conn, document("p1"))
-        assert load_plan(conn, "p1") == document("p1")
+        text = plan_text(conn, "p1")
+        assert text is not None
+        assert json.loads(text) == document("p1")
         rows = conn.execute("SELECT asset_id, setpoint_kw, model_ids FROM v_plan ORDER BY asset_id, interval_start")
         assert rows.fetchall() == [
             ("b", -3000.0, ["m1", "m2"]),
@@ -51,7 +54,7 @@ def test_a_saved_plan_can_be_read_and_queried(database_url: str) -> None:
 def test_there_is_no_plan_before_the_first(database_url: str) -> None:
     with psycopg.connect(database_url) as conn:
         assert latest_plan(conn, "s") is None
-        assert load_plan(conn, "p1") is None
+        assert plan_text(conn, "p1") is None
 
 
 def test_the_latest_plan_is_the_newest_issue_and_never_a_what_if(database_url: str) -> None:
