@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 
 import numpy as np
 
@@ -52,6 +53,7 @@ _TEMPERATURE_UNITS = {"degC": "degC", "°C": "degC", "C": "degC", "degF": "degF"
 _IRRADIANCE_UNITS = ("W/m2", "W/m²")
 
 
+@cache
 def accepted_units(channel: Channel) -> tuple[str, ...]:
     """The unit names that :func:`to_stored_unit` accepts for ``channel``."""
     match channel:
@@ -86,6 +88,8 @@ def to_stored_unit(values: FloatArray, *, unit: str, channel: Channel, interval_
             f"unit {unit!r} does not fit channel {channel.value!r}; use one of {', '.join(accepted_units(channel))}"
         )
     values = np.asarray(values, dtype=np.float64)
+    if unit == STORED_UNIT[channel]:
+        return values
     match channel:
         case _ if channel in _COUNTED:
             return values * _ENERGY_TO_KWH[unit]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import numpy as np
 import psycopg
 from psycopg import errors
 
@@ -155,11 +156,7 @@ class BatchStore:
             blocks = [r.content for r in fresh if isinstance(r.content, ReadingBlock)]
             saved = save_readings(conn, blocks, received_at=received_at)
             rejected = _keep_rejected(conn, fresh, received_at)
-            progress: dict[Partition, OffsetProgress] = {}
-            for r in fresh:
-                readings = progress[r.partition].readings if r.partition in progress else 0
-                progress[r.partition] = OffsetProgress(r.offset + 1, readings + r.readings)
-            advance_offsets(conn, progress)
+            advance_offsets(conn, _progress(fresh))
             report = BatchReport(
                 messages=len(fresh),
                 skipped=len(records) - len(fresh),
@@ -207,6 +204,18 @@ def _keep_rejected(conn: psycopg.Connection, records: Sequence[Record], received
     return Counter(rejection.error_class for _, rejection in rejected)
 
 
+def _progress(records: Sequence[Record]) -> dict[Partition, OffsetProgress]:
+    ends = {r.partition: r.offset + 1 for r in records}
+    readings: Counter[Partition] = Counter()
+    for r in records:
+        readings[r.partition] += r.readings
+    return {p: OffsetProgress(end, readings[p]) for p, end in ends.items()}
+
+
 def _latest_end(blocks: Sequence[ReadingBlock]) -> datetime | None:
-    ends = [int(b.starts_us.max()) + b.interval_minutes * 60_000_000 for b in blocks if b.issued_at is None]
-    return EPOCH + timedelta(microseconds=max(ends)) if ends else None
+    observed = [b for b in blocks if b.issued_at is None]
+    if not observed:
+        return None
+    minutes = np.repeat([b.interval_minutes for b in observed], [len(b.values) for b in observed])
+    ends = np.concatenate([b.starts_us for b in observed]) + minutes * 60_000_000
+    return EPOCH + timedelta(microseconds=int(ends.max()))

@@ -6,7 +6,9 @@ is taken whole or refused whole, and a refusal names every fault found.
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,16 +19,18 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.readings import MAX_MESSAGE_BYTES, MAX_VALUES_PER_MESSAGE, ReadingBlock, Rejection, Source
+from grid.store.reading_rows import microseconds
 from grid.time_axis import EPOCH, FloatArray
-from grid.units import Channel, accepted_units, to_stored_unit
+from grid.units import STORED_UNIT, Channel, accepted_units, to_stored_unit
 
 MAX_OWNER_ID_LENGTH = 200
-MAX_INTERVAL_MINUTES = 24 * 60
+MAX_INTERVAL_MINUTES = 25 * 60  # a local day has 25 hours when the clocks go back
 EARLIEST = EPOCH
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 ABSOLUTE_ZERO_C = -273.15 - 1e-9  # with room for the rounding of a conversion
 
-_NEVER_NEGATIVE = frozenset({Channel.IMPORT, Channel.EXPORT, Channel.GENERATION, Channel.LOAD, Channel.STATE_OF_CHARGE})
+_EARLIEST_US, _LATEST_US = microseconds(EARLIEST), microseconds(LATEST)
+_CHANNELS = {channel.value: channel for channel in Channel}
 _OWNER_FIELD = {Source.METER: "meter_id", Source.WEATHER: "site_id"}
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?")
 
@@ -35,7 +39,10 @@ _IntArray = npt.NDArray[np.int64]
 
 
 class _Wire(msgspec.Struct):
-    """The message as typed JSON. Fields that must stand there are checked after decoding, all at once."""
+    """The message as typed JSON. Fields that must stand there are checked after decoding, all at once.
+
+    A field added here must be added to :func:`_may_repeat_a_name`, too.
+    """
 
     meter_id: str = ""
     site_id: str = ""
@@ -45,7 +52,7 @@ class _Wire(msgspec.Struct):
     start: _Instant | None = None
     values: list[float | None] | None = None
     readings: list[tuple[_Instant, float | None]] | None = None
-    revision: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
+    revision: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | msgspec.UnsetType = msgspec.UNSET
     issued_at: _Instant | None = None
     sent_at: _Instant | None = None
 
@@ -71,16 +78,22 @@ def decode_reading(payload: bytes, source: Source, *, key: bytes | None = None) 
     try:
         wire = _decoder.decode(payload)
     except msgspec.ValidationError as error:
-        return _all_in_one(list(_type_faults(payload, error)))
+        repeated = _repeated_names(payload)
+        return _all_in_one([*(repeated if isinstance(repeated, list) else ()), *_type_faults(payload, error)])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Rejection("not_json", "", f"the message must be one JSON object in UTF-8: {error}")
+    repeated = _repeated_names(payload) if _may_repeat_a_name(wire, payload) else []
+    if isinstance(repeated, Rejection):
+        return repeated
     result = _block(wire, source, key)
-    return result if isinstance(result, ReadingBlock) else _all_in_one(result)
+    if isinstance(result, ReadingBlock) and not repeated:
+        return result
+    return _all_in_one([*repeated, *(result if isinstance(result, list) else ())])
 
 
 def _block(wire: _Wire, source: Source, key: bytes | None) -> ReadingBlock | list[Rejection]:
     faults = list(_owner_faults(wire, source, key))
-    channel = Channel(wire.channel) if wire.channel in set(Channel) else None
+    channel = _CHANNELS.get(wire.channel)
     if channel is None:
         faults.append(_choice("unknown_channel", "channel", wire.channel, list(Channel)))
     elif wire.unit not in accepted_units(channel):
@@ -102,15 +115,16 @@ def _block(wire: _Wire, source: Source, key: bytes | None) -> ReadingBlock | lis
         faults += _time_faults(wire, *shape)
     if channel is None or minutes is None or isinstance(shape, Rejection) or faults:
         return faults
-    starts_us, sent_values = shape
-    with np.errstate(over="ignore"):  # an overflow is refused below
-        values = to_stored_unit(sent_values, unit=wire.unit, channel=channel, interval_minutes=minutes)
+    starts_us, values = shape
+    if wire.unit != STORED_UNIT[channel]:
+        with np.errstate(over="ignore"):  # an overflow is refused below
+            values = to_stored_unit(values, unit=wire.unit, channel=channel, interval_minutes=minutes)
     fault = _value_fault(values, channel)
     if fault is not None:
         return [fault]
     owner_id = wire.meter_id if source is Source.METER else wire.site_id
     issued_at = wire.issued_at.astimezone(UTC) if wire.issued_at is not None else None
-    return ReadingBlock(source, owner_id, channel, minutes, starts_us, values, wire.revision, issued_at)
+    return ReadingBlock(source, owner_id, channel, minutes, starts_us, values, wire.revision or 0, issued_at)
 
 
 def _owner_faults(wire: _Wire, source: Source, key: bytes | None) -> Iterator[Rejection]:
@@ -136,13 +150,11 @@ def _shape(wire: _Wire, minutes: int) -> tuple[_IntArray, FloatArray] | Rejectio
         return Rejection("too_many_values", "values", f"at most {MAX_VALUES_PER_MESSAGE} a message, got {count}")
     if wire.readings:
         stamps, numbers = zip(*wire.readings, strict=True)
-        starts = np.array([stamp - EPOCH for stamp in stamps], dtype="timedelta64[us]").astype(np.int64)
-        return starts, np.array(numbers, dtype=np.float64)
+        return np.array([microseconds(stamp) for stamp in stamps], dtype=np.int64), np.array(numbers, dtype=np.float64)
     if wire.values and wire.start is not None:
-        first = np.array([wire.start - EPOCH], dtype="timedelta64[us]").astype(np.int64)
-        return first + np.arange(count, dtype=np.int64) * (minutes * 60_000_000), np.array(
-            wire.values, dtype=np.float64
-        )
+        first, step = microseconds(wire.start), minutes * 60_000_000
+        starts = np.arange(first, first + count * step, step, dtype=np.int64)
+        return starts, np.array(wire.values, dtype=np.float64)
     if wire.values and wire.start is None:
         return Rejection("missing_field", "start", "must be there with values: the first interval's start")
     if wire.start is not None and wire.values is None:
@@ -153,8 +165,9 @@ def _shape(wire: _Wire, minutes: int) -> tuple[_IntArray, FloatArray] | Rejectio
 
 
 def _time_faults(wire: _Wire, starts_us: _IntArray, values: FloatArray) -> Iterator[Rejection]:
-    earliest, latest = _us(EARLIEST), _us(LATEST)
-    if starts_us.min() < earliest or starts_us.max() >= latest:
+    in_order = wire.readings is None
+    first, last = (starts_us[0], starts_us[-1]) if in_order else (starts_us.min(), starts_us.max())
+    if first < _EARLIEST_US or last >= _LATEST_US:
         field = "start" if wire.readings is None else "readings"
         yield Rejection("time_out_of_range", field, f"intervals must start from {EARLIEST} and before {LATEST}")
     if wire.issued_at is not None and not EARLIEST <= wire.issued_at < LATEST:
@@ -166,9 +179,6 @@ def _time_faults(wire: _Wire, starts_us: _IntArray, values: FloatArray) -> Itera
 def _value_fault(values: FloatArray, channel: Channel) -> Rejection | None:
     if np.isinf(values).any():
         return Rejection("not_finite", "values", f"value {int(np.isinf(values).argmax())} is too large for its unit")
-    if channel in _NEVER_NEGATIVE and (values < 0.0).any():
-        at = int((values < 0.0).argmax())
-        return Rejection("negative", "values", f"value {at}: {channel.value} must be 0 or more; direction is a channel")
     if channel is Channel.AIR_TEMPERATURE and (values < ABSOLUTE_ZERO_C).any():
         at = int((values < ABSOLUTE_ZERO_C).argmax())
         return Rejection("out_of_range", "values", f"value {at} is below absolute zero; check its unit")
@@ -184,6 +194,55 @@ def interval_minutes(duration: str) -> int | None:
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
     total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
     return total // 60 if total % 60 == 0 and 1 <= total // 60 <= MAX_INTERVAL_MINUTES else None
+
+
+def _may_repeat_a_name(wire: _Wire, payload: bytes) -> bool:
+    """Whether the message may hold a name twice; False is certain.
+
+    Every name and every text stands in two quotation marks. Where the payload holds just those of the fields that
+    were decoded, there is no room for another name, however it is escaped.
+    """
+    with_texts = (  # fields whose value is a text, too
+        (wire.meter_id != "")
+        + (wire.site_id != "")
+        + (wire.channel != "")
+        + (wire.unit != "")
+        + (wire.interval != "")
+        + (wire.start is not None)
+        + (wire.issued_at is not None)
+        + (wire.sent_at is not None)
+    )
+    others = (wire.values is not None) + (wire.revision is not msgspec.UNSET)
+    if wire.readings is not None:
+        others += 1 + len(wire.readings)  # each has the text of its instant
+    return payload.count(b'"') != 4 * with_texts + 2 * others
+
+
+def _repeated_names(payload: bytes) -> list[Rejection] | Rejection:
+    """Every name that the message's object holds more than once; slow, and exact."""
+    try:
+        names = json.loads(
+            payload.decode(),
+            object_pairs_hook=_names,
+            parse_int=_ignored,
+            parse_float=_ignored,
+            parse_constant=_ignored,
+        )
+    except (ValueError, RecursionError) as error:
+        return Rejection("not_json", "", f"the message must be one JSON object in UTF-8: {error}")
+    return [
+        Rejection("duplicate_field", name, f"stands there {count} times; send it once")
+        for name, count in Counter(names).items()
+        if count > 1
+    ]
+
+
+def _names(pairs: list[tuple[str, object]]) -> list[str]:
+    return [name for name, _ in pairs]
+
+
+def _ignored(number: str) -> None:
+    """A number is not looked at again; converting it could fail."""
 
 
 def _type_faults(payload: bytes, error: msgspec.ValidationError) -> Iterator[Rejection]:
@@ -217,7 +276,3 @@ def _all_in_one(faults: list[Rejection]) -> Rejection:
         return first
     more = "; ".join(f"{fault.field or 'message'}: {fault.detail}" for fault in others)
     return Rejection(first.error_class, first.field, f"{first.detail}; {more}")
-
-
-def _us(instant: datetime) -> int:
-    return int((instant - EPOCH).total_seconds()) * 1_000_000

@@ -49,7 +49,7 @@ from ingest.topics import (
 SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
 REST_SECONDS = 1.0  # how soon a worker that rests notices that it may go on
-PATIENCE = timedelta(seconds=9)
+PATIENCE = timedelta(seconds=8)  # and half of it until a group has met: 15 s at most until partitions move on
 LAYOUT_SECONDS = 30.0  # how soon a topic made anew is noticed while all is quiet
 
 _log = logging.getLogger(__name__)
