@@ -220,6 +220,8 @@ def _may_repeat_a_name(wire: _Wire, payload: bytes) -> bool:
 
 def _repeated_names(payload: bytes) -> list[Rejection] | Rejection:
     """Every name that the message's object holds more than once; slow, and exact."""
+    if not payload.lstrip().startswith(b"{"):
+        return []
     try:
         names = json.loads(
             payload.decode(),

@@ -108,7 +108,12 @@ def test_fahrenheit_of_a_weather_site_becomes_celsius_and_its_issue_is_kept() ->
         (message(values=[1, "2"]), "wrong_type", "values"),
         (message(values=[True]), "wrong_type", "values"),
         (message(values=[0.0] * 10_001), "too_many_values", "values"),
-        (message(values=[0.1, -0.1]), "negative", "values"),
+        (message().replace(b'"unit"', b'"unit": "Wh", "unit"'), "duplicate_field", "unit"),
+        (message().replace(b'"unit"', b'"un\\u0069t": "Wh", "unit"'), "duplicate_field", "unit"),
+        (message().replace(b'"unit"', b'"unit": "kWh", "unit"'), "duplicate_field", "unit"),
+        (message().replace(b'"values"', b'"values": [1.0], "values"'), "duplicate_field", "values"),
+        (message().replace(b'"revision"', b'"revision": null, "revision"'), "duplicate_field", "revision"),
+        (message(firmware={"a": '"'}).replace(b'"unit"', b'"firmware": 1e999, "unit"'), "duplicate_field", "firmware"),
         (message(values=[1e308], unit="MWh"), "not_finite", "values"),
         (message(readings=[["2026-03-01T00:00:00Z", 1.0]]), "two_shapes", "readings"),
         (message(revision=-1), "wrong_type", "revision"),
@@ -126,6 +131,49 @@ def test_a_bad_message_is_refused_by_class_and_field(payload: bytes, error_class
 @pytest.mark.parametrize("number", [b"1e999", b"NaN", b"Infinity", b"-1e999"])
 def test_numbers_beyond_a_float_are_refused(number: bytes) -> None:
     refuse(message().replace(b"0.42", number))
+
+
+def test_a_negative_value_is_taken_as_it_came_for_validation_to_judge() -> None:
+    block = decode(message(channel="generation", unit="kW", values=[0.5, -0.2]))
+    assert block.values.tolist() == [0.5, -0.2]
+
+
+def test_a_register_is_taken_in_units_of_energy_only() -> None:
+    assert decode(message(channel="import_register", unit="MWh", values=[1.5])).values.tolist() == [1500.0]
+    assert refuse(message(channel="import_register", unit="kW")).error_class == "unknown_unit"
+
+
+def test_fields_we_do_not_know_are_ignored_whatever_they_hold() -> None:
+    extra = {"firmware": {"unit": "x", "values": ['"', "\\"]}, "z": [1] * 50, "unit\u0000": "a"}
+    assert len(decode(message(**extra)).values) == 4
+    long_number = message().replace(b'"unit"', b'"serial": ' + b"9" * 5000 + b', "unit"')
+    assert len(decode(long_number).values) == 4
+
+
+def test_every_fault_of_a_message_that_repeats_a_name_is_told() -> None:
+    rejection = refuse(message(unit="stone").replace(b'"interval"', b'"interval": "PT1H", "interval"'))
+    assert (rejection.error_class, rejection.field) == ("duplicate_field", "interval")
+    assert "stands there 2 times" in rejection.detail
+    assert "unit:" in rejection.detail
+    wrong_type = refuse(message(values="none").replace(b'"unit"', b'"unit": "Wh", "unit"'))
+    assert wrong_type.error_class == "duplicate_field"
+    assert "values:" in wrong_type.detail
+
+
+@given(
+    st.lists(st.sampled_from(["meter_id", "unit", "start", "x", 'q"', "values", "r\u00e9"]), max_size=8), st.booleans()
+)
+def test_a_message_is_refused_for_repeated_names_if_and_only_if_it_has_some(names: list[str], escaped: bool) -> None:
+    pairs = [(name, value) for name, value in GOOD.items() if name not in names]
+    pairs += [(name, GOOD.get(name, 1)) for name in names]
+    written = ", ".join(f"{_written(name, escaped=escaped)}: {json.dumps(value)}" for name, value in pairs)
+    content = decode_reading(("{" + written + "}").encode(), Source.METER)
+    repeated = isinstance(content, Rejection) and content.error_class == "duplicate_field"
+    assert repeated is (len(set(names)) < len(names))
+
+
+def _written(name: str, *, escaped: bool) -> str:
+    return '"' + "".join(f"\\u{ord(c):04x}" for c in name) + '"' if escaped else json.dumps(name)
 
 
 def test_the_same_instant_twice_in_one_message_is_refused() -> None:
@@ -159,13 +207,13 @@ def test_the_largest_allowed_message_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "minutes"), [("PT15M", 15), ("PT1H", 60), ("P1D", 1440), ("PT1H30M", 90), ("PT60S", 1)]
+    ("text", "minutes"), [("PT15M", 15), ("PT1H", 60), ("P1D", 1440), ("PT25H", 1500), ("PT1H30M", 90), ("PT60S", 1)]
 )
 def test_intervals_are_read_as_iso_8601(text: str, minutes: int) -> None:
     assert interval_minutes(text) == minutes
 
 
-@pytest.mark.parametrize("text", ["", "P", "PT", "PT0M", "PT1.5H", "P1M", "PT1441M", "-PT15M", "PT99999999999M"])
+@pytest.mark.parametrize("text", ["", "P", "PT", "PT0M", "PT1.5H", "P1M", "PT1501M", "-PT15M", "PT99999999999M"])
 def test_other_intervals_are_none(text: str) -> None:
     assert interval_minutes(text) is None
 
@@ -176,7 +224,7 @@ _MICROSECONDS_TO_2200 = 7_258_118_400_000_000
 @st.composite
 def blocks(draw: st.DrawFn) -> ReadingBlock:
     source = draw(st.sampled_from(Source))
-    minutes = draw(st.integers(1, 1440))
+    minutes = draw(st.integers(1, 1500))
     count = draw(st.integers(1, 20))
     latest = _MICROSECONDS_TO_2200 - 1 - count * minutes * 60_000_000
     if draw(st.booleans()):
@@ -185,7 +233,7 @@ def blocks(draw: st.DrawFn) -> ReadingBlock:
         chosen = draw(st.lists(st.integers(0, latest), min_size=count, max_size=count, unique=True))
         starts = np.array(chosen, dtype=np.int64)
     channel = draw(st.sampled_from(Channel))
-    value = st.one_of(st.just(float("nan")), st.floats(0, allow_infinity=False))
+    value = st.one_of(st.just(float("nan")), st.floats(-273.15, allow_infinity=False))
     issued = st.datetimes(datetime(1970, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
     return ReadingBlock(
         source,
