@@ -2,16 +2,23 @@
 
 from grid.validation.judge import LOOK_AHEAD, LOOK_BACK, judge
 from grid.validation.nouns import ChannelProfile, Edits, IntervalReadings, KnownTotals, Verdicts
-from grid.validation.settings import Rules
+from grid.validation.reasons import RULES, Reason, explain
+from grid.validation.registers import known_totals
+from grid.validation.settings import Rules, RulesByKind
 
 __all__ = [
     "LOOK_AHEAD",
     "LOOK_BACK",
+    "RULES",
     "ChannelProfile",
     "Edits",
     "IntervalReadings",
     "KnownTotals",
+    "Reason",
     "Rules",
+    "RulesByKind",
     "Verdicts",
+    "explain",
     "judge",
+    "known_totals",
 ]

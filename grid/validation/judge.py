@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 
 from grid.readings import Quality
 from grid.time_axis import FloatArray, require_utc
-from grid.units import Channel
-from grid.validation.lattice import MINUTE_US, BoolArray, Lattice, lay_out, on_slots, slot_phase_us, to_us
+from grid.units import REGISTERS, Channel
+from grid.validation.estimation import estimate
+from grid.validation.faults import FORGOTTEN_US, find_faults
+from grid.validation.lattice import MINUTE_US, BoolArray, Lattice, lay_out, slot_phase_us, to_us
 from grid.validation.nouns import ChannelProfile, Edits, IntArray, IntervalReadings, KnownTotals, Verdicts
-from grid.validation.settings import Rules
+from grid.validation.reasons import DOUBTING, REJECTING
+from grid.validation.settings import Rules, RulesByKind
+from grid.validation.stamp_rules import derive_slots, future, late, off_grid
 
-LOOK_BACK = timedelta(days=42)
-LOOK_AHEAD = timedelta(days=16)
+LOOK_BACK = timedelta(days=48)
+"""How long before an interval readings may bear on its verdict: a known total (8 days), within it another gap (8 with
+the days beside it), its reference days (14), what was usual around those (14), a flat line and whole days (4)."""
 
-_ONE_WAY = frozenset({Channel.IMPORT, Channel.EXPORT, Channel.GENERATION, Channel.LOAD, Channel.STATE_OF_CHARGE})
-_REJECTED = Quality.GAP | Quality.MISSING | Quality.OUT_OF_RANGE | Quality.NEGATIVE
+LOOK_AHEAD = timedelta(days=22)
+"""How long after an interval readings may bear on its verdict: a known total (8 days), within it another gap (8), what
+was usual around it (2), the sun's middle, a flat line and whole days (4)."""
 
 
 def judge(
@@ -34,90 +41,131 @@ def judge(
     """Verdicts on the intervals that start in ``[judge_from, judge_until)`` and are not plainly valid.
 
     A verdict depends on nothing earlier than :data:`LOOK_BACK` before its interval and nothing later than
-    :data:`LOOK_AHEAD` after it, so judging piece by piece, with that much around each piece, gives what judging at
+    :data:`LOOK_AHEAD` after it. So judging piece by piece, with that much around each piece, gives what judging at
     once gives; and a reading that comes or changes can change verdicts from ``LOOK_AHEAD`` before it to ``LOOK_BACK``
     after it.
 
     Args:
-        readings: With at least ``LOOK_BACK`` before the span and ``LOOK_AHEAD`` after it.
-        rules: Parameters; those of the kind of channel unless given.
+        readings: With ``LOOK_BACK`` before the span and ``LOOK_AHEAD`` after it, as far as there are any.
+        rules: Parameters; those of the profile's kind unless given.
         edits: What operators set by hand; it stands against every rule.
         totals: Energy over spans as registers tell it; estimates are scaled to it.
         parts: The sum of what the meters behind this check meter say, on the same intervals.
 
     Raises:
-        ValueError: If a bound is not UTC.
+        ValueError: If a bound is not UTC, or the parts have another interval length.
     """
     from_us = to_us(require_utc(judge_from, name="judge_from"))
     until_us = to_us(require_utc(judge_until, name="judge_until"))
-    rules = rules or Rules()
-    if len(readings.starts_us) == 0:
-        return _edits_only(edits, from_us, until_us)
+    rules = RulesByKind().for_kind(profile.kind) if rules is None else rules
+    told = [_edited(edits)]
+    for cluster in _clusters(readings):
+        told += _judge_cluster(cluster, profile, rules, edits, totals, parts)
+    starts, values, quality = (np.concatenate(arrays) for arrays in zip(*told, strict=True))
+    _, first = np.unique(starts, return_index=True)  # in order of time; an edit stands before what rules say
+    first = first[(starts[first] >= from_us) & (starts[first] < until_us)]
+    return Verdicts(starts[first], values[first], quality[first])
+
+
+_Told = tuple[IntArray, FloatArray, IntArray]
+"""Interval starts, validated values and quality bits, each shape (intervals,)."""
+
+
+def _edited(edits: Edits | None) -> _Told:
+    """The verdicts that operators' edits are."""
+    if edits is None:
+        return np.empty(0, dtype=np.int64), np.empty(0), np.empty(0, dtype=np.int64)
+    declared_missing = np.where(np.isnan(edits.values), int(Quality.MISSING), 0)
+    return edits.starts_us, edits.values, int(Quality.EDITED) | declared_missing
+
+
+def _clusters(readings: IntervalReadings) -> list[IntervalReadings]:
+    """The readings, split where the channel was silent for so long that nothing reaches over."""
+    apart = np.flatnonzero(np.diff(readings.starts_us) > FORGOTTEN_US) + 1
+    bounds = [0, *apart.tolist(), len(readings.starts_us)]
+    return [_chosen(readings, slice(begin, end)) for begin, end in pairwise(bounds) if end > begin]
+
+
+def _chosen(readings: IntervalReadings, which: slice | BoolArray) -> IntervalReadings:
+    return IntervalReadings(
+        readings.interval_minutes, readings.starts_us[which], readings.values[which], readings.received_us[which]
+    )
+
+
+def _judge_cluster(
+    readings: IntervalReadings,
+    profile: ChannelProfile,
+    rules: Rules,
+    edits: Edits | None,
+    totals: KnownTotals | None,
+    parts: IntervalReadings | None,
+) -> list[_Told]:
+    """What is told of readings that belong together: those of no regular interval, and every regular interval."""
     step_us = readings.interval_minutes * MINUTE_US
-    on = on_slots(readings.starts_us, step_us=step_us, phase_us=slot_phase_us(profile.timezone, step_us=step_us))
-    bits = _row_faults(readings, step_us=step_us, rules=rules)
-    bits[~on] |= Quality.OFF_GRID
-    placed = on & (bits & Quality.FUTURE == 0)
-    starts, values, quality = readings.starts_us[~placed], np.full(int((~placed).sum()), np.nan), bits[~placed]
-    if placed.any():
-        lattice = lay_out(readings.starts_us[placed], readings.values[placed], step_us=step_us)
-        slot_bits = np.zeros(len(lattice.values), dtype=np.int64)
-        slot_bits[lattice.came] = bits[placed]
-        estimated, slot_bits = _judge_slots(lattice, slot_bits, profile, rules)
-        told = slot_bits != 0
-        starts = np.concatenate([lattice.starts_us[told], starts])
-        values = np.concatenate([estimated[told], values])
-        quality = np.concatenate([slot_bits[told], quality])
-    return _with_edits(starts, values, quality, edits, from_us, until_us)
+    phase_us = slot_phase_us(profile.timezone, step_us=step_us)
+    too_early, across = future(readings, rules.stamps), off_grid(readings, phase_us=phase_us)
+    apart = too_early | across
+    stamp_bits = too_early * int(Quality.FUTURE) | across * int(Quality.OFF_GRID)
+    told: list[_Told] = [(readings.starts_us[apart], np.full(int(apart.sum()), np.nan), stamp_bits[apart])]
+    measured = _chosen(readings, ~too_early)
+    if len(measured.starts_us) == 0:
+        return told
+    regular = _chosen(readings, ~apart)
+    span_us = int(measured.starts_us[0]), int(measured.starts_us[-1])
+    lattice = lay_out(regular.starts_us, regular.values, step_us=step_us, phase_us=phase_us, span_us=span_us)
+    derived = _derive(lattice, _chosen(readings, across & ~too_early), profile)
+    _put_edits(lattice, edits)
+    bits = find_faults(lattice, profile, rules, totals=totals, parts=parts)
+    came_late = np.zeros(len(bits), dtype=np.bool_)
+    came_late[(regular.starts_us - lattice.start_us) // step_us] = late(regular, rules.stamps)
+    bits[came_late] |= int(Quality.LATE)
+    bits[derived] |= int(Quality.DERIVED | Quality.OFF_GRID)
+    values, quality = _conclude(lattice, bits, derived, profile, rules, totals)
+    worth = quality != 0
+    return [(lattice.starts_us[worth], values[worth], quality[worth]), *told]
 
 
-def _row_faults(readings: IntervalReadings, *, step_us: int, rules: Rules) -> IntArray:
-    bits = np.zeros(len(readings.starts_us), dtype=np.int64)
-    after_end = readings.received_us - (readings.starts_us + step_us)
-    bits[after_end < -rules.stamps.future_minutes * MINUTE_US] |= Quality.FUTURE | Quality.QUESTIONABLE
-    bits[after_end > rules.stamps.late_hours * 60 * MINUTE_US] |= Quality.LATE | Quality.VALID
-    return bits
+def _derive(lattice: Lattice, across: IntervalReadings, profile: ChannelProfile) -> BoolArray:
+    """Fill empty slots from readings that lie across them; which ones. Means only: a state is not the mean of two."""
+    derived = np.zeros(len(lattice.values), dtype=np.bool_)
+    if len(across.starts_us) and profile.channel not in REGISTERS | {Channel.STATE_OF_CHARGE}:
+        slots, values = derive_slots(lattice, across.starts_us, across.values)
+        empty = ~lattice.came[slots]
+        lattice.values[slots[empty]] = values[empty]
+        lattice.came[slots[empty]] = True
+        derived[slots[empty]] = True
+    return derived
 
 
-def _judge_slots(
-    lattice: Lattice, bits: IntArray, profile: ChannelProfile, rules: Rules
-) -> tuple[FloatArray, IntArray]:
-    values = lattice.values
-    bits[~lattice.came] |= Quality.GAP
-    bits[lattice.came & np.isnan(values)] |= Quality.MISSING
-    if profile.channel in _ONE_WAY:
-        bits[values < 0] |= Quality.NEGATIVE
-    if profile.capacity is not None:
-        bits[np.abs(values) > rules.range.times_capacity * profile.capacity] |= Quality.OUT_OF_RANGE
-    rejected: BoolArray = bits & _REJECTED != 0
-    bits[rejected] &= ~Quality.VALID
-    estimated = np.where(rejected, np.nan, values)
-    return _linear(estimated, bits, rejected, longest=int(rules.estimation.linear_hours / lattice.step_hours))
-
-
-def _linear(values: FloatArray, bits: IntArray, rejected: BoolArray, *, longest: int) -> tuple[FloatArray, IntArray]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], rejected, [False]])))
-    for begin, end in zip(edges[::2], edges[1::2], strict=True):
-        if begin > 0 and end < len(values) and end - begin <= longest:
-            values[begin:end] = np.interp(np.arange(begin, end), [begin - 1, end], [values[begin - 1], values[end]])
-            bits[begin:end] |= Quality.ESTIMATED_LINEARLY
-    return values, bits
-
-
-def _edits_only(edits: Edits | None, from_us: int, until_us: int) -> Verdicts:
-    nothing = np.empty(0, dtype=np.int64)
-    return _with_edits(nothing, np.empty(0), nothing, edits, from_us, until_us)
-
-
-def _with_edits(
-    starts: IntArray, values: FloatArray, quality: IntArray, edits: Edits | None, from_us: int, until_us: int
-) -> Verdicts:
+def _put_edits(lattice: Lattice, edits: Edits | None) -> None:
+    """Edited values in place of what came, so that estimates beside them start from them."""
     if edits is not None:
-        kept = ~np.isin(starts, edits.starts_us)
-        starts = np.concatenate([starts[kept], edits.starts_us])
-        values = np.concatenate([values[kept], edits.values])
-        set_by_hand = np.where(np.isnan(edits.values), Quality.EDITED | Quality.MISSING, Quality.EDITED)
-        quality = np.concatenate([quality[kept], set_by_hand])
-    order = np.argsort(starts, kind="stable")
-    order = order[(starts[order] >= from_us) & (starts[order] < until_us)]
-    return Verdicts(starts[order], values[order], quality[order].astype(np.int64))
+        slot = (edits.starts_us - lattice.start_us) // lattice.step_us
+        on = (edits.starts_us - lattice.start_us) % lattice.step_us == 0
+        on &= (slot >= 0) & (slot < len(lattice.values))
+        lattice.values[slot[on]] = edits.values[on]
+        lattice.came[slot[on]] = True
+
+
+def _conclude(
+    lattice: Lattice,
+    bits: IntArray,
+    derived: BoolArray,
+    profile: ChannelProfile,
+    rules: Rules,
+    totals: KnownTotals | None,
+) -> tuple[FloatArray, IntArray]:
+    """What the reasons come to: rejected and estimated, doubted, or valid all the same."""
+    rejecting = int(REJECTING & ~Quality.OFF_GRID)
+    if profile.channel not in REGISTERS:
+        rejecting |= int(Quality.ROLLOVER)
+    rejected = bits & rejecting != 0
+    doubted = ~rejected & (bits & int(DOUBTING) != 0)
+    values = np.where(rejected, np.nan, lattice.values)
+    if rejected.any():
+        trusted = ~rejected & (bits & int(Quality.ZERO | Quality.ABOVE_CLEAR_SKY) == 0)
+        values, methods = estimate(lattice, values, trusted, profile, rules.estimation, totals)
+        bits = bits | np.where(rejected, methods, 0)
+    bits[doubted] |= int(Quality.QUESTIONABLE)
+    bits[~rejected & ~doubted & ~derived & (bits != 0)] |= int(Quality.VALID)
+    return values, bits

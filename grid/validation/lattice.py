@@ -1,4 +1,4 @@
-"""Readings laid on regular slots, whole UTC days, so that rules are plain array expressions."""
+"""Readings laid on regular slots, whole UTC days of them, so that rules are plain expressions on arrays."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from grid.time_axis import EPOCH, FloatArray
 from grid.validation.nouns import IntArray
@@ -15,12 +16,13 @@ from grid.validation.nouns import IntArray
 BoolArray = npt.NDArray[np.bool_]
 
 MINUTE_US = 60_000_000
-DAY_US = 1440 * MINUTE_US
+HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lattice:
-    """Regular slots of one channel, from the first to the last reading.
+    """Regular slots of one channel over whole days.
 
     Attributes:
         start_us: Start of the first slot, microseconds since 1970.
@@ -40,8 +42,18 @@ class Lattice:
         return self.start_us + self.step_us * np.arange(len(self.values), dtype=np.int64)
 
     @property
-    def step_hours(self) -> float:
-        return self.step_us / (60 * MINUTE_US)
+    def per_day(self) -> int:
+        """Slots of a day; 1 where an interval is longer."""
+        return max(1, DAY_US // self.step_us)
+
+    @property
+    def divides_days(self) -> bool:
+        """Whether days are whole numbers of slots. What compares days holds its tongue where they are not."""
+        return DAY_US % self.step_us == 0
+
+    def slots_in(self, hours: float) -> int:
+        """How many whole slots ``hours`` hold."""
+        return int(hours * HOUR_US) // self.step_us
 
 
 def to_us(instant: datetime) -> int:
@@ -50,28 +62,63 @@ def to_us(instant: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-def on_slots(starts_us: IntArray, *, step_us: int, phase_us: int) -> BoolArray:
-    """Which starts lie on the slots ``phase + k * step``."""
-    on: BoolArray = (starts_us - phase_us) % step_us == 0
-    return on
-
-
 def slot_phase_us(timezone: str, *, step_us: int) -> int:
-    """Where slots begin: on multiples of their length since 1970, by UTC, or by the zone's clock where these differ.
+    """Where slots begin: at multiples of their length by UTC, or by the zone's standard clock where that differs.
 
-    They differ where a zone is off by a part of the interval: hourly readings in India begin at half past by UTC.
+    It differs where a zone is off by a part of the interval: hourly readings in India begin at half past by UTC.
     """
-    offset = ZoneInfo(timezone).utcoffset(datetime(2000, 1, 1))  # noqa: DTZ001 - a wall clock's, by intent
-    return 0 if offset is None else -(int(offset.total_seconds()) * 1_000_000) % step_us
+    standard = ZoneInfo(timezone).utcoffset(datetime(2000, 1, 1))  # noqa: DTZ001 - a wall clock's, by intent
+    return 0 if standard is None else -int(standard.total_seconds()) * 1_000_000 % step_us
 
 
-def lay_out(starts_us: IntArray, values: FloatArray, *, step_us: int) -> Lattice:
-    """The slots from the first to the last of ``starts_us``, which must lie on slots and not repeat."""
-    first = int(starts_us[0])
+def lay_out(
+    starts_us: IntArray, values: FloatArray, *, step_us: int, phase_us: int, span_us: tuple[int, int]
+) -> Lattice:
+    """The slots of every day that ``span_us`` touches, with the values in place.
+
+    Args:
+        starts_us: On slots within the span, none twice, shape (readings,).
+        values: Same shape.
+        span_us: First and last instant, both within.
+    """
+    block_us = step_us * max(1, DAY_US // step_us)
+    first = (span_us[0] - phase_us) // block_us * block_us + phase_us
+    days = (span_us[1] - first) // block_us + 1
     slot = (starts_us - first) // step_us
-    slots = int(slot[-1]) + 1
-    laid = np.full(slots, np.nan)
+    laid = np.full(days * (block_us // step_us), np.nan)
     laid[slot] = values
-    came = np.zeros(slots, dtype=np.bool_)
+    came = np.zeros(len(laid), dtype=np.bool_)
     came[slot] = True
     return Lattice(first, step_us, laid, came)
+
+
+def day_windows(by_day: npt.NDArray[np.generic], *, back: int, ahead: int, fill: object) -> npt.NDArray[np.generic]:
+    """For each day the rows of the days from ``back`` before to ``ahead`` after it, a view.
+
+    Args:
+        by_day: Shape (days, ...).
+        fill: What stands for days outside.
+
+    Returns:
+        Shape (days, ..., back + 1 + ahead).
+    """
+    before = np.full((back, *by_day.shape[1:]), fill, dtype=by_day.dtype)
+    after = np.full((ahead, *by_day.shape[1:]), fill, dtype=by_day.dtype)
+    return sliding_window_view(np.concatenate([before, by_day, after]), back + 1 + ahead, axis=0)
+
+
+def in_runs(mask: BoolArray, *, at_least: int) -> BoolArray:
+    """Where ``mask`` holds for at least so many slots in a row."""
+    begins, ends = runs_of(mask)
+    long = ends - begins >= at_least
+    change = np.zeros(len(mask) + 1, dtype=np.int64)
+    change[begins[long]] += 1
+    change[ends[long]] -= 1
+    inside: BoolArray = np.cumsum(change[:-1]) > 0
+    return inside
+
+
+def runs_of(mask: BoolArray) -> tuple[IntArray, IntArray]:
+    """Begin (inclusive) and end (exclusive) of every run in which ``mask`` holds, each shape (runs,)."""
+    change = np.diff(mask.astype(np.int8), prepend=0, append=0)
+    return np.flatnonzero(change == 1), np.flatnonzero(change == -1)

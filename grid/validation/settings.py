@@ -13,14 +13,47 @@ class RangeRule:
     """How far a value may go.
 
     Attributes:
-        times_capacity: Upper bound as a multiple of the capacity, where it is known.
-        times_usual: Upper bound as a multiple of what is usual, where it is not.
-        negative_share: What is negative by less than this share of what is usual is a meter's own use or its noise.
+        times_capacity: Largest value as a multiple of the capacity, where that is known.
+        times_usual: Largest power as a multiple of the usual high, where the capacity is not known.
+        times_usual_voltage: The same for a voltage.
+        own_use_share: On a one-way channel this share of the capacity, or of the usual high, may be negative: what a
+            plant uses itself at night.
     """
 
     times_capacity: float = 1.2
-    times_usual: float = 6.0
-    negative_share: float = 0.05
+    times_usual: float = 10.0
+    times_usual_voltage: float = 1.3
+    own_use_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpikeRule:
+    """How far one or two values may stand out from both neighbours.
+
+    Attributes:
+        times_change: As a multiple of the change between neighbours that 99 of 100 do not exceed.
+        times_usual: And as a multiple of the usual high.
+    """
+
+    times_change: float = 2.0
+    times_usual: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class RunRule:
+    """How long a value may stand still.
+
+    Attributes:
+        flat_hours: The same value, other than zero, for so long is a flat line, unless the channel does that often.
+        flat_share_of_usual: Below this share of the usual high a standing value is a standby, not a flat line.
+        zero_hours: Zero for so long at times of day at which it is not usual is zero on an active meter.
+        zero_usual_share: Zero is usual at a time of day if this share of the days around, but for dead ones, had it.
+    """
+
+    flat_hours: float = 6.0
+    flat_share_of_usual: float = 0.01
+    zero_hours: float = 6.0
+    zero_usual_share: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +67,39 @@ class StampRule:
 
     future_minutes: float = 5.0
     late_hours: float = 72.0
+
+
+@dataclass(frozen=True, slots=True)
+class SunRule:
+    """What the sun allows, where the place is known.
+
+    Attributes:
+        night_share: Generation while the sun is down, as a share of the capacity or the usual high.
+        times_clear_sky: Generation as a multiple of what the clear sky gives; arrays are often larger than their
+            inverters, and the edges of clouds add light.
+        dark_share: Less than this share of a clear day's energy, three days in a row, is no weather.
+        drift_minutes: How far the middle of the day's energy may lie from where the sun puts it.
+        drift_minutes_unknown_plane: The same for an array whose plane is not known.
+    """
+
+    night_share: float = 0.02
+    times_clear_sky: float = 1.6
+    dark_share: float = 0.04
+    drift_minutes: float = 30.0
+    drift_minutes_unknown_plane: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class SumRule:
+    """How well a sum must close: parts against their check meter, intervals against a register.
+
+    Attributes:
+        share: Of the larger of the two.
+        share_of_usual: And of the usual high.
+    """
+
+    share: float = 0.02
+    share_of_usual: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +120,22 @@ class Rules:
     """Every parameter for one kind of channel."""
 
     range: RangeRule = RangeRule()
+    spike: SpikeRule = SpikeRule()
+    runs: RunRule = RunRule()
     stamps: StampRule = StampRule()
+    sun: SunRule = SunRule()
+    sums: SumRule = SumRule()
     estimation: EstimationRule = EstimationRule()
+
+
+@dataclass(frozen=True, slots=True)
+class RulesByKind:
+    """The parameters of every kind of channel, as a site has them."""
+
+    load: Rules = Rules()
+    solar: Rules = Rules(range=RangeRule(own_use_share=0.02))
+    generic: Rules = Rules()
+
+    def for_kind(self, kind: str) -> Rules:
+        """The rules of ``kind``; those of ``generic`` for a kind of another name."""
+        return {"load": self.load, "solar": self.solar}.get(kind, self.generic)

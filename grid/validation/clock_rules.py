@@ -1,0 +1,37 @@
+"""Local days: the zone's clock on every slot, and hours that a sender loses when clocks change."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from grid.validation.lattice import HOUR_US, BoolArray, Lattice, runs_of
+from grid.validation.nouns import IntArray
+
+
+def wall_clock_us(starts_us: IntArray, timezone: str) -> IntArray:
+    """What a wall clock in the zone shows, as microseconds since its 1970, same shape."""
+    shown = pd.DatetimeIndex(starts_us.astype("datetime64[us]"), tz="UTC").tz_convert(timezone).tz_localize(None)
+    return shown.as_unit("us").asi8
+
+
+def lost_hours(lattice: Lattice, timezone: str) -> BoolArray:
+    """Gaps that begin or end where the zone's clocks change and are as long as the change.
+
+    A local day has 92, 96 or 100 quarter-hours. A sender that stamps by its wall clock says the repeated hour of
+    autumn once; one that labels its wall clock with a fixed offset leaves out the first hour after the change of
+    spring. Either shows as a gap of just that length at just that instant, and says that its other stamps, too, may
+    follow a clock that they should not.
+    """
+    offset = wall_clock_us(lattice.starts_us, timezone) - lattice.starts_us
+    change = np.diff(offset, prepend=offset[:1])
+    begins, ends = runs_of(~lattice.came)
+    lost = np.zeros(len(offset), dtype=np.bool_)
+    for at in np.flatnonzero(change):
+        length = abs(int(change[at])) // lattice.step_us
+        if length == 0 or abs(int(change[at])) > 2 * HOUR_US:
+            continue
+        meets = ((begins == at) | (ends == at)) & (ends - begins == length) & (begins > 0) & (ends < len(offset))
+        for begin, end in zip(begins[meets], ends[meets], strict=True):
+            lost[begin:end] = True
+    return lost

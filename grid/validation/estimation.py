@@ -1,0 +1,136 @@
+"""Estimates for what is missing or was rejected: a line over short gaps, reference days over longer ones.
+
+Every estimate carries its bit; what no method can fill stays missing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grid.readings import Quality
+from grid.time_axis import FloatArray
+from grid.units import Channel
+from grid.validation.clock_rules import wall_clock_us
+from grid.validation.lattice import DAY_US, HOUR_US, BoolArray, Lattice, runs_of
+from grid.validation.nouns import ChannelProfile, IntArray, KnownTotals
+from grid.validation.range_rules import POWER
+from grid.validation.settings import EstimationRule
+from grid.validation.sum_rules import slots_of_spans
+
+REFERENCE_DAYS_BACK = 14
+_REFERENCES_NEEDED = 2
+_SHOULDER_HOURS = 24.0
+_LEVEL_RANGE = (0.25, 4.0)
+_BY_REFERENCE_DAYS = POWER | {Channel.VOLTAGE, Channel.AIR_TEMPERATURE, Channel.IRRADIANCE}
+
+
+def estimate(
+    lattice: Lattice,
+    values: FloatArray,
+    trusted: BoolArray,
+    profile: ChannelProfile,
+    rule: EstimationRule,
+    totals: KnownTotals | None,
+) -> tuple[FloatArray, IntArray]:
+    """Fill what is missing between known values.
+
+    Args:
+        values: NaN where missing or rejected, shape (slots,).
+        trusted: Which values may serve as a reference for other days, same shape.
+        totals: Energy over spans, to which the estimates within are scaled.
+
+    Returns:
+        The values with estimates in place, and the bit of the method at each slot, 0 where nothing was estimated.
+    """
+    filled, bits = values.copy(), np.zeros(len(values), dtype=np.int64)
+    begins, ends = runs_of(np.isnan(values))
+    inner = (begins > 0) & (ends < len(values))
+    begins, ends = begins[inner], ends[inner]
+    short = ends - begins <= lattice.slots_in(rule.linear_hours)
+    _fill_linearly(filled, bits, begins[short], ends[short])
+    long = ~short & (ends - begins <= lattice.slots_in(rule.reference_days_hours))
+    if long.any() and lattice.divides_days and profile.channel in _BY_REFERENCE_DAYS:
+        references = ReferenceDays(lattice, np.where(trusted, values, np.nan), profile)
+        for begin, end in zip(begins[long], ends[long], strict=True):
+            references.fill(filled, bits, values, begin, end)
+    if totals is not None and profile.channel in POWER and bits.any():
+        _scale_to_totals(lattice, filled, values, bits, totals)
+    return filled, bits
+
+
+def _fill_linearly(filled: FloatArray, bits: IntArray, begins: IntArray, ends: IntArray) -> None:
+    """Along the line between the known neighbours of each run."""
+    for begin, end in zip(begins, ends, strict=True):
+        left, right = filled[begin - 1], filled[end]
+        filled[begin:end] = left + (right - left) * np.arange(1, end - begin + 1) / (end - begin + 1)
+        bits[begin:end] = Quality.ESTIMATED_LINEARLY
+
+
+class ReferenceDays:
+    """What recent days of the same type had at the same wall-clock time.
+
+    A working day is estimated from working days, Saturday and Sunday from their like; sunlight and weather know no
+    weekend and take every day. Only days before count, so that an estimate does not change with days to come.
+    """
+
+    def __init__(self, lattice: Lattice, trusted: FloatArray, profile: ChannelProfile) -> None:
+        self._per_day = lattice.per_day
+        self._shoulder = lattice.slots_in(_SHOULDER_HOURS)
+        self._additive = profile.channel not in POWER | {Channel.IRRADIANCE}
+        wall_us = wall_clock_us(lattice.starts_us, profile.timezone)
+        self._wall = (wall_us - wall_us[0]) // lattice.step_us
+        self._weekend = ((wall_us // DAY_US + 3) % 7 >= 5) & (profile.kind != "solar")  # 1970 began on a Thursday
+        if profile.channel in {Channel.AIR_TEMPERATURE, Channel.IRRADIANCE}:
+            self._weekend[:] = False
+        self._at_wall = np.full(int(self._wall.max()) + 1, np.nan)
+        self._at_wall[self._wall] = trusted
+        self._weekend_at_wall = np.zeros(len(self._at_wall), dtype=np.bool_)
+        self._weekend_at_wall[self._wall] = self._weekend
+
+    def usual(self, begin: int, end: int) -> FloatArray:
+        """The mean over the reference days of each slot from ``begin`` to ``end``; NaN with fewer than two."""
+        wall = self._wall[begin:end, None] - self._per_day * np.arange(1, REFERENCE_DAYS_BACK + 1)
+        there = wall >= 0
+        wall = np.maximum(wall, 0)
+        like = there & (self._weekend_at_wall[wall] == self._weekend[begin:end, None])
+        values = np.where(like, self._at_wall[wall], np.nan)
+        known = ~np.isnan(values)
+        count = known.sum(axis=1)
+        mean = np.where(known, values, 0.0).sum(axis=1) / np.maximum(count, 1)
+        return np.where(count >= _REFERENCES_NEEDED, mean, np.nan)
+
+    def fill(self, filled: FloatArray, bits: IntArray, values: FloatArray, begin: int, end: int) -> None:
+        """Estimate slots ``begin`` to ``end`` at the level that the day before and the day after have."""
+        usual = self.usual(begin, end)
+        told = ~np.isnan(usual)
+        if not told.any():
+            return
+        first, last = max(0, begin - self._shoulder), min(len(values), end + self._shoulder)
+        beside = np.concatenate([np.arange(first, begin), np.arange(end, last)])
+        beside_usual = np.concatenate([self.usual(first, begin), self.usual(end, last)])
+        both = ~np.isnan(beside_usual) & ~np.isnan(values[beside])
+        if both.any():
+            actual, expected = float(values[beside][both].mean()), float(beside_usual[both].mean())
+            if self._additive:
+                usual = usual + (actual - expected)
+            elif expected > 0:
+                usual = usual * np.clip(actual / expected, *_LEVEL_RANGE)
+        filled[begin:end][told] = usual[told]
+        bits[begin:end][told] = Quality.ESTIMATED_BY_REFERENCE_DAYS
+
+
+def _scale_to_totals(
+    lattice: Lattice, filled: FloatArray, values: FloatArray, bits: IntArray, totals: KnownTotals
+) -> None:
+    """Scale the estimates within each span so that the span's energy is what the register counted."""
+    begins, ends, kwh = slots_of_spans(lattice, totals)
+    estimated = np.concatenate([[0], np.cumsum(bits != 0)])
+    missing = np.concatenate([[0], np.cumsum(np.isnan(filled))])
+    touched = (estimated[ends] > estimated[begins]) & (missing[ends] == missing[begins])
+    hours = lattice.step_us / HOUR_US
+    for begin, end, total in zip(begins[touched], ends[touched], kwh[touched], strict=True):
+        span, guessed = filled[begin:end], bits[begin:end] != 0
+        rest = total / hours - float(values[begin:end][~guessed].sum())
+        now = float(span[guessed].sum())
+        if rest >= 0:
+            span[guessed] = span[guessed] * (rest / now) if now > 0 else rest / guessed.sum()

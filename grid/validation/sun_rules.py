@@ -1,0 +1,191 @@
+"""What the sun allows: no generation at night, little more than the clear sky gives, its middle at the sun's noon.
+
+Only this module imports pvlib. The sun's position comes from Spencer's series, good to a quarter of a degree and a
+minute, which is far finer than any bound here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pvlib
+
+from grid.time_axis import FloatArray
+from grid.units import Channel
+from grid.validation.lattice import DAY_US, HOUR_US, BoolArray, Lattice, day_windows, in_runs
+from grid.validation.nouns import ChannelProfile
+from grid.validation.settings import SunRule
+
+_DOWN = -0.02  # 1.1 degrees below the horizon: half the sun's disc, refraction, and the series' error
+_ALBEDO = 0.2
+_DARK_DAYS = 3
+_DRIFT_DAYS = 3
+_DRIFT_DAYS_NEEDED = 4
+_ENOUGH_LIGHT = 0.25  # of a clear day's energy: else its middle says nothing
+_SOLAR_CONSTANT_WM2 = 1361.0
+_TWILIGHT_WM2 = 25.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sky:
+    """The clear sky over the slots of one channel, each shape (slots,).
+
+    Attributes:
+        height: Sine of the sun's highest elevation within the slot.
+        most: The most light that a clear sky gives within the slot, on the plane of the array. [W/m2]
+        mean: What it gives in the middle of the slot. [W/m2]
+    """
+
+    height: FloatArray
+    most: FloatArray
+    mean: FloatArray
+
+    @property
+    def down(self) -> BoolArray:
+        """The sun is down for the whole slot."""
+        below: BoolArray = self.height < _DOWN
+        return below
+
+
+def clear_sky(lattice: Lattice, profile: ChannelProfile) -> Sky:
+    """The clear sky at the profile's place, which must be known.
+
+    References:
+        Sun: Spencer, "Fourier series representation of the position of the sun", Search 2(5), 1971.
+        Sky: Haurwitz, "Insolation in relation to cloudiness and cloud density", J. Meteorology 2, 1945.
+        Beam: Meinel and Meinel, "Applied Solar Energy", 1976; air mass: Kasten and Young, Applied Optics 28, 1989.
+    """
+    begin, middle, end = (_sun_and_light(lattice, profile, at=at) for at in (0.0, 0.5, 1.0))
+    height = np.maximum(np.maximum(begin[0], middle[0]), end[0])
+    most = np.maximum(np.maximum(begin[1], middle[1]), end[1])
+    return Sky(height, most, middle[1])
+
+
+def night_generation(values: FloatArray, sky: Sky, *, largest: FloatArray, rule: SunRule) -> BoolArray:
+    """Generation while the sun is down.
+
+    Args:
+        largest: The capacity, or the usual high, at each slot.
+    """
+    at_night: BoolArray = sky.down & (values > rule.night_share * largest)
+    return at_night
+
+
+def above_clear_sky(values: FloatArray, sky: Sky, profile: ChannelProfile, rule: SunRule) -> BoolArray:
+    """More than a clear sky can give.
+
+    For irradiance the bound is that of the Baseline Surface Radiation Network for what is extremely rare: 1.2 times
+    the beam outside the atmosphere, on the level to the power 1.2, and 50 W/m2; it needs no clear-sky model.
+
+    References:
+        Long and Dutton, "BSRN Global Network recommended QC tests, V2.0", 2002.
+    """
+    if profile.channel is Channel.IRRADIANCE:
+        rare: BoolArray = values > 1.2 * _SOLAR_CONSTANT_WM2 * np.maximum(sky.height, 0.0) ** 1.2 + 50.0
+        return rare
+    if profile.capacity is None:
+        return np.zeros(len(values), dtype=np.bool_)
+    most = profile.capacity * (rule.night_share + rule.times_clear_sky * (sky.most + _TWILIGHT_WM2) / 1000.0)
+    above: BoolArray = ~sky.down & (values > most)
+    return above
+
+
+def dark_days(lattice: Lattice, values: FloatArray, sky: Sky, *, largest: FloatArray, rule: SunRule) -> BoolArray:
+    """Daylight of days in a row with next to no energy: snow perhaps, a dead sensor more likely.
+
+    Args:
+        largest: The capacity, or what the sensor shows at 1000 W/m2, at each slot.
+    """
+    n = lattice.per_day
+    known = ~np.isnan(values)
+    got = np.where(known, values, 0.0).reshape(-1, n).sum(axis=1)
+    given = np.where(known, sky.mean * largest / 1000.0, 0.0).reshape(-1, n).sum(axis=1)
+    dark = in_runs((given > 0) & (got < rule.dark_share * given), at_least=_DARK_DAYS)
+    daylight: BoolArray = np.repeat(dark, n) & known & ~sky.down
+    return daylight
+
+
+def clock_drift(lattice: Lattice, values: FloatArray, sky: Sky, profile: ChannelProfile, rule: SunRule) -> BoolArray:
+    """Days around which the energy's middle lies off the clear sky's: a clock that runs wrong or follows another zone.
+
+    A day's clouds move its middle by half an hour easily; the median of a week around it does not move much.
+
+    Args:
+        values: NaN where missing or rejected, shape (slots,).
+    """
+    known_plane = profile.channel is Channel.IRRADIANCE or None not in (profile.tilt_deg, profile.azimuth_deg)
+    bound = rule.drift_minutes if known_plane else rule.drift_minutes_unknown_plane
+    shifts = day_windows(_daily_shift(lattice, values, sky, profile), back=_DRIFT_DAYS, ahead=_DRIFT_DAYS, fill=np.nan)
+    told = np.count_nonzero(~np.isnan(shifts), axis=1) >= _DRIFT_DAYS_NEEDED
+    drifting = np.zeros(len(shifts), dtype=np.bool_)
+    drifting[told] = np.abs(np.nanmedian(shifts[told].astype(np.float64), axis=1)) > bound
+    return np.repeat(drifting, lattice.per_day)
+
+
+def _daily_shift(lattice: Lattice, values: FloatArray, sky: Sky, profile: ChannelProfile) -> FloatArray:
+    """By how many minutes each solar day's energy comes later than a clear sky's, shape (days,).
+
+    NaN on a day with a gap in daylight or with little light. Days run from midnight to midnight of the sun there.
+    """
+    n = lattice.per_day
+    longitude = profile.longitude or 0.0
+    turn = round(longitude / 360.0 * DAY_US / lattice.step_us)  # slots by which the sun's day is ahead
+    light = _delayed(sky.mean, turn, fill=0.0).reshape(-1, n)
+    power = _delayed(values, turn, fill=np.nan).reshape(-1, n)
+    whole = ~np.isnan(np.where(light > 0, power, 0.0)).any(axis=1)
+    power = np.maximum(np.nan_to_num(power), 0.0)
+    minutes = (np.arange(n) + 0.5) * lattice.step_us / 60e6
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shift = power @ minutes / power.sum(axis=1) - light @ minutes / light.sum(axis=1)
+    best = day_windows(power.sum(axis=1), back=_DRIFT_DAYS, ahead=_DRIFT_DAYS, fill=0.0).max(axis=1)
+    telling = whole & (power.sum(axis=1) > _ENOUGH_LIGHT * best) & (best > 0)
+    return np.where(telling, shift, np.nan)
+
+
+def _delayed(values: FloatArray, slots: int, *, fill: float) -> FloatArray:
+    """``values`` moved to so many slots later, or earlier if negative; ``fill`` where nothing moves to."""
+    moved = np.full(len(values), fill)
+    if abs(slots) < len(values):
+        moved[max(slots, 0) : len(values) + min(slots, 0)] = values[max(-slots, 0) : len(values) - max(slots, 0)]
+    return moved
+
+
+def _sun_and_light(lattice: Lattice, profile: ChannelProfile, *, at: float) -> tuple[FloatArray, FloatArray]:
+    """Sine of the sun's elevation, and the clear sky's light [W/m2], at a point of every slot, each shape (slots,)."""
+    instants = lattice.starts_us + int(at * lattice.step_us)
+    days = instants[:: lattice.per_day].astype("datetime64[us]").astype("datetime64[D]")
+    day_of_year = (days - days.astype("datetime64[Y]")).astype(np.int64) + 1
+    declination = np.repeat(pvlib.solarposition.declination_spencer71(day_of_year), lattice.per_day)
+    equation = np.repeat(pvlib.solarposition.equation_of_time_spencer71(day_of_year), lattice.per_day)
+    turned = 15.0 * (instants % DAY_US / HOUR_US - 12.0) + (profile.longitude or 0.0) + equation / 4.0
+    hour_angle = np.radians((turned + 180.0) % 360.0 - 180.0)
+    latitude = np.radians(profile.latitude or 0.0)
+    zenith = pvlib.solarposition.solar_zenith_analytical(latitude, hour_angle, declination)
+    return np.cos(zenith), _clear_sky_light(zenith, hour_angle, declination, latitude, profile)
+
+
+def _clear_sky_light(
+    zenith: FloatArray, hour_angle: FloatArray, declination: FloatArray, latitude: float, profile: ChannelProfile
+) -> FloatArray:
+    """Light at sun positions [radians]: Haurwitz on the level; beam, sky and ground on a plane. [W/m2]
+
+    On the level for irradiance, on the array's plane for generation; a plane that is not known could face the sun.
+    """
+    up = np.cos(zenith) > 0.01
+    height = np.where(up, np.cos(zenith), 1.0)
+    level = np.where(up, 1098.0 * height * np.exp(-0.059 / height), 0.0)
+    if profile.channel is Channel.IRRADIANCE:
+        return np.asarray(level)
+    air_mass = 1.0 / (height + 0.50572 * (96.07995 - np.degrees(np.arccos(height))) ** -1.6364)
+    beam = np.where(up, 1353.0 * 0.7 ** (air_mass**0.678), 0.0)
+    diffuse = np.maximum(level - beam * height, 0.1 * level)
+    if profile.tilt_deg is None or profile.azimuth_deg is None:
+        return np.asarray(beam + diffuse)
+    azimuth = pvlib.solarposition.solar_azimuth_analytical(latitude, hour_angle, declination, zenith)
+    facing = pvlib.irradiance.aoi_projection(
+        profile.tilt_deg, profile.azimuth_deg, np.degrees(zenith), np.degrees(azimuth)
+    )
+    tilt = np.cos(np.radians(profile.tilt_deg))
+    sky, ground = diffuse * (1.0 + tilt) / 2.0, level * _ALBEDO * (1.0 - tilt) / 2.0
+    return np.asarray(beam * np.maximum(facing, 0.0) + sky + ground)

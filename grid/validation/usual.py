@@ -1,0 +1,98 @@
+"""What is usual for a channel: robust statistics over the two weeks before a day and the two days after it.
+
+They are taken per day from the whole days around it, so that they are the same whatever piece of a history is judged.
+Days after count as well: else nothing could be said of a channel's first days, and the first day of a new level would
+stay suspicious for ever. Only values that no rule on single readings has rejected go in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from grid.time_axis import FloatArray
+from grid.validation.lattice import BoolArray, Lattice, day_windows
+
+DAYS_BACK = 14
+DAYS_AHEAD = 2
+_DAYS_NEEDED = 2.5
+_DAYS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Usual:
+    """What is usual at each slot, shape (slots,); NaN where the days around hold too little to say.
+
+    Attributes:
+        high: What 98 of 100 absolute values do not exceed.
+        change: What 99 of 100 absolute changes between neighbouring slots do not exceed.
+        zero_share: Share of zeros at this time of day, 0 to 1, among the days that are not zero throughout.
+        repeat_share: Share of values, other than zero, that repeat the one before.
+    """
+
+    high: FloatArray
+    change: FloatArray
+    zero_share: FloatArray
+    repeat_share: FloatArray
+
+
+def usual(lattice: Lattice, plausible: BoolArray) -> Usual:
+    """What is usual around each slot.
+
+    Args:
+        plausible: Which values may be counted, shape (slots,).
+    """
+    n = lattice.per_day
+    values = np.where(plausible, lattice.values, np.nan)
+    before = np.concatenate([[np.nan], values[:-1]])
+    known, pairs = ~np.isnan(values), ~np.isnan(values - before) & (values != 0)
+    alive = known & np.repeat((known & (values != 0)).reshape(-1, n).any(axis=1), n)
+    return Usual(
+        high=np.repeat(_quantile_around(np.abs(values).reshape(-1, n), 0.98), n),
+        change=np.repeat(_quantile_around(np.abs(values - before).reshape(-1, n), 0.99), n),
+        zero_share=_share_around(alive & (values == 0), alive, n).ravel(),
+        repeat_share=np.repeat(_daily_share_around(pairs & (values == before), pairs, n), n),
+    )
+
+
+def _quantile_around(by_day: FloatArray, level: float) -> FloatArray:
+    """The quantile of all values in the days around each day, shape (days,)."""
+    days, n = by_day.shape
+    windows = day_windows(by_day, back=DAYS_BACK, ahead=DAYS_AHEAD, fill=np.nan)  # (days, n, window)
+    quantiles = np.full(days, np.nan)
+    for first in range(0, days, _DAYS_AT_ONCE):
+        ordered = np.sort(windows[first : first + _DAYS_AT_ONCE].reshape(-1, n * windows.shape[2]), axis=1)
+        known = np.count_nonzero(~np.isnan(ordered), axis=1)
+        at = np.maximum(level * (known - 1), 0).astype(np.int64)
+        found = ordered[np.arange(len(ordered)), at]
+        quantiles[first : first + _DAYS_AT_ONCE] = np.where(known >= _DAYS_NEEDED * n, found, np.nan)
+    return quantiles
+
+
+def _share_around(hits: BoolArray, of: BoolArray, n: int) -> FloatArray:
+    """At each time of day the share of ``hits`` in ``of`` over the days around, shape (days, n)."""
+    return _ratio(_count_around(hits.reshape(-1, n)), _count_around(of.reshape(-1, n)), at_least=3)
+
+
+def _daily_share_around(hits: BoolArray, of: BoolArray, n: int) -> FloatArray:
+    """The share of ``hits`` in ``of`` over all of the days around, shape (days,)."""
+    per_day = [mask.reshape(-1, n).sum(axis=1)[:, None] for mask in (hits, of)]
+    return _ratio(_count_around(per_day[0]), _count_around(per_day[1]), at_least=n)[:, 0]
+
+
+def _count_around(by_day: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+    """Sums over the days around each day; whole numbers, so that they do not depend on where the sum began."""
+    days = len(by_day)
+    total = np.zeros((days + 1, by_day.shape[1]), dtype=np.int64)
+    np.cumsum(by_day, axis=0, dtype=np.int64, out=total[1:])
+    day = np.arange(days)
+    around: npt.NDArray[np.int64] = (
+        total[np.minimum(day + DAYS_AHEAD + 1, days)] - total[np.maximum(day - DAYS_BACK, 0)]
+    )
+    return around
+
+
+def _ratio(hits: npt.NDArray[np.int64], of: npt.NDArray[np.int64], *, at_least: int) -> FloatArray:
+    return np.where(of >= at_least, hits / np.maximum(of, 1), np.nan)
