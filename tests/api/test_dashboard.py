@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from websockets.sync.client import ClientConnection, connect
 
 import api.pages
@@ -182,6 +183,23 @@ def test_the_board_fills_follows_events_and_takes_a_decision(own_api: Any, brows
     assert browser.value("document.documentElement.scrollWidth <= innerWidth"), "the board is wider than its window"
     assert browser.errors == []
     assert {httpx.URL(url).port for url in browser.requested} == {httpx.URL(own_api.url).port}
+
+
+@pytest.mark.browser
+def test_a_plan_that_could_not_be_made_is_an_alarm_with_its_reason(own_api: Any, browser: Browser) -> None:
+    plan_id = own_api.post("/plans", json={}).json()["plan_id"]
+    nothing = {name: {} for name in ("units", "renewables", "storages", "buses", "branches", "links", "reasons")}
+    ended = {"status": "infeasible", "objective": None, "gap": None, "message": "steam must run", "system": []}
+    with psycopg.connect(own_api.database_url) as conn:
+        change = Jsonb({**nothing, **ended})
+        conn.execute("UPDATE plan SET status = 'infeasible', document = document || %s", (change,))
+    assert own_api.get(f"/plans/{plan_id}").json()["status"] == "infeasible"
+    browser.call("Page.navigate", url=f"{own_api.url}/#key={own_api.keys['operator']}")
+    browser.wait("document.querySelector('#plan-state')?.textContent === '▲ No schedule'")
+    browser.wait("document.querySelector('#alarms').textContent.includes('infeasible. steam must run')")
+    assert "–" in browser.value("document.querySelector('#plan-card .facts').textContent")
+    assert browser.value("document.querySelector('.decision') === null")
+    assert browser.errors == []
 
 
 @pytest.mark.browser

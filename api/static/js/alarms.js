@@ -2,6 +2,7 @@
 
 import { byId, element, replace } from "./dom.js";
 import { age, dayTime, number, zoneName } from "./format.js";
+import { hasSchedule } from "./plan_card.js";
 
 // What a relaxed limit means, by how the plan names it; the first match speaks.
 const MEANING = [
@@ -32,13 +33,14 @@ function runs(plan) {
 
 function planAlarms(plan) {
   if (!plan) return [];
-  if (["infeasible", "error", "timeout"].includes(plan.status)) {
+  if (!hasSchedule(plan)) {
     return [{ level: "high", cause: `The latest plan is ${plan.status}. ${plan.message}`, consequence: "There are no set-points for the coming hours.", action: "Keep the last accepted plan, and read the plan's message." }];
   }
-  return runs(plan).map((run) => {
+  const early = plan.status !== "timeout" ? [] : [{ level: "medium", cause: `The latest plan ran out of time. ${plan.message}`, consequence: "Its set-points may cost more than they need to.", action: "Raise the time limit of gridpilot plan, or “Plan now” when the machine is less busy." }];
+  return early.concat(runs(plan).map((run) => {
     const [, level, consequence, action] = MEANING.find(([pattern]) => pattern.test(run.what)) ?? [null, "medium", "A limit is relaxed.", "Check it before accepting the plan."];
     return { level, consequence, action, cause: `${run.what[0].toUpperCase()}${run.what.slice(1)}: up to ${number(run.mw, 1)} MW (${number(run.mwh, 1)} MWh), ${dayTime(run.from)} to ${dayTime(run.end)} ${zoneName(run.end)}` };
-  });
+  }));
 }
 
 const STALE = {

@@ -10,7 +10,7 @@ import { showConnection, showHeader } from "./header.js";
 import { showModels } from "./models_panel.js";
 import { showNetwork } from "./network_panel.js";
 import { showNow } from "./now_panel.js";
-import { showPlan } from "./plan_card.js";
+import { hasSchedule, showPlan } from "./plan_card.js";
 import { showGeneration, showPrices } from "./plan_charts.js";
 import { showUnits } from "./units_panel.js";
 import { setUpWhatIf } from "./what_if.js";
@@ -66,12 +66,13 @@ const loadForecasts = guarded("the forecasts", async () => {
 
 function drawPlan() {
   const plan = shownPlan();
+  const scheduled = hasSchedule(plan) ? plan : null;
   const present = state.site?.present ?? null;
-  showNow(byId("now"), plan, present);
-  showGeneration("generation-chart", plan, present);
-  showPrices("prices-chart", plan, present);
-  showUnits(plan, present);
-  showNetwork(plan, present);
+  showNow(byId("now"), scheduled, present);
+  showGeneration("generation-chart", scheduled, present);
+  showPrices("prices-chart", scheduled, present);
+  showUnits(scheduled, present);
+  showNetwork(scheduled, present);
   byId("prices-unit").textContent = plan ? `${plan.currency}/MWh` : "";
   alarms();
   return showPlan({
@@ -138,7 +139,7 @@ byId("key-form").addEventListener("submit", () => { storeKey(byId("key-input").v
 byId("forget").addEventListener("click", () => { forgetKey(); askForKey("The key is forgotten. Give one to go on."); });
 byId("load-series").addEventListener("change", loadForecasts);
 byId("renewable-series").addEventListener("change", loadForecasts);
-for (const id of ["units-filter", "units-find"]) byId(id).addEventListener("input", () => showUnits(shownPlan(), state.site?.present ?? null));
+for (const id of ["units-filter", "units-find"]) byId(id).addEventListener("input", () => showUnits(hasSchedule(shownPlan()) ? shownPlan() : null, state.site?.present ?? null));
 setInterval(() => { if (state.connection === "live") loadSite(); }, 60000);
 
 setUpFileForecast();

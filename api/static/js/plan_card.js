@@ -6,6 +6,9 @@ import { dayTime, money, number, percent, zoneName } from "./format.js";
 
 const WORDS = { accept: "accepted", reject: "rejected", override: "overridden" };
 
+/** A plan that is infeasible or ended in an error says why, and nothing to run. */
+export const hasSchedule = (plan) => ["optimal", "feasible", "timeout"].includes(plan?.status) && plan.objective !== null;
+
 const fact = (name, value) => element("div", {}, element("dt", {}, name), element("dd", {}, value));
 
 function facts(plan) {
@@ -15,7 +18,7 @@ function facts(plan) {
   return element("dl", { class: "facts" },
     fact("Issued", `${dayTime(plan.issued_at)} ${zoneName(plan.issued_at)}`),
     fact("Covers", `${plan.axis.periods} intervals of ${number(plan.axis.step_minutes)} min`),
-    fact("Production cost", money(cost, plan.currency)),
+    fact("Production cost", hasSchedule(plan) ? money(cost, plan.currency) : "–"),
     fact("Proven gap", percent(plan.gap, 3)),
     fact("Solved in", `${number(plan.build_seconds + plan.solve_seconds, 1)} s`),
     fact("Made from", `${sources.length} forecast${sources.length === 1 ? "" : "s"}${degraded ? `, ▲ ${degraded} degraded` : ""}`),
@@ -70,14 +73,16 @@ export async function showPlan({ plan, whatIf, refresh, back }) {
   const typed = card.dataset.plan === plan.plan_id ? byId("reason")?.value ?? "" : "";
   const focused = document.activeElement?.id === "reason";
   card.dataset.plan = plan.plan_id;
-  replace(state, whatIf ? "▲ What-if: not the plan in force" : latest ? WORDS[latest.decision] : "awaiting a decision");
-  state.classList.toggle("warn", Boolean(whatIf));
+  const scheduled = hasSchedule(plan);
+  replace(state, whatIf ? "▲ What-if: not the plan in force" : !scheduled ? "▲ No schedule"
+    : latest ? WORDS[latest.decision] : "awaiting a decision");
+  state.classList.toggle("warn", Boolean(whatIf) || !scheduled);
   replace(card,
     whatIf ? element("p", { class: "what-if" }, whatIf.sentence, " ", element("button", { type: "button", onclick: back }, "Back to the latest plan")) : null,
     facts(plan),
     plan.message ? element("p", { class: "note" }, plan.message) : null,
-    whatIf ? null : history(decisions, plan),
-    whatIf || latest ? null : decisionForm(plan, refresh));
+    whatIf || !scheduled ? null : history(decisions, plan),
+    whatIf || latest || !scheduled ? null : decisionForm(plan, refresh));
   const reason = byId("reason");
   if (reason) {
     reason.value = typed;

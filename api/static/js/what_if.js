@@ -3,6 +3,7 @@
 import { post } from "./api.js";
 import { byId, element, replace } from "./dom.js";
 import { money, number } from "./format.js";
+import { hasSchedule } from "./plan_card.js";
 
 const SCALES = [["load_scale", "Load"], ["solar_scale", "Solar"], ["wind_scale", "Wind"]];
 
@@ -36,7 +37,7 @@ export function setUpWhatIf({ latest, show }) {
     try {
       const made = await post("/plans", changes);
       const whatIf = Object.keys(changes).length > 0;
-      const more = before ? costOf(made) - costOf(before) : null;
+      const more = hasSchedule(before) && hasSchedule(made) ? costOf(made) - costOf(before) : null;
       const difference = more === null ? "" : ` Costs ${money(Math.abs(more), made.currency)} ${more >= 0 ? "more" : "less"} than the latest plan.`;
       replace(said, whatIf ? "" : "Planned.");
       show(made, whatIf ? `What if ${inWords(changes)}?${difference}` : null);
