@@ -1,6 +1,7 @@
 """Saving blocks of readings: the higher revision wins, then the later message; the loser is kept in history.
 
-Everything happens in the caller's transaction, so that a stream's offset and its readings commit together.
+Everything happens in the caller's transaction, so that a stream's offset and its readings commit together; so do the
+marks that make what changed due for validation.
 
 Two ways lead into a table. A channel whose intervals all lie after everything stored is copied straight in; if the
 primary key objects (somebody else was faster), and for all other channels, the rows are copied into a temporary
@@ -21,6 +22,7 @@ from grid.readings import ReadingBlock
 from grid.store.binary_copy import BoolArray
 from grid.store.reading_rows import ReadingRows, changes, pack_readings, rows_of_blocks, settle
 from grid.store.series import channel_keys
+from grid.store.validation_due import MERGE_WITHIN, mark_intervals
 from grid.time_axis import EPOCH
 
 
@@ -85,6 +87,9 @@ def _save_rows(conn: psycopg.Connection, rows: ReadingRows, received_at: datetim
                 _copy(conn, sql.Identifier(rows.table), winners.take(fresh), received_at)
         except errors.UniqueViolation:
             fresh[:] = False
+    if rows.issued_us is None:
+        new = winners.take(fresh)
+        mark_intervals(conn, new.channel_key, new.start_us, new.minutes, marked_at=received_at)
     report = SaveReport(added=int(np.count_nonzero(fresh)), duplicates=repeats)
     if not fresh.all() or len(beaten):
         report += _judge(conn, winners.take(~fresh), beaten, received_at)
@@ -146,6 +151,7 @@ def _judge(conn: psycopg.Connection, winners: ReadingRows, beaten: ReadingRows, 
         same_interval=sql.SQL(" AND ").join(sql.SQL("r.{0} = j.{0}").format(sql.Identifier(n)) for n in names),
         issued_at=sql.SQL("NULL::timestamptz" if winners.issued_us is None else "j.issued_at"),
         within=_within(winners),
+        marked=sql.SQL(_MARKED if winners.issued_us is None else "").format(within=sql.Literal(MERGE_WITHIN)),
     )
     row = conn.execute(query).fetchone()
     assert row is not None
@@ -209,12 +215,26 @@ WITH stored AS MATERIALIZED (
     INSERT INTO reading_history (channel_key, issued_at, interval_start, interval_minutes, value, quality, revision,
                                  received_at, superseded_at)
     SELECT * FROM losers
-)
+){marked}
 SELECT count(*) FILTER (WHERE verdict = 'new'), (SELECT count(*) FROM inserted),
        count(*) FILTER (WHERE verdict = 'replaces'), (SELECT count(*) FROM replaced),
        count(*) FILTER (WHERE verdict = 'late'), count(*) FILTER (WHERE verdict = 'duplicate')
 FROM judged
 """
+
+# Only what changed is due for validation, as few spans.
+_MARKED = """, changed AS (
+    SELECT *, interval_start - lag(interval_start) OVER by_time > {within} AS far
+    FROM judged WHERE verdict IN ('new', 'replaces')
+    WINDOW by_time AS (PARTITION BY channel_key ORDER BY interval_start)
+), grouped AS (
+    SELECT *, count(*) FILTER (WHERE far) OVER (PARTITION BY channel_key ORDER BY interval_start) AS span FROM changed
+), marked AS (
+    INSERT INTO validation_due (channel_key, interval_from, interval_until, marked_at)
+    SELECT channel_key, min(interval_start), max(interval_start + interval_minutes * interval '1 minute'),
+           max(received_at)
+    FROM grouped GROUP BY channel_key, span
+)"""
 
 
 def _copy(conn: psycopg.Connection, table: sql.Identifier, rows: ReadingRows, received_at: datetime) -> None:

@@ -64,7 +64,7 @@ def history(conn: psycopg.Connection) -> list[tuple[float | None, int]]:
 def test_missing_and_corrected_readings_carry_their_quality_bits(conn: psycopg.Connection) -> None:
     assert save(conn, block([1.0, None])) == SaveReport(added=2)
     assert save(conn, block([None], revision=3, first_hour=2)) == SaveReport(added=1)
-    assert stored(conn) == [(1.0, 0, 0), (None, 0, 1), (None, 3, 3)]
+    assert stored(conn) == [(1.0, 0, 0), (None, 0, 128), (None, 3, 384)]
 
 
 def test_a_replayed_batch_writes_nothing(conn: psycopg.Connection) -> None:
@@ -81,7 +81,7 @@ def test_a_higher_revision_wins_and_the_loser_is_in_history(conn: psycopg.Connec
     save(conn, block([1.0]))
     assert save(conn, block([2.0], revision=1)) == SaveReport(replaced=1)
     assert save(conn, block([3.0], revision=0)) == SaveReport(late=1)
-    assert stored(conn) == [(2.0, 1, 2)]
+    assert stored(conn) == [(2.0, 1, 256)]
     assert history(conn) == [(1.0, 0), (3.0, 0)]
 
 
@@ -89,7 +89,7 @@ def test_of_equal_revisions_the_later_message_wins(conn: psycopg.Connection) -> 
     save(conn, block([1.0]))
     assert save(conn, block([2.0])) == SaveReport(replaced=1)
     assert save(conn, block([None])) == SaveReport(replaced=1)
-    assert stored(conn) == [(None, 0, 1)]
+    assert stored(conn) == [(None, 0, 128)]
     assert history(conn) == [(1.0, 0), (2.0, 0)]
 
 
