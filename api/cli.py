@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from api.commands import audit, dead_letters, dispatch, doctor, keys, models, site
+from api.logs import start_logging
 from api.progress import pulse, share_bars
 from api.reports import describe_ingest, describe_replay, describe_training
 from api.settings import (
@@ -68,13 +69,6 @@ def _plain(text: str) -> str:
     return text.replace("[", "\\[")
 
 
-def _start_logging() -> None:
-    level = read_settings(LogSettings).log_level
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    logging.getLogger("kafka").setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
 def _stop_on_signal() -> threading.Event:
     """An event that SIGTERM and SIGINT set, so that the work in hand is finished first."""
     stop = threading.Event()
@@ -89,7 +83,7 @@ def _print_json(document: Any) -> None:
 
 @app.callback()
 def _every_command() -> None:
-    _start_logging()
+    start_logging(read_settings(LogSettings))
 
 
 @app.command()
@@ -126,6 +120,7 @@ def ingest(
             until_caught_up=until_caught_up,
             hold_unknown_meters=settings.unknown_meters == "quarantine",
             pause_on_dead_letters=settings.dead_letter_pause,
+            ownership=settings.ownership,
             stop=_stop_on_signal(),
             metrics=metrics,
         )

@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.logs import start_logging
 from api.planning import PlanLimits
 from api.settings import LogSettings, ServeProcess, read_settings
 from grid.faults import Fault, InputError
@@ -20,6 +21,7 @@ from grid.store.migrate import check_schema
 
 def application() -> FastAPI:
     """The application as the environment describes it; each of uvicorn's workers builds its own."""
+    start_logging(read_settings(LogSettings))
     settings = read_settings(ServeProcess)
     return create_app(
         database_url=settings.database_url,
@@ -46,6 +48,7 @@ def serve_forever(settings: ServeProcess) -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
+        log_config=None,
         log_level=read_settings(LogSettings).log_level.lower(),
         access_log=False,
         server_header=False,

@@ -24,6 +24,9 @@ class LogSettings(_FromEnvironment):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="text: lines for people; json: one object a line, with the coordinates of messages."
+    )
 
 
 class DatabaseSettings(_FromEnvironment):
@@ -96,6 +99,10 @@ class IngestProcess(DatabaseSettings, StreamSettings):
     )
     dead_letter_pause: bool = Field(
         False, description="Whether ingest rests while too many messages cannot be stored, until they are resolved."
+    )
+    ownership: Literal["lease", "group"] = Field(
+        "lease",
+        description="Who shares partitions out among ingest workers: leases in the database, or a consumer group.",
     )
     metrics_host: str = Field("127.0.0.1", description="Address at which ingest answers Prometheus.")
     metrics_port: int | None = Field(

@@ -25,6 +25,8 @@ from grid.store.stream import OffsetProgress, Partition, advance_offsets, lock_o
 from grid.time_axis import EPOCH
 from ingest.messages import decode_reading
 
+DEAD_LETTERS_TOLD = 10  # a batch, in the log; all of them are in the table
+
 _log = logging.getLogger(__name__)
 
 
@@ -131,7 +133,8 @@ class BatchStore:
         except (errors.DataError, errors.IntegrityError) as error:
             if len(records) > 1:
                 middle = len(records) // 2
-                _log.warning("a batch of %d messages was refused (%s); trying its halves", len(records), error)
+                refused = "a batch of %d messages was refused (%s); trying its halves"
+                _log.warning(refused, len(records), error, extra={"messages": len(records)})
                 first = self.store(conn, records[:middle], read_from=read_from, received_at=received_at)
                 return first + self.store(conn, records[middle:], read_from=read_from, received_at=received_at)
             said = error.diag.message_primary or str(error)
@@ -166,6 +169,7 @@ class BatchStore:
                 error_classes=rejected,
             )
             self.before_commit(conn, report)
+        _tell_of_rejected(fresh)
         return report
 
 
@@ -202,6 +206,24 @@ def _keep_rejected(conn: psycopg.Connection, records: Sequence[Record], received
             received_at=received_at,
         )
     return Counter(rejection.error_class for _, rejection in rejected)
+
+
+def _tell_of_rejected(records: Sequence[Record]) -> None:
+    """A line of the log for each dead letter, with its coordinates; the first ones only, where a format broke."""
+    rejected = [(r, r.content) for r in records if isinstance(r.content, Rejection)]
+    for r, rejection in rejected[:DEAD_LETTERS_TOLD]:
+        coordinates = {
+            "topic": r.partition.topic,
+            "partition": r.partition.number,
+            "offset": r.offset,
+            "meter_id": None if r.key is None else r.key.decode("utf-8", "backslashreplace"),
+            "error_class": rejection.error_class,
+            "field": rejection.field,
+        }
+        place = f"{r.partition.topic}[{r.partition.number}]@{r.offset}"
+        _log.warning("%s is a dead letter: %s: %s", place, rejection.error_class, rejection.detail, extra=coordinates)
+    if len(rejected) > DEAD_LETTERS_TOLD:
+        _log.warning("%d more of the same batch are dead letters", len(rejected) - DEAD_LETTERS_TOLD)
 
 
 def _progress(records: Sequence[Record]) -> dict[Partition, OffsetProgress]:

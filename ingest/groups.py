@@ -89,7 +89,7 @@ class GroupMember:
     def expect_renewal(self) -> None:
         """It is always due."""
 
-    def release(self, conn: psycopg.Connection) -> None:
+    def release(self, conn: psycopg.Connection | None) -> None:
         self._leaving.set()
         if self._thread is not None:
             self._thread.join()

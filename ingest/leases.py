@@ -65,7 +65,8 @@ class LeaseKeeper:
         )
         return owned
 
-    def release(self, conn: psycopg.Connection) -> None:
-        """Give everything back, so that other workers need not wait."""
-        release_leases(conn, worker_id=self._worker_id)
+    def release(self, conn: psycopg.Connection | None) -> None:
+        """Give everything back, so that other workers need not wait; without a database they expire."""
+        if conn is not None:
+            release_leases(conn, worker_id=self._worker_id)
         self.owned = frozenset()

@@ -45,6 +45,6 @@ class Ownership(Protocol):
         """Let :meth:`renew` be due at once: what was owned may not be read yet."""
         ...
 
-    def release(self, conn: psycopg.Connection) -> None:
-        """Give everything back, so that other workers need not wait."""
+    def release(self, conn: psycopg.Connection | None) -> None:
+        """Give everything back, so that others need not wait; ``conn`` is None if the database does not answer."""
         ...

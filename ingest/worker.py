@@ -20,14 +20,13 @@ from uuid import uuid4
 import psycopg
 from kafka.errors import AuthorizationError, KafkaError, OffsetOutOfRangeError, UnsupportedVersionError
 
-from grid.faults import Fault, InputError
+from grid.faults import InputError
 from grid.store.database import DatabaseUnavailableError, connect, explain, is_transient
-from grid.store.dead_letters import any_open_dead_letter
 from grid.store.migrate import check_schema
 from grid.store.saving import ConcurrentSaveError
 from grid.store.stream import Partition
 from ingest.ahead import ReadAhead
-from ingest.alarms import WINDOW, DeadLetterAlarm
+from ingest.alarms import DeadLetterAlarm
 from ingest.announcer import Announcer
 from ingest.batch import BatchReport, BatchStore, OffsetsMovedBackError
 from ingest.groups import GroupMember
@@ -36,6 +35,7 @@ from ingest.metrics import IngestMetrics
 from ingest.ownership import Ownership, OwnershipKind
 from ingest.positions import stored_positions
 from ingest.reader import Batch, PartitionReader
+from ingest.resting import RESTING, DeadLetterRest
 from ingest.topics import (
     DEFAULT_PARTITIONS,
     READINGS_TOPIC,
@@ -53,11 +53,6 @@ PATIENCE = timedelta(seconds=8)  # and half of it until a group has met: 15 s at
 LAYOUT_SECONDS = 30.0  # how soon a topic made anew is noticed while all is quiet
 
 _log = logging.getLogger(__name__)
-_REST = Fault(
-    "GRIDPILOT_DEAD_LETTER_PAUSE",
-    "too many messages cannot be stored: reading rests",
-    "mend their cause, then resolve them with gridpilot dlq replay or discard",
-)
 
 
 class StreamTruncatedError(RuntimeError):
@@ -169,13 +164,13 @@ class _Worker:
         self._announcer = Announcer(monotonic=time.monotonic)
         self._alarm = DeadLetterAlarm(monotonic=time.monotonic)
         self._store = BatchStore(hold_unknown_meters, self._before_commit)
-        self._may_pause = pause_on_dead_letters
-        self._resting_since: datetime | None = None
+        self._rest = DeadLetterRest(self._alarm, allowed=pause_on_dead_letters)
         self._reader = PartitionReader(bootstrap, weather_topic=topics[1])
         self._ahead = ReadAhead(self._reader)
         self._open: psycopg.Connection | None = None
         self._layout: tuple[Partition, ...] = ()
         self._layout_due_at = 0.0
+        self._out_of_range: OffsetOutOfRangeError | None = None
         self._gaps = 0
 
     def run(
@@ -184,19 +179,22 @@ class _Worker:
         began, pause = time.monotonic(), SHORTEST_PAUSE_SECONDS
         report = IngestReport()
         batch: Batch | None = None
+        rests = False
         while batch is not None or not stop.is_set():
             try:
                 conn = self._connection()
                 if batch is None:
                     batch = self._ahead.take()
                     self._take_share(conn)
-                    if not self._rests(conn):
+                    rests = self._rest.lasts(conn)
+                    if rests and until_caught_up:
+                        raise InputError([RESTING])
+                    if not rests:
                         self._ahead.begin()
-                    elif until_caught_up:
-                        raise InputError([_REST])
-                    elif batch is None:
-                        stop.wait(REST_SECONDS)
                 if batch is None:
+                    if rests:
+                        self._metrics.stands(connected=True, paused=True)
+                        stop.wait(REST_SECONDS)
                     continue
                 if batch.records:
                     stored = self._store_batch(conn, batch)
@@ -213,9 +211,8 @@ class _Worker:
                 _log.warning("%s: the database lost its last transactions; reading them again", moved)
                 self._forget_positions()
                 batch = None
-            except OffsetOutOfRangeError as gone:
-                self._refuse_truncation(gone)
-                self._forget_positions()
+            except OffsetOutOfRangeError as error:
+                self._out_of_range = error
             except (
                 psycopg.Error,
                 KafkaError,
@@ -238,7 +235,8 @@ class _Worker:
                 self._announcer.flush(conn, at_once=True)
                 self._ownership.release(conn)
         except (psycopg.Error, DatabaseUnavailableError) as error:
-            _log.warning("partitions could not be given back; others get them when they miss this worker: %s", error)
+            _log.warning("the database did not hear that this worker stops: %s", error)
+            self._ownership.release(None)
 
     def _connection(self) -> psycopg.Connection:
         if self._open is None or self._open.closed:
@@ -264,27 +262,17 @@ class _Worker:
             raise
         self._announcer.keep()
         self._alarm.keep()
-        self._metrics.stored(stored, seconds=time.monotonic() - began)
+        seconds = time.monotonic() - began
+        self._metrics.stored(stored, seconds=seconds)
+        figures = {"messages": stored.messages, "readings": stored.saved.readings, "seconds": round(seconds, 3)}
+        _log.debug("stored %(messages)d messages, %(readings)d readings in %(seconds)s s", figures, extra=figures)
         return stored
-
-    def _rests(self, conn: psycopg.Connection) -> bool:
-        """Whether reading rests because of dead letters. It goes on when those of the last minutes are resolved."""
-        if self._resting_since is None:
-            if not (self._may_pause and self._alarm.raised):
-                return False
-            self._resting_since = datetime.now(UTC) - WINDOW
-            _log.error("%s; %s", _REST.problem, _REST.remedy)
-        with conn.transaction():
-            rests = any_open_dead_letter(conn, since=self._resting_since)
-        self._metrics.stands(connected=True, paused=rests)
-        if not rests:
-            _log.warning("the dead letters are resolved: reading goes on")
-            self._alarm.start_anew()
-            self._resting_since = None
-        return rests
 
     def _take_share(self, conn: psycopg.Connection) -> None:
         """See which partitions are ours when it is time, and read new ones from where the database stands."""
+        if self._out_of_range is not None:
+            self._refuse_truncation(self._out_of_range)
+            self._forget_positions()
         if not self._ownership.due:
             return
         if time.monotonic() >= self._layout_due_at:
@@ -306,6 +294,7 @@ class _Worker:
     def _forget_positions(self) -> None:
         self._ahead.drop()
         self._reader.assign({})
+        self._out_of_range = None
         self._ownership.expect_renewal()
 
     def _refuse_truncation(self, error: OffsetOutOfRangeError) -> None:
