@@ -9,7 +9,8 @@ from grid.assets import CostSegment, RenewablePlant, StartCost, Storage, Thermal
 from grid.faults import Fault
 from grid.forecasts import DEFAULT_LEVELS
 from grid.network import Branch, Bus, DcLink
-from grid.site import BusLoad, Meter, ReservePolicy
+from grid.site import BusLoad, Meter, ReservePolicy, SumCheck
+from grid.validation.settings import EstimationRule, RangeRule, RunRule, SpikeRule, StampRule, SumRule, SunRule
 
 
 class _Range(NamedTuple):
@@ -33,7 +34,32 @@ _RANGES: dict[type, dict[str, _Range]] = {
         "longitude": _Range(-180, 180),
         "tilt_deg": _Range(0, 90),
         "azimuth_deg": _Range(0, 360),
+        "register_kwh": _POSITIVE,
     },
+    SumCheck: {"tolerance": _Range(high=1.0)},
+    RangeRule: {
+        "times_capacity": _POSITIVE,
+        "times_usual": _POSITIVE,
+        "times_usual_voltage": _POSITIVE,
+        "own_use_share": _Range(high=1.0),
+    },
+    SpikeRule: {"times_change": _POSITIVE, "times_usual": _NOT_NEGATIVE},
+    RunRule: {
+        "flat_hours": _Range(high=48.0, above=True),
+        "flat_share_of_usual": _Range(high=1.0),
+        "zero_hours": _Range(high=48.0, above=True),
+        "zero_usual_share": _Range(high=1.0),
+    },
+    StampRule: {"future_minutes": _NOT_NEGATIVE, "late_hours": _NOT_NEGATIVE},
+    SunRule: {
+        "night_share": _Range(high=1.0),
+        "times_clear_sky": _POSITIVE,
+        "dark_share": _Range(high=1.0),
+        "drift_minutes": _POSITIVE,
+        "drift_minutes_unknown_plane": _POSITIVE,
+    },
+    SumRule: {"share": _Range(high=1.0), "share_of_usual": _Range(high=1.0)},
+    EstimationRule: {"linear_hours": _Range(high=168.0), "reference_days_hours": _Range(high=168.0)},
     BusLoad: {"mw_per_kw": _POSITIVE},
     Bus: {"base_kv": _POSITIVE, "latitude": _Range(-90, 90), "longitude": _Range(-180, 180)},
     Branch: {"limit_mw": _POSITIVE, "tap_ratio": _POSITIVE, "resistance_pu": _NOT_NEGATIVE},

@@ -12,8 +12,12 @@ from enum import StrEnum
 
 from grid.faults import Fault
 
+_LARGEST_INT = 2**63
 
-def read_fields(kind: type, document: object, *, place: str, faults: list[Fault]) -> dict[str, object]:
+
+def read_fields(
+    kind: type, document: object, *, place: str, faults: list[Fault], base: object = None
+) -> dict[str, object]:
     """The fields of dataclass ``kind`` that ``document`` holds with the right type, converted.
 
     Whatever is unknown, missing or of a wrong type is added to ``faults`` and left out. In a list of records only
@@ -22,6 +26,7 @@ def read_fields(kind: type, document: object, *, place: str, faults: list[Fault]
     Args:
         document: A table (mapping) with a key per field.
         place: Where the document stands, such as ``thermal_units[3] "101_CT_1"``; "" for the outermost.
+        base: The record of this kind that the document changes; None if it must say everything without a default.
     """
     if not isinstance(document, Mapping):
         faults.append(Fault(place or "the file", f"must be a table, got {_shown(document)}", "write key = value pairs"))
@@ -37,10 +42,11 @@ def read_fields(kind: type, document: object, *, place: str, faults: list[Fault]
     for name, field in fields.items():
         if name in document:
             before = len(faults)
-            value = _read(hints[name], document[name], place=_join(place, name), faults=faults)
+            default = field.default if base is None else getattr(base, name)
+            value = _read(hints[name], document[name], place=_join(place, name), faults=faults, base=default)
             if len(faults) == before or typing.get_origin(hints[name]) is tuple:
                 read[name] = value
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+        elif base is None and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             faults.append(Fault(_join(place, name), "is missing", f"add it: {_expected(hints[name])}"))
     return read
 
@@ -65,8 +71,8 @@ def to_document(record: object) -> object:
     return record.value if isinstance(record, StrEnum) else record
 
 
-def _read(hint: object, value: object, *, place: str, faults: list[Fault]) -> object:
-    """``value`` as ``hint`` wants it; a fault is added where it is not."""
+def _read(hint: object, value: object, *, place: str, faults: list[Fault], base: object = None) -> object:
+    """``value`` as ``hint`` wants it; a fault is added where it is not. A table changes the record ``base``, if any."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple:
         return _read_list(arguments[0], value, place=place, faults=faults)
@@ -75,13 +81,16 @@ def _read(hint: object, value: object, *, place: str, faults: list[Fault]) -> ob
             return None
         hint = next(argument for argument in arguments if argument is not type(None))
     if dataclasses.is_dataclass(hint):
-        return _read_record(typing.cast(type, hint), value, place=place, faults=faults)
+        return _read_record(typing.cast(type, hint), value, place=place, faults=faults, base=base)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         if isinstance(value, str) and value in list(hint):
             return hint(value)
     elif hint is float:
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(number := _as_float(value)):
+            return number
+    elif hint is int:
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_INT:
+            return value
     elif isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
     faults.append(Fault(place, f"must be {_expected(hint)}, got {_shown(value)}", "correct it"))
@@ -101,10 +110,21 @@ def _read_list(hint: object, value: object, *, place: str, faults: list[Fault]) 
     return tuple(items)
 
 
-def _read_record(kind: type, value: object, *, place: str, faults: list[Fault]) -> object:
+def _read_record(kind: type, value: object, *, place: str, faults: list[Fault], base: object) -> object:
     before = len(faults)
-    fields = read_fields(kind, value, place=place, faults=faults)
-    return kind(**fields) if len(faults) == before else None
+    changed = base if isinstance(base, kind) else None
+    fields = read_fields(kind, value, place=place, faults=faults, base=changed)
+    if len(faults) > before:
+        return None
+    return kind(**fields) if changed is None else dataclasses.replace(typing.cast(typing.Any, changed), **fields)
+
+
+def _as_float(number: float) -> float:
+    """``number`` as a float; an integer beyond its range is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def _join(place: str, name: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from grid.assets import RenewablePlant, Storage, ThermalUnit
 from grid.network import Network
+from grid.validation.settings import DEFAULT_RULES, RulesByKind
 
 SITE_LOAD = "site:load"
 """Series of the whole site's load on the network's scale: every bus's load together. [kW]"""
@@ -22,6 +23,7 @@ class Meter:
         weather_site_id: The weather site whose channels are its covariates; None if it has none.
         latitude, longitude: Where it stands (solar geometry). [degrees]
         tilt_deg, azimuth_deg: Plane of the array; None if unknown.
+        register_kwh: Where the meter's register wraps to zero, such as 100000; None if unknown. [kWh]
     """
 
     meter_id: str
@@ -34,6 +36,22 @@ class Meter:
     longitude: float | None = None
     tilt_deg: float | None = None
     azimuth_deg: float | None = None
+    register_kwh: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SumCheck:
+    """A check meter and what must add up to it; the difference is flagged on the check meter's readings.
+
+    Attributes:
+        total: Series of the check meter.
+        parts: Series that it measures together; all with its interval length.
+        tolerance: Share of the larger of the two by which they may differ.
+    """
+
+    total: str
+    parts: tuple[str, ...]
+    tolerance: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +84,8 @@ class Site:
         timezone: IANA name; local days and calendar features follow it.
         holidays: Country code of the holiday calendar, such as ``US``; "" for none.
         currency: ISO 4217 code of every price and cost.
+        sum_checks: Which series must add up to which.
+        validation: Parameters of the validation rules by kind of channel.
         notes: Sentences shown on the dashboard: what is real and what is mapped onto what.
     """
 
@@ -81,4 +101,6 @@ class Site:
     renewable_plants: tuple[RenewablePlant, ...]
     storages: tuple[Storage, ...]
     reserve: ReservePolicy = ReservePolicy()
+    sum_checks: tuple[SumCheck, ...] = ()
+    validation: RulesByKind = DEFAULT_RULES
     notes: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -16,8 +16,9 @@ from grid.network import Branch, Bus, DcLink
 from grid.network_checks import network_faults, unknown_bus
 from grid.ranges import range_faults
 from grid.readings import series_id
-from grid.site import BusLoad, Meter, ReservePolicy
+from grid.site import BusLoad, Meter, ReservePolicy, SumCheck
 from grid.units import STORED_UNIT, Channel
+from grid.validation.settings import RulesByKind
 
 METER_KINDS = ("load", "solar", "external")
 POWER_CHANNELS = tuple(channel for channel, unit in STORED_UNIT.items() if unit == "kW")
@@ -37,6 +38,9 @@ class SiteParts:
     reserve: ReservePolicy
     meters: tuple[Meter, ...]
     loads: tuple[BusLoad, ...]
+    sum_checks: tuple[SumCheck, ...]
+    validation: RulesByKind
+    base_mva: float | None
     buses: tuple[Bus, ...]
     branches: tuple[Branch, ...]
     dc_links: tuple[DcLink, ...]
@@ -53,6 +57,8 @@ def site_faults(parts: SiteParts) -> list[Fault]:
     return [
         *_general(parts),
         *_meters(parts.meters),
+        *_sum_checks(parts),
+        *_validation(parts.validation),
         *network_faults(parts.buses, parts.branches, parts.dc_links, bus_ids=parts.bus_ids, whole=parts.whole_network),
         *_loads(parts),
         *asset_faults(parts.thermal_units, parts.renewable_plants, parts.storages),
@@ -70,6 +76,8 @@ def _general(parts: SiteParts) -> Iterator[Fault]:
     if parts.currency is not None and not re.fullmatch(r"[A-Z]{3}", parts.currency):
         yield Fault("currency", f"must be an ISO 4217 code, got {parts.currency!r}", "write EUR, USD or the like")
     yield from range_faults("reserve", parts.reserve)
+    if parts.base_mva is not None and parts.base_mva <= 0:
+        yield Fault("network.base_mva", f"must be above 0, got {parts.base_mva:g}", "correct it; 100 is common")
 
 
 def _is_timezone(name: str) -> bool:
@@ -98,6 +106,30 @@ def _meters(meters: Sequence[Meter]) -> Iterator[Fault]:
         if meter.kind == "solar" and (meter.latitude is None or meter.longitude is None):
             yield Fault(f"{place}: latitude, longitude", "a solar meter must have its place", "add both, in degrees")
         yield from range_faults(place, meter)
+
+
+def _sum_checks(parts: SiteParts) -> Iterator[Fault]:
+    for check in parts.sum_checks:
+        place = f'sum_checks "{check.total}"'
+        for series in (check.total, *check.parts):
+            owner, _, channel = series.rpartition(":")
+            if not owner or channel not in POWER_CHANNELS:
+                remedy = f"write <meter_id>:<channel> with one of {', '.join(POWER_CHANNELS)}"
+                yield Fault(place, f"{series!r} is no series of power", remedy)
+        if not check.parts:
+            yield Fault(
+                f"{place}: parts", "there must be at least one part", "name the series that add up to the total"
+            )
+        if check.total in check.parts or len(set(check.parts)) < len(check.parts):
+            yield Fault(f"{place}: parts", "a series stands twice in the sum", "name each series once")
+        yield from range_faults(place, check)
+
+
+def _validation(rules: RulesByKind) -> Iterator[Fault]:
+    for kind in fields(rules):
+        of_kind = getattr(rules, kind.name)
+        for group in fields(of_kind):
+            yield from range_faults(f"validation.{kind.name}.{group.name}", getattr(of_kind, group.name))
 
 
 def _loads(parts: SiteParts) -> Iterator[Fault]:

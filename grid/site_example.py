@@ -26,6 +26,7 @@ channel = "load"
 kind = "load"
 interval_minutes = 15
 weather_site_id = "harbour-weather"
+# register_kwh = 1000000.0  # where its register wraps to zero, if it sends one (channel import_register and the like)
 
 [[meters]]
 meter_id = "dune-solar"
@@ -38,6 +39,17 @@ latitude = 53.87
 longitude = 8.70
 tilt_deg = 30.0
 azimuth_deg = 180.0  # from north, clockwise: 180 faces south
+
+# What must add up: where the parts differ from their check meter, the check meter's readings are flagged.
+# [[sum_checks]]
+# total = "town:load"
+# parts = ["west-feeder:load", "east-feeder:load"]
+# tolerance = 0.02
+
+# Parameters of the validation rules, by kind of channel: load, solar, generic. What is left out keeps its default.
+[validation.load]
+range = { times_usual = 10.0 }
+runs = { flat_hours = 6.0, zero_hours = 6.0 }
 
 # Where the load stands: mw_per_kw times the series is the bus's load. Here 60 % and 40 % of the town.
 [[loads]]

@@ -15,6 +15,7 @@ from grid.records import read_fields, to_document
 from grid.site import ReservePolicy, Site
 from grid.site_checks import SiteParts, named_series, site_faults
 from grid.site_example import EXAMPLE_SITE
+from grid.validation.settings import DEFAULT_RULES
 
 __all__ = ["EXAMPLE_SITE", "parse_site", "read_site_file", "site_to_document"]
 
@@ -27,7 +28,7 @@ def read_site_file(text: str) -> Site:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError is one; a number of thousands of digits is another
         remedy = "correct the syntax; gridpilot init writes an example"
         raise InputError([Fault("site file", f"is no TOML: {error}", remedy)]) from error
     return parse_site(document)
@@ -55,6 +56,9 @@ def parse_site(document: Mapping[str, object]) -> Site:
         reserve=get("reserve", ReservePolicy()),
         meters=get("meters", ()),
         loads=get("loads", ()),
+        sum_checks=get("sum_checks", ()),
+        validation=get("validation", DEFAULT_RULES),
+        base_mva=of_network("base_mva"),
         buses=of_network("buses", ()),
         branches=of_network("branches", ()),
         dc_links=of_network("dc_links", ()),

@@ -15,7 +15,7 @@ from grid.validation.faults import FORGOTTEN_US, find_faults
 from grid.validation.lattice import MINUTE_US, BoolArray, Lattice, lay_out, slot_phase_us, to_us
 from grid.validation.nouns import ChannelProfile, Edits, IntArray, IntervalReadings, KnownTotals, Verdicts
 from grid.validation.reasons import DOUBTING, REJECTING
-from grid.validation.settings import Rules, RulesByKind
+from grid.validation.settings import DEFAULT_RULES, Rules
 from grid.validation.stamp_rules import derive_slots, future, late, off_grid
 
 LOOK_BACK = timedelta(days=48)
@@ -57,7 +57,7 @@ def judge(
     """
     from_us = to_us(require_utc(judge_from, name="judge_from"))
     until_us = to_us(require_utc(judge_until, name="judge_until"))
-    rules = RulesByKind().for_kind(profile.kind) if rules is None else rules
+    rules = DEFAULT_RULES.for_kind(profile.kind) if rules is None else rules
     told = [_edited(edits)]
     for cluster in _clusters(readings):
         told += _judge_cluster(cluster, profile, rules, edits, totals, parts)

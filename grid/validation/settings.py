@@ -139,3 +139,7 @@ class RulesByKind:
     def for_kind(self, kind: str) -> Rules:
         """The rules of ``kind``; those of ``generic`` for a kind of another name."""
         return {"load": self.load, "solar": self.solar}.get(kind, self.generic)
+
+
+DEFAULT_RULES = RulesByKind()
+"""What holds where a site file says nothing."""
