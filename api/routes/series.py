@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import psycopg
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime
 
 from api.auth import Reader
+from api.channels import SeriesId, channel_of
 from api.instants import query_utc
-from api.problems import Problem, invalid, not_found, problems
+from api.problems import Problem, invalid, problems
 from api.schemas import ReadingRow, ReadingsDocument, SeriesDocument
 from api.service import Database, site_of
 from api.tables import TABLE_RESPONSE, table_response
@@ -24,7 +25,7 @@ from grid.readings import Quality, Source
 from grid.site import SITE_LOAD, Site
 from grid.store.reading_versions import load_channels_known_by, readings_known_by
 from grid.store.readings import parse_series_id
-from grid.store.series import ChannelId, SeriesSummary, find_channel_keys, list_series
+from grid.store.series import ChannelId, SeriesSummary, list_series
 from grid.time_axis import FloatArray, TimeAxis, ceil_to_step
 from grid.units import STORED_UNIT
 from ingest.messages import interval_minutes
@@ -33,7 +34,6 @@ router = APIRouter(tags=["series"])
 
 MAX_ROWS = 200_000
 _HOUR = timedelta(hours=1)
-SeriesId = Annotated[str, Path(max_length=250, description="`<owner>:<channel>`; `site:load` is the whole system.")]
 Resolution = Annotated[
     str | None,
     Query(
@@ -88,7 +88,7 @@ def get_readings(
     if series_id == SITE_LOAD:
         rows, unit = _site_load_rows(conn, site_of(conn), start, end, step or _HOUR, as_of), "kW"
     else:
-        channel = _channel(conn, series_id)
+        channel = channel_of(conn, series_id)
         unit = STORED_UNIT[channel[2]]
         rows = (
             _averaged(conn, channel, start, end, step, as_of) if step else _measured(conn, channel, start, end, as_of)
@@ -136,20 +136,6 @@ def _check(start: datetime, end: datetime, resolution: str | None) -> timedelta 
     if faults:
         raise invalid(faults)
     return None if minutes is None else timedelta(minutes=minutes)
-
-
-def _channel(conn: psycopg.Connection[Any], series_id: str) -> ChannelId:
-    """The stored channel of that name; a meter's goes before a weather site's."""
-    try:
-        owner_id, channel = parse_series_id(series_id)
-    except ValueError as error:
-        raise not_found("series", series_id, remedy=str(error)) from None
-    both: list[ChannelId] = [(source, owner_id, channel) for source in (Source.METER, Source.WEATHER)]
-    keys = find_channel_keys(conn, both)
-    known = [candidate for candidate, key in zip(both, keys, strict=True) if key is not None]
-    if not known:
-        raise not_found("series", series_id, remedy="GET /api/v1/series lists them")
-    return known[0]
 
 
 def _measured(
