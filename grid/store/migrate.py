@@ -1,7 +1,8 @@
 """Numbered SQL files bring a database to the schema of this code, once each, under one lock.
 
-``migrations/`` runs on any PostgreSQL from 15 on. ``timescale/`` runs after it where the TimescaleDB extension can
-be had, and is recorded apart: a server that gains the extension later gets those files at the next migration.
+``migrations/`` runs on any PostgreSQL from 15 on. After it comes the set of the storage: ``timescale/`` where the
+TimescaleDB extension can be had, ``plain/`` where it cannot. A server that gains the extension later moves over at the
+next migration.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import psycopg
 
 from grid.faults import Fault, InputError
 
+SETS = ("migrations", "timescale", "plain")
 MIGRATION_LOCK = 0x6772_6964  # "grid": one migration at a time on a server
 
 _log = logging.getLogger(__name__)
@@ -23,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One SQL file of one set (``migrations`` or ``timescale``); ``name`` orders it within its set."""
+    """One SQL file of one of :data:`SETS`; ``name`` orders it within its set."""
 
     set_name: str
     name: str
@@ -62,11 +64,12 @@ def migrate(conn: psycopg.Connection) -> list[str]:
                 "CREATE TABLE IF NOT EXISTS schema_migration (set_name text NOT NULL, name text NOT NULL,"
                 " sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (set_name, name))"
             )
-            wanted = [*shipped_migrations("migrations")]
-            if _timescale_available(conn):
-                wanted += shipped_migrations("timescale")
+            storage = "timescale" if _timescale_available(conn) else "plain"
             applied = _applied(conn)
         _refuse_strangers(applied)
+        if storage == "timescale" and any(set_name == "plain" for set_name, _ in applied):
+            applied = _leave_plain(conn)
+        wanted = [*shipped_migrations("migrations"), *shipped_migrations(storage)]
         return [_apply(conn, m) for m in wanted if (m.set_name, m.name) not in applied]
     finally:
         if not conn.closed:
@@ -114,7 +117,7 @@ def _applied(conn: psycopg.Connection) -> dict[tuple[str, str], str]:
 
 
 def _refuse_strangers(applied: dict[tuple[str, str], str]) -> None:
-    shipped = {(m.set_name, m.name): m for s in ("migrations", "timescale") for m in shipped_migrations(s)}
+    shipped = {(m.set_name, m.name): m for s in SETS for m in shipped_migrations(s)}
     faults = list(_stranger_faults(applied, shipped))
     if faults:
         raise InputError(faults)
@@ -128,6 +131,15 @@ def _stranger_faults(applied: dict[tuple[str, str], str], shipped: dict[tuple[st
         elif shipped[key].sha256 != sha256:
             problem = f"{shipped[key].label} was changed after it had been applied here"
             yield Fault("database", problem, "restore the file and put the change into a new, higher-numbered one")
+
+
+def _leave_plain(conn: psycopg.Connection) -> dict[tuple[str, str], str]:
+    """Make one table of the partitions again, for TimescaleDB to take over; returns what then counts as applied."""
+    with conn.transaction():
+        conn.execute("SELECT merge_reading_partitions()")
+        conn.execute("DELETE FROM schema_migration WHERE set_name = 'plain'")
+        _log.info("left plain/: the server has TimescaleDB now")
+        return _applied(conn)
 
 
 def _apply(conn: psycopg.Connection, migration: Migration) -> str:

@@ -20,6 +20,7 @@ from psycopg import errors, sql
 
 from grid.readings import ReadingBlock
 from grid.store.binary_copy import BoolArray
+from grid.store.partitions import make_partitions
 from grid.store.reading_rows import ReadingRows, changes, pack_readings, rows_of_blocks, settle
 from grid.store.series import channel_keys
 from grid.store.validation_due import MERGE_WITHIN, mark_intervals
@@ -80,6 +81,8 @@ def save_readings(conn: psycopg.Connection, blocks: Sequence[ReadingBlock], *, r
 
 def _save_rows(conn: psycopg.Connection, rows: ReadingRows, received_at: datetime) -> SaveReport:
     winners, beaten, repeats = settle(rows)
+    if rows.issued_us is None:
+        make_partitions(conn, winners.start_us)
     fresh = _fresh(conn, winners)
     if fresh.any():
         try:
@@ -87,6 +90,10 @@ def _save_rows(conn: psycopg.Connection, rows: ReadingRows, received_at: datetim
                 _copy(conn, sql.Identifier(rows.table), winners.take(fresh), received_at)
         except errors.UniqueViolation:
             fresh[:] = False
+        except errors.CheckViolation as error:
+            if error.diag.constraint_name is not None:
+                raise
+            raise ConcurrentSaveError("a partition for some of these intervals was made meanwhile") from error
     if rows.issued_us is None:
         new = winners.take(fresh)
         mark_intervals(conn, new.channel_key, new.start_us, new.minutes, marked_at=received_at)
@@ -104,6 +111,7 @@ def _fresh(conn: psycopg.Connection, rows: ReadingRows) -> BoolArray:
     query = sql.SQL(
         """
         SELECT EXISTS (SELECT FROM {table} r WHERE r.channel_key = g.channel_key {same_issue}
+                       AND r.interval_start >= {first}  -- of all: a planner leaves out partitions by constants only
                        AND r.interval_start >= timestamptz '1970-01-01Z' + g.start_us * interval '1 microsecond')
         FROM unnest(%s::integer[], %s::bigint[], %s::bigint[])
              WITH ORDINALITY AS g(channel_key, start_us, issued_us, n)
@@ -111,6 +119,7 @@ def _fresh(conn: psycopg.Connection, rows: ReadingRows) -> BoolArray:
         """
     ).format(
         table=sql.Identifier(rows.table),
+        first=sql.Literal(EPOCH + timedelta(microseconds=int(rows.start_us.min()))),
         same_issue=sql.SQL(
             ""
             if rows.issued_us is None

@@ -34,6 +34,7 @@ def save_site(conn: psycopg.Connection, site: Site, *, actor: str = SERVICE) -> 
             (site.site_id, Jsonb(document), sha256),
         )
         register_meters(conn, [meter.meter_id for meter in site.meters])
+        conn.execute("SELECT set_rollup_zone(%s)", (site.timezone,))
         append_audit(conn, actor=actor, action="site.load", document={"site_id": site.site_id, "sha256": sha256})
 
 

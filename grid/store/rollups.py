@@ -1,0 +1,138 @@
+"""Rolling up what is due: hourly and daily totals at rest, brought in line with the readings and verdicts.
+
+The views ``v_reading_hourly`` and ``v_reading_daily`` are exact without it: what is due they compute from the readings.
+Rolling up keeps that part small. On plain PostgreSQL it rewrites the buckets that are due; on TimescaleDB it refreshes
+the continuous aggregates, and rewrites only the buckets that they cannot express: those with verdicts, and those whose
+intervals are of several lengths or off their grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from grid.store.migrate import has_timescale
+
+_LOCK = "hashtext('gridpilot roll-up')"
+_TOTALS = ("reading_hourly", "reading_daily")
+
+
+class _Mark(NamedTuple):
+    due_id: int
+    channel_key: int
+    interval_from: datetime
+    interval_until: datetime
+
+
+def roll_up(conn: psycopg.Connection, *, limit: int = 5_000) -> int:
+    """Bring the totals in line with up to ``limit`` of the oldest marks, and remove these; returns how many.
+
+    It commits by itself, so there must be no transaction open. One process at a time does it: where another one is
+    busy with it, nothing is done.
+
+    Args:
+        limit: Marks, each of one channel and, as a rule, at most a week.
+    """
+    row = conn.execute(f"SELECT pg_try_advisory_lock({_LOCK})").fetchone()
+    conn.commit()
+    if row is None or not row[0]:
+        return 0
+    try:
+        found = conn.execute(
+            "SELECT due_id, channel_key, interval_from, interval_until FROM rollup_due ORDER BY due_id LIMIT %s",
+            (limit,),
+        ).fetchall()
+        marks = [_Mark(*mark) for mark in found]
+        timescale = has_timescale(conn)
+        conn.commit()
+        if marks and timescale:
+            _refresh(conn, marks)
+        if marks:
+            with conn.transaction():
+                _rewrite(conn, marks, timescale=timescale)
+        return len(marks)
+    finally:
+        if not conn.closed:
+            conn.rollback()
+            conn.execute(f"SELECT pg_advisory_unlock({_LOCK})")
+            conn.commit()
+
+
+def roll_up_all(conn: psycopg.Connection) -> int:
+    """Roll up until nothing is due; returns how many marks that took."""
+    done = 0
+    while step := roll_up(conn):
+        done += step
+    return done
+
+
+def _rewrite(conn: psycopg.Connection, marks: Sequence[_Mark], *, timescale: bool) -> None:
+    """Rewrite the totals of the marked buckets from the readings, and remove the marks.
+
+    Marks that come meanwhile stay: whoever commits readings commits their marks with them, so that what was committed
+    after this statement's snapshot is due again.
+    """
+    ids, keys, starts, ends = (list(column) for column in zip(*marks, strict=True))
+    conn.execute("DELETE FROM rollup_due WHERE due_id = ANY(%s)", (ids,))
+    spans = {"keys": keys, "starts": starts, "ends": ends}
+    for table, zone in zip(_TOTALS, (sql.NULL, sql.SQL("(SELECT timezone FROM rollup_setting)")), strict=True):
+        sums = sql.Identifier(f"{table}_sums")
+        chosen = sql.SQL(_EXCEPTIONS if timescale else _EVERY_BUCKET).format(sums=sums, zone=zone)
+        conn.execute(sql.SQL(_REWRITE).format(table=sql.Identifier(table), zone=zone, chosen=chosen), spans)
+
+
+_REWRITE = """
+WITH spans AS MATERIALIZED (
+    SELECT channel_key, unnest(range_agg(whole_buckets(interval_from, interval_until, {zone}))) AS span
+    FROM unnest(%(keys)s::integer[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+         AS due(channel_key, interval_from, interval_until)
+    GROUP BY channel_key
+), chosen AS MATERIALIZED ({chosen}
+), fresh AS MATERIALIZED (
+    SELECT t.* FROM chosen c CROSS JOIN LATERAL reading_totals(c.channel_key, c.span, {zone}) t
+), gone AS (
+    DELETE FROM {table} h USING spans s
+    WHERE h.channel_key = s.channel_key AND h.bucket_start >= lower(s.span) AND h.bucket_start < upper(s.span)
+      AND NOT EXISTS (SELECT FROM fresh f WHERE f.channel_key = h.channel_key AND f.bucket_start = h.bucket_start)
+)
+INSERT INTO {table} AS h SELECT * FROM fresh
+ON CONFLICT (channel_key, bucket_start) DO UPDATE
+SET value_minutes = excluded.value_minutes, known_minutes = excluded.known_minutes, readings = excluded.readings,
+    estimated = excluded.estimated, missing = excluded.missing, last_value = excluded.last_value
+WHERE h.* IS DISTINCT FROM excluded.*
+"""
+_EVERY_BUCKET = "SELECT channel_key, span FROM spans"
+_EXCEPTIONS = """
+    SELECT channel_key, tstzrange(bucket, bucket_end(bucket, {zone})) AS span FROM (
+        SELECT s.channel_key, bucket_start(v.interval_start, {zone}) AS bucket
+        FROM spans s JOIN verdict v ON v.channel_key = s.channel_key
+             AND v.interval_start >= lower(s.span) AND v.interval_start < upper(s.span)
+        UNION
+        SELECT s.channel_key, a.bucket_start
+        FROM spans s JOIN {sums} a ON a.channel_key = s.channel_key
+             AND a.bucket_start >= lower(s.span) AND a.bucket_start < upper(s.span)
+        WHERE NOT a.uniform
+    ) AS found
+"""
+
+
+def _refresh(conn: psycopg.Connection, marks: Sequence[_Mark]) -> None:
+    """Refresh the continuous aggregates over the marked times; a refresh cannot run inside a transaction."""
+    spans = conn.execute(
+        "SELECT lower(s) - interval '1 day', upper(s) + interval '1 day' FROM unnest(("
+        " SELECT range_agg(tstzrange(starts, ends, '[]'))"
+        " FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS m(starts, ends))) AS s",
+        ([m.interval_from for m in marks], [m.interval_until for m in marks]),
+    ).fetchall()
+    conn.commit()
+    conn.autocommit = True
+    try:
+        for start, end in spans:
+            for table in _TOTALS:
+                conn.execute("CALL refresh_continuous_aggregate(%s, %s, %s)", (f"{table}_sums", start, end))
+    finally:
+        conn.autocommit = False
