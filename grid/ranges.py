@@ -59,7 +59,11 @@ _RANGES: dict[type, dict[str, _Range]] = {
         "drift_minutes_unknown_plane": _POSITIVE,
     },
     SumRule: {"share": _Range(high=1.0), "share_of_usual": _Range(high=1.0)},
-    EstimationRule: {"linear_hours": _Range(high=168.0), "reference_days_hours": _Range(high=168.0)},
+    EstimationRule: {
+        "linear_hours": _Range(high=168.0),
+        "smooth_share": _NOT_NEGATIVE,
+        "reference_days_hours": _Range(high=168.0),
+    },
     BusLoad: {"mw_per_kw": _POSITIVE},
     Bus: {"base_kv": _POSITIVE, "latitude": _Range(-90, 90), "longitude": _Range(-180, 180)},
     Branch: {"limit_mw": _POSITIVE, "tap_ratio": _POSITIVE, "resistance_pu": _NOT_NEGATIVE},

@@ -13,7 +13,7 @@ from grid.units import Channel
 from grid.validation.clock_rules import wall_clock_us
 from grid.validation.lattice import DAY_US, HOUR_US, BoolArray, Lattice, runs_of
 from grid.validation.nouns import ChannelProfile, IntArray, KnownTotals
-from grid.validation.range_rules import POWER
+from grid.validation.range_rules import ONE_WAY, POWER
 from grid.validation.settings import EstimationRule
 from grid.validation.sum_rules import slots_of_spans
 
@@ -27,9 +27,11 @@ _BY_REFERENCE_DAYS = POWER | {Channel.VOLTAGE, Channel.AIR_TEMPERATURE, Channel.
 def estimate(
     lattice: Lattice,
     values: FloatArray,
-    trusted: BoolArray,
     profile: ChannelProfile,
     rule: EstimationRule,
+    *,
+    trusted: BoolArray,
+    smooth: BoolArray,
     totals: KnownTotals | None,
 ) -> tuple[FloatArray, IntArray]:
     """Fill what is missing between known values.
@@ -37,6 +39,7 @@ def estimate(
     Args:
         values: NaN where missing or rejected, shape (slots,).
         trusted: Which values may serve as a reference for other days, same shape.
+        smooth: Where the usual course of the day is telling from one slot to the next, same shape.
         totals: Energy over spans, to which the estimates within are scaled.
 
     Returns:
@@ -44,26 +47,36 @@ def estimate(
     """
     filled, bits = values.copy(), np.zeros(len(values), dtype=np.int64)
     begins, ends = runs_of(np.isnan(values))
-    inner = (begins > 0) & (ends < len(values))
+    inner = (begins > 0) & (ends < len(values)) & (ends - begins <= lattice.slots_in(rule.reference_days_hours))
     begins, ends = begins[inner], ends[inner]
-    short = ends - begins <= lattice.slots_in(rule.linear_hours)
-    _fill_linearly(filled, bits, begins[short], ends[short])
-    long = ~short & (ends - begins <= lattice.slots_in(rule.reference_days_hours))
-    if long.any() and lattice.divides_days and profile.channel in _BY_REFERENCE_DAYS:
-        references = ReferenceDays(lattice, np.where(trusted, values, np.nan), profile)
-        for begin, end in zip(begins[long], ends[long], strict=True):
+    by_days = lattice.divides_days and profile.channel in _BY_REFERENCE_DAYS
+    references = ReferenceDays(lattice, np.where(trusted, values, np.nan), profile) if by_days and len(begins) else None
+    for begin, end in zip(begins, ends, strict=True):
+        if end - begin <= lattice.slots_in(rule.linear_hours):
+            course = references.usual(begin - 1, end + 1) if references and smooth[begin] else None
+            filled[begin:end] = _along_line(values[begin - 1], values[end], course, end - begin)
+            bits[begin:end] = Quality.ESTIMATED_LINEARLY
+        elif references:
             references.fill(filled, bits, values, begin, end)
+    if profile.channel in ONE_WAY:
+        filled[bits != 0] = np.maximum(filled[bits != 0], 0.0)
     if totals is not None and profile.channel in POWER and bits.any():
         _scale_to_totals(lattice, filled, values, bits, totals)
     return filled, bits
 
 
-def _fill_linearly(filled: FloatArray, bits: IntArray, begins: IntArray, ends: IntArray) -> None:
-    """Along the line between the known neighbours of each run."""
-    for begin, end in zip(begins, ends, strict=True):
-        left, right = filled[begin - 1], filled[end]
-        filled[begin:end] = left + (right - left) * np.arange(1, end - begin + 1) / (end - begin + 1)
-        bits[begin:end] = Quality.ESTIMATED_LINEARLY
+def _along_line(left: float, right: float, course: FloatArray | None, slots: int) -> FloatArray:
+    """Values of the slots between two known ones, on the line between them.
+
+    Args:
+        course: What is usual from the known slot before to the one after, shape (slots + 2,). If it is known
+            throughout, the line is that of the difference from it.
+    """
+    weight = np.arange(1, slots + 1) / (slots + 1)
+    line: FloatArray = left + (right - left) * weight
+    if course is None or np.isnan(course).any():
+        return line
+    return line + np.asarray(course[1:-1] - (course[0] + (course[-1] - course[0]) * weight))
 
 
 class ReferenceDays:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from grid.readings import Quality
@@ -24,13 +26,26 @@ from grid.validation.run_rules import flat_line, zero_on_active_meter
 from grid.validation.settings import Rules
 from grid.validation.spike_rules import spikes, wrap_residue
 from grid.validation.sum_rules import parts_mismatch, totals_mismatch
-from grid.validation.usual import usual
+from grid.validation.usual import Usual, usual
 
 LONGEST_OUTAGE_US = 8 * DAY_US
 """Of a longer outage only the last eight days before the channel came back are gaps."""
 
 FORGOTTEN_US = 20 * DAY_US
 """A channel that was silent for longer starts anew: nothing before is compared with anything after."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """What the rules found, each shape (slots,).
+
+    Attributes:
+        bits: Reason bits; 0 where nothing is wrong or nothing is to be said.
+        smooth: Whether neighbours differ little beside what the channel reaches, so that its usual course is telling.
+    """
+
+    bits: IntArray
+    smooth: BoolArray
 
 
 def find_faults(
@@ -40,8 +55,8 @@ def find_faults(
     *,
     totals: KnownTotals | None,
     parts: IntervalReadings | None,
-) -> IntArray:
-    """Reason bits of every slot, shape (slots,); 0 where nothing is wrong or nothing is to be said."""
+) -> Findings:
+    """Apply every rule that fits the channel."""
     bits = np.zeros(len(lattice.values), dtype=np.int64)
     _mark(bits, lattice.came & np.isnan(lattice.values), Quality.MISSING)
     _mark(bits, out_of_range(lattice.values, profile, rules.range), Quality.OUT_OF_RANGE)
@@ -51,9 +66,9 @@ def find_faults(
         _mark(bits, gap & lost_hours(lattice, profile.timezone), Quality.CLOCK_CHANGE)
     if profile.channel in REGISTERS:
         _register_faults(bits, lattice, profile, rules)
-    else:
-        _interval_faults(bits, lattice, profile, rules, totals, parts)
-    return bits
+        return Findings(bits, np.zeros(len(bits), dtype=np.bool_))
+    around = _interval_faults(bits, lattice, profile, rules, totals, parts)
+    return Findings(bits, around.change < rules.estimation.smooth_share * around.high)
 
 
 def gaps(lattice: Lattice) -> BoolArray:
@@ -89,7 +104,7 @@ def _interval_faults(
     rules: Rules,
     totals: KnownTotals | None,
     parts: IntervalReadings | None,
-) -> None:
+) -> Usual:
     """First what a value by itself shows, then what it shows beside the usual, its neighbours, the sun and the sums."""
     values = lattice.values
     marks = may_be_sentinel(values, interval_minutes=lattice.step_us // MINUTE_US)
@@ -112,6 +127,7 @@ def _interval_faults(
         _mark(bits, parts_mismatch(lattice, clean, parts, around.high, rules.sums), Quality.SUM_MISMATCH)
     if totals is not None and profile.channel in POWER:
         _mark(bits, totals_mismatch(lattice, clean, totals, rules.sums), Quality.SUM_MISMATCH)
+    return around
 
 
 def _sun_faults(

@@ -11,7 +11,7 @@ from grid.readings import Quality
 from grid.time_axis import FloatArray, require_utc
 from grid.units import REGISTERS, Channel
 from grid.validation.estimation import estimate
-from grid.validation.faults import FORGOTTEN_US, find_faults
+from grid.validation.faults import FORGOTTEN_US, Findings, find_faults
 from grid.validation.lattice import MINUTE_US, BoolArray, Lattice, lay_out, slot_phase_us, to_us
 from grid.validation.nouns import ChannelProfile, Edits, IntArray, IntervalReadings, KnownTotals, Verdicts
 from grid.validation.reasons import DOUBTING, REJECTING
@@ -104,25 +104,33 @@ def _judge_cluster(
     step_us = readings.interval_minutes * MINUTE_US
     phase_us = slot_phase_us(profile.timezone, step_us=step_us)
     too_early, across = future(readings, rules.stamps), off_grid(readings, phase_us=phase_us)
-    apart = too_early | across
     stamp_bits = too_early * int(Quality.FUTURE) | across * int(Quality.OFF_GRID)
-    told: list[_Told] = [(readings.starts_us[apart], np.full(int(apart.sum()), np.nan), stamp_bits[apart])]
-    measured = _chosen(readings, ~too_early)
+    measured, regular = _chosen(readings, ~too_early), _chosen(readings, ~too_early & ~across)
     if len(measured.starts_us) == 0:
-        return told
-    regular = _chosen(readings, ~apart)
+        return [_unplaced(readings, stamp_bits)]
     span_us = int(measured.starts_us[0]), int(measured.starts_us[-1])
     lattice = lay_out(regular.starts_us, regular.values, step_us=step_us, phase_us=phase_us, span_us=span_us)
     derived = _derive(lattice, _chosen(readings, across & ~too_early), profile)
     _put_edits(lattice, edits)
-    bits = find_faults(lattice, profile, rules, totals=totals, parts=parts)
-    came_late = np.zeros(len(bits), dtype=np.bool_)
-    came_late[(regular.starts_us - lattice.start_us) // step_us] = late(regular, rules.stamps)
-    bits[came_late] |= int(Quality.LATE)
+    findings = find_faults(lattice, profile, rules, totals=totals, parts=parts)
+    bits = findings.bits
+    bits[lattice.slots(regular.starts_us)[late(regular, rules.stamps)]] |= int(Quality.LATE)
     bits[derived] |= int(Quality.DERIVED | Quality.OFF_GRID)
-    values, quality = _conclude(lattice, bits, derived, profile, rules, totals)
+    slot = lattice.slots(readings.starts_us)
+    on_slot = too_early & ~across & (slot >= 0) & (slot < len(bits))
+    bits[slot[on_slot]] = bits[slot[on_slot]] & ~int(Quality.GAP) | int(Quality.FUTURE)
+    values, quality = _conclude(lattice, findings, derived, profile, rules, totals)
     worth = quality != 0
-    return [(lattice.starts_us[worth], values[worth], quality[worth]), *told]
+    unplaced = (too_early | across) & ~on_slot
+    return [
+        (lattice.starts_us[worth], values[worth], quality[worth]),
+        _unplaced(_chosen(readings, unplaced), stamp_bits[unplaced]),
+    ]
+
+
+def _unplaced(readings: IntervalReadings, bits: IntArray) -> _Told:
+    """Readings that stand for no regular interval: no value is taken from them as it is."""
+    return readings.starts_us, np.full(len(bits), np.nan), bits
 
 
 def _derive(lattice: Lattice, across: IntervalReadings, profile: ChannelProfile) -> BoolArray:
@@ -140,7 +148,7 @@ def _derive(lattice: Lattice, across: IntervalReadings, profile: ChannelProfile)
 def _put_edits(lattice: Lattice, edits: Edits | None) -> None:
     """Edited values in place of what came, so that estimates beside them start from them."""
     if edits is not None:
-        slot = (edits.starts_us - lattice.start_us) // lattice.step_us
+        slot = lattice.slots(edits.starts_us)
         on = (edits.starts_us - lattice.start_us) % lattice.step_us == 0
         on &= (slot >= 0) & (slot < len(lattice.values))
         lattice.values[slot[on]] = edits.values[on]
@@ -149,13 +157,14 @@ def _put_edits(lattice: Lattice, edits: Edits | None) -> None:
 
 def _conclude(
     lattice: Lattice,
-    bits: IntArray,
+    findings: Findings,
     derived: BoolArray,
     profile: ChannelProfile,
     rules: Rules,
     totals: KnownTotals | None,
 ) -> tuple[FloatArray, IntArray]:
     """What the reasons come to: rejected and estimated, doubted, or valid all the same."""
+    bits = findings.bits
     rejecting = int(REJECTING & ~Quality.OFF_GRID)
     if profile.channel not in REGISTERS:
         rejecting |= int(Quality.ROLLOVER)
@@ -164,7 +173,9 @@ def _conclude(
     values = np.where(rejected, np.nan, lattice.values)
     if rejected.any():
         trusted = ~rejected & (bits & int(Quality.ZERO | Quality.ABOVE_CLEAR_SKY) == 0)
-        values, methods = estimate(lattice, values, trusted, profile, rules.estimation, totals)
+        values, methods = estimate(
+            lattice, values, profile, rules.estimation, trusted=trusted, smooth=findings.smooth, totals=totals
+        )
         bits = bits | np.where(rejected, methods, 0)
     bits[doubted] |= int(Quality.QUESTIONABLE)
     bits[~rejected & ~doubted & ~derived & (bits != 0)] |= int(Quality.VALID)

@@ -41,6 +41,10 @@ class Lattice:
         """Start of every slot, shape (slots,)."""
         return self.start_us + self.step_us * np.arange(len(self.values), dtype=np.int64)
 
+    def slots(self, starts_us: IntArray) -> IntArray:
+        """The slot in which each instant lies; below 0 or beyond the last for instants outside."""
+        return (starts_us - self.start_us) // self.step_us
+
     @property
     def per_day(self) -> int:
         """Slots of a day; 1 where an interval is longer."""

@@ -40,7 +40,7 @@ def derive_slots(lattice: Lattice, starts_us: IntArray, values: FloatArray) -> t
     Returns:
         The slots of which half or more is covered, and their values.
     """
-    at = (starts_us - lattice.start_us) // lattice.step_us
+    at = lattice.slots(starts_us)
     inside = ~np.isnan(values) & (at >= -1) & (at < len(lattice.values))
     at, values = at[inside], values[inside]
     right = (starts_us[inside] - lattice.start_us) % lattice.step_us / lattice.step_us

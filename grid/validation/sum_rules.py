@@ -62,7 +62,7 @@ def slots_of_spans(lattice: Lattice, totals: KnownTotals) -> tuple[IntArray, Int
 
 def _slots(lattice: Lattice, starts_us: IntArray) -> tuple[IntArray, BoolArray]:
     """The slot of each start, and whether it begins just there."""
-    slot = (starts_us - lattice.start_us) // lattice.step_us
+    slot = lattice.slots(starts_us)
     inside = (slot >= 0) & (slot < len(lattice.values))
     exact: BoolArray = inside & ((starts_us - lattice.start_us) % lattice.step_us == 0)
     return slot, exact
