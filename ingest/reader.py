@@ -17,8 +17,8 @@ from ingest.topics import CONNECT_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, requ
 BATCH_READINGS = 50_000  # larger ordered batches load faster; 50,000 rows are about 4 MB on their way to the database
 BATCH_BYTES = 8 * 1024 * 1024  # of payloads: messages that hold few readings, or none, are bounded by this
 BATCH_SECONDS = 0.5
-POLL_RECORDS = 100  # a batch is overshot by this many at most, and by no more than one fetch
-FETCH_BYTES = 8 * 1024 * 1024  # one fetch waits in memory while another is on its way
+POLL_RECORDS = 32  # by so many messages a batch may be overshot; more at once would be no faster
+FETCH_BYTES = 8 * 1024 * 1024  # compressed; one fetch waits in memory while another is on its way
 POLL_MILLISECONDS = 250
 FETCH_WAIT_MILLISECONDS = 100  # shorter than a poll, so that an empty poll has heard from the broker
 

@@ -12,7 +12,8 @@ from grid.faults import InputError
 from grid.readings import Source
 from grid.store.database import connect
 from ingest.files import check_file, replay_file
-from ingest.reading_files import FaultList, read_pieces
+from ingest.pieces import FaultList
+from ingest.reading_files import read_table
 from ingest.worker import run_worker
 
 HEADER = "meter_id,channel,unit,time,interval_minutes,value,revision,comment"
@@ -35,7 +36,7 @@ def test_every_fault_is_told_with_its_row_and_column(tmp_path: Path) -> None:
         tmp_path,
         "m,load,kW,2026-03-29T01:00:00+01:00,60,1,0,fine",
         "m,load,kW,2026-03-29T01:00:00,60,1,0,no offset",
-        "m,load,kW,2026-03-29T03:00:00Z,60,-1,0,negative",
+        "m,air_temperature,degC,2026-03-29T03:00:00Z,60,-300,0,below absolute zero",
         "m,load,degC,2026-03-29T04:00:00Z,60,1,0,wrong unit",
         "m,load,kW,2026-03-29T05:00:00Z,60",
         "m,loud,kW,2026-03-29T06:00:00Z,60,1,0,wrong channel",
@@ -104,7 +105,7 @@ def test_csv_and_parquet_are_read_alike(tmp_path: Path) -> None:
     pieces = []
     for name in ("readings.parquet", "readings.csv"):
         faults = FaultList(tmp_path / name)
-        (piece,) = read_pieces(tmp_path / name, faults)
+        (piece,) = read_table(tmp_path / name, faults)
         faults.raise_if_any()
         pieces.append(piece)
     a, b = pieces

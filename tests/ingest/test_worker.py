@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -18,16 +18,21 @@ import numpy as np
 import psycopg
 import pytest
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import OffsetOutOfRangeError
 
 from grid.faults import InputError
 from grid.readings import Source
 from grid.store.database import connect
+from grid.store.stream import Partition
 from grid.time_axis import EPOCH
 from grid.units import Channel
 from ingest.encoding import encode_message
+from ingest.metrics import IngestMetrics
+from ingest.ownership import OwnershipKind
 from ingest.producer import ReadingProducer
+from ingest.reader import Batch, PartitionReader
 from ingest.topics import describe_topics, ensure_topics
-from ingest.worker import IngestReport, run_worker
+from ingest.worker import IngestReport, StreamTruncatedError, run_worker
 
 LEASE = timedelta(seconds=1.5)
 _names = count(1)
@@ -66,6 +71,8 @@ class Stream:
         until_caught_up: bool = True,
         stop: threading.Event | None = None,
         on_progress: Callable[[IngestReport], None] | None = None,
+        ownership: OwnershipKind = "lease",
+        metrics: IngestMetrics | None = None,
     ) -> IngestReport:
         return run_worker(
             database_url=self.database_url,
@@ -76,6 +83,8 @@ class Stream:
             patience=LEASE,
             stop=stop,
             on_progress=on_progress,
+            ownership=ownership,
+            metrics=metrics,
         )
 
     def counted(self) -> int:
@@ -145,12 +154,12 @@ import ingest.reader
 from ingest.worker import run_worker
 ingest.reader.BATCH_READINGS = 300
 run_worker(database_url=sys.argv[1], bootstrap=sys.argv[2], readings_topic=sys.argv[3], weather_topic=sys.argv[4],
-           patience=timedelta(seconds=1.5))
+           ownership=sys.argv[5], patience=timedelta(seconds=1.5))
 """
 
 
-def start_child(stream: Stream) -> subprocess.Popen[bytes]:
-    arguments = (stream.database_url, stream.bootstrap, stream.readings_topic, stream.weather_topic)
+def start_child(stream: Stream, *, ownership: OwnershipKind = "lease") -> subprocess.Popen[bytes]:
+    arguments = (stream.database_url, stream.bootstrap, stream.readings_topic, stream.weather_topic, ownership)
     return subprocess.Popen([sys.executable, "-c", _CHILD, *arguments])
 
 
@@ -240,20 +249,158 @@ def test_offsets_that_a_crashed_database_lost_are_read_again(stream: Stream) -> 
     assert stream.ask("SELECT count(*) FROM reading") == first + 10
 
 
-def test_messages_that_the_broker_dropped_before_they_were_read_are_a_recorded_gap(
+def test_workers_of_a_group_share_the_partitions_and_the_survivor_takes_over(stream: Stream) -> None:
+    shares: list[int] = []
+    stop = threading.Event()
+    options = {"until_caught_up": False, "stop": stop, "ownership": "group"}
+    worker = threading.Thread(
+        target=stream.work, kwargs={**options, "on_progress": lambda r: shares.append(r.readings)}, daemon=True
+    )
+    child = start_child(stream, ownership="group")
+    try:
+        sent = stream.produce(owners=8, messages=1, values=10)
+        wait_for(lambda: stream.counted() == sent, "the first worker to store everything")
+        worker.start()
+        hour = 10
+        while not shares:  # until the second one has its share
+            sent += stream.produce(owners=8, messages=1, values=10, first_hour=hour)
+            hour += 10
+            wait_for(lambda: stream.counted() == sent, "both to store their share")  # noqa: B023
+            assert hour < 500
+        assert shares[-1] < sent
+        os.kill(child.pid, signal.SIGKILL)
+        sent += stream.produce(owners=8, messages=5, values=10, first_hour=hour)
+        wait_for(lambda: stream.counted() == sent, "the survivor to store the rest")
+        assert stream.ask("SELECT count(*) FROM reading") == sent
+    finally:
+        child.kill()
+        child.wait()
+        stop.set()
+        if worker.ident is not None:
+            worker.join(10)
+    assert stream.ask("SELECT count(*) FROM partition_lease") == 0, "a group needs no leases"
+
+
+def test_a_group_is_caught_up_when_everything_is_stored(stream: Stream) -> None:
+    sent = stream.produce(owners=3, messages=5, values=24)
+    assert stream.work(ownership="group").readings == sent
+    assert stream.work(ownership="group").readings == 0
+
+
+def test_a_database_that_does_not_answer_holds_back_the_reading(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream.produce(owners=1, messages=5, values=10)
+    monkeypatch.setattr("ingest.reader.BATCH_READINGS", 100)
+    sent = stream.produce(owners=4, messages=100, values=50)
+    batches: list[int] = []
+    read = PartitionReader.read
+
+    def noted(reader: PartitionReader) -> Batch:
+        batch = read(reader)
+        batches.append(len(batch.records))
+        return batch
+
+    monkeypatch.setattr(PartitionReader, "read", noted)
+    stop = threading.Event()
+    worker = threading.Thread(target=stream.work, kwargs={"until_caught_up": False, "stop": stop}, daemon=True)
+    try:
+        with psycopg.connect(stream.database_url) as conn:
+            conn.execute("LOCK TABLE reading_history, reading IN EXCLUSIVE MODE")
+            worker.start()
+            wait_for(lambda: sum(map(bool, batches)) == 2, "the batch in hand and the one read ahead")
+            time.sleep(1.0)
+            assert sum(map(bool, batches)) == 2
+            stop.set()
+            worker.join(0.3)
+            assert worker.is_alive(), "told to stop, it finishes the batch in hand"
+    finally:
+        stop.set()
+        if worker.ident is not None:
+            worker.join(10)
+    assert 0 < stream.counted() < sent
+    assert stream.ask("SELECT count(*) FROM reading") == stream.counted()
+    stream.work()
+    assert stream.ask("SELECT count(*) FROM reading") == sent
+
+
+def test_a_defect_ends_the_worker_and_stores_nothing(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = stream.produce(owners=2, messages=2, values=10)
+
+    def defect(*_: Any, **__: Any) -> None:
+        raise TypeError("a defect")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("ingest.batch.save_readings", defect)
+        with pytest.raises(TypeError, match="a defect"):
+            stream.work()
+    assert stream.counted() == 0
+    assert stream.work().readings == sent
+
+
+def drop_messages(stream: Stream, monkeypatch: pytest.MonkeyPatch, *, below: int) -> None:
+    """Let the broker seem to hold no message of partition 0 below an offset: the embedded one cannot delete any."""
     (partition,) = (
         p for p in describe_topics(stream.bootstrap, [stream.readings_topic]).all_partitions if p.number == 0
     )
-    # The embedded broker cannot delete records, so the oldest offset it reports is changed instead.
-    monkeypatch.setattr(
-        "ingest.reader.PartitionReader.first_offsets", lambda self, ps: {p: 3 * (p == partition) for p in ps}
-    )
-    report = stream.work()
-    assert report.gaps == 1
+    monkeypatch.setattr(PartitionReader, "first_offsets", lambda self, ps: {p: below * (p == partition) for p in ps})
+
+
+def test_messages_that_the_broker_dropped_before_they_were_read_are_recorded_and_alarmed(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream.produce(owners=1, messages=5, values=10)
+    drop_messages(stream, monkeypatch, below=3)
+    metrics = IngestMetrics()
+    assert stream.work(metrics=metrics).gaps == 1
+    assert metrics.registry.get_sample_value("gridpilot_ingest_gaps_total") == 1
     assert stream.ask("SELECT to_offset - from_offset FROM stream_gap") == 3
+    assert stream.ask("SELECT (payload->>'messages')::int FROM event WHERE kind = 'alarm'") == 3
+    assert stream.ask("SELECT count(*) FROM event WHERE payload->>'alarm' = 'stream_gap'") == 1
+    assert stream.work().gaps == 0, "the next worker finds the offset moved on"
+    assert stream.ask("SELECT count(*) FROM stream_gap") == 1
+
+
+def refuse_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the broker answer the first poll that would bring messages with an offset out of range."""
+    whole, refused = KafkaConsumer.poll, []
+
+    def poll(consumer: KafkaConsumer, **options: Any) -> Any:
+        polled = whole(consumer, **options)
+        if polled and not refused:
+            refused.append(polled)
+            raise OffsetOutOfRangeError(dict.fromkeys(polled, 0))
+        return polled
+
+    monkeypatch.setattr(KafkaConsumer, "poll", poll)
+
+
+def test_messages_dropped_while_they_are_read_are_a_gap_and_the_rest_is_read(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream.produce(owners=1, messages=5, values=10)
+    refuse_once(monkeypatch)
+    known = PartitionReader.first_offsets
+    asked: list[int] = []
+
+    def first_offsets(reader: PartitionReader, partitions: Collection[Partition]) -> dict[Partition, int]:
+        asked.append(len(partitions))
+        if len(asked) == 1:
+            return known(reader, partitions)
+        return {p: 2 * (p.topic == stream.readings_topic and p.number == 0) for p in partitions}
+
+    monkeypatch.setattr(PartitionReader, "first_offsets", first_offsets)
+    report = stream.work()
+    assert (report.gaps, stream.ask("SELECT to_offset FROM stream_gap")) == (1, 2)
+
+
+def test_a_broker_that_lost_what_was_read_ends_the_worker_with_the_reason(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream.produce(owners=1, messages=5, values=10)
+    refuse_once(monkeypatch)
+    with pytest.raises(StreamTruncatedError, match="lost data that it had acknowledged"):
+        stream.work()
+    assert stream.ask("SELECT count(*) FROM stream_gap") == 0
 
 
 def test_an_answer_of_the_broker_that_leaves_a_partition_out_is_asked_for_again(
