@@ -16,12 +16,13 @@ from typing import Any
 
 import psycopg
 
+from grid.time_axis import EPOCH
+
 SERVICE = "gridpilot"
 """The actor of what the service does by itself."""
 START = bytes(32)
 """What stands in the first entry for the hash of the one before it."""
 _LOCK = 0x6772_6964_0003  # advisory lock: one entry at a time, from here to the commit
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = "audit_id, at, actor, action, document::text, previous_sha256, sha256"
 _PAGE = 5_000
 
@@ -105,7 +106,7 @@ def entry_sha256(audit_id: int, at: datetime, actor: str, action: str, text: str
 
     The instant is in microseconds since 1970, the hash before it in hexadecimal, and the document is hashed as text.
     """
-    microseconds = (at - _EPOCH) // timedelta(microseconds=1)
+    microseconds = (at - EPOCH) // timedelta(microseconds=1)
     return hashlib.sha256(_canonical([audit_id, microseconds, actor, action, text, previous.hex()]).encode()).digest()
 
 

@@ -1,0 +1,206 @@
+"""How good the readings are: shares of what is valid, estimated and missing, what was found where, and what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from grid.readings import Quality, Source, series_id
+from grid.store.series import ChannelId, find_channel_keys
+from grid.units import Channel
+
+_ESTIMATED = int(Quality.ESTIMATED_LINEARLY | Quality.ESTIMATED_BY_REFERENCE_DAYS | Quality.DERIVED)
+
+# Every interval that came or was judged, with its validated value; one that is due and has no verdict has no VALID.
+# A reading that lies across the regular intervals is left out: what was derived from it, or the gap, stands there.
+_KNOWN = f"""
+    SELECT r.channel_key, r.interval_start, r.interval_minutes,
+           coalesce(v.quality, CASE WHEN EXISTS (
+               SELECT FROM validation_due d WHERE d.channel_key = r.channel_key
+               AND d.interval_from <= r.interval_start AND d.interval_until > r.interval_start) THEN 0 ELSE 1 END)
+           AS quality,
+           CASE WHEN v.channel_key IS NULL THEN r.value ELSE v.value END AS value
+    FROM reading r LEFT JOIN verdict v USING (channel_key, interval_start, interval_minutes)
+    WHERE r.channel_key = ANY(%(keys)s) AND r.interval_start >= %(start)s AND r.interval_start < %(end)s
+    AND (v.quality IS NULL OR v.quality & {Quality.OFF_GRID | Quality.DERIVED} <> {Quality.OFF_GRID})
+    UNION ALL
+    SELECT v.channel_key, v.interval_start, v.interval_minutes, v.quality, v.value FROM verdict v
+    WHERE v.channel_key = ANY(%(keys)s) AND v.interval_start >= %(start)s AND v.interval_start < %(end)s
+    AND NOT EXISTS (SELECT FROM reading r WHERE r.channel_key = v.channel_key
+                    AND r.interval_start = v.interval_start AND r.interval_minutes = v.interval_minutes)
+"""
+# Each interval counts once: the first of these that fits it. The order is that of QualityCounts.
+_COUNTS = f"""
+    count(*),
+    count(*) FILTER (WHERE value IS NOT NULL AND quality & {Quality.EDITED | Quality.QUESTIONABLE | _ESTIMATED} = 0
+                     AND quality & {Quality.VALID} <> 0),
+    count(*) FILTER (WHERE value IS NOT NULL AND quality & {Quality.EDITED | _ESTIMATED} = 0
+                     AND quality & {Quality.QUESTIONABLE} <> 0),
+    count(*) FILTER (WHERE value IS NOT NULL AND quality & {Quality.EDITED} = 0 AND quality & {_ESTIMATED} <> 0),
+    count(*) FILTER (WHERE value IS NOT NULL AND quality & {Quality.EDITED} <> 0),
+    count(*) FILTER (WHERE value IS NULL AND quality <> 0)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class QualityCounts:
+    """How many intervals are what; each counts once, and those that are nothing of this wait for validation.
+
+    Attributes:
+        intervals: That came, or that validation knows not to have come.
+        valid: As sent, and nothing speaks against it.
+        questionable: As sent, but a check doubts it.
+        estimated: The value is an estimate, or derived from readings off the regular intervals.
+        edited: An operator set the value.
+        missing: There is no value.
+    """
+
+    intervals: int
+    valid: int
+    questionable: int
+    estimated: int
+    edited: int
+    missing: int
+
+    @property
+    def waiting(self) -> int:
+        """Not validated yet."""
+        return self.intervals - self.valid - self.questionable - self.estimated - self.edited - self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class FlaggedSpan:
+    """Intervals in a row of which validation says the same.
+
+    Attributes:
+        start, end: Half-open.
+        quality: Bits of :class:`grid.readings.Quality`.
+        missing: True if they have no value.
+    """
+
+    start: datetime
+    end: datetime
+    intervals: int
+    quality: int
+    missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for validation: spans, and since when the oldest of them does (wall clock)."""
+
+    spans: int
+    oldest_marked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a series does in a span of time.
+
+    Attributes:
+        quality: Every bit that any of its verdicts has.
+    """
+
+    series_id: str
+    source: Source
+    counts: QualityCounts
+    quality: int
+
+
+def daily_quality(
+    conn: psycopg.Connection[Any], channel: ChannelId, *, start: datetime, end: datetime, timezone: str
+) -> dict[date, QualityCounts]:
+    """Counts by local day of the intervals that start in [start, end); a day without any is left out."""
+    rows = conn.execute(
+        f"SELECT (interval_start AT TIME ZONE %(zone)s)::date AS day, {_COUNTS} FROM ({_KNOWN}) known"
+        " GROUP BY day ORDER BY day",
+        {"keys": _keys(conn, [channel]), "start": start, "end": end, "zone": timezone},
+    ).fetchall()
+    return {row[0]: QualityCounts(*row[1:]) for row in rows}
+
+
+def total_counts(parts: Iterable[QualityCounts]) -> QualityCounts:
+    """All of them together."""
+    listed = list(parts)
+    return QualityCounts(
+        intervals=sum(part.intervals for part in listed),
+        valid=sum(part.valid for part in listed),
+        questionable=sum(part.questionable for part in listed),
+        estimated=sum(part.estimated for part in listed),
+        edited=sum(part.edited for part in listed),
+        missing=sum(part.missing for part in listed),
+    )
+
+
+def flagged_spans(
+    conn: psycopg.Connection[Any], channel: ChannelId, *, start: datetime, end: datetime, limit: int
+) -> list[FlaggedSpan]:
+    """Every interval in [start, end) that has a verdict, those in a row as one; of the first ``limit`` verdicts."""
+    rows = conn.execute(
+        "SELECT interval_start, interval_minutes, quality, value IS NULL FROM verdict"
+        " WHERE channel_key = ANY(%s) AND interval_start >= %s AND interval_start < %s"
+        " ORDER BY interval_start, interval_minutes LIMIT %s",
+        (_keys(conn, [channel]), start, end, limit),
+    ).fetchall()
+    return list(_joined(rows))
+
+
+def validation_backlog(conn: psycopg.Connection[Any]) -> Backlog:
+    """What waits for validation now, of all series."""
+    row = conn.execute("SELECT count(*), min(marked_at) FROM validation_due").fetchone()
+    assert row is not None
+    return Backlog(*row)
+
+
+def worst_series(conn: psycopg.Connection[Any], *, start: datetime, end: datetime, limit: int) -> list[Standing]:
+    """The series with the most time in [start, end) that is not plainly valid, the worst first."""
+    rows = conn.execute(
+        f"""
+        WITH worst AS (
+            SELECT channel_key, bit_or(quality) AS quality, sum(interval_minutes) AS minutes FROM verdict
+            WHERE interval_start >= %(start)s AND interval_start < %(end)s
+            AND (value IS NULL OR quality & {Quality.VALID} = 0)
+            GROUP BY channel_key ORDER BY minutes DESC, channel_key LIMIT %(limit)s
+        )
+        SELECT worst.channel_key, worst.quality, c.source, c.owner_id, c.channel
+        FROM worst JOIN channel c USING (channel_key) ORDER BY worst.minutes DESC, c.owner_id, c.channel
+        """,
+        {"start": start, "end": end, "limit": limit},
+    ).fetchall()
+    counts = _counts_by_key(conn, [row[0] for row in rows], start=start, end=end)
+    return [
+        Standing(series_id(owner, Channel(channel)), Source(source), counts[key], quality)
+        for key, quality, source, owner, channel in rows
+    ]
+
+
+def _counts_by_key(
+    conn: psycopg.Connection[Any], keys: Sequence[int], *, start: datetime, end: datetime
+) -> dict[int, QualityCounts]:
+    rows = conn.execute(
+        f"SELECT channel_key, {_COUNTS} FROM ({_KNOWN}) known GROUP BY channel_key",
+        {"keys": list(keys), "start": start, "end": end},
+    ).fetchall()
+    return {row[0]: QualityCounts(*row[1:]) for row in rows}
+
+
+def _keys(conn: psycopg.Connection[Any], channels: Sequence[ChannelId]) -> list[int]:
+    return [key for key in find_channel_keys(conn, channels) if key is not None]
+
+
+def _joined(rows: Iterable[tuple[datetime, int, int, bool]]) -> Iterator[FlaggedSpan]:
+    span: FlaggedSpan | None = None
+    for start, minutes, quality, missing in rows:
+        end = start + timedelta(minutes=minutes)
+        if span is not None and (span.end, span.quality, span.missing) == (start, quality, missing):
+            span = FlaggedSpan(span.start, end, span.intervals + 1, quality, missing)
+            continue
+        if span is not None:
+            yield span
+        span = FlaggedSpan(start, end, 1, quality, missing)
+    if span is not None:
+        yield span
