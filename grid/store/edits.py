@@ -18,7 +18,7 @@ from grid.faults import Fault, InputError
 from grid.readings import series_id
 from grid.store.audit import append_audit
 from grid.store.series import ChannelId, find_channel_keys
-from grid.store.validation_due import mark_due
+from grid.store.validation_due import DueSpan, mark_due
 from grid.time_axis import require_utc
 
 
@@ -171,7 +171,7 @@ def _validated_value(
 
 def _mark(conn: psycopg.Connection[Any], key: int, edit: ReadingEdit, at: datetime) -> None:
     until = edit.interval_start + timedelta(minutes=edit.interval_minutes)
-    mark_due(conn, [(key, edit.interval_start, until)], marked_at=at)
+    mark_due(conn, [DueSpan(key, edit.interval_start, until)], marked_at=at)
 
 
 def _document(name: str, edit: ReadingEdit) -> dict[str, object]:

@@ -66,6 +66,14 @@ def find_channel_keys(conn: psycopg.Connection, wanted: Sequence[ChannelId]) -> 
     return [keys.get(channel) for channel in wanted]
 
 
+def channels_of_keys(conn: psycopg.Connection, keys: Collection[int]) -> dict[int, ChannelId]:
+    """The channel that each key stands for."""
+    rows = conn.execute(
+        "SELECT channel_key, source, owner_id, channel FROM channel WHERE channel_key = ANY(%s)", (list(keys),)
+    ).fetchall()
+    return {key: (Source(source), owner, Channel(channel)) for key, source, owner, channel in rows}
+
+
 def register_meters(conn: psycopg.Connection, meter_ids: Collection[str]) -> None:
     """Mark meters as known to the operator; their held readings can then be replayed."""
     conn.execute(

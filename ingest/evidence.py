@@ -1,0 +1,200 @@
+"""What is known about the channels of a batch when they are judged: readings, verdicts, edits, registers, sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import psycopg
+
+from grid.basis import Basis
+from grid.readings import Quality
+from grid.store.series import ChannelId, find_channel_keys
+from grid.store.validation_due import DueMark, DueSpan
+from grid.store.verdicts import Key, load_edits, load_spans, load_verdicts
+from grid.time_axis import EPOCH
+from grid.validation import LOOK_AHEAD, LOOK_BACK, Edits, IntervalReadings, KnownTotals, Verdicts, known_totals
+from grid.validation.faults import LONGEST_OUTAGE_US
+from grid.validation.lattice import slot_phase_us
+
+LONGEST_AWAITED = timedelta(microseconds=LONGEST_OUTAGE_US)
+"""A channel silent for longer is not awaited any more; once it speaks again, the rules say what was a gap."""
+
+_TRUSTED = int(Quality.VALID | Quality.EDITED)
+_EVERY_BIT = ~0
+_MINUTE_US = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is judged of one channel.
+
+    Attributes:
+        touched: The span that its marks name.
+        newest: Start and length in minutes of its newest interval; None if it has none.
+    """
+
+    channel: ChannelId
+    basis: Basis
+    touched: DueSpan
+    marks: tuple[DueMark, ...]
+    newest: tuple[datetime, int] | None
+
+    @property
+    def judged(self) -> DueSpan:
+        """The touched span, and as far around it as its readings bear upon verdicts."""
+        key, begin, until = self.touched
+        return DueSpan(key, begin - LOOK_AHEAD, until + LOOK_BACK)
+
+    @property
+    def needed(self) -> DueSpan:
+        """What must be known to judge that."""
+        key, begin, until = self.judged
+        return DueSpan(key, begin - LOOK_BACK, until + LOOK_AHEAD)
+
+    @property
+    def rests_on(self) -> tuple[ChannelId, ...]:
+        """Other channels that must be known."""
+        register = self.basis.register
+        return self.basis.parts if register is None else (register, *self.basis.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the database holds for the pieces of a batch, by channel key and interval length.
+
+    Attributes:
+        keys: Of the channels that the pieces rest on.
+    """
+
+    readings: Mapping[Key, IntervalReadings]
+    standing: Mapping[Key, Verdicts]
+    edits: Mapping[Key, Edits]
+    keys: Mapping[ChannelId, int]
+
+    def lengths(self, key: int) -> list[int]:
+        """Interval lengths of a channel that have a reading, an edit or a verdict."""
+        held = (self.readings, self.standing, self.edits)
+        return sorted({minutes for kind in held for of, minutes in kind if of == key})
+
+    def readings_of(self, piece: Piece, minutes: int) -> IntervalReadings:
+        """The piece's readings of one length."""
+        nothing = np.empty(0, dtype=np.int64)
+        none = IntervalReadings(minutes, nothing, np.empty(0), nothing)
+        return self.readings.get((piece.touched.channel_key, minutes), none)
+
+    def standing_in(self, span: DueSpan, minutes: int) -> Verdicts | None:
+        """The verdicts that stand on the intervals of a span; None if there is none."""
+        verdicts = self.standing.get((span.channel_key, minutes))
+        if verdicts is None:
+            return None
+        at = _slice(verdicts.starts_us, span)
+        return Verdicts(verdicts.starts_us[at], verdicts.values[at], verdicts.quality[at])
+
+    def count(self, span: DueSpan) -> int:
+        """How many readings a span holds."""
+        held = (readings.starts_us for (key, _), readings in self.readings.items() if key == span.channel_key)
+        return sum(len(starts[_slice(starts, span)]) for starts in held)
+
+    def totals(self, piece: Piece) -> KnownTotals | None:
+        """What the meter's register counted; None without one. Edits of it stand in the place of its readings."""
+        key = None if piece.basis.register is None else self.keys.get(piece.basis.register)
+        held = [k for k in self.readings if k[0] == key]
+        if not held:
+            return None
+        densest = max(held, key=lambda k: len(self.readings[k].starts_us))
+        readings = _overlaid(self.readings[densest], self.standing.get(densest), bits=int(Quality.EDITED))
+        return known_totals(readings, register_kwh=piece.basis.profile.register_kwh)
+
+    def sum_of_parts(self, piece: Piece, minutes: int) -> IntervalReadings | None:
+        """The sum of the parts; NaN where one is missing, rejected or estimated. None if a part has no readings."""
+        total: IntervalReadings | None = None
+        for part in piece.basis.parts:
+            key = self.keys.get(part, -1), minutes
+            if key not in self.readings:
+                return None
+            readings = _overlaid(self.readings[key], self.standing.get(key), bits=_EVERY_BIT)
+            total = readings if total is None else _added(total, readings)
+        return total
+
+
+def load_evidence(conn: psycopg.Connection, pieces: Sequence[Piece]) -> Evidence:
+    """One query each for readings, verdicts and edits, whatever the number of channels."""
+    others = sorted({other for piece in pieces for other in piece.rests_on})
+    found = find_channel_keys(conn, others) if others else []
+    keys = {other: key for other, key in zip(others, found, strict=True) if key is not None}
+    needed = [piece.needed for piece in pieces]
+    for piece in pieces:
+        needed += [piece.needed._replace(channel_key=keys[other]) for other in piece.rests_on if other in keys]
+    hulls = _hulls(needed)
+    return Evidence(load_spans(conn, hulls), load_verdicts(conn, hulls), load_edits(conn, hulls), keys)
+
+
+def with_awaited(
+    readings: IntervalReadings, piece: Piece, awaited_until: datetime
+) -> tuple[IntervalReadings, int | None]:
+    """Put a missing reading where a silent channel should speak next, so that what it owes until then is a gap.
+
+    Args:
+        awaited_until: Intervals that ended by then should have come.
+
+    Returns:
+        The readings, and the start of the one that was put in, on which no verdict may stand; None if nothing is owed.
+    """
+    if piece.newest is None or piece.newest[1] != readings.interval_minutes:
+        return readings, None
+    step_us = readings.interval_minutes * _MINUTE_US
+    phase_us = slot_phase_us(piece.basis.profile.timezone, step_us=step_us)
+    newest_us = to_us(piece.newest[0])
+    owed_us = min(to_us(awaited_until), newest_us + step_us + LONGEST_OUTAGE_US)
+    next_us = (owed_us - phase_us) // step_us * step_us + phase_us
+    if next_us <= newest_us + step_us or newest_us not in readings.starts_us:
+        return readings, None
+    at = int(np.searchsorted(readings.starts_us, next_us))
+    with_next = IntervalReadings(
+        readings.interval_minutes,
+        np.insert(readings.starts_us, at, next_us),
+        np.insert(readings.values, at, np.nan),
+        np.insert(readings.received_us, at, next_us + step_us),
+    )
+    return with_next, next_us
+
+
+def _overlaid(readings: IntervalReadings, standing: Verdicts | None, *, bits: int) -> IntervalReadings:
+    """Readings with what verdicts with one of ``bits`` say in their place: NaN unless it is valid or edited."""
+    if standing is None:
+        return readings
+    _, at, of = np.intersect1d(readings.starts_us, standing.starts_us, assume_unique=True, return_indices=True)
+    said = np.where(standing.quality[of] & _TRUSTED != 0, standing.values[of], np.nan)
+    concerned = standing.quality[of] & bits != 0
+    values = readings.values.copy()
+    values[at[concerned]] = said[concerned]
+    return IntervalReadings(readings.interval_minutes, readings.starts_us, values, readings.received_us)
+
+
+def _added(a: IntervalReadings, b: IntervalReadings) -> IntervalReadings:
+    """The sum over the intervals that both have."""
+    starts, left, right = np.intersect1d(a.starts_us, b.starts_us, assume_unique=True, return_indices=True)
+    received = np.maximum(a.received_us[left], b.received_us[right])
+    return IntervalReadings(a.interval_minutes, starts, a.values[left] + b.values[right], received)
+
+
+def _hulls(spans: Iterable[DueSpan]) -> list[DueSpan]:
+    """One span per channel that holds all of its spans."""
+    hulls: dict[int, DueSpan] = {}
+    for key, begin, until in spans:
+        held = hulls.get(key, DueSpan(key, begin, until))
+        hulls[key] = DueSpan(key, min(begin, held.interval_from), max(until, held.interval_until))
+    return list(hulls.values())
+
+
+def _slice(starts_us: np.ndarray[tuple[int], np.dtype[np.int64]], span: DueSpan) -> slice:
+    begin, end = np.searchsorted(starts_us, [to_us(span.interval_from), to_us(span.interval_until)]).tolist()
+    return slice(begin, end)
+
+
+def to_us(instant: datetime) -> int:
+    """Microseconds since 1970, exactly."""
+    return (instant - EPOCH) // timedelta(microseconds=1)

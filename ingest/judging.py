@@ -1,0 +1,195 @@
+"""One batch of validation: due spans of many channels are loaded, judged, and the differences written, all or nothing.
+
+Everything is one transaction that holds a lock per channel. Whatever is killed in it never was: the marks still stand,
+and another validator takes them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+import psycopg
+
+from grid.basis import SiteBasis
+from grid.readings import Quality
+from grid.store.series import channels_of_keys, find_channel_keys
+from grid.store.validation_due import DueMark, DueSpan, lock_due, mark_due, settle_due
+from grid.store.verdicts import Key, VerdictChanges, difference, newest_intervals, write_changes
+from grid.time_axis import EPOCH
+from grid.validation import LOOK_AHEAD, LOOK_BACK, Verdicts, judge
+from ingest.evidence import Evidence, Piece, load_evidence, with_awaited
+
+MOST_CHANNELS = 256
+MOST_READINGS = 500_000
+"""About so many readings are held at once, whatever is due."""
+LONGEST_PIECE = timedelta(days=366)
+"""Of a longer span the rest stays due: judged piece by piece the verdicts are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedBatch:
+    """What one batch, or several together, came to.
+
+    Attributes:
+        channels: Channels judged.
+        intervals: Readings within the spans judged; those that were only looked at are not counted.
+        written, withdrawn: Verdicts that are new or changed, and those that no longer hold or were replaced.
+        reasons: How many of the written verdicts have each bit, by its name.
+        seconds, judging_seconds: In all, and within the rules. [s]
+    """
+
+    channels: int = 0
+    intervals: int = 0
+    written: int = 0
+    withdrawn: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    judging_seconds: float = 0.0
+
+    def __add__(self, other: JudgedBatch) -> JudgedBatch:
+        return JudgedBatch(
+            self.channels + other.channels,
+            self.intervals + other.intervals,
+            self.written + other.written,
+            self.withdrawn + other.withdrawn,
+            self.reasons + other.reasons,
+            self.seconds + other.seconds,
+            self.judging_seconds + other.judging_seconds,
+        )
+
+
+def judge_batch(
+    conn: psycopg.Connection, site: SiteBasis, *, judged_at: datetime, awaited_until: datetime | None
+) -> JudgedBatch:
+    """Judge what has waited longest and commit; no channel if nothing waits, or others have all of it.
+
+    Args:
+        judged_at: Wall clock; the verdicts stand from then on.
+        awaited_until: Intervals that ended by then and never came are gaps, also at the end of a channel; with None
+            only those between readings are.
+    """
+    began = time.monotonic()
+    with conn.transaction():
+        due = lock_due(conn, channels=MOST_CHANNELS)
+        if not due:
+            return JudgedBatch()
+        pieces = _pieces(conn, site, due, before=judged_at)
+        evidence = load_evidence(conn, pieces)
+        loaded = time.monotonic()
+        changes = {key: change for piece in pieces for key, change in _judge(piece, evidence, awaited_until)}
+        judged = time.monotonic()
+        write_changes(conn, changes, judged_at=judged_at)
+        mark_due(conn, _resting_on_these(conn, site, pieces, changes), marked_at=judged_at)
+        settle_due(
+            conn,
+            [mark for piece in pieces for mark in piece.marks],
+            until={piece.touched.channel_key: piece.touched.interval_until for piece in pieces},
+            judged_at=judged_at,
+        )
+    return JudgedBatch(
+        channels=len(pieces),
+        intervals=sum(evidence.count(piece.judged) for piece in pieces),
+        written=sum(len(change.added) for change in changes.values()),
+        withdrawn=sum(len(change.gone_us) for change in changes.values()),
+        reasons=_count_bits([change.added for change in changes.values()]),
+        seconds=time.monotonic() - began,
+        judging_seconds=judged - loaded,
+    )
+
+
+def _pieces(
+    conn: psycopg.Connection, site: SiteBasis, due: Mapping[int, Sequence[DueMark]], *, before: datetime
+) -> list[Piece]:
+    """As many channels as the readings of a batch allow, of each the first span that is judged in one go."""
+    channels = channels_of_keys(conn, due)
+    newest = newest_intervals(conn, list(due), before=before)
+    pieces: list[Piece] = []
+    readings = 0.0
+    for key, marks in due.items():
+        touched, chosen = _first_span(marks)
+        piece = Piece(channels[key], site.of(channels[key]), touched, chosen, newest.get(key))
+        known = min(piece.needed.interval_until, before) - piece.needed.interval_from
+        readings += max(0.0, known / timedelta(minutes=piece.newest[1])) if piece.newest else 0.0
+        if pieces and readings > MOST_READINGS:
+            break
+        pieces.append(piece)
+    return pieces
+
+
+def _first_span(marks: Sequence[DueMark]) -> tuple[DueSpan, tuple[DueMark, ...]]:
+    """The first marks of a channel, as long as what each bears upon meets what the next does, and their span."""
+    key, begin, until = marks[0].span
+    chosen = []
+    for mark in marks:
+        apart = mark.span.interval_from - until > LOOK_BACK + LOOK_AHEAD
+        if apart or mark.span.interval_from >= begin + LONGEST_PIECE:
+            break
+        chosen.append(mark)
+        until = max(until, mark.span.interval_until)
+    return DueSpan(key, begin, min(until, begin + LONGEST_PIECE)), tuple(chosen)
+
+
+def _judge(piece: Piece, evidence: Evidence, awaited_until: datetime | None) -> Iterator[tuple[Key, VerdictChanges]]:
+    """How the verdicts on one channel change, by interval length; a length without a change is left out."""
+    key, begin, until = piece.judged
+    totals = evidence.totals(piece)
+    for minutes in evidence.lengths(key):
+        readings, put_in = evidence.readings_of(piece, minutes), None
+        if awaited_until is not None:
+            readings, put_in = with_awaited(readings, piece, awaited_until)
+        verdicts = judge(
+            readings,
+            piece.basis.profile,
+            rules=piece.basis.rules,
+            edits=evidence.edits.get((key, minutes)),
+            totals=totals,
+            parts=evidence.sum_of_parts(piece, minutes),
+            judge_from=begin,
+            judge_until=until,
+        )
+        if put_in is not None:
+            kept = verdicts.starts_us != put_in
+            verdicts = Verdicts(verdicts.starts_us[kept], verdicts.values[kept], verdicts.quality[kept])
+        change = difference(evidence.standing_in(piece.judged, minutes), verdicts)
+        if len(change):
+            yield (key, minutes), change
+
+
+def _resting_on_these(
+    conn: psycopg.Connection, site: SiteBasis, pieces: Sequence[Piece], changes: Mapping[Key, VerdictChanges]
+) -> list[DueSpan]:
+    """Spans of other channels, whose verdicts rest on what was touched or found here."""
+    resting = {piece.channel: site.dependents(piece.channel) for piece in pieces}
+    named = sorted({channel for dependents in resting.values() for channel in dependents})
+    keys = dict(zip(named, find_channel_keys(conn, named), strict=True)) if named else {}
+    spans = []
+    for piece in pieces:
+        dependents = [key for channel in resting[piece.channel] if (key := keys[channel]) is not None]
+        if dependents:
+            begin, until = _reach(piece, changes)
+            spans += [DueSpan(key, begin, until) for key in dependents]
+    return spans
+
+
+def _reach(piece: Piece, changes: Mapping[Key, VerdictChanges]) -> tuple[datetime, datetime]:
+    """From the first to the last interval of a channel that was touched, or on which a verdict changed."""
+    channel_key, begin, until = piece.touched
+    for (key, minutes), change in changes.items():
+        if key == channel_key:
+            starts = np.concatenate([change.gone_us, change.added.starts_us])
+            begin = min(begin, EPOCH + timedelta(microseconds=int(starts.min())))
+            until = max(until, EPOCH + timedelta(microseconds=int(starts.max()), minutes=minutes))
+    return begin, until
+
+
+def _count_bits(written: Iterable[Verdicts]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for verdicts in written:
+        for bit in Quality:
+            counts[str(bit.name)] += int(np.count_nonzero(verdicts.quality & int(bit)))
+    return +counts
