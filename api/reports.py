@@ -21,8 +21,9 @@ def describe_ingest(report: IngestReport) -> str:
 
 
 def describe_replay(report: ReplayReport) -> str:
-    """What was sent."""
-    return f"{report.messages:,} messages with {report.readings:,} readings sent in {report.seconds:.1f} s"
+    """What was sent, and what was left out, and why."""
+    sent = f"{report.messages:,} messages with {report.readings:,} readings sent in {report.seconds:.1f} s"
+    return "".join((sent, *(f"\n{count:,} left out: {reason}" for reason, count in sorted(report.left_out.items()))))
 
 
 def describe_training(report: TrainingReport) -> str:

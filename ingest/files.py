@@ -1,27 +1,30 @@
 """Replaying a file of readings through Kafka: checked as a whole first, then sent, as a meter would have sent it.
 
-The columns are those of :mod:`ingest.reading_files`. Neighbouring rows of one series with consecutive intervals share
-a message, so a file sorted by series and time makes few, large messages. The file is read twice, in pieces: memory
-stays bounded whatever its size, and nothing is sent of a file that has a fault.
+Files are tables of :mod:`ingest.reading_files` or feeds of :mod:`ingest.green_button`. Neighbouring rows of one series
+with consecutive intervals share a message, so a file sorted by series and time makes few, large messages. The file is
+read twice, in pieces: memory stays bounded whatever its size, and nothing is sent of a file that has a fault.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
 import numpy as np
 
+from grid.faults import Fault, InputError
 from grid.readings import Rejection, Source
 from grid.time_axis import EPOCH
 from grid.units import Channel
 from ingest.encoding import encode_message
+from ingest.green_button import is_xml, read_green_button
 from ingest.messages import decode_reading
+from ingest.pieces import FaultList, Piece
 from ingest.producer import ReadingProducer
-from ingest.reading_files import FaultList, Piece, read_pieces
+from ingest.reading_files import read_table
 from ingest.topics import READINGS_TOPIC, WEATHER_TOPIC, ensure_topics
 
 VALUES_PER_MESSAGE = 1_000
@@ -29,40 +32,54 @@ VALUES_PER_MESSAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """What was sent and acknowledged by the broker, in how many seconds."""
+    """What was sent and acknowledged by the broker, in how many seconds.
+
+    Attributes:
+        left_out: How many readings of a Green Button feed no channel can hold, by the reason.
+    """
 
     messages: int
     readings: int
     seconds: float
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def replay_file(
-    path: Path, bootstrap: str, *, readings_topic: str = READINGS_TOPIC, weather_topic: str = WEATHER_TOPIC
+    path: Path,
+    bootstrap: str,
+    *,
+    meter_id: str | None = None,
+    readings_topic: str = READINGS_TOPIC,
+    weather_topic: str = WEATHER_TOPIC,
 ) -> ReplayReport:
-    """Check a CSV or Parquet file of readings and produce it to Kafka; topics that are missing are made.
+    """Check a CSV, Parquet or Green Button file of readings and produce it to Kafka; missing topics are made.
 
     Sending the same file again changes nothing in the database.
+
+    Args:
+        meter_id: The meter of a Green Button feed, in place of its usage point's identity.
 
     Raises:
         InputError: If the file has faults (all are listed with their rows), or no broker answers.
         DeliveryError: If the broker does not acknowledge a message.
     """
     began = monotonic()
-    check_file(path)
+    check_file(path, meter_id=meter_id)
     ensure_topics(bootstrap, topics=(readings_topic, weather_topic))
     readings = 0
+    faults = FaultList(path)
     with ReadingProducer(bootstrap) as producer:
-        for piece in read_pieces(path, FaultList(path)):
+        for piece in _pieces(path, faults, meter_id):
             topic = readings_topic if piece.source is Source.METER else weather_topic
             for begin, end in _runs(piece):
                 producer.send(topic, str(piece.owner_id[begin]), _message(piece, begin, end))
                 readings += end - begin
         producer.flush()
         messages = producer.messages_acknowledged
-    return ReplayReport(messages, readings, monotonic() - began)
+    return ReplayReport(messages, readings, monotonic() - began, dict(faults.left_out))
 
 
-def check_file(path: Path) -> int:
+def check_file(path: Path, *, meter_id: str | None = None) -> int:
     """Check every row as the worker would check its message; returns the number of readings.
 
     Raises:
@@ -70,7 +87,7 @@ def check_file(path: Path) -> int:
     """
     faults = FaultList(path)
     readings = 0
-    for piece in read_pieces(path, faults):
+    for piece in _pieces(path, faults, meter_id):
         for begin, end in _runs(piece):
             readings += end - begin
             if _refusal(piece, begin, end) is not None:
@@ -79,6 +96,18 @@ def check_file(path: Path) -> int:
             break
     faults.raise_if_any()
     return readings
+
+
+def _pieces(path: Path, faults: FaultList, meter_id: str | None) -> Iterator[Piece]:
+    try:
+        if is_xml(path):
+            faults.counted = "line"
+            return read_green_button(path, faults, meter_id=meter_id)
+    except OSError as error:
+        raise InputError([Fault(path.name, error.strerror or str(error), "name a readable file")]) from error
+    if meter_id is not None:
+        raise InputError([Fault("--meter-id", "is for Green Button files only", "write it into the column meter_id")])
+    return read_table(path, faults)
 
 
 def _runs(piece: Piece) -> Iterator[tuple[int, int]]:
@@ -122,4 +151,4 @@ def _blame_rows(piece: Piece, begin: int, end: int, faults: FaultList) -> None:
         refusal = _refusal(piece, row, row + 1)
         if refusal is not None:
             column = "value" if refusal.field == "values" else refusal.field
-            faults.add(int(piece.row_number[row]), column, refusal.detail, "correct the row")
+            faults.add(int(piece.row_number[row]), column, refusal.detail, f"correct the {faults.counted}")

@@ -4,7 +4,7 @@ Columns (any order; others are ignored):
 
 ======================  ==============================================================================================
 ``meter_id``            whose reading it is; or ``site_id`` in a file of weather
-``channel``             import, export, generation, load, state_of_charge, voltage, air_temperature or irradiance
+``channel``             what it measures: one of :class:`grid.units.Channel`
 ``unit``                one that the channel accepts, such as kWh, kW, W, degF
 ``interval_start``      RFC 3339 with an offset (in Parquet also a timestamp with a time zone); or named ``time``
 ``interval_minutes``    length of the interval, whole minutes; or ``interval``, such as PT15M
@@ -17,7 +17,6 @@ Columns (any order; others are ignored):
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pa_compute
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
@@ -33,78 +33,28 @@ from grid.readings import Source
 from grid.time_axis import FloatArray
 from grid.units import Channel
 from ingest.messages import interval_minutes
+from ingest.pieces import MAX_FAULTS, PIECE_ROWS, FaultList, IntArray, Piece
 
 PIECE_BYTES = 8 * 1024 * 1024
-PIECE_ROWS = 100_000
-MAX_FAULTS = 50
+MAX_HEADER = 64 * 1024
+MAX_TEXT = 1_000
 
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\xfd7zXZ\0": "xz", b"(\xb5/\xfd": "zstd", b"BZh": "bzip2"}
 _OWNERS = {"meter_id": Source.METER, "site_id": Source.WEATHER}
 _ALIASES = {"time": "interval_start", "interval": "interval_minutes"}
 _REQUIRED = ("channel", "unit", "interval_start", "interval_minutes", "value")
 _OPTIONAL = ("revision", "issued_at")
 _OFFSET = r"(?:[Zz]|[+-]\d\d:?\d\d)$"
-_IntArray = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """Checked rows of a file in columns of shape (rows,).
-
-    Attributes:
-        row_number: As an editor counts, the header being row 1.
-        issued_us: Microseconds since 1970; -1 for a row without an issue.
-    """
-
-    source: Source
-    row_number: _IntArray
-    owner_id: npt.NDArray[Any]
-    channel: npt.NDArray[Any]
-    unit: npt.NDArray[Any]
-    start_us: _IntArray
-    minutes: _IntArray
-    value: FloatArray
-    revision: _IntArray
-    issued_us: _IntArray
-
-
-class FaultList:
-    """Faults of one file, the first :data:`MAX_FAULTS` in words."""
-
-    def __init__(self, path: Path) -> None:
-        self._name = path.name
-        self._faults: list[Fault] = []
-        self._count = 0
-
-    @property
-    def full(self) -> bool:
-        return self._count >= 10_000
-
-    def add(self, row: int | None, column: str, problem: str, remedy: str) -> None:
-        self._count += 1
-        if len(self._faults) < MAX_FAULTS:
-            place = ", ".join(part for part in (self._name, f"row {row}" if row else "", column) if part)
-            self._faults.append(Fault(place, problem, remedy))
-
-    def count_more(self, count: int) -> None:
-        """Note faults beyond those worth telling."""
-        self._count += count
-
-    def raise_if_any(self) -> None:
-        """Raise InputError with every fault found."""
-        if self._count > len(self._faults):
-            more = f"and {self._count - len(self._faults)} more faults"
-            self._faults.append(Fault(self._name, more, "correct those above first"))
-        if self._faults:
-            raise InputError(self._faults)
-
-
-def read_pieces(path: Path, faults: FaultList) -> Iterator[Piece]:
+def read_table(path: Path, faults: FaultList) -> Iterator[Piece]:
     """The file's valid rows, in order; what is wrong goes to ``faults``, rows with a fault are left out.
 
     Raises:
         InputError: If the file cannot be opened, is neither CSV nor Parquet, or lacks a column.
     """
     try:
+        _refuse_compressed(path)
         names = _column_names(path)
         columns, source = _find_columns(path, names)
         frames = _parquet_frames(path, columns) if _is_parquet(path) else _csv_frames(path, names, columns, faults)
@@ -117,6 +67,14 @@ def read_pieces(path: Path, faults: FaultList) -> Iterator[Piece]:
         raise InputError([Fault(path.name, error.strerror or str(error), "name a readable file")]) from error
 
 
+def _refuse_compressed(path: Path) -> None:
+    with path.open("rb") as file:
+        begin = file.read(6)
+    for magic, name in _COMPRESSED.items():
+        if begin.startswith(magic):
+            raise InputError([Fault(path.name, f"is compressed ({name})", "unpack it first; Parquet compresses too")])
+
+
 def _is_parquet(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(4) == b"PAR1"
@@ -126,7 +84,7 @@ def _column_names(path: Path) -> list[str]:
     if _is_parquet(path):
         return list(pa_parquet.read_schema(path).names)
     with path.open(encoding="utf-8-sig") as file:
-        header = file.readline().rstrip("\r\n")
+        header = file.readline(MAX_HEADER).rstrip("\r\n")
     return [name.strip().strip('"') for name in header.split(",")]
 
 
@@ -155,7 +113,7 @@ def _find_columns(path: Path, names: Sequence[str]) -> tuple[dict[str, str], Sou
 
 def _csv_frames(
     path: Path, names: Sequence[str], columns: dict[str, str], faults: FaultList
-) -> Iterator[tuple[_IntArray, pd.DataFrame]]:
+) -> Iterator[tuple[IntArray, pd.DataFrame]]:
     skipped: list[int] = []
 
     def skip(row: Any) -> str:
@@ -185,15 +143,27 @@ def _csv_frames(
         yield numbers, batch.to_pandas()
 
 
-def _parquet_frames(path: Path, columns: dict[str, str]) -> Iterator[tuple[_IntArray, pd.DataFrame]]:
+def _parquet_frames(path: Path, columns: dict[str, str]) -> Iterator[tuple[IntArray, pd.DataFrame]]:
+    """Batches of rows. Texts stay dictionaries until their length is known: a small file can repeat a huge one."""
     next_row = 2
-    with pa_parquet.ParquetFile(path) as file:
+    texts = [field.name for field in pa_parquet.read_schema(path) if pa.types.is_string(field.type)]
+    with pa_parquet.ParquetFile(path, read_dictionary=texts) as file:
         for batch in file.iter_batches(batch_size=PIECE_ROWS, columns=list(columns)):
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                if pa.types.is_dictionary(column.type):
+                    _refuse_long_texts(path, name, column.dictionary)
             yield np.arange(next_row, next_row + batch.num_rows), batch.to_pandas()
             next_row += batch.num_rows
 
 
-def _check(frame: pd.DataFrame, rows: _IntArray, source: Source, faults: FaultList) -> Piece:
+def _refuse_long_texts(path: Path, column: str, texts: pa.Array) -> None:
+    longest = pa_compute.max(pa_compute.binary_length(texts)).as_py() or 0
+    if longest > MAX_TEXT:
+        problem = f"holds a text of {longest} bytes; {MAX_TEXT} is the most"
+        raise InputError([Fault(f"{path.name}, {column}", problem, "correct it")])
+
+
+def _check(frame: pd.DataFrame, rows: IntArray, source: Source, faults: FaultList) -> Piece:
     good = np.ones(len(frame), dtype=bool)
 
     def refuse(bad: npt.NDArray[np.bool_], column: str, problem: Callable[[Any], str], remedy: str) -> None:
@@ -237,7 +207,7 @@ def _check(frame: pd.DataFrame, rows: _IntArray, source: Source, faults: FaultLi
     )
 
 
-def _instants(column: pd.Series[Any]) -> tuple[_IntArray, npt.NDArray[np.bool_]]:
+def _instants(column: pd.Series[Any]) -> tuple[IntArray, npt.NDArray[np.bool_]]:
     """Microseconds since 1970, and where there is no instant with an offset."""
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         stamps, offset = column.dt.tz_convert("UTC"), np.ones(len(column), dtype=bool)
@@ -250,7 +220,7 @@ def _instants(column: pd.Series[Any]) -> tuple[_IntArray, npt.NDArray[np.bool_]]
     return np.where(bad, 0, micros), bad
 
 
-def _minutes(column: pd.Series[Any]) -> tuple[_IntArray, npt.NDArray[np.bool_]]:
+def _minutes(column: pd.Series[Any]) -> tuple[IntArray, npt.NDArray[np.bool_]]:
     """Whole minutes, and where there is no interval we accept."""
     lengths = {text: _interval(text) for text in column.astype("string").fillna("").unique()}
     minutes = column.astype("string").fillna("").map(lengths).to_numpy(dtype=np.int64)
