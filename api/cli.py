@@ -244,12 +244,16 @@ def serve() -> None:
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet of readings in long form.")], as_json: AsJson = False
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet of readings in long form, or Green Button XML.")],
+    meter_id: Annotated[
+        str | None, typer.Option(help="The meter of a Green Button file; by default its usage point's identity.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Produce the readings of a file to Kafka, as a meter would have sent them."""
     from ingest.files import replay_file
 
-    report = replay_file(file, read_settings(StreamSettings).kafka_bootstrap)
+    report = replay_file(file, read_settings(StreamSettings).kafka_bootstrap, meter_id=meter_id)
     if as_json:
         _print_json(dataclasses.asdict(report))
     else:
