@@ -35,7 +35,7 @@ from grid.units import Channel
 from ingest.messages import interval_minutes
 from ingest.pieces import MAX_FAULTS, PIECE_ROWS, FaultList, IntArray, Piece
 
-PIECE_BYTES = 8 * 1024 * 1024
+PIECE_BYTES = 2 * 1024 * 1024
 MAX_HEADER = 64 * 1024
 MAX_TEXT = 1_000
 
