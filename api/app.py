@@ -23,7 +23,21 @@ from api.metrics import CountRequests
 from api.planner import Planner
 from api.planning import PlanLimits
 from api.problems import ProblemDocument, install_problem_handlers
-from api.routes import PREFIX, audit, events, file_forecasts, forecasts, health, models, plans, readings, series, site
+from api.routes import (
+    PREFIX,
+    audit,
+    edits,
+    events,
+    file_forecasts,
+    forecasts,
+    health,
+    models,
+    plans,
+    quality,
+    readings,
+    series,
+    site,
+)
 from api.schemas import ReadingMessage
 from api.security import BodyLimit, SecurityHeaders
 from api.sender import Sender
@@ -33,7 +47,7 @@ POOL_SIZE = 10
 POOL_WAIT_SECONDS = 3.0
 STATEMENT_TIMEOUT_MS = 20_000
 DEFAULT_LIMITS = PlanLimits(time_limit_seconds=30.0)  # somebody is waiting
-RESOURCES = (site, readings, series, forecasts, file_forecasts, plans, models, events, audit)
+RESOURCES = (site, readings, series, quality, edits, forecasts, file_forecasts, plans, models, events, audit)
 
 DESCRIPTION = """\
 Telemetry, probabilistic forecasts and network-constrained dispatch, each with its reason.

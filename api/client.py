@@ -24,25 +24,14 @@ from urllib.parse import quote
 import httpx
 import pandas as pd
 
-_PREFIX = "/api/v1"
+from api.client_quality import QualityClient
+from api.client_transport import GridPilotError, Transport, error_of, given
+
+__all__ = ["GridPilot", "GridPilotError", "ServerEvent"]
+
 _PARQUET = "application/vnd.apache.parquet"
 _SILENCE_SECONDS = 45.0  # the stream sends a heartbeat every 15 s
 _PLAN_SECONDS = 300.0  # a server searches for 240 s at most, then prices and explains
-
-
-class GridPilotError(Exception):
-    """The service refused or could not answer.
-
-    Attributes:
-        status: The HTTP status.
-        problem: The problem document (RFC 9457); its ``faults`` list every fault of the request.
-    """
-
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        faults = [f"{fault['place']}: {fault['problem']}" for fault in problem.get("faults", [])]
-        super().__init__("\n".join([f"{status} {problem.get('title', '')}: {problem.get('detail', '')}", *faults]))
-        self.status = status
-        self.problem = dict(problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +50,9 @@ class GridPilot:
     """A connection to one gridpilot service; close it, or use it as a context manager.
 
     Instants may be given in any zone but never without one; what comes back is in UTC.
+
+    Attributes:
+        quality: How good readings are, and edits of them by hand.
     """
 
     def __init__(self, base_url: str, key: str, *, timeout_seconds: float = 60.0) -> None:
@@ -71,11 +63,8 @@ class GridPilot:
             key: ``gp_…``, from ``gridpilot keys create``.
             timeout_seconds: For one answer; a plan is waited for longer, as long as any server may take.
         """
-        self._client = httpx.Client(
-            base_url=base_url.rstrip("/") + _PREFIX,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=httpx.Timeout(timeout_seconds, connect=10.0),
-        )
+        self._transport = Transport(base_url, key, timeout_seconds=timeout_seconds)
+        self.quality = QualityClient(self._transport)
 
     def __enter__(self) -> Self:
         return self
@@ -87,15 +76,15 @@ class GridPilot:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._transport.close()
 
     def site(self) -> dict[str, Any]:
         """The site, its present instant, and how old its data are."""
-        return self._object("GET", "/site")
+        return self._transport.document("GET", "/site")
 
     def series(self) -> pd.DataFrame:
         """Every series: series_id, source, unit, kind, first, last."""
-        frame = pd.DataFrame(self._list("GET", "/series"))
+        frame = pd.DataFrame(self._transport.documents("GET", "/series"))
         for column in ("first", "last"):
             if column in frame:
                 frame[column] = pd.to_datetime(frame[column], utc=True)
@@ -116,9 +105,9 @@ class GridPilot:
             resolution: ISO 8601 length of the intervals wanted, such as ``PT1H``; None as measured.
             as_of: Only what had been received by then (wall clock).
         """
-        query = _given(start=start, end=end, resolution=resolution, as_of=as_of)
+        query = given(start=start, end=end, resolution=resolution, as_of=as_of)
         path = f"/series/{quote(series_id, safe='')}/readings"
-        response = self._send("GET", path, params=query, headers={"Accept": _PARQUET})
+        response = self._transport.send("GET", path, params=query, headers={"Accept": _PARQUET})
         frame = pd.read_parquet(io.BytesIO(response.content))
         return frame.drop(columns="series_id").set_index("interval_start")
 
@@ -138,8 +127,8 @@ class GridPilot:
             issued_at: Exactly that issue; None for the latest.
             as_of: The latest issue up to then (the site's clock).
         """
-        query = _given(series_id=series_id, issued_at=issued_at, as_of=as_of, role=role)
-        document = self._object("GET", "/forecasts", params=query)
+        query = given(series_id=series_id, issued_at=issued_at, as_of=as_of, role=role)
+        document = self._transport.document("GET", "/forecasts", params=query)
         index = pd.DatetimeIndex([row["interval_start"] for row in document["intervals"]], name="interval_start")
         values = [row["quantiles"] for row in document["intervals"]]
         frame = pd.DataFrame(values, index=index.tz_convert("UTC"), columns=pd.Index(document["levels"]))
@@ -169,7 +158,7 @@ class GridPilot:
         if quantiles is not None:
             fields["quantiles"] = ",".join(map(str, quantiles))
         files = {"file": ("FILE", content), "series": ("SERIES.json", json.dumps({"series": dict(series)}).encode())}
-        document = self._object("POST", "/forecasts/from-file", data=fields, files=files)
+        document = self._transport.document("POST", "/forecasts/from-file", data=fields, files=files)
         frame = pd.DataFrame(document["rows"])
         frame["time"] = pd.to_datetime(frame["time"], utc=True)
         frame.attrs = {"series": document["series"]}
@@ -177,23 +166,27 @@ class GridPilot:
 
     def latest_plan(self) -> dict[str, Any]:
         """The newest plan that is no what-if."""
-        return self._object("GET", "/plans/latest")
+        return self._transport.document("GET", "/plans/latest")
 
     def plan(self, plan_id: str) -> dict[str, Any]:
         """Any plan, what-ifs too."""
-        return self._object("GET", f"/plans/{quote(plan_id, safe='')}")
+        return self._transport.document("GET", f"/plans/{quote(plan_id, safe='')}")
 
     def plans(self, *, limit: int = 50) -> pd.DataFrame:
         """The newest plans in short."""
-        return pd.DataFrame(self._list("GET", "/plans", params={"limit": limit}))
+        return pd.DataFrame(self._transport.documents("GET", "/plans", params={"limit": limit}))
 
     def explanation(self, plan_id: str, *, asset_id: str | None = None) -> dict[str, Any]:
         """Why a plan is what it is, for every asset or for one."""
-        return self._object("GET", f"/plans/{quote(plan_id, safe='')}/explanation", params=_given(asset_id=asset_id))
+        return self._transport.document(
+            "GET", f"/plans/{quote(plan_id, safe='')}/explanation", params=given(asset_id=asset_id)
+        )
 
     def plan_now(self, **changes: Any) -> dict[str, Any]:
         """Plan the coming hours; with changes, such as ``load_scale=1.05``, the answer is a what-if."""
-        return self._object("POST", "/plans", json=changes, timeout=httpx.Timeout(_PLAN_SECONDS, connect=10.0))
+        return self._transport.document(
+            "POST", "/plans", json=changes, timeout=httpx.Timeout(_PLAN_SECONDS, connect=10.0)
+        )
 
     def decide(
         self,
@@ -205,23 +198,23 @@ class GridPilot:
     ) -> dict[str, Any]:
         """Accept, reject or override a plan. Overrides are set-points by asset id. [MW]"""
         body = {"decision": decision, "reason": reason, "overrides": dict(overrides or {})}
-        return self._object("POST", f"/plans/{quote(plan_id, safe='')}/decisions", json=body)
+        return self._transport.document("POST", f"/plans/{quote(plan_id, safe='')}/decisions", json=body)
 
     def decisions(self, plan_id: str) -> list[dict[str, Any]]:
         """The decisions about a plan, the newest first."""
-        return self._list("GET", f"/plans/{quote(plan_id, safe='')}/decisions")
+        return self._transport.documents("GET", f"/plans/{quote(plan_id, safe='')}/decisions")
 
     def models(self) -> pd.DataFrame:
         """Every model: model_id, kind, status, created_at, promoted_at, manifest."""
-        return pd.DataFrame(self._list("GET", "/models"))
+        return pd.DataFrame(self._transport.documents("GET", "/models"))
 
     def promote(self, model_id: str) -> dict[str, Any]:
         """Make a model the champion of its kind."""
-        return self._object("POST", f"/models/{quote(model_id, safe='')}/promote")
+        return self._transport.document("POST", f"/models/{quote(model_id, safe='')}/promote")
 
     def roll_back(self, kind: str) -> dict[str, Any]:
         """Make the champion before the present one champion again, of kind load or solar."""
-        return self._object("POST", f"/models/{quote(kind, safe='')}/rollback")
+        return self._transport.document("POST", f"/models/{quote(kind, safe='')}/rollback")
 
     def audit(self, *, limit: int = 100, action: str | None = None, before: int | None = None) -> pd.DataFrame:
         """Who did what, the newest first: audit_id, at, actor, action, document, previous_sha256, sha256.
@@ -230,8 +223,8 @@ class GridPilot:
             action: Only of this one, such as ``reading.edit``.
             before: Only entries with a lower number.
         """
-        query = {"limit": str(limit), **_given(action=action, before=None if before is None else str(before))}
-        frame = pd.DataFrame(self._list("GET", "/audit", params=query))
+        query = {"limit": str(limit), **given(action=action, before=None if before is None else str(before))}
+        frame = pd.DataFrame(self._transport.documents("GET", "/audit", params=query))
         return frame.assign(at=pd.to_datetime(frame["at"], utc=True)) if len(frame) else frame
 
     def send(self, readings: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -239,7 +232,9 @@ class GridPilot:
 
         The answer tells for each message whether it was accepted, and if not, why.
         """
-        return self._object("POST", "/readings", json=readings if isinstance(readings, Mapping) else list(readings))
+        return self._transport.document(
+            "POST", "/readings", json=readings if isinstance(readings, Mapping) else list(readings)
+        )
 
     def events(self, last_event_id: int | None = None) -> Iterator[ServerEvent]:
         """Follow events for ever; connects again by itself and then goes on behind the last event it gave.
@@ -269,10 +264,10 @@ class GridPilot:
     def _stream(self, last: str | None) -> Iterator[ServerEvent]:
         headers = {"Accept": "text/event-stream", **({} if last is None else {"Last-Event-ID": last})}
         timeout = httpx.Timeout(_SILENCE_SECONDS, connect=10.0)
-        with self._client.stream("GET", "/events", headers=headers, timeout=timeout) as response:
+        with self._transport.client.stream("GET", "/events", headers=headers, timeout=timeout) as response:
             if response.is_error:
                 response.read()
-                raise _error(response)
+                raise error_of(response)
             fields: dict[str, str] = {}
             for line in response.iter_lines():
                 name, separator, value = line.partition(":")
@@ -281,42 +276,3 @@ class GridPilot:
                 elif not line and "data" in fields:
                     yield ServerEvent(int(fields["id"]), fields["event"], json.loads(fields["data"]))
                     fields = {}
-
-    def _object(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        document: dict[str, Any] = self._send(method, path, **options).json()
-        return document
-
-    def _list(self, method: str, path: str, **options: Any) -> list[dict[str, Any]]:
-        documents: list[dict[str, Any]] = self._send(method, path, **options).json()
-        return documents
-
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        response = self._client.request(method, path, **options)
-        if response.is_error:
-            raise _error(response)
-        return response
-
-
-def _error(response: httpx.Response) -> GridPilotError:
-    try:
-        problem = response.json()
-    except json.JSONDecodeError:
-        problem = {"title": response.reason_phrase, "detail": response.text[:500]}
-    return GridPilotError(response.status_code, problem)
-
-
-def _given(**parameters: str | datetime | None) -> dict[str, str]:
-    """Query parameters without those that are None; instants as RFC 3339.
-
-    Raises:
-        ValueError: If an instant has no zone.
-    """
-    given = {}
-    for name, value in parameters.items():
-        if isinstance(value, datetime):
-            if value.tzinfo is None:
-                raise ValueError(f"{name} must have a zone, got the naive {value.isoformat()}; add tzinfo=UTC")
-            given[name] = value.isoformat()
-        elif value is not None:
-            given[name] = value
-    return given

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 
 from api.problems import invalid
 from grid.faults import Fault
 
 
-def query_utc(instant: datetime, *, name: str) -> datetime:
-    """The instant of query parameter ``name`` in UTC.
+def query_utc(instant: datetime, *, name: str, where: Literal["query", "body"] = "query") -> datetime:
+    """The instant that a request names in UTC.
+
+    Args:
+        name: Of the query parameter, or of the field of the body.
 
     Raises:
         Problem: 422, if it lies beyond the calendar there.
@@ -17,5 +21,5 @@ def query_utc(instant: datetime, *, name: str) -> datetime:
     try:
         return instant.astimezone(UTC)
     except OverflowError:
-        fault = Fault(f"query.{name}", "lies beyond the years 1 to 9999 in UTC", "name a later or earlier instant")
+        fault = Fault(f"{where}.{name}", "lies beyond the years 1 to 9999 in UTC", "name a later or earlier instant")
         raise invalid([fault]) from None

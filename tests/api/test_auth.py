@@ -32,6 +32,12 @@ ALLOWED = {
     ("POST", "/api/v1/models/{model_id}/promote"): {"analyst", "admin"},
     ("POST", "/api/v1/models/{kind}/rollback"): {"analyst", "admin"},
     ("GET", "/api/v1/audit"): {"admin"},
+    ("GET", "/api/v1/quality"): READERS,
+    ("GET", "/api/v1/series/{series_id}/quality"): READERS,
+    ("GET", "/api/v1/series/{series_id}/edits"): READERS,
+    ("POST", "/api/v1/series/{series_id}/edits"): {"operator", "admin"},
+    ("DELETE", "/api/v1/series/{series_id}/edits"): {"operator", "admin"},
+    ("DELETE", "/api/v1/series/{series_id}/edits/{edit_id}"): {"operator", "admin"},
     ("GET", "/api/v1/events"): READERS,
 }
 OPEN = {("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metrics")}

@@ -1,0 +1,146 @@
+"""Data quality: how good a series is and why not, and which series need somebody to look at them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+
+from api.auth import Reader
+from api.channels import MeasuredSeriesId, channel_of
+from api.instants import query_utc
+from api.problems import invalid, problems
+from api.quality_schemas import (
+    Backlog,
+    QualityDay,
+    QualityShares,
+    QualitySpan,
+    RuleCount,
+    SeriesQuality,
+    SeriesStanding,
+    SiteQuality,
+)
+from api.service import Database, ServiceParts, present_of, site_of
+from grid.faults import Fault
+from grid.readings import Source
+from grid.store.quality import (
+    FlaggedSpan,
+    QualityCounts,
+    daily_quality,
+    flagged_spans,
+    total_counts,
+    validation_backlog,
+    worst_series,
+)
+from grid.store.series import SeriesSummary, list_series
+from grid.validation import RULES, explain
+
+router = APIRouter(tags=["quality"])
+
+MAX_VERDICTS = 20_000
+LONGEST = timedelta(days=3 * 366)
+
+
+@router.get(
+    "/series/{series_id}/quality", responses=problems(401, 403, 404, 422, 503), summary="How good a series is, and why"
+)
+def get_series_quality(
+    caller: Reader,
+    conn: Database,
+    series_id: MeasuredSeriesId,
+    start: Annotated[AwareDatetime, Query(description="First instant wanted, RFC 3339 with offset.")],
+    end: Annotated[AwareDatetime, Query(description="Instant behind the last one wanted.")],
+) -> SeriesQuality:
+    """Shares of what is valid, estimated, edited and missing, by local day; every flagged span, explained in words."""
+    start, end = query_utc(start, name="start"), query_utc(end, name="end")
+    if not timedelta(0) < end - start <= LONGEST:
+        problem = f"must lie after start and at most {LONGEST.days} days behind it, got {end.isoformat()}"
+        raise invalid([Fault("query.end", problem, "choose another one")])
+    channel = channel_of(conn, series_id)
+    days = daily_quality(conn, channel, start=start, end=end, timezone=site_of(conn).timezone)
+    spans = flagged_spans(conn, channel, start=start, end=end, limit=MAX_VERDICTS)
+    return SeriesQuality(
+        series_id=series_id,
+        start=start,
+        end=end,
+        total=_shares(total_counts(days.values())),
+        days=[QualityDay(day=day, **_shares(counts).model_dump()) for day, counts in days.items()],
+        rules=_rule_counts(spans),
+        spans=[_span(span) for span in spans],
+        complete=sum(span.intervals for span in spans) < MAX_VERDICTS,
+    )
+
+
+@router.get("/quality", responses=problems(401, 403, 422, 503), summary="Which series need a look")
+def get_quality(
+    caller: Reader,
+    conn: Database,
+    service: ServiceParts,
+    hours: Annotated[int, Query(ge=1, le=24 * 31, description="How far back from the site's present.")] = 24,
+    limit: Annotated[int, Query(ge=1, le=200, description="At most this many of each list.")] = 20,
+) -> SiteQuality:
+    """The worst series of the last hours, meters that are silent, and what waits for validation."""
+    found = validation_backlog(conn)
+    backlog = Backlog(spans=found.spans, oldest_marked_at=found.oldest_marked_at)
+    present = present_of(conn, site_of(conn), service.clock)
+    if present is None:
+        return SiteQuality(start=None, end=None, backlog=backlog, series=[], silent=[])
+    start = present - timedelta(hours=hours)
+    known = list_series(conn)
+    last = {(summary.series_id, summary.source): summary.last_interval_end for summary in known}
+    worst = [
+        SeriesStanding(
+            series_id=standing.series_id,
+            last=last.get((standing.series_id, standing.source)),
+            reasons=[reason.name for reason in explain(standing.quality) if reason in RULES],
+            **_shares(standing.counts).model_dump(),
+        )
+        for standing in worst_series(conn, start=start, end=present, limit=limit)
+    ]
+    silent = [_silent(summary) for summary in _silent_meters(known, start)[:limit]]
+    return SiteQuality(start=start, end=present, backlog=backlog, series=worst, silent=silent)
+
+
+def _shares(counts: QualityCounts) -> QualityShares:
+    return QualityShares.model_validate(counts, from_attributes=True)
+
+
+def _rule_counts(spans: list[FlaggedSpan]) -> list[RuleCount]:
+    counted = [(sum(span.intervals for span in spans if span.quality & rule.bit), rule) for rule in RULES]
+    return [
+        RuleCount(rule=rule.name, bit=int(rule.bit), intervals=count, seen=rule.seen, remedy=rule.remedy)
+        for count, rule in sorted(counted, key=lambda pair: -pair[0])
+        if count
+    ]
+
+
+def _span(span: FlaggedSpan) -> QualitySpan:
+    said = explain(span.quality)
+    return QualitySpan(
+        start=span.start,
+        end=span.end,
+        intervals=span.intervals,
+        quality=span.quality,
+        missing=span.missing,
+        reasons=[reason.name for reason in said],
+        explanation=[reason.seen for reason in said],
+    )
+
+
+def _silent_meters(known: list[SeriesSummary], start: datetime) -> list[SeriesSummary]:
+    """Those whose newest reading ended before ``start``, silent longest first."""
+    ended = [
+        (summary.last_interval_end, summary)
+        for summary in known
+        if summary.source is Source.METER and summary.last_interval_end is not None
+    ]
+    return [summary for end, summary in sorted(ended, key=lambda pair: (pair[0], pair[1].series_id)) if end <= start]
+
+
+def _silent(summary: SeriesSummary) -> SeriesStanding:
+    none = total_counts(())
+    return SeriesStanding(
+        series_id=summary.series_id, last=summary.last_interval_end, reasons=[], **_shares(none).model_dump()
+    )
