@@ -20,7 +20,7 @@ from rich.console import Console
 from api.commands import audit, dead_letters, dispatch, doctor, keys, models, site
 from api.logs import start_logging
 from api.progress import pulse, share_bars
-from api.reports import describe_ingest, describe_replay, describe_training
+from api.reports import describe_ingest, describe_replay, describe_training, describe_validation
 from api.settings import (
     DatabaseSettings,
     ForecastProcess,
@@ -30,6 +30,7 @@ from api.settings import (
     ServeProcess,
     StreamSettings,
     TrainProcess,
+    ValidateProcess,
     read_settings,
 )
 from grid.faults import Fault, InputError
@@ -128,6 +129,38 @@ def ingest(
         _print_json(dataclasses.asdict(report))
     else:
         typer.echo(describe_ingest(report))
+
+
+@app.command()
+def validate(
+    until_caught_up: Annotated[
+        bool, typer.Option("--until-caught-up", help="Stop once nothing waits for validation.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="First mark what is stored, so that it is judged anew.")
+    ] = False,
+    series: Annotated[
+        list[str] | None, typer.Option(metavar="SERIES_ID", help="With --again: only these series.")
+    ] = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="With --again: only from this instant on.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="With --again: only before this instant.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Validate readings as they come: flag what cannot be true, estimate what is missing. Run as many as you like."""
+    from api.jobs.validating import mark_again, validate_stream
+
+    settings = read_settings(ValidateProcess)
+    if again:
+        mark_again(settings, series, begin=begin, until=until)
+    elif series or begin is not None or until is not None:
+        raise InputError([Fault("--again", "is missing", "add it, or leave --series, --from and --until")])
+    total = validate_stream(settings, until_caught_up=until_caught_up, stop=_stop_on_signal())
+    if as_json:
+        _print_json(dataclasses.asdict(total))
+    else:
+        typer.echo(describe_validation(total))
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # torch and kafka are loaded by the commands that need them
     from forecasting.contest import TrainingReport
     from ingest.files import ReplayReport
+    from ingest.judging import JudgedBatch
     from ingest.worker import IngestReport
 
 
@@ -17,6 +18,15 @@ def describe_ingest(report: IngestReport) -> str:
         f"{batches.messages:,} messages with {report.readings:,} readings in {report.seconds:.1f} s: "
         f"{saved.added:,} new, {saved.replaced:,} corrected, {saved.late:,} superseded, "
         f"{saved.duplicates:,} known already; {batches.dead_letters:,} messages became dead letters"
+    )
+
+
+def describe_validation(total: JudgedBatch) -> str:
+    """How much was judged, and what was found."""
+    found = ", ".join(f"{name.lower()} {count:,}" for name, count in total.reasons.most_common())
+    return (
+        f"{total.intervals:,} intervals judged in {total.seconds:.1f} s: {total.written:,} verdicts written, "
+        f"{total.withdrawn:,} withdrawn or replaced{f'; {found}' if found else ''}"
     )
 
 

@@ -91,7 +91,16 @@ class CacheSettings(_FromEnvironment):
     )
 
 
-class IngestProcess(DatabaseSettings, StreamSettings):
+class MetricsSettings(_FromEnvironment):
+    """Where a process without an API answers Prometheus."""
+
+    metrics_host: str = Field("127.0.0.1", description="Address at which ingest and validate answer Prometheus.")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Port at which ingest and validate answer Prometheus; unset: they do not."
+    )
+
+
+class IngestProcess(DatabaseSettings, StreamSettings, MetricsSettings):
     """Settings of ``gridpilot ingest``."""
 
     unknown_meters: Literal["accept", "quarantine"] = Field(
@@ -104,9 +113,13 @@ class IngestProcess(DatabaseSettings, StreamSettings):
         "lease",
         description="Who shares partitions out among ingest workers: leases in the database, or a consumer group.",
     )
-    metrics_host: str = Field("127.0.0.1", description="Address at which ingest answers Prometheus.")
-    metrics_port: int | None = Field(
-        None, ge=1, le=65535, description="Port at which ingest answers Prometheus; unset: it does not."
+
+
+class ValidateProcess(DatabaseSettings, ClockSettings, MetricsSettings):
+    """Settings of ``gridpilot validate``."""
+
+    gap_hours: float = Field(
+        26.0, ge=0, le=168, description="How long after its end an interval may still come before it is a gap. [h]"
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -64,11 +64,17 @@ class JudgedBatch:
 
 
 def judge_batch(
-    conn: psycopg.Connection, site: SiteBasis, *, judged_at: datetime, awaited_until: datetime | None
+    conn: psycopg.Connection,
+    site_now: Callable[[psycopg.Connection], SiteBasis],
+    *,
+    judged_at: datetime,
+    awaited_until: datetime | None,
 ) -> JudgedBatch:
     """Judge what has waited longest and commit; no channel if nothing waits, or others have all of it.
 
     Args:
+        site_now: Reads what the site in force says. It is asked once the marks are taken, so that it is never older
+            than a mark that a new site made.
         judged_at: Wall clock; the verdicts stand from then on.
         awaited_until: Intervals that ended by then and never came are gaps, also at the end of a channel; with None
             only those between readings are.
@@ -78,6 +84,7 @@ def judge_batch(
         due = lock_due(conn, channels=MOST_CHANNELS)
         if not due:
             return JudgedBatch()
+        site = site_now(conn)
         pieces = _pieces(conn, site, due, before=judged_at)
         evidence = load_evidence(conn, pieces)
         loaded = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, start_http_server
 
@@ -75,8 +76,14 @@ class IngestMetrics:
             self._lag.labels(partition.topic, partition.number).set(messages)
 
 
+class Measured(Protocol):
+    """Whoever keeps metrics."""
+
+    registry: CollectorRegistry
+
+
 @contextmanager
-def served(metrics: IngestMetrics, *, host: str, port: int | None) -> Iterator[None]:
+def served(metrics: Measured, *, host: str, port: int | None) -> Iterator[None]:
     """Answer Prometheus at ``http://host:port/metrics`` meanwhile; with ``port`` None do nothing.
 
     Raises:

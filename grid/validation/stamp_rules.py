@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from grid.time_axis import FloatArray
-from grid.validation.lattice import HOUR_US, MINUTE_US, BoolArray, Lattice
+from grid.validation.lattice import DAY_US, HOUR_US, MINUTE_US, BoolArray, Lattice
 from grid.validation.nouns import IntArray, IntervalReadings
 from grid.validation.settings import StampRule
 
 _COVERED = 0.5
+_EXPECTED_US = 20 * DAY_US
 
 
 def future(readings: IntervalReadings, rule: StampRule) -> BoolArray:
@@ -19,9 +20,14 @@ def future(readings: IntervalReadings, rule: StampRule) -> BoolArray:
 
 
 def late(readings: IntervalReadings, rule: StampRule) -> BoolArray:
-    """Received long after their interval: what was decided before was decided without them."""
-    old: BoolArray = _age_us(readings) > rule.late_hours * HOUR_US
-    return old
+    """Received long after their interval: what was decided before was decided without them.
+
+    Only a channel that was heard in time until then can be late; a history that is loaded afterwards is not.
+    """
+    old = _age_us(readings) > rule.late_hours * HOUR_US
+    last_in_time = np.maximum.accumulate(np.where(old, np.iinfo(np.int64).min // 2, readings.starts_us))
+    expected: BoolArray = readings.starts_us - last_in_time <= _EXPECTED_US
+    return old & expected
 
 
 def off_grid(readings: IntervalReadings, *, phase_us: int) -> BoolArray:
