@@ -65,7 +65,7 @@ def _split(body: bytes) -> list[msgspec.Raw]:
             messages = msgspec.json.decode(body, type=list[msgspec.Raw])
         else:
             messages = [msgspec.json.decode(body, type=msgspec.Raw)]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise invalid([Fault("body", f"must be JSON: {error}", "send one message, or a list of them")]) from None
     if not 1 <= len(messages) <= MAX_MESSAGES:
         raise invalid([Fault("body", f"must hold 1 to {MAX_MESSAGES} messages, got {len(messages)}", "split it")])
