@@ -1,4 +1,4 @@
-"""A site's series out of the database, as the arrays that forecasting works on."""
+"""A site's series out of the database, as the arrays that forecasting works on: validated values, never raw ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psycopg
 from forecasting.external import Issue
 from forecasting.issuing import position_of
 from forecasting.load_windows import LoadPanel, SentTemperature
-from grid.readings import Source, series_id
+from grid.readings import Layer, Source, series_id
 from grid.site import SITE_LOAD, Meter, Site
 from grid.store.readings import load_channels, load_power_matrix
 from grid.store.series import list_series
@@ -80,7 +80,7 @@ def load_load_history(
     """
     meters = meters_of(site, "load")
     names = [meter_series(meter) for meter in meters]
-    kw = _ended(load_power_matrix(conn, names, axis), axis, issued_at)
+    kw = _ended(load_power_matrix(conn, names, axis, layer=Layer.VALIDATED), axis, issued_at)
     used = [meter.weather_site_id or "" for meter in meters]
     sites = tuple(dict.fromkeys(used)) if weather_ids is None else tuple(weather_ids)
     if site.loads:
@@ -88,7 +88,7 @@ def load_load_history(
         kw = np.concatenate([kw, site_load_kw(site, names[:-1], kw)[None]])
         used.append(max(dict.fromkeys(used), key=used.count))
     channels = [(Source.WEATHER, name, Channel.AIR_TEMPERATURE) for name in sites]
-    temperature = _ended(load_channels(conn, channels, axis), axis, issued_at)
+    temperature = _ended(load_channels(conn, channels, axis, layer=Layer.VALIDATED), axis, issued_at)
     issued = load_issued_forecasts(conn, sites, Channel.AIR_TEMPERATURE, issued_from=axis.start, issued_by=issued_at)
     panel = LoadPanel(
         axis=axis,
@@ -121,7 +121,8 @@ def load_meters_kw(
     conn: psycopg.Connection, meters: Sequence[Meter], axis: TimeAxis, *, issued_at: datetime
 ) -> FloatArray:
     """Hourly power of meters, shape (meters, hours). [kW] NaN where unknown, or not ended by ``issued_at``."""
-    return _ended(load_power_matrix(conn, [meter_series(meter) for meter in meters], axis), axis, issued_at)
+    names = [meter_series(meter) for meter in meters]
+    return _ended(load_power_matrix(conn, names, axis, layer=Layer.VALIDATED), axis, issued_at)
 
 
 def load_external_issues(

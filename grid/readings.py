@@ -59,6 +59,13 @@ class Source(StrEnum):
     WEATHER = "weather"
 
 
+class Layer(StrEnum):
+    """Readings as they were sent, or as validation takes them: flagged ones replaced or left out, gaps estimated."""
+
+    RAW = "raw"
+    VALIDATED = "validated"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadingBlock:
     """Readings of one channel of one meter or weather site, as one message carries them.

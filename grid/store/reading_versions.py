@@ -9,21 +9,11 @@ from datetime import datetime
 import numpy as np
 import psycopg
 
+from grid.readings import Layer
 from grid.resampling import STATES, resample
+from grid.store.layers import rows_query, values_query
 from grid.store.series import ChannelId, find_channel_keys
 from grid.time_axis import EPOCH, FloatArray, TimeAxis
-
-# A reading was in force at an instant if it had been received, and was not superseded before. History also holds
-# readings that lost on arrival: those were superseded the moment they came, and were never in force.
-_IN_FORCE = """
-    SELECT channel_key, interval_start, interval_minutes, value, quality, revision, received_at FROM reading
-    WHERE channel_key = ANY(%(keys)s) AND interval_start >= %(start)s AND interval_start < %(end)s
-      AND (%(known_by)s::timestamptz IS NULL OR received_at <= %(known_by)s)
-    UNION ALL
-    SELECT channel_key, interval_start, interval_minutes, value, quality, revision, received_at FROM reading_history
-    WHERE channel_key = ANY(%(keys)s) AND interval_start >= %(start)s AND interval_start < %(end)s
-      AND received_at <= %(known_by)s AND superseded_at > %(known_by)s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +41,19 @@ def readings_known_by(
     start: datetime,
     end: datetime,
     known_by: datetime | None = None,
+    layer: Layer = Layer.RAW,
     limit: int,
 ) -> list[StoredReading]:
     """Readings of one channel whose interval starts in [start, end), in order of time, at most ``limit``.
 
     Args:
-        known_by: Only what had been received by then (wall clock); None for what is known now.
+        known_by: Only what had been received and judged by then (wall clock); None for what is known now.
+        layer: The validated one has its values, and intervals that never came.
     """
     keys = [key for key in find_channel_keys(conn, [channel]) if key is not None]
     rows = conn.execute(
-        f"SELECT interval_start, interval_minutes, value, quality, revision, received_at FROM ({_IN_FORCE}) AS known"
+        "SELECT interval_start, interval_minutes, value, quality, revision, received_at"
+        f" FROM ({rows_query(layer)}) AS known"
         " ORDER BY interval_start, interval_minutes LIMIT %(limit)s",
         {"keys": keys, "start": start, "end": end, "known_by": known_by, "limit": limit},
     ).fetchall()
@@ -68,7 +61,12 @@ def readings_known_by(
 
 
 def load_channels_known_by(
-    conn: psycopg.Connection, channels: Sequence[ChannelId], axis: TimeAxis, *, known_by: datetime | None = None
+    conn: psycopg.Connection,
+    channels: Sequence[ChannelId],
+    axis: TimeAxis,
+    *,
+    known_by: datetime | None = None,
+    layer: Layer = Layer.RAW,
 ) -> FloatArray:
     """Means of channels over each interval of ``axis`` as known at an instant, shape (channels, periods). NaN: missing.
 
@@ -76,8 +74,7 @@ def load_channels_known_by(
     """
     keys = find_channel_keys(conn, channels)
     rows = conn.execute(
-        f"SELECT channel_key, interval_start, interval_minutes, value FROM ({_IN_FORCE}) AS known"
-        " WHERE value IS NOT NULL",
+        values_query(layer),
         {
             "keys": [key for key in keys if key is not None],
             "start": axis.start,

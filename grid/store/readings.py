@@ -11,9 +11,10 @@ from datetime import datetime
 import numpy as np
 import psycopg
 
-from grid.readings import Source
+from grid.readings import Layer, Source
 from grid.resampling import STATES, resample
 from grid.store.binary_copy import FLOAT8, INT2, POSTGRES_EPOCH_US, TIMESTAMPTZ
+from grid.store.layers import values_query
 from grid.store.series import ChannelId, find_channel_keys
 from grid.time_axis import FloatArray, PowerSeries, TimeAxis
 from grid.units import STORED_UNIT, Channel
@@ -34,16 +35,18 @@ def parse_series_id(series: str) -> tuple[str, Channel]:
     return owner, Channel(channel)
 
 
-def load_power(conn: psycopg.Connection, series: str, axis: TimeAxis) -> PowerSeries:
+def load_power(conn: psycopg.Connection, series: str, axis: TimeAxis, *, layer: Layer = Layer.RAW) -> PowerSeries:
     """Mean power of one meter's series over each interval of ``axis``. [kW]
 
     Raises:
         ValueError: If ``series`` does not name a channel of power.
     """
-    return PowerSeries(axis, load_power_matrix(conn, [series], axis)[0])
+    return PowerSeries(axis, load_power_matrix(conn, [series], axis, layer=layer)[0])
 
 
-def load_power_matrix(conn: psycopg.Connection, series: Sequence[str], axis: TimeAxis) -> FloatArray:
+def load_power_matrix(
+    conn: psycopg.Connection, series: Sequence[str], axis: TimeAxis, *, layer: Layer = Layer.RAW
+) -> FloatArray:
     """Mean power of many meters' series, in one query: shape (series, periods). [kW] NaN where missing.
 
     Raises:
@@ -53,18 +56,26 @@ def load_power_matrix(conn: psycopg.Connection, series: Sequence[str], axis: Tim
     for (_, channel), name in zip(ids, series, strict=True):
         if STORED_UNIT[channel] != "kW":
             raise ValueError(f"{name} is in {STORED_UNIT[channel]}, not in kW; read it with load_channel")
-    return load_channels(conn, [(Source.METER, owner, channel) for owner, channel in ids], axis)
+    return load_channels(conn, [(Source.METER, owner, channel) for owner, channel in ids], axis, layer=layer)
 
 
 def load_channel(
-    conn: psycopg.Connection, source: Source, owner_id: str, channel: Channel, axis: TimeAxis
+    conn: psycopg.Connection,
+    source: Source,
+    owner_id: str,
+    channel: Channel,
+    axis: TimeAxis,
+    *,
+    layer: Layer = Layer.RAW,
 ) -> FloatArray:
     """Mean of one channel over each interval of ``axis``, shape (periods,), in its stored unit. NaN where missing."""
-    values: FloatArray = load_channels(conn, [(source, owner_id, channel)], axis)[0]
+    values: FloatArray = load_channels(conn, [(source, owner_id, channel)], axis, layer=layer)[0]
     return values
 
 
-def load_channels(conn: psycopg.Connection, channels: Sequence[ChannelId], axis: TimeAxis) -> FloatArray:
+def load_channels(
+    conn: psycopg.Connection, channels: Sequence[ChannelId], axis: TimeAxis, *, layer: Layer = Layer.RAW
+) -> FloatArray:
     """Many channels on ``axis``, in one query: shape (channels, periods), each in its stored unit. NaN where missing.
 
     Means over each period; of a state its last value.
@@ -76,9 +87,13 @@ def load_channels(conn: psycopg.Connection, channels: Sequence[ChannelId], axis:
         .execute(
             "SELECT channel_key,"
             " string_agg(timestamptz_send(interval_start) || int2send(interval_minutes) || float8send(value), '')"
-            " FROM reading WHERE channel_key = ANY(%s) AND interval_start >= %s AND interval_start < %s"
-            " AND value IS NOT NULL GROUP BY channel_key",
-            ([key for key in keys if key is not None], axis.start, axis.end),
+            f" FROM ({values_query(layer)}) AS known GROUP BY channel_key",
+            {
+                "keys": [key for key in keys if key is not None],
+                "start": axis.start,
+                "end": axis.end,
+                "known_by": None,
+            },
         )
         .fetchall()
     )

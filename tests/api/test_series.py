@@ -76,7 +76,7 @@ def test_as_of_an_instant_shows_what_had_been_received_by_then(own_api: Any) -> 
     assert value(as_of=corrected_at.isoformat()) == [12_345.0]
     assert value(as_of=(NOW - HOUR).isoformat()) == []
     assert value(as_of=(corrected_at - HOUR).isoformat(), resolution="PT1H") == [before["value"]]
-    assert own_api.get(TOWN, params=hour).json()["readings"][0]["quality"] == 2
+    assert own_api.get(TOWN, params=hour).json()["readings"][0]["quality"] == 256
 
 
 @pytest.mark.parametrize(
