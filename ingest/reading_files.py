@@ -30,9 +30,10 @@ import pyarrow.parquet as pa_parquet
 
 from grid.faults import Fault, InputError
 from grid.readings import Source
+from grid.store.reading_rows import microseconds
 from grid.time_axis import FloatArray
 from grid.units import Channel
-from ingest.messages import interval_minutes
+from ingest.messages import EARLIEST, LATEST, interval_minutes
 from ingest.pieces import MAX_FAULTS, PIECE_ROWS, FaultList, IntArray, Piece
 
 PIECE_BYTES = 2 * 1024 * 1024
@@ -146,7 +147,11 @@ def _csv_frames(
 def _parquet_frames(path: Path, columns: dict[str, str]) -> Iterator[tuple[IntArray, pd.DataFrame]]:
     """Batches of rows. Texts stay dictionaries until their length is known: a small file can repeat a huge one."""
     next_row = 2
-    texts = [field.name for field in pa_parquet.read_schema(path) if pa.types.is_string(field.type)]
+    texts = [
+        field.name
+        for field in pa_parquet.read_schema(path)
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+    ]
     with pa_parquet.ParquetFile(path, read_dictionary=texts) as file:
         for batch in file.iter_batches(batch_size=PIECE_ROWS, columns=list(columns)):
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -179,6 +184,8 @@ def _check(frame: pd.DataFrame, rows: IntArray, source: Source, faults: FaultLis
     refuse(~known, "channel", lambda got: f"is none we know: {got!r}", f"use one of {', '.join(Channel)}")
     start_us, bad = _instants(frame["interval_start"])
     refuse(bad, "interval_start", lambda got: f"is no instant with an offset: {got!r}", "write 2026-03-01T00:00:00Z")
+    outside = ~bad & ((start_us < microseconds(EARLIEST)) | (start_us >= microseconds(LATEST)))
+    refuse(outside, "interval_start", lambda got: f"lies before {EARLIEST} or not before {LATEST}: {got}", "correct it")
     minutes, bad = _minutes(frame["interval_minutes"])
     refuse(bad, "interval_minutes", lambda got: f"is no interval: {got!r}", "write 15, or PT15M")
     value, bad = _numbers(frame["value"])
@@ -191,6 +198,7 @@ def _check(frame: pd.DataFrame, rows: IntArray, source: Source, faults: FaultLis
     if "issued_at" in frame:
         absent = frame["issued_at"].isna().to_numpy()
         issued_us, bad = _instants(frame["issued_at"])
+        bad |= (issued_us < microseconds(EARLIEST)) | (issued_us >= microseconds(LATEST))
         issued_us[absent] = -1
         refuse(bad & ~absent, "issued_at", lambda got: f"is no instant with an offset: {got!r}", "write it with one")
     return Piece(

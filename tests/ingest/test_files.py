@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,52 @@ def test_every_fault_is_told_with_its_row_and_column(tmp_path: Path) -> None:
         assert f"row {row}, {column}:" in found
     assert "row 6: has 5 fields instead of 8" in found
     assert "row 2," not in found
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "said"),
+    [
+        ("m,load,kW,2026-03-29T01:00:00Z,60,NaN,0,", "value", "is no number"),
+        ("m,load,kW,2026-03-29T01:00:00Z,60,1e999,0,", "value", "is no number"),
+        ("m,load,kW,2026-03-29T01:00:00Z,60,-Infinity,0,", "value", "is no number"),
+        ("m,load,MWh,2026-03-29T01:00:00Z,1,1e308,0,", "value", "too large for its unit"),
+        ("m,load,kW,9999-12-31T23:59:59-12:00,60,1,0,", "interval_start", ""),
+        ("m,load,kW,0001-01-01T00:00:00+14:00,60,1,0,", "interval_start", ""),
+        ("m,load,kW,2026-02-29T00:00:00Z,60,1,0,", "interval_start", "is no instant"),
+        ("m,load,kW,2026-03-29T01:00:00Z,-15,1,0,", "interval_minutes", "is no interval"),
+        ("m,load,kW,2026-03-29T01:00:00Z,60,1,2147483648,", "revision", "is no whole number"),
+        ("m\x01,load,kW,2026-03-29T01:00:00Z,60,1,0,", "meter_id", "printable"),
+        ("m" * 201 + ",load,kW,2026-03-29T01:00:00Z,60,1,0,", "meter_id", "at most 200"),
+        ("m,import_register,kW,2026-03-29T01:00:00Z,60,1,0,", "unit", "must be one of kWh"),
+    ],
+)
+def test_a_hostile_row_is_refused_with_its_reason(tmp_path: Path, row: str, column: str, said: str) -> None:
+    (fault,) = faults_of(csv(tmp_path, row))
+    assert f"row 2, {column}: " in fault
+    assert said in fault
+
+
+def test_a_row_of_a_huge_text_is_told_in_few_words(tmp_path: Path) -> None:
+    (fault,) = faults_of(csv(tmp_path, f"m,{'x' * 500_000},kW,2026-03-29T01:00:00Z,60,1,0,"))
+    assert len(fault) < 1_000
+
+
+@pytest.mark.parametrize("content", [gzip.compress(b"meter_id,channel"), b"PK\x03\x04rest"])
+def test_a_compressed_file_is_refused_unread(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "readings.csv"
+    path.write_bytes(content)
+    assert "is compressed" in faults_of(path)[0]
+
+
+def test_a_small_parquet_that_repeats_a_huge_text_is_refused(tmp_path: Path) -> None:
+    table = frame().assign(meter_id="x" * 1_000_000)
+    table.to_parquet(tmp_path / "bomb.parquet")
+    assert "holds a text of 1000000 bytes" in faults_of(tmp_path / "bomb.parquet")[0]
+
+
+def test_negative_values_and_registers_are_sent(tmp_path: Path) -> None:
+    rows = ["m,load,kW,2026-03-29T01:00:00-05:00,60,-1,0,", "m,import_register,Wh,2026-03-29T01:00:00Z,60,120,0,"]
+    assert check_file(csv(tmp_path, *rows)) == 2
 
 
 def test_missing_and_doubled_columns_are_told_together(tmp_path: Path) -> None:
