@@ -213,6 +213,7 @@ class _Worker:
                 batch = None
             except OffsetOutOfRangeError as error:
                 self._out_of_range = error
+                self._expect_change()
             except (
                 psycopg.Error,
                 KafkaError,
@@ -270,14 +271,14 @@ class _Worker:
 
     def _take_share(self, conn: psycopg.Connection) -> None:
         """See which partitions are ours when it is time, and read new ones from where the database stands."""
-        if self._out_of_range is not None:
-            self._refuse_truncation(self._out_of_range)
-            self._forget_positions()
         if not self._ownership.due:
             return
         if time.monotonic() >= self._layout_due_at:
             self._layout = describe_topics(self._bootstrap, self._topics).all_partitions
             self._layout_due_at = time.monotonic() + LAYOUT_SECONDS
+        if self._out_of_range is not None:
+            self._refuse_truncation(self._out_of_range)
+            self._forget_positions()
         owned = self._ownership.renew(conn, self._layout)
         if owned != self._reader.assigned:
             known = {p: offset for p, offset in self._reader.positions.items() if p in owned}
@@ -299,12 +300,18 @@ class _Worker:
 
     def _refuse_truncation(self, error: OffsetOutOfRangeError) -> None:
         """An offset out of range lies before what the broker holds (a gap), or else after it (it lost data)."""
+        if not self._reader.assigned <= set(self._layout):
+            return  # the topic was made anew
         first = self._reader.first_offsets(self._reader.assigned)
         if not any(position < first[p] for p, position in self._reader.positions.items()):
             raise StreamTruncatedError(
                 f"the broker holds fewer messages than were read from it ({error}). It lost data that it had"
                 " acknowledged: restore it; or delete and make the topic anew, then send again what is missing."
             ) from error
+
+    def _expect_change(self) -> None:
+        self._layout_due_at = 0.0
+        self._ownership.expect_renewal()  # what is owned may not be assigned yet
 
     def _recover(self, error: Exception, pause: float) -> None:
         """Make ready to try again after a fault of the world; raise what is none."""
@@ -315,8 +322,7 @@ class _Worker:
         reason = (explain(error) if isinstance(error, psycopg.Error) else None) or f"{type(error).__name__}: {error}"
         _log.warning("%s; trying again in %.1f s", reason, pause)
         self._metrics.stands(connected=False)
-        self._layout_due_at = 0.0
-        self._ownership.expect_renewal()  # what is owned may not be assigned yet
+        self._expect_change()
         if self._open is not None and (self._open.broken or isinstance(error, psycopg.OperationalError)):
             self._open.close()
             self._open = None

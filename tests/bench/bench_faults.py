@@ -1,20 +1,22 @@
 """Exactly once in effect, shown by force: workers killed, databases crashed, connections cut, every reading counted.
 
-    python tests/bench/bench_faults.py [--short] [--seed N]
+    python tests/bench/bench_faults.py [--short] [--ownership lease|group] [--seed N]
 
-It starts its own PostgreSQL and broker, produces a stream that is known to the last value (:mod:`fault_stream`), and
-meanwhile, at moments drawn from the seed: kills workers by SIGKILL, freezes some until others have taken their
-partitions over, stops the database as a crash would (immediate shutdown, then recovery on the same files), cuts, slows
-and half-opens the broker's connections, takes the broker away for a moment, adds workers and removes some. At the end
-the database's own counters must give the identity
+It starts its own PostgreSQL and broker, produces a stream of readings, weather and weather forecasts that is known to
+the last value (:mod:`fault_stream`), and meanwhile, at moments drawn from the seed: kills workers by SIGKILL, freezes
+some until others have taken their partitions over, stops the database as a crash would (immediate shutdown, then
+recovery on the same files), cuts, slows and half-opens the broker's connections, takes the broker away for a moment or
+lets it hang, adds workers and removes some, so that partitions move all the time, by leases or by a consumer group. At
+the end the broker is really stopped: the embedded one keeps its messages in memory, so this happens once everything
+sent so far is stored, and the rest is sent to topics made anew on the broker that follows.
+
+Then the database's own counters must give the identity
 
     rows + history + duplicates + dead-lettered values = produced
 
 exactly, where ``duplicates = stream_offset.readings - rows - history``: that counter only ever adds, in the
-transaction that stores, so a message stored twice or not at all shows in it. Then every stored value is compared
-with the one that was produced.
-
-The broker itself is not killed: the embedded one keeps its messages in memory and would lose them all.
+transaction that stores, so a message stored twice or not at all shows in it. And every stored value is compared with
+the one that was produced.
 """
 
 from __future__ import annotations
@@ -26,23 +28,25 @@ import signal
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psycopg
 from fault_proxy import FaultProxy
-from fault_stream import make_stream
+from fault_stream import Message, Produced, make_stream
 from fault_verdict import require, verify
 from fault_workers import Crew
 
 from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
 from api.demo.server_process import free_port
 from grid.store.migrate import migrate
+from ingest.ownership import OwnershipKind
 from ingest.producer import ReadingProducer
-from ingest.topics import READINGS_TOPIC, REQUEST_TIMEOUT_SECONDS, ensure_topics
+from ingest.topics import REQUEST_TIMEOUT_SECONDS, ensure_topics
 
 PARTITIONS = 8
 FEWEST, MOST = 2, 5  # workers
@@ -56,6 +60,7 @@ class Blow(enum.Enum):
     CRASH = "database crash"
     CUT = "connections cut"
     OUTAGE = "broker away"
+    HANG = "broker hangs"
     SLOW = "connections slowed"
     HALF_OPEN = "connections half-open"
     JOIN = "worker added"
@@ -68,6 +73,7 @@ class Round:
 
     Attributes:
         longest_pause: Between two blows. [s]
+        longest_hang: Of the broker. [s]
         request_timeout_seconds: After which workers give a half-open connection up. [s]
         seconds: After which the round has failed. [s]
     """
@@ -76,6 +82,7 @@ class Round:
     meters: int
     blows: dict[Blow, int]
     longest_pause: float
+    longest_hang: float
     request_timeout_seconds: int
     seconds: float
 
@@ -89,22 +96,30 @@ LONG = Round(
         Blow.CRASH: 6,
         Blow.CUT: 12,
         Blow.OUTAGE: 4,
+        Blow.HANG: 4,
         Blow.SLOW: 4,
         Blow.HALF_OPEN: 4,
         Blow.JOIN: 10,
         Blow.LEAVE: 10,
     },
     longest_pause=2.0,
+    longest_hang=4.0,
     request_timeout_seconds=REQUEST_TIMEOUT_SECONDS,
-    seconds=600,
+    seconds=1200,
+)
+GROUP = replace(  # the same by a consumer group, whose members take longer to find each other again
+    LONG,
+    readings=300_000,
+    blows={blow: -(-times // 4) for blow, times in LONG.blows.items()},
 )
 SHORT = Round(
     readings=40_000,
     meters=10,
     blows=dict.fromkeys(Blow, 1) | {Blow.KILL: 6, Blow.FREEZE: 3, Blow.CUT: 2},
     longest_pause=0.5,
+    longest_hang=1.0,
     request_timeout_seconds=2,
-    seconds=60,
+    seconds=90,
 )
 
 
@@ -117,12 +132,25 @@ class Chain:
         stack.callback(self.postgres.stop)
         self.postgres.start()
         self.proxy = stack.enter_context(FaultProxy())
-        self._broker = stack.enter_context(EmbeddedBroker(folder / "broker", advertised_port=self.proxy.port))
-        stack.callback(self.proxy.cut)  # the broker waits for its connections before it stops
-        self.proxy.server_port = int(self._broker.bootstrap.rpartition(":")[2])
+        self._broker_folder = folder / "broker"
+        self._broker: EmbeddedBroker | None = None
         self.bootstrap = f"127.0.0.1:{self.proxy.port}"
         with psycopg.connect(self.postgres.url) as conn:
             migrate(conn)
+        stack.callback(self._stop_broker)
+        self.replace_broker()
+
+    def _stop_broker(self) -> None:
+        if self._broker is not None:
+            self.proxy.cut()  # the broker waits for its connections before it stops
+            self._broker.stop()
+
+    def replace_broker(self) -> None:
+        """Stop the broker, which forgets every message, and start another one with topics made anew."""
+        self._stop_broker()
+        self._broker = EmbeddedBroker(self._broker_folder, advertised_port=self.proxy.port)
+        self._broker.start()
+        self.proxy.server_port = int(self._broker.bootstrap.rpartition(":")[2])
         ensure_topics(self.bootstrap, partitions=PARTITIONS)
 
     def crash_database(self) -> None:
@@ -156,7 +184,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def run_round(wanted: Round, *, seed: int) -> dict[str, Any]:
+def run_round(wanted: Round, *, ownership: OwnershipKind, seed: int) -> dict[str, Any]:
     """Run one round and return its figures.
 
     Raises:
@@ -167,7 +195,7 @@ def run_round(wanted: Round, *, seed: int) -> dict[str, Any]:
     stream = make_stream(rng, readings=wanted.readings, meters=wanted.meters)
     blows = [blow for blow, times in wanted.blows.items() for _ in range(times)]
     order = [blows[i] for i in rng.permutation(len(blows))]
-    waves = np.linspace(0, len(stream.messages), len(order) + 1).astype(int)
+    waves = np.linspace(0, len(stream.messages), len(order) + 2).astype(int)  # the last one after the blows
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gridpilot-faults-")))
         folder.chmod(0o711)  # as root, the server runs under an account of its own
@@ -176,6 +204,7 @@ def run_round(wanted: Round, *, seed: int) -> dict[str, Any]:
             chain.postgres.url,
             chain.bootstrap,
             folder / "workers.log",
+            ownership=ownership,
             request_timeout_seconds=wanted.request_timeout_seconds,
             lifetime_seconds=wanted.seconds + 60,
         )
@@ -183,29 +212,25 @@ def run_round(wanted: Round, *, seed: int) -> dict[str, Any]:
         for _ in range(FEWEST + 1):
             crew.join()
         began = time.monotonic()
-        struck_at_work, sent = Counter[Blow](), 0
+        struck_at_work = Counter[Blow]()
         for number, blow in enumerate(order):
-            wave = stream.messages[waves[number] : waves[number + 1]]
-            with ReadingProducer(chain.bootstrap) as producer:
-                for message in wave:
-                    producer.send(READINGS_TOPIC, message.owner_id, message.payload)
-            sent += sum(message.values for message in wave)
+            produce(chain, stream.messages[waves[number] : waves[number + 1]])
             time.sleep(rng.uniform(0, wanted.longest_pause))
-            struck_at_work[blow] += chain.counted()[0] < sent
-            strike(chain, crew, blow, rng)
+            struck_at_work[blow] += chain.counted()[0] < values_of(stream.messages[: waves[number + 1]])
+            strike(chain, crew, blow, wanted, rng)
             crew.check()
             require(time.monotonic() - began < wanted.seconds, "the round is over its time")
         struck = time.monotonic()
-        while (counted := chain.counted()) != (stream.counted, len(stream.poison)):
-            crew.check()
-            require(counted[0] <= stream.counted, f"{counted[0]} values were counted, {stream.counted} produced")
-            require(time.monotonic() - began < wanted.seconds, f"waited in vain: {counted} of {stream.counted}")
-            time.sleep(0.05)
+        deadline = began + wanted.seconds
+        wait_until_stored(chain, crew, stream, stream.messages[: waves[-2]], deadline=deadline)
         caught_up = time.monotonic()
+        chain.replace_broker()
+        produce(chain, stream.messages[waves[-2] :])
+        wait_until_stored(chain, crew, stream, stream.messages, deadline=deadline)
         crew.disband(seconds=45)
         figures = verify(chain.postgres.url, stream)
     return figures | {
-        "blows": {blow.value: times for blow, times in wanted.blows.items()},
+        "blows": {blow.value: times for blow, times in wanted.blows.items()} | {"broker replaced": 1},
         "blows while messages waited": sum(struck_at_work.values()),
         "kills while messages waited": struck_at_work[Blow.KILL],
         "seconds": round(caught_up - began, 1),
@@ -213,7 +238,33 @@ def run_round(wanted: Round, *, seed: int) -> dict[str, Any]:
     }
 
 
-def strike(chain: Chain, crew: Crew, blow: Blow, rng: np.random.Generator) -> None:
+def produce(chain: Chain, messages: Sequence[Message]) -> None:
+    """Send messages and see that the broker has them."""
+    with ReadingProducer(chain.bootstrap) as producer:
+        for message in messages:
+            producer.send(message.topic, message.owner_id, message.payload)
+
+
+def values_of(messages: Sequence[Message]) -> int:
+    """Values in all of them."""
+    return sum(message.values for message in messages)
+
+
+def wait_until_stored(chain: Chain, crew: Crew, stream: Produced, sent: Sequence[Message], *, deadline: float) -> None:
+    """Return when every message that was sent is stored or a dead letter."""
+    poison = set(stream.poison)
+    wanted = (
+        sum(message.values for message in sent if message.payload not in poison),
+        sum(message.payload in poison for message in sent),
+    )
+    while (counted := chain.counted()) != wanted:
+        crew.check()
+        require(counted[0] <= wanted[0], f"{counted[0]} values were counted, {wanted[0]} produced")
+        require(time.monotonic() < deadline, f"waited in vain: {counted} of {wanted}")
+        time.sleep(0.05)
+
+
+def strike(chain: Chain, crew: Crew, blow: Blow, wanted: Round, rng: np.random.Generator) -> None:
     """Let it happen."""
     match blow:
         case Blow.KILL:
@@ -226,6 +277,8 @@ def strike(chain: Chain, crew: Crew, blow: Blow, rng: np.random.Generator) -> No
             chain.proxy.cut()
         case Blow.OUTAGE:
             chain.proxy.outage(rng.uniform(0.3, 1.5))
+        case Blow.HANG:
+            chain.proxy.freeze(rng.uniform(0.3, wanted.longest_hang))
         case Blow.SLOW:
             chain.proxy.slow()
         case Blow.HALF_OPEN:
@@ -240,14 +293,20 @@ def strike(chain: Chain, crew: Crew, blow: Blow, rng: np.random.Generator) -> No
 
 
 def main() -> None:
-    """Run one round and print its figures, one a line."""
+    """Run a round for each way of sharing partitions, and print the figures, one a line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--short", action="store_true", help="a small round, as the tests run it")
+    parser.add_argument("--ownership", choices=["lease", "group"], help="who shares the partitions out; else both")
     parser.add_argument("--seed", type=int, default=1, help="of the stream and of the blows")
     chosen = parser.parse_args()
-    for name, figure in run_round(SHORT if chosen.short else LONG, seed=chosen.seed).items():
-        print(f"{name}: {figure if isinstance(figure, dict) else f'{figure:,}'}")
-    print("every value was counted once, none lost, none doubled, none changed")
+    rounds: dict[OwnershipKind, Round] = {"lease": LONG, "group": GROUP}
+    for ownership, long in rounds.items():
+        if chosen.ownership in (None, ownership):
+            print(f"partitions by {ownership}")
+            figures = run_round(SHORT if chosen.short else long, ownership=ownership, seed=chosen.seed)
+            for name, figure in figures.items():
+                print(f"  {name}: {figure if isinstance(figure, dict) else f'{figure:,}'}")
+            print("every value was counted once, none lost, none doubled, none changed")
 
 
 if __name__ == "__main__":

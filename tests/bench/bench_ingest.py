@@ -1,129 +1,224 @@
-"""How fast readings get into the database: the whole way through the broker, and its parts, against a raw COPY.
+"""How fast readings get into the database, through the broker and by the product's own workers, against a raw COPY.
 
-Run it by ``make bench``. It starts its own PostgreSQL and broker, and measures every way in one run: the raw binary
-COPY into a bare table with the same primary key is the most that this database can take, so the ratios say what the
-rules (revisions, history, exactly once) and the broker cost.
+Run it by ``make bench``. It starts its own PostgreSQL and broker. The raw binary COPY of the same rows into the same
+table is the most that this database takes, so the ratios say what the rules (revisions, history, exactly once, marking
+what is due for validation) and the broker cost. The ways take turns, and medians count, so that a busy machine weighs
+on all of them alike.
+
+Workers run as processes (``gridpilot ingest``). They are held back by a lock on the table until the whole stream has
+been produced, and timed from the first third stored, which they may have read already, to the last reading.
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import psycopg
 
 from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
-from grid.readings import ReadingBlock, Source
-from grid.store.binary_copy import FLOAT8, INT2, INT4, POSTGRES_EPOCH_US, TIMESTAMPTZ, pack_rows
+from grid.readings import Source
 from grid.store.migrate import migrate
-from grid.store.saving import save_readings
+from grid.store.reading_rows import ReadingRows, pack_readings
+from grid.time_axis import EPOCH
 from grid.units import Channel
-from ingest.encoding import encode_reading
+from ingest.encoding import encode_message
 from ingest.producer import ReadingProducer
+from ingest.reader import BATCH_READINGS
 from ingest.topics import READINGS_TOPIC, ensure_topics
-from ingest.worker import run_worker
 
+ROUNDS = 3
 METERS = 1_000
-DAYS = 4
-PER_DAY = 96
-READINGS = METERS * DAYS * PER_DAY
-START = datetime(2026, 3, 1, tzinfo=UTC)
-STEP_US = 15 * 60 * 1_000_000
-BLOCKS_PER_COMMIT = 500
+READINGS = {96: 960_000, 1: 150_000}  # of one round, by readings a message
+MINUTES = 15
+FIRST_DAY = timedelta(days=20_000)
+LARGE_MESSAGES, LARGE_BYTES = 300, 1024 * 1024
+_names = count(1)
 
 
-def day_blocks(prefix: str) -> list[ReadingBlock]:
-    """One block per meter and day, day after day, as meters send them."""
-    rng = np.random.default_rng(0)
-    start_us = int(START.timestamp()) * 1_000_000
-    return [
-        ReadingBlock(
-            source=Source.METER,
-            owner_id=f"{prefix}-{meter}",
-            channel=Channel.LOAD,
-            interval_minutes=15,
-            starts_us=start_us + STEP_US * (day * PER_DAY + np.arange(PER_DAY, dtype=np.int64)),
-            values=rng.gamma(2.0, 1.0, PER_DAY),
-            revision=0,
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """One database, one broker, and how to talk to both."""
+
+    database_url: str
+    bootstrap: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "GRIDPILOT_DATABASE_URL": self.database_url,
+            "GRIDPILOT_KAFKA_BOOTSTRAP": self.bootstrap,
+            "GRIDPILOT_LOG_LEVEL": "ERROR",
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def ask(self, query: str) -> int:
+        """The one number that a query gives."""
+        with psycopg.connect(self.database_url) as conn:
+            row = conn.execute(query.encode()).fetchone()
+        return int(row[0]) if row else 0
+
+    @contextmanager
+    def running(self, command: str, processes: int) -> Iterator[list[int]]:
+        """So many processes of one of the product's commands; their ids. They are told to stop in the end."""
+        started = [
+            subprocess.Popen([sys.executable, "-m", "api.cli", command], env=self.environment) for _ in range(processes)
+        ]
+        try:
+            yield [process.pid for process in started]
+        finally:
+            for process in started:
+                process.send_signal(signal.SIGTERM)
+            if any(process.wait() for process in started):
+                raise RuntimeError(f"gridpilot {command} ended in disorder")
+
+    @contextmanager
+    def working(self, workers: int) -> Iterator[list[int]]:
+        """So many workers, once they share every partition."""
+        held = (
+            "SELECT count(*) FILTER (WHERE worker_id <> '' AND expires_at > now()) = 12"
+            f" AND count(DISTINCT worker_id) = {workers} FROM partition_lease"
         )
-        for day in range(DAYS)
-        for meter in range(METERS)
-    ]
+        with self.running("ingest", workers) as pids:
+            while not self.ask(f"SELECT ({held})::int"):
+                time.sleep(0.05)
+            yield pids
 
 
-def raw_copy(conn: psycopg.Connection, blocks: list[ReadingBlock]) -> float:
-    """Seconds to COPY the same rows into a bare table, in as many commits."""
-    conn.execute(
-        "CREATE TABLE bare (meter integer, interval_start timestamptz, interval_minutes smallint,"
-        " value double precision, PRIMARY KEY (meter, interval_start, interval_minutes))"
-    )
-    conn.commit()
-    began = time.perf_counter()
-    for first in range(0, len(blocks), BLOCKS_PER_COMMIT):
-        part = blocks[first : first + BLOCKS_PER_COMMIT]
-        meters = np.repeat([int(block.owner_id.split("-")[1]) for block in part], PER_DAY)
-        starts = np.concatenate([block.starts_us for block in part]) - POSTGRES_EPOCH_US
-        stream = pack_rows(
-            [
-                (INT4, meters),
-                (TIMESTAMPTZ, starts),
-                (INT2, np.full(len(starts), 15)),
-                (FLOAT8, np.concatenate([block.values for block in part])),
-            ]
-        )
-        with conn.cursor().copy("COPY bare FROM STDIN (FORMAT binary)") as copy:
-            copy.write(stream)
-        conn.commit()
-    return time.perf_counter() - began
-
-
-def save(conn: psycopg.Connection, blocks: list[ReadingBlock]) -> float:
-    """Seconds to save the blocks by our rules, without a broker."""
-    began = time.perf_counter()
-    for first in range(0, len(blocks), BLOCKS_PER_COMMIT):
-        save_readings(conn, blocks[first : first + BLOCKS_PER_COMMIT], received_at=START + timedelta(days=DAYS))
-        conn.commit()
-    return time.perf_counter() - began
-
-
-def through_the_broker(bootstrap: str, database_url: str, blocks: list[ReadingBlock]) -> tuple[float, float]:
-    """Seconds to produce the blocks, and seconds until a worker has stored them all."""
-    ensure_topics(bootstrap)
-    payloads = [(block.owner_id, encode_reading(block)) for block in blocks]
-    began = time.perf_counter()
-    with ReadingProducer(bootstrap, idempotent=False) as producer:
-        for owner_id, payload in payloads:
+def produce(servers: Servers, readings: int, values: int) -> None:
+    """Send new readings of as many meters as there are, ``values`` a message, in the order of time."""
+    prefix = f"m{next(_names)}"
+    numbers = np.random.default_rng(0).gamma(2.0, 1.0, values)
+    with ReadingProducer(servers.bootstrap, idempotent=False) as producer:
+        for i in range(readings // values):
+            turn, meter = divmod(i, METERS)
+            owner_id = f"{prefix}-{meter}"
+            payload = encode_message(
+                Source.METER,
+                owner_id,
+                Channel.LOAD,
+                unit="kW",
+                interval_minutes=MINUTES,
+                start=EPOCH + FIRST_DAY + timedelta(minutes=MINUTES * values * turn),
+                values=numbers,
+            )
             producer.send(READINGS_TOPIC, owner_id, payload)
-    produced = time.perf_counter() - began
-    report = run_worker(database_url=database_url, bootstrap=bootstrap, until_caught_up=True)
-    if report.readings != len(blocks) * PER_DAY:
-        raise RuntimeError(f"{report.readings} readings were stored, {len(blocks) * PER_DAY} were sent")
-    return produced, report.seconds
+
+
+def raw_copy(servers: Servers, readings: int, values: int) -> float:
+    """Rows a second of a COPY of the same rows into the same table, in commits like a worker's, under keys apart."""
+    turns = readings // (METERS * values)
+    first_key = 1_000_000 * next(_names)
+    starts = (FIRST_DAY // timedelta(microseconds=1)) + MINUTES * 60_000_000 * np.arange(turns * values)
+    keys = first_key + np.arange(METERS)
+    per_turn = [starts[turn * values : (turn + 1) * values] for turn in range(turns)]
+    rows = ReadingRows(
+        channel_key=np.concatenate([np.repeat(keys, values) for _ in per_turn]),
+        issued_us=None,
+        start_us=np.concatenate([np.tile(part, METERS) for part in per_turn]),
+        minutes=np.full(readings, MINUTES),
+        value=np.random.default_rng(0).gamma(2.0, 1.0, readings),
+        revision=np.zeros(readings, dtype=np.int64),
+    )
+    with psycopg.connect(servers.database_url) as conn:
+        conn.execute("SET synchronous_commit = off")
+        conn.commit()
+        began = time.perf_counter()
+        for first in range(0, readings, BATCH_READINGS):
+            part = rows.take(np.arange(first, min(first + BATCH_READINGS, readings)))
+            names, stream = pack_readings(part, received_at=EPOCH + FIRST_DAY)
+            with conn.cursor().copy(f"COPY reading ({', '.join(names)}) FROM STDIN (FORMAT binary)".encode()) as copy:
+                copy.write(stream)
+            conn.commit()
+        return readings / (time.perf_counter() - began)
+
+
+def through_workers(servers: Servers, workers: int, readings: int, values: int) -> float:
+    """Readings a second that so many workers store of what waits for them."""
+    counted = "SELECT coalesce(sum(readings), 0) FROM stream_offset"
+    before = servers.ask(counted)
+
+    def wait_for(wanted: float) -> tuple[float, int]:
+        while (stored := servers.ask(counted) - before) < wanted:
+            time.sleep(0.01)
+        return time.perf_counter(), stored
+
+    with servers.working(workers), psycopg.connect(servers.database_url) as holding:
+        holding.execute("LOCK TABLE reading IN EXCLUSIVE MODE")
+        produce(servers, readings, values)
+        holding.rollback()
+        began, first = wait_for(readings / 3)
+        ended, stored = wait_for(readings)
+    if stored != readings:
+        raise RuntimeError(f"{stored} readings were counted, {readings} were sent")
+    return (stored - first) / (ended - began)
+
+
+def peak_megabytes(servers: Servers) -> float:
+    """The most memory that a worker ever held, after a backlog of the largest messages, half of them compressible."""
+    rng = np.random.default_rng(0)
+    counted = "SELECT count(*) FROM dead_letter"
+    with servers.working(1) as (pid,):
+        with psycopg.connect(servers.database_url) as holding:
+            holding.execute("LOCK TABLE dead_letter IN EXCLUSIVE MODE")
+            with ReadingProducer(servers.bootstrap, idempotent=False) as producer:
+                for i in range(LARGE_MESSAGES):
+                    producer.send(READINGS_TOPIC, f"m-{i}", rng.bytes(LARGE_BYTES) if i % 2 else bytes(LARGE_BYTES))
+            time.sleep(2.0)  # in which a worker without bounds would read it all
+            holding.rollback()
+        while servers.ask(counted) < LARGE_MESSAGES:
+            time.sleep(0.05)
+        status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def measure(servers: Servers) -> None:
+    """Print one line per way."""
+    rates: dict[tuple[str, int], list[float]] = {}
+
+    def note(way: str, values: int, rate: float) -> None:
+        rates.setdefault((way, values), []).append(rate)
+
+    for _ in range(ROUNDS):
+        for values, readings in READINGS.items():
+            note("one worker", values, through_workers(servers, 1, readings, values))
+            note("raw COPY", values, raw_copy(servers, readings, values))
+            note("two workers", values, through_workers(servers, 2, readings, values))
+            with servers.running("validate", 1):
+                note("one worker, validator beside", values, through_workers(servers, 1, readings, values))
+    print(f"{'way':<30} {'a message':>10} {'readings/s':>12} {'of raw COPY':>12} {'of one worker':>14}")
+    for (way, values), measured in rates.items():
+        of_copy, of_one = (
+            statistics.median(np.divide(measured, rates[other, values])) for other in ("raw COPY", "one worker")
+        )
+        print(f"{way:<30} {values:>10} {statistics.median(measured):>12,.0f} {of_copy:>12.2f} {of_one:>14.2f}")
+    print(f"most memory of a worker, {LARGE_MESSAGES} messages of 1 MiB waiting: {peak_megabytes(servers):.0f} MB")
 
 
 def main() -> None:
-    """Print one line per way."""
+    """Start the servers and measure."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gridpilot-bench-")))
         folder.chmod(0o711)  # as root, the server runs under an account of its own
         postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres"))
         broker = stack.enter_context(EmbeddedBroker(folder / "broker"))
-        conn = stack.enter_context(psycopg.connect(postgres.url))
-        migrate(conn)
-        conn.commit()
-        bare = raw_copy(conn, day_blocks("m"))
-        seconds = {"raw binary COPY": bare, "save_readings, new": save(conn, day_blocks("m"))}
-        seconds["save_readings, sent again"] = save(conn, day_blocks("m"))
-        produced, stored = through_the_broker(broker.bootstrap, postgres.url, day_blocks("k"))
-        seconds |= {"produce to the broker": produced, "broker to database": stored}
-    print(f"{READINGS:,} readings, {PER_DAY} a message")
-    print(f"{'way':<28} {'readings/s':>12} {'of raw COPY':>12}")
-    for way, taken in seconds.items():
-        print(f"{way:<28} {READINGS / taken:>12,.0f} {bare / taken:>12.2f}")
+        with psycopg.connect(postgres.url) as conn:
+            migrate(conn)
+        ensure_topics(broker.bootstrap)
+        measure(Servers(postgres.url, broker.bootstrap))
 
 
 if __name__ == "__main__":

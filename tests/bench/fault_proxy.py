@@ -23,8 +23,9 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class _Link:
     """One client's connection and its other half to the server."""
 
-    def __init__(self, client: socket.socket, server: socket.socket) -> None:
+    def __init__(self, client: socket.socket, server: socket.socket, moving: threading.Event) -> None:
         self._ends = (client, server)
+        self._moving = moving
         self.slow = False
         self.silent = False
         for source, sink in ((client, server), (server, client)):
@@ -33,6 +34,7 @@ class _Link:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):  # the other pump, or a cut, has closed it
             while data := source.recv(CHUNK_BYTES):
+                self._moving.wait()
                 if self.slow:
                     time.sleep(SLOW_SECONDS_PER_CHUNK)
                 if not self.silent:
@@ -59,6 +61,8 @@ class FaultProxy:
         self._links: list[_Link] = []
         self._closed = False
         self._refusing = False
+        self._moving = threading.Event()
+        self._moving.set()
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -66,6 +70,7 @@ class FaultProxy:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._closed = True
+        self._moving.set()
         self._listener.close()
         self.cut()
 
@@ -78,7 +83,9 @@ class FaultProxy:
             try:
                 if self._refusing:
                     raise ConnectionRefusedError
-                self._links.append(_Link(client, socket.create_connection((HOST, self.server_port), timeout=5)))
+                server = socket.create_connection((HOST, self.server_port), timeout=5)
+                server.settimeout(None)
+                self._links.append(_Link(client, server, self._moving))
             except OSError:
                 client.close()
 
@@ -104,3 +111,9 @@ class FaultProxy:
         self.cut()
         time.sleep(seconds)
         self._refusing = False
+
+    def freeze(self, seconds: float) -> None:
+        """Let nothing through for a while, on old connections and on new ones, and lose nothing: the server hangs."""
+        self._moving.clear()
+        time.sleep(seconds)
+        self._moving.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import psycopg
-from fault_stream import CORRECTION_KW, MINUTES, Produced
+from fault_stream import CORRECTION, MINUTES, Produced
 
 
 class NotExactlyOnceError(AssertionError):
@@ -24,7 +24,8 @@ def verify(database_url: str, stream: Produced) -> dict[str, int]:
 def _verify(conn: psycopg.Connection, stream: Produced) -> dict[str, int]:
     row = conn.execute(
         "SELECT sum(readings)::bigint, sum(next_offset)::bigint, (SELECT count(*) FROM stream_gap),"
-        " (SELECT count(*) FROM reading), (SELECT count(*) FROM reading_history) FROM stream_offset"
+        " (SELECT count(*) FROM reading) + (SELECT count(*) FROM weather_forecast),"
+        " (SELECT count(*) FROM reading_history) FROM stream_offset"
     ).fetchone()
     assert row is not None
     counted, offsets, gaps, rows, history = row
@@ -38,12 +39,13 @@ def _verify(conn: psycopg.Connection, stream: Produced) -> dict[str, int]:
     require(gaps == 0, "a gap was recorded, the broker dropped nothing")
     letters = [bytes(payload) for (payload,) in conn.execute("SELECT payload FROM dead_letter")]
     require(sorted(letters) == sorted(stream.poison), "the dead letters are not the poison messages")
-    for meter in range(len(stream.values)):
-        _compare_meter(conn, stream, meter)
+    for number in range(len(stream.series)):
+        _compare(conn, stream, number)
     return {
         "messages": len(stream.messages),
         "values produced": stream.total,
         "rows": rows,
+        "rows of weather forecasts": sum(s.forecast for s in stream.series) * stream.values.shape[1],
         "history": history,
         "duplicates": duplicates,
         "dead-lettered messages": len(letters),
@@ -51,17 +53,26 @@ def _verify(conn: psycopg.Connection, stream: Produced) -> dict[str, int]:
     }
 
 
-def _compare_meter(conn: psycopg.Connection, stream: Produced, meter: int) -> None:
-    """Every value and revision of one meter, and the values in history, equal what was produced."""
+def _compare(conn: psycopg.Connection, stream: Produced, number: int) -> None:
+    """Every value and revision of one series, and the values in history, equal what was produced."""
+    series = stream.series[number]
     place = f"(extract(epoch FROM interval_start) / {MINUTES * 60})::integer"
-    query = f"SELECT {place}, value, revision FROM {{}} JOIN channel USING (channel_key) WHERE owner_id = %s ORDER BY 1"
-    stored = np.array(conn.execute(query.format("reading").encode(), [f"m-{meter}"]).fetchall(), dtype=np.float64)
-    expected = np.column_stack([np.arange(stream.values.shape[1]), stream.values[meter], stream.revisions[meter]])
-    require(np.array_equal(stored, expected, equal_nan=True), f"values of meter {meter} differ from those produced")
-    found = conn.execute(query.format("reading_history").encode(), [f"m-{meter}"]).fetchall()
-    lost = np.array(found, dtype=np.float64).reshape(-1, 3)
-    expected = expected[expected[:, 2] == 1] - [0, CORRECTION_KW, 1]
-    require(np.array_equal(lost, expected, equal_nan=True), f"history of meter {meter} differs from what was produced")
+    issued = "CASE WHEN issued_at IS NULL THEN NULL ELSE extract(epoch FROM issued_at) / 86400 END::float8"
+    query = (
+        f"SELECT {place}, value, revision, {issued if series.forecast else 'NULL::float8'} FROM {{}}"
+        " JOIN channel USING (channel_key) WHERE owner_id = %s ORDER BY 1"
+    )
+    intervals = np.arange(stream.values.shape[1])
+    issued_on = intervals * MINUTES // (24 * 60) if series.forecast else np.full(len(intervals), np.nan)
+    expected = np.column_stack([intervals, stream.values[number], stream.revisions[number], issued_on])
+    for table, rows in (
+        (series.table, expected),
+        ("reading_history", expected[expected[:, 2] == 1] - [0, CORRECTION, 1, 0]),
+    ):
+        found = conn.execute(query.format(table).encode(), [series.owner_id]).fetchall()
+        stored = np.array(found, dtype=np.float64).reshape(-1, 4)
+        differ = f"{series.owner_id}: what is in {table} differs from what was produced"
+        require(np.array_equal(stored, rows, equal_nan=True), differ)
 
 
 def require(holds: bool, otherwise: str) -> None:

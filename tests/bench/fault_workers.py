@@ -13,8 +13,11 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-LEASE = timedelta(seconds=1.0)  # short, so that a killed worker's partitions move soon
+from ingest.ownership import OwnershipKind
+
+PATIENCE = timedelta(seconds=1.0)  # short, so that a killed worker's partitions move soon
 FROZEN_SECONDS = 1.8
+LAYOUT_SECONDS = 2.0  # after which a topic made anew is noticed
 BATCH_READINGS = 4_000  # small, so that there are many transactions to be killed in
 
 
@@ -27,14 +30,21 @@ class WorkerDefectError(RuntimeError):
 
 
 def work(
-    database_url: str, bootstrap: str, log_path: str, request_timeout_seconds: int, lifetime_seconds: float
+    database_url: str,
+    bootstrap: str,
+    log_path: str,
+    ownership: OwnershipKind,
+    request_timeout_seconds: int,
+    lifetime_seconds: float,
 ) -> None:
     """Ingest until SIGTERM; start again while database or broker is away, as a supervisor would do it.
 
     Ends with the process that started it, and after ``lifetime_seconds`` at the latest.
     """
+    import ingest.groups
     import ingest.reader
     import ingest.topics
+    import ingest.worker
     from grid.store.database import DatabaseUnavailableError
     from ingest.topics import BrokerUnavailableError
     from ingest.worker import run_worker
@@ -45,11 +55,15 @@ def work(
     logging.basicConfig(filename=log_path, level=logging.WARNING, format="%(asctime)s %(process)d %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it tells of every reset connection
     ingest.reader.BATCH_READINGS = BATCH_READINGS
+    ingest.worker.LAYOUT_SECONDS = LAYOUT_SECONDS
     ingest.reader.REQUEST_TIMEOUT_SECONDS = request_timeout_seconds  # type: ignore[attr-defined]
+    ingest.groups.REQUEST_TIMEOUT_SECONDS = request_timeout_seconds  # type: ignore[attr-defined]
     ingest.topics.REQUEST_TIMEOUT_SECONDS = request_timeout_seconds
     while not stop.is_set():
         try:
-            run_worker(database_url=database_url, bootstrap=bootstrap, patience=LEASE, stop=stop)
+            run_worker(
+                database_url=database_url, bootstrap=bootstrap, ownership=ownership, patience=PATIENCE, stop=stop
+            )
         except (DatabaseUnavailableError, BrokerUnavailableError) as away:
             logging.getLogger(__name__).warning("starting again: %s", away)
             stop.wait(0.2)
@@ -74,10 +88,12 @@ class Crew:
         bootstrap: str,
         log_path: Path,
         *,
+        ownership: OwnershipKind,
         request_timeout_seconds: int,
         lifetime_seconds: float,
     ) -> None:
-        self._arguments = (database_url, bootstrap, str(log_path), request_timeout_seconds, lifetime_seconds)
+        timeouts = request_timeout_seconds, lifetime_seconds
+        self._arguments = (database_url, bootstrap, str(log_path), ownership, *timeouts)
         self._log_path = log_path
         os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._context = multiprocessing.get_context("forkserver")
@@ -104,7 +120,7 @@ class Crew:
         self.join()
 
     def freeze(self, chosen: int) -> None:
-        """Stop one in the middle of what it does (SIGSTOP) until its lease has expired, then let it go on with that."""
+        """Stop one in the middle of what it does (SIGSTOP) until others have its partitions; then let it go on."""
         frozen = self._working[chosen % len(self._working)]
         if frozen.pid is None or frozen.exitcode is not None:
             raise WorkerDefectError(self._told(frozen))
