@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 
 import psycopg
 from psycopg.types.json import Jsonb
 
+from grid.basis import SiteBasis, site_basis
 from grid.faults import Fault, InputError
+from grid.readings import Source
 from grid.site import Site
 from grid.site_file import parse_site, site_to_document
 from grid.store.audit import SERVICE, append_audit
 from grid.store.series import register_meters
+from grid.store.validation_due import mark_stored
+from grid.units import Channel
 
 
 def save_site(conn: psycopg.Connection, site: Site, *, actor: str = SERVICE) -> None:
     """Make ``site`` the one in force and register its meters; the same site again only renews its date.
+
+    What the new one has judged by other rules is due for validation again.
 
     Args:
         actor: Who does it, for the audit log; the site document stands in the table, its hash in the log.
@@ -28,6 +35,7 @@ def save_site(conn: psycopg.Connection, site: Site, *, actor: str = SERVICE) -> 
     parse_site(document)
     sha256 = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     with conn.transaction():
+        before = _basis_in_force(conn)
         conn.execute(
             "INSERT INTO site (site_id, document, sha256) VALUES (%s, %s, %s) ON CONFLICT (site_id) DO UPDATE"
             " SET document = EXCLUDED.document, sha256 = EXCLUDED.sha256, loaded_at = clock_timestamp()",
@@ -35,7 +43,24 @@ def save_site(conn: psycopg.Connection, site: Site, *, actor: str = SERVICE) -> 
         )
         register_meters(conn, [meter.meter_id for meter in site.meters])
         conn.execute("SELECT set_rollup_zone(%s)", (site.timezone,))
+        _mark_judged_otherwise(conn, before, site_basis(site))
         append_audit(conn, actor=actor, action="site.load", document={"site_id": site.site_id, "sha256": sha256})
+
+
+def _basis_in_force(conn: psycopg.Connection) -> SiteBasis:
+    try:
+        return site_basis(load_site(conn))
+    except InputError:  # none, or one that this version does not read: validators take the defaults then
+        return site_basis(None)
+
+
+def _mark_judged_otherwise(conn: psycopg.Connection, before: SiteBasis, after: SiteBasis) -> None:
+    """Make due again what the new site judges by other rules, or knows more or less about, than the one before."""
+    rows = conn.execute("SELECT channel_key, source, owner_id, channel FROM channel").fetchall()
+    channels = [(key, (Source(source), owner, Channel(channel))) for key, source, owner, channel in rows]
+    keys = [key for key, channel in channels if before.of(channel) != after.of(channel)]
+    if keys:
+        mark_stored(conn, keys, marked_at=datetime.now(UTC))
 
 
 def load_site(conn: psycopg.Connection, site_id: str | None = None) -> Site:
