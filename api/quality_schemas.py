@@ -81,6 +81,7 @@ class Backlog(Document):
     """What waits for validation."""
 
     spans: int = Field(description="Marked spans of readings.")
+    series: int = Field(description="Of how many series.")
     oldest_marked_at: datetime | None = Field(description="Since when the oldest waits (wall clock); null if none.")
 
 

@@ -183,7 +183,7 @@ class Alive(Document):
 class Check(Document):
     """One thing that the service needs."""
 
-    name: str = Field(description="database, schema, telemetry, forecast, plan or broker.")
+    name: str = Field(description="database, schema, site, telemetry, validation, forecast, plan or broker.")
     state: Literal["ok", "stale", "missing", "failed"] = Field(description="`failed` alone makes it unready.")
     detail: str = Field(description="What was found, and what to do.")
 

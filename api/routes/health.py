@@ -19,10 +19,12 @@ from api.service import Service, ServiceParts, freshness, present_of, site_of
 from grid.faults import InputError
 from grid.store.freshness import chain_state
 from grid.store.migrate import check_schema
+from grid.store.validation_due import Backlog, validation_backlog
 
 router = APIRouter(tags=["health"])
 
 Gauges = list[tuple[str, str, dict[str, str], float]]
+VALIDATION_LATE_SECONDS = 900.0
 
 
 @router.get("/health/live", summary="Does the process answer?")
@@ -59,6 +61,7 @@ def _checks(service: Service) -> list[Check]:
                 return [_ok("database"), _ok("schema"), Check(name="site", state="missing", detail=problem.detail)]
             now = present_of(conn, site, service.clock)
             ages = freshness(conn, site, service.clock, now)
+            waits = validation_backlog(conn)
     except psycopg.Error as error:
         return [Check(name="database", state="failed", detail=problem_from(error).detail)]
     broker = "readings are accepted" if service.sender else "none is set: readings are not accepted here"
@@ -67,6 +70,7 @@ def _checks(service: Service) -> list[Check]:
         _ok("schema"),
         _ok("site"),
         _age("telemetry", ages.telemetry),
+        _validation(waits),
         _age("forecast", ages.forecast),
         _age("plan", ages.plan),
         Check(name="broker", state="ok" if service.sender else "missing", detail=broker),
@@ -87,10 +91,25 @@ def _age(name: str, age: Freshness) -> Check:
     )
 
 
+def _validation(waits: Backlog) -> Check:
+    seconds = _waiting_seconds(waits)
+    detail = f"{waits.marks} spans of {waits.channels} series wait, the oldest for {seconds / 60:.0f} min"
+    if seconds > VALIDATION_LATE_SECONDS:
+        return Check(name="validation", state="stale", detail=f"{detail}; see that gridpilot validate runs")
+    return Check(name="validation", state="ok", detail=detail if waits.marks else "every reading is validated")
+
+
+def _waiting_seconds(waits: Backlog) -> float:
+    if waits.oldest_marked_at is None:
+        return 0.0
+    return max((datetime.now(UTC) - waits.oldest_marked_at).total_seconds(), 0.0)
+
+
 def _gauges(service: Service) -> Gauges:
     try:
         with service.pool.connection() as conn:
             state = chain_state(conn)
+            waits = validation_backlog(conn)
             site = site_of(conn)
             ages = freshness(conn, site, service.clock, present_of(conn, site, service.clock))
     except (psycopg.Error, Problem):
@@ -99,6 +118,8 @@ def _gauges(service: Service) -> Gauges:
         ("gridpilot_database_up", "1 if the database answers and holds a site.", {}, 1.0),
         ("gridpilot_ingested_readings", "Values stored by the stream, counted once each.", {}, float(state.readings)),
         ("gridpilot_dead_letters_open", "Messages that wait in the dead-letter table.", {}, float(state.dead_letters)),
+        ("gridpilot_validation_waiting_spans", "Spans of readings that wait for validation.", {}, float(waits.marks)),
+        ("gridpilot_validation_waiting_seconds", "Since the oldest of them waits.", {}, _waiting_seconds(waits)),
     ]
     for link, age in (("telemetry", ages.telemetry), ("forecast", ages.forecast), ("plan", ages.plan)):
         if age.age_seconds is not None:

@@ -31,10 +31,10 @@ from grid.store.quality import (
     daily_quality,
     flagged_spans,
     total_counts,
-    validation_backlog,
     worst_series,
 )
 from grid.store.series import SeriesSummary, list_series
+from grid.store.validation_due import validation_backlog
 from grid.validation import RULES, explain
 
 router = APIRouter(tags=["quality"])
@@ -83,7 +83,7 @@ def get_quality(
 ) -> SiteQuality:
     """The worst series of the last hours, meters that are silent, and what waits for validation."""
     found = validation_backlog(conn)
-    backlog = Backlog(spans=found.spans, oldest_marked_at=found.oldest_marked_at)
+    backlog = Backlog(spans=found.marks, series=found.channels, oldest_marked_at=found.oldest_marked_at)
     present = present_of(conn, site_of(conn), service.clock)
     if present is None:
         return SiteQuality(start=None, end=None, backlog=backlog, series=[], silent=[])

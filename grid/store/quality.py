@@ -1,4 +1,4 @@
-"""How good the readings are: shares of what is valid, estimated and missing, what was found where, and what waits."""
+"""How good the readings are: shares of what is valid, estimated and missing, and what was found where."""
 
 from __future__ import annotations
 
@@ -90,14 +90,6 @@ class FlaggedSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
-    """What waits for validation: spans, and since when the oldest of them does (wall clock)."""
-
-    spans: int
-    oldest_marked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """How a series does in a span of time.
 
@@ -147,13 +139,6 @@ def flagged_spans(
         (_keys(conn, [channel]), start, end, limit),
     ).fetchall()
     return list(_joined(rows))
-
-
-def validation_backlog(conn: psycopg.Connection[Any]) -> Backlog:
-    """What waits for validation now, of all series."""
-    row = conn.execute("SELECT count(*), min(marked_at) FROM validation_due").fetchone()
-    assert row is not None
-    return Backlog(*row)
 
 
 def worst_series(conn: psycopg.Connection[Any], *, start: datetime, end: datetime, limit: int) -> list[Standing]:

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from psycopg.types.json import Jsonb
 from websockets.sync.client import ClientConnection, connect
 
 import api.pages
+from grid.readings import Quality
 from grid.store.events import publish_event
 from ingest.alarms import alarm_payload
 
@@ -169,7 +171,7 @@ def test_the_board_fills_follows_events_and_takes_a_decision(own_api: Any, brows
     assert "No plan yet" in browser.value("document.querySelector('#plan-card').textContent")
 
     plan_id = own_api.post("/plans", json={}).json()["plan_id"]
-    browser.wait("document.querySelectorAll('.chart canvas').length === 4")
+    browser.wait("document.querySelectorAll('.chart canvas').length === 5")
     browser.wait("document.querySelectorAll('#units-table .strip').length >= 1")
     browser.wait("document.querySelector('#reason') !== null")
     browser.value("document.querySelector('#reason').value = 'as planned'")
@@ -213,6 +215,39 @@ def test_a_board_without_data_says_what_is_missing_and_asks_for_a_key(empty_api:
     with psycopg.connect(empty_api.database_url) as conn:
         publish_event(conn, kind="alarm", payload=alarm_payload(100, Counter(unknown_unit=7)))
     browser.wait("document.querySelector('#alarms').textContent.includes('7 of 100 messages')")
+    assert browser.errors == []
+
+
+@pytest.mark.browser
+def test_flagged_readings_are_shown_edited_with_a_reason_and_withdrawn(own_api: Any, browser: Browser) -> None:
+    flat, start = Quality.FLAT_LINE | Quality.ESTIMATED_LINEARLY, datetime(2026, 3, 1, 20, tzinfo=UTC)
+    with psycopg.connect(own_api.database_url) as conn:
+        conn.execute("DELETE FROM validation_due")
+        conn.execute(
+            "INSERT INTO verdict SELECT channel_key, %s + hour * interval '1 hour', 60, 77000, %s, now()"
+            " FROM channel, generate_series(0, 2) AS hour WHERE owner_id = 'town'",
+            (start, int(flat)),
+        )
+    browser.call("Page.navigate", url=f"{own_api.url}/#key={own_api.keys['operator']}")
+    browser.wait("document.querySelector('#quality-worst')?.textContent.includes('town:load')")
+    assert browser.value("document.querySelector('#quality-state').textContent") == "everything is validated"
+    browser.wait("document.querySelectorAll('#quality-chart canvas').length === 1")
+    assert browser.value("document.querySelectorAll('#quality-days figure').length") == 3
+    assert "longer than chance" in browser.value("document.querySelector('#quality-spans').textContent")
+
+    browser.value("document.querySelector('#quality-spans button').click()")
+    assert browser.value("document.querySelector('#edit-from').value") == "2026-03-01T21:00"  # in Berlin
+    browser.value("document.querySelector('#edit-reason').value = 'seen on the display'")
+    browser.value("document.querySelector('.edit-form').requestSubmit()")
+    browser.wait("document.querySelector('#quality-edits').textContent.includes('seen on the display')")
+    edits = "/series/town:load/edits"
+    span = {"start": start.isoformat(), "end": (start + timedelta(hours=3)).isoformat()}
+    assert [edit["reason"] for edit in own_api.get(edits, params=span).json()] == ["seen on the display"] * 3
+    browser.wait("document.querySelector('#quality-edits button') !== null")
+    browser.value("document.querySelector('#quality-edits button').click()")
+    browser.wait("document.querySelector('#quality-edits').textContent.includes('withdrawn by test-operator')")
+    assert len(own_api.get(edits, params=span).json()) == 2
+    assert browser.value("document.documentElement.scrollWidth <= innerWidth"), "the board is wider than its window"
     assert browser.errors == []
 
 

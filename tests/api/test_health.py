@@ -47,6 +47,23 @@ def test_old_forecasts_are_stale_on_the_sites_clock(own_api: Any) -> None:
     assert httpx.get(f"{own_api.url}/health/ready").status_code == 200
 
 
+def test_validation_that_does_not_keep_up_is_stale_and_measured(own_api: Any) -> None:
+    def mark(ago: str) -> None:
+        with psycopg.connect(own_api.database_url) as conn:
+            conn.execute("UPDATE validation_due SET marked_at = now() - %s::interval", (ago,))
+
+    mark("1 minute")
+    assert checks(own_api)["validation"] == "ok"
+    mark("20 minutes")
+    (check,) = (c for c in httpx.get(f"{own_api.url}/health/ready").json()["checks"] if c["name"] == "validation")
+    assert check["state"] == "stale"
+    assert "2 spans of 2 series wait, the oldest for 20 min; see that gridpilot validate runs" in check["detail"]
+    lines = httpx.get(f"{own_api.url}/metrics").text.splitlines()
+    measured = {line.split()[0]: float(line.split()[1]) for line in lines if line.startswith("gridpilot_validation_")}
+    assert measured["gridpilot_validation_waiting_spans"] == 2.0
+    assert measured["gridpilot_validation_waiting_seconds"] == pytest.approx(1200.0, abs=60.0)
+
+
 def test_the_site_tells_its_present_and_what_is_dispatched(api: Any) -> None:
     site = api.get("/site").json()
     assert (site["clock"], site["present"], site["timezone"]) == ("telemetry", "2026-03-02T06:00:00Z", "Europe/Berlin")

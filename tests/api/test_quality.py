@@ -79,7 +79,7 @@ def test_the_site_tells_its_worst_series_its_silent_meters_and_what_waits(judged
     assert (worst["series_id"], worst["intervals"], worst["estimated"]) == ("town:load", 24, 3)
     assert worst["reasons"] == ["flat_line", "zero"]
     assert worst["last"] == "2026-03-02T06:00:00Z"
-    assert quality["backlog"] == {"spans": 0, "oldest_marked_at": None}
+    assert quality["backlog"] == {"spans": 0, "series": 0, "oldest_marked_at": None}
     with psycopg.connect(judged_api.database_url) as conn:
         conn.execute(
             "DELETE FROM reading r USING channel c WHERE c.channel_key = r.channel_key AND c.owner_id = 'dune-solar'"
@@ -96,7 +96,7 @@ def test_a_site_without_readings_has_nothing_to_tell(own_api: Any) -> None:
         conn.execute("DELETE FROM reading")
     quality = own_api.get("/quality").json()
     assert (quality["end"], quality["series"], quality["silent"]) == (None, [], [])
-    assert quality["backlog"]["spans"] == 2
+    assert (quality["backlog"]["spans"], quality["backlog"]["series"]) == (2, 2)
     assert quality["backlog"]["oldest_marked_at"] is not None
 
 

@@ -60,6 +60,10 @@ export const find = async (path, query = {}) => {
 export const post = async (path, body) =>
   (await send(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })).json();
 
+/** Withdraw something; the query says why. */
+export const remove = async (path, query) =>
+  (await send(`${path}?${new URLSearchParams(query)}`, { method: "DELETE" })).json();
+
 /** Send a FormData, files and all; the browser writes its own Content-Type. */
 export const postForm = async (path, body) => (await send(path, { method: "POST", body })).json();
 

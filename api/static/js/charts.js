@@ -61,9 +61,26 @@ function presentMark(present) {
   };
 }
 
+/** Spans of time shaded behind the lines: [{from, to, fill}]. */
+function shade(marks) {
+  return (plot) => {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    for (const { from, to, fill } of marks) {
+      const left = plot.valToPos(seconds(from), "x", true);
+      ctx.fillStyle = fill;
+      ctx.fillRect(left, bbox.top, Math.max(plot.valToPos(seconds(to), "x", true) - left, 2 * devicePixelRatio), bbox.height);
+    }
+    ctx.restore();
+  };
+}
+
 /**
  * Draw a chart into the element `id`, or redraw it; it follows the element's size and the theme.
- * `make()` returns {x, series, bands, present, stepped, table}: x in seconds; series as
+ * `make()` returns {x, series, bands, marks, present, stepped, table}: x in seconds; series as
  * {label, values, stroke, width, dash, fill, legend}; table as {columns, rows} for those who would rather read.
  */
 export function drawChart(id, make) {
@@ -81,7 +98,7 @@ export function drawChart(id, make) {
       scales: { x: { time: true }, y: { range: spec.range ?? ((_u, low, high) => padded(low, high)) } },
       axes: axes(),
       bands: spec.bands ?? [],
-      hooks: { draw: [presentMark(spec.present === null || spec.present === undefined ? null : seconds(spec.present))] },
+      hooks: { drawClear: [shade(spec.marks ?? [])], draw: [presentMark(spec.present === null || spec.present === undefined ? null : seconds(spec.present))] },
       series: [
         { label: " ", value: (_u, s) => (s === null || s === undefined ? "" : `${dayTime(s * 1000)} ${zoneName(s * 1000)}`) },
         ...spec.series.map((line) => ({

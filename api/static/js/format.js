@@ -28,6 +28,23 @@ export function zoneName(instant) {
   return parts.find((part) => part.type === "timeZoneName").value;
 }
 
+/** An instant as the site's wall clock shows it, for an input: 2026-03-02T06:00. */
+export function onSiteClock(instant) {
+  const parts = Object.fromEntries(new Intl.DateTimeFormat("en-GB", {
+    timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+  }).formatToParts(new Date(instant)).map(({ type, value }) => [type, value]));
+  return `${parts.year}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}`;
+}
+
+/** The instant at which the site's wall clock shows `text`; the earlier one where clocks go back. RFC 3339, UTC. */
+export function fromSiteClock(text) {
+  const shown = Date.parse(`${text}Z`);
+  const behind = (instant) => Date.parse(`${onSiteClock(instant)}Z`) - instant; // the zone's offset at an instant
+  const instants = [shown - behind(shown - 86400e3), shown - behind(shown + 86400e3)].sort((a, b) => a - b);
+  const right = instants.find((instant) => onSiteClock(instant) === text.slice(0, 16)) ?? instants[0];
+  return new Date(right).toISOString();
+}
+
 export function age(seconds) {
   if (seconds === null || seconds === undefined) return "none";
   const minutes = Math.round(Math.abs(seconds) / 60);

@@ -11,13 +11,14 @@ import { showModels } from "./models_panel.js";
 import { showNetwork } from "./network_panel.js";
 import { showNow } from "./now_panel.js";
 import { hasSchedule, showPlan } from "./plan_card.js";
+import { setUpQuality } from "./quality_panel.js";
 import { showGeneration, showPrices } from "./plan_charts.js";
 import { showUnits } from "./units_panel.js";
 import { setUpWhatIf } from "./what_if.js";
 
 const RAISED_MS = 15 * 60e3; // how long an alarm that a process raised stays on the board
 
-const state = { site: null, plan: null, whatIf: null, connection: "connecting", faults: new Map(), raised: [] };
+const state = { site: null, series: [], plan: null, whatIf: null, connection: "connecting", faults: new Map(), raised: [] };
 const shownPlan = () => state.whatIf?.plan ?? state.plan;
 const alarms = () => showAlarms({ ...state, plan: shownPlan() });
 
@@ -49,9 +50,14 @@ const loadSite = guarded("the site", async () => {
 
 const loadSeries = guarded("the series", async () => {
   const series = await get("/series");
+  state.series = series;
   const forecast = series.filter((s) => s.kind !== null);
   fillChooser(byId("load-series"), forecast.filter((s) => s.kind === "load"), "site:load");
   fillChooser(byId("renewable-series"), forecast.filter((s) => s.kind !== "load"), forecast.find((s) => s.kind === "solar")?.series_id);
+});
+
+const loadQuality = guarded("the data quality", async () => {
+  if (state.site) await showQuality(state.site, state.series);
 });
 
 const loadForecasts = guarded("the forecasts", async () => {
@@ -90,11 +96,12 @@ const loadModels = guarded("the models", async () => showModels(await get("/mode
 
 async function loadAll() {
   await loadSite();
-  await Promise.all([loadSeries().then(loadForecasts), loadPlan(), loadModels()]);
+  await Promise.all([loadSeries().then(() => Promise.all([loadForecasts(), loadQuality()])), loadPlan(), loadModels()]);
 }
 
 const all = throttled(loadAll, 2000);
 const telemetry = throttled(async () => { await loadSite(); await loadForecasts(); drawPlan(); }, 5000);
+const quality = throttled(loadQuality, 15000);
 /** An alarm of a process: it stays for a while, or until the same one is raised again. */
 function raise({ data: { payload } }) {
   state.raised = [...state.raised.filter((other) => other.alarm !== payload.alarm), payload];
@@ -107,7 +114,8 @@ function raise({ data: { payload } }) {
 
 const TOUCHED = {
   alarm: raise,
-  hello: all, reset: all, readings: telemetry, forecast: telemetry,
+  hello: all, reset: all, forecast: telemetry,
+  readings: () => { telemetry(); quality(); },
   plan: throttled(async () => { await loadSite(); await loadPlan(); }, 1000),
   decision: throttled(loadPlan, 1000), model: throttled(loadModels, 1000),
 };
@@ -143,6 +151,7 @@ for (const id of ["units-filter", "units-find"]) byId(id).addEventListener("inpu
 setInterval(() => { if (state.connection === "live") loadSite(); }, 60000);
 
 setUpFileForecast();
+const showQuality = setUpQuality();
 const offerUnits = setUpWhatIf({
   latest: () => state.plan,
   show: (plan, sentence) => {

@@ -16,7 +16,6 @@ from grid.store.quality import (
     daily_quality,
     flagged_spans,
     total_counts,
-    validation_backlog,
     worst_series,
 )
 from grid.store.saving import save_readings
@@ -58,11 +57,9 @@ def test_what_is_not_validated_yet_waits_and_is_valid_afterwards(conn: psycopg.C
     counts = daily_quality(conn, LOAD, start=START, end=START + 24 * HOUR, timezone="UTC")
     assert counts == {date(2026, 3, 1): QualityCounts(24, 0, 0, 0, 0, 0)}
     assert counts[date(2026, 3, 1)].waiting == 24
-    assert validation_backlog(conn).spans == 1
     conn.execute("DELETE FROM validation_due")
     counts = daily_quality(conn, LOAD, start=START, end=START + 24 * HOUR, timezone="UTC")
     assert counts == {date(2026, 3, 1): QualityCounts(24, 24, 0, 0, 0, 0)}
-    assert (validation_backlog(conn).spans, validation_backlog(conn).oldest_marked_at) == (0, None)
 
 
 def test_each_interval_counts_once_on_the_day_of_the_sites_clock(conn: psycopg.Connection) -> None:
