@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 from rich.console import Console
 
-from api.commands import audit, dead_letters, dispatch, doctor, keys, models, site
+from api.commands import audit, dead_letters, dispatch, doctor, keys, meters, models, site
 from api.logs import start_logging
 from api.progress import pulse, share_bars
 from api.reports import describe_ingest, describe_replay, describe_training, describe_validation
@@ -313,6 +313,7 @@ def demo(
 app.add_typer(keys.app, name="keys")
 app.add_typer(site.app, name="site")
 app.add_typer(dead_letters.app, name="dlq")
+app.add_typer(meters.app, name="meters")
 app.add_typer(models.app, name="models")
 app.add_typer(audit.app, name="audit")
 app.command()(site.init)

@@ -100,12 +100,17 @@ class MetricsSettings(_FromEnvironment):
     )
 
 
-class IngestProcess(DatabaseSettings, StreamSettings, MetricsSettings):
-    """Settings of ``gridpilot ingest``."""
+class MeterSettings(_FromEnvironment):
+    """What becomes of readings of meters that nobody has registered."""
 
     unknown_meters: Literal["accept", "quarantine"] = Field(
         "accept", description="accept meters not seen before, or quarantine their readings until they are registered."
     )
+
+
+class IngestProcess(DatabaseSettings, StreamSettings, MeterSettings, MetricsSettings):
+    """Settings of ``gridpilot ingest``."""
+
     dead_letter_pause: bool = Field(
         False, description="Whether ingest rests while too many messages cannot be stored, until they are resolved."
     )

@@ -132,7 +132,7 @@ def _owner_faults(wire: _Wire, source: Source, key: bytes | None) -> Iterator[Re
     owner_id = wire.meter_id if source is Source.METER else wire.site_id
     if not owner_id:
         yield Rejection("missing_field", field, "must be there and not empty")
-    elif len(owner_id) > MAX_OWNER_ID_LENGTH or not owner_id.isprintable():
+    elif not is_owner_id(owner_id):
         yield Rejection("bad_id", field, f"must be at most {MAX_OWNER_ID_LENGTH} printable characters")
     elif key is not None and key != owner_id.encode("utf-8", "replace"):
         yield Rejection("key_mismatch", field, f"must equal the message's key, got {owner_id!r} under key {key!r}")
@@ -183,6 +183,11 @@ def _value_fault(values: FloatArray, channel: Channel) -> Rejection | None:
         at = int((values < ABSOLUTE_ZERO_C).argmax())
         return Rejection("out_of_range", "values", f"value {at} is below absolute zero; check its unit")
     return None
+
+
+def is_owner_id(text: str) -> bool:
+    """Whether a text can name a meter or a weather site."""
+    return 0 < len(text) <= MAX_OWNER_ID_LENGTH and text.isprintable()
 
 
 @lru_cache(maxsize=256)

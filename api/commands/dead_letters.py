@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from api.commands.session import AsJson, open_database, print_json, print_table, shell_actor
+from api.commands.session import AsJson, open_database, print_json, print_table, printable, shell_actor
+from api.settings import MeterSettings, read_settings
 from grid.faults import Fault, InputError
-from grid.store.dead_letters import DeadLetter
+from grid.store.dead_letters import EVERY_ONE, DeadLetter, Which
 
 app = typer.Typer(help="Messages that could not be stored.", no_args_is_help=True)
 LetterId = Annotated[int, typer.Argument(help="Its id, see gridpilot dlq list.")]
+LetterIds = Annotated[list[int] | None, typer.Argument(help="Their ids; or say which by the options.")]
+OfClass = Annotated[str | None, typer.Option("--error-class", help="Only of this class, such as unknown_unit.")]
+OfTopic = Annotated[str | None, typer.Option("--topic", help="Only of this topic.")]
+OfMeter = Annotated[
+    str | None, typer.Option("--meter", help="Only of this meter or weather site, by the message's key.")
+]
+Since = Annotated[str | None, typer.Option("--since", help="Only those received from this instant on (RFC 3339).")]
+Until = Annotated[str | None, typer.Option("--until", help="Only those received before this instant.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would happen.")]
+
+SHOWN = 50  # outcomes of a replay that are told one by one
 
 
 @app.command("list")
 def show_all(
     limit: Annotated[int, typer.Option(min=1, help="At most this many, the oldest first.")] = 50,
     resolved: Annotated[bool, typer.Option("--all", help="Those that are settled too.")] = False,
+    error_class: OfClass = None,
+    topic: OfTopic = None,
+    meter: OfMeter = None,
+    since: Since = None,
+    until: Until = None,
     as_json: AsJson = False,
 ) -> None:
     """What waits for somebody, each with its place and reason."""
-    from grid.store.dead_letters import list_dead_letters
+    from grid.store.dead_letters import count_dead_letters, list_dead_letters
 
+    which = _which(error_class, topic, meter, since, until)
     with open_database() as conn:
-        found = list_dead_letters(conn, include_resolved=resolved, limit=limit)
+        found = list_dead_letters(conn, which, include_resolved=resolved, limit=limit)
+        counts = count_dead_letters(conn, which, include_resolved=resolved)
     if as_json:
         print_json([_document(letter) for letter in found])
-    else:
-        rows = [
-            (
-                x.dead_letter_id,
-                f"{x.topic}[{x.partition}]@{x.offset}",
-                x.received_at,
-                x.error_class,
-                x.detail,
-                x.resolution,
-            )
-            for x in found
-        ]
-        print_table(("id", "message", "received", "class", "detail", "settled"), rows)
+        return
+    rows = [
+        (x.dead_letter_id, f"{x.topic}[{x.partition}]@{x.offset}", x.received_at, x.error_class, x.detail, x.resolution)
+        for x in found
+    ]
+    print_table(("id", "message", "received", "class", "detail", "settled"), rows)
+    by_class = ", ".join(f"{count:,} {printable(name)}" for name, count in counts.items())
+    typer.echo(f"{len(found):,} of {sum(counts.values()):,}" + (f": {by_class}" if by_class else ""))
 
 
 @app.command("show")
@@ -56,41 +72,101 @@ def show(letter: LetterId, as_json: AsJson = False) -> None:
         print_json(_document(found))
         return
     for name, value in _document(found).items():
-        typer.echo(f"{name}: {value}")
+        typer.echo(f"{name}: {'' if value is None else printable(str(value))}")
 
 
 @app.command("replay")
 def replay_letters(
-    letters: Annotated[list[int] | None, typer.Argument(help="Their ids; none means all that wait.")] = None,
-    error_class: Annotated[str | None, typer.Option(help="Only those of this class.")] = None,
+    letters: LetterIds = None,
+    error_class: OfClass = None,
+    topic: OfTopic = None,
+    meter: OfMeter = None,
+    since: Since = None,
+    until: Until = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Try to store messages again, after what was wrong has been mended; twice does no harm."""
-    from ingest.dead_letters import replay
+    """Try to store messages again, after what was wrong has been mended; twice does no harm.
 
+    Without ids and options it is all that wait. With GRIDPILOT_UNKNOWN_METERS=quarantine those of meters that are still
+    not registered stay.
+    """
+    from ingest.dead_letters import rehearse, replay
+
+    which = _chosen(letters, _which(error_class, topic, meter, since, until))
+    hold = read_settings(MeterSettings).unknown_meters == "quarantine"
     with open_database() as conn:
-        outcomes = replay(conn, letters or None, error_class=error_class, actor=shell_actor())
+        if dry_run:
+            outcomes = rehearse(conn, which, hold_unknown_meters=hold)
+        else:
+            outcomes = replay(conn, which, hold_unknown_meters=hold, actor=shell_actor())
     if as_json:
         print_json([asdict(outcome) for outcome in outcomes])
-    else:
-        rows = [(o.dead_letter_id, "stored" if o.stored else "not stored", o.detail) for o in outcomes]
-        print_table(("id", "outcome", "detail"), rows)
+        return
+    stored = sum(outcome.stored for outcome in outcomes)
+    told = sorted(outcomes, key=lambda outcome: outcome.stored)[:SHOWN]  # what was not stored first
+    yes, no = ("would be stored", "would not") if dry_run else ("stored", "not stored")
+    print_table(("id", "outcome", "detail"), [(o.dead_letter_id, yes if o.stored else no, o.detail) for o in told])
+    typer.echo(f"{stored:,} {yes}, {len(outcomes) - stored:,} {no}")
 
 
 @app.command("discard")
 def discard_letters(
-    letters: Annotated[list[int], typer.Argument(help="Their ids.")],
     reason: Annotated[str, typer.Option(help="Why they are not to be stored; it stays beside them.")],
+    letters: LetterIds = None,
+    error_class: OfClass = None,
+    topic: OfTopic = None,
+    meter: OfMeter = None,
+    since: Since = None,
+    until: Until = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Settle messages without storing them; they stay for the record."""
+    from grid.store.dead_letters import count_dead_letters
     from ingest.dead_letters import discard
 
+    which = _chosen(letters, _which(error_class, topic, meter, since, until))
+    if which == EVERY_ONE:
+        raise InputError([Fault("gridpilot dlq discard", "says not which", "name ids, or options such as --since")])
     with open_database() as conn:
         try:
-            settled = discard(conn, letters, reason=reason, actor=shell_actor())
+            if not dry_run:
+                count = discard(conn, which, reason=reason, actor=shell_actor())
+            elif isinstance(which, Which):
+                count = sum(count_dead_letters(conn, which).values())
+            else:
+                count = len(which)
         except ValueError as error:
             raise InputError([Fault("--reason", str(error), "give one")]) from None
-    typer.echo(f"{settled} discarded")
+    if as_json:
+        print_json({"discarded": count, "dry_run": dry_run})
+    else:
+        typer.echo(f"{count:,} {'would be ' if dry_run else ''}discarded")
+
+
+def _which(
+    error_class: str | None, topic: str | None, meter: str | None, since: str | None, until: str | None
+) -> Which:
+    return Which(error_class, topic, meter, _instant(since, "--since"), _instant(until, "--until"))
+
+
+def _chosen(letters: Collection[int] | None, which: Which) -> Which | Collection[int]:
+    if letters and which != EVERY_ONE:
+        raise InputError([Fault("gridpilot dlq", "got both ids and options", "say which letters by one of them")])
+    return letters or which
+
+
+def _instant(text: str | None, option: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise InputError([Fault(option, f"is no instant with an offset: {text!r}", "write 2026-03-01T00:00:00Z")])
 
 
 def _document(letter: DeadLetter) -> dict[str, object]:

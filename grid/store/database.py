@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
@@ -34,11 +36,29 @@ def connect(url: str, *, application_name: str) -> psycopg.Connection:
         # The parser's own message may quote the url, and with it the password.
         raise InputError([Fault(SETTING, "is not a PostgreSQL url", f"write it as {EXAMPLE_URL}")]) from None
     options = f"{parts.get('options') or ''} -c timezone=UTC".strip()
-    timeout = int(parts.get("connect_timeout") or CONNECT_TIMEOUT_SECONDS)
+    timeout = _connect_timeout(parts.get("connect_timeout"))
     try:
         return psycopg.connect(url, application_name=application_name, options=options, connect_timeout=timeout)
     except psycopg.OperationalError as error:
         raise _connection_fault(error, shown_address(url)) from None
+
+
+def _connect_timeout(text: object) -> int:
+    if text is None or text == "":
+        return CONNECT_TIMEOUT_SECONDS
+    try:
+        return int(str(text))
+    except ValueError:
+        problem = f"its connect_timeout must be a whole number of seconds, got {str(text)[:40]!r}"
+        raise InputError([Fault(SETTING, problem, "write connect_timeout=5, or leave it out")]) from None
+
+
+def transaction_start(conn: psycopg.Connection) -> datetime:
+    """The instant of the transaction in hand: what ``now()`` is to all of its statements."""
+    row = conn.execute("SELECT now()").fetchone()
+    assert row is not None
+    instant: datetime = row[0]
+    return instant
 
 
 def shown_address(url: str) -> str:

@@ -11,6 +11,7 @@ import psycopg
 from grid.readings import Rejection
 from grid.store.audit import SERVICE, append_audit
 
+REPLAYED = "replayed"
 _COLUMNS = (
     'dead_letter_id, topic, "partition", "offset", message_key, payload, error_class, detail, received_at,'
     " resolved_at, resolution"
@@ -60,15 +61,54 @@ def add_dead_letter(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which dead letters are meant; what is None does not matter.
+
+    Attributes:
+        meter_id: By the message's key; a message without one counts if it holds the id in quotation marks.
+        since, until: Bounds of when they were received, the latter exclusive.
+    """
+
+    error_class: str | None = None
+    topic: str | None = None
+    meter_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+EVERY_ONE = Which()
+_WHICH = """
+    (%(error_class)s::text IS NULL OR error_class = %(error_class)s)
+    AND (%(topic)s::text IS NULL OR topic = %(topic)s)
+    AND (%(meter_key)s::bytea IS NULL OR message_key = %(meter_key)s
+         OR message_key IS NULL AND position(%(meter_quoted)s::bytea IN payload) > 0)
+    AND (%(since)s::timestamptz IS NULL OR received_at >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR received_at < %(until)s)
+"""
+
+
 def list_dead_letters(
-    conn: psycopg.Connection, *, include_resolved: bool = False, limit: int = 100
+    conn: psycopg.Connection, which: Which = EVERY_ONE, *, include_resolved: bool = False, limit: int = 100
 ) -> list[DeadLetter]:
     """Dead letters, the oldest first, at most ``limit``."""
-    rows = conn.execute(
-        f"SELECT {_COLUMNS} FROM dead_letter WHERE %s OR resolved_at IS NULL ORDER BY dead_letter_id LIMIT %s",
-        (include_resolved, limit),
-    ).fetchall()
+    query = (
+        f"SELECT {_COLUMNS} FROM dead_letter WHERE (%(all)s OR resolved_at IS NULL) AND {_WHICH}"
+        " ORDER BY dead_letter_id LIMIT %(limit)s"
+    )
+    rows = conn.execute(query.encode(), _parameters(which) | {"all": include_resolved, "limit": limit}).fetchall()
     return [DeadLetter(*row) for row in rows]
+
+
+def count_dead_letters(
+    conn: psycopg.Connection, which: Which = EVERY_ONE, *, include_resolved: bool = False
+) -> dict[str, int]:
+    """How many there are of each error class, the most frequent first."""
+    query = (
+        f"SELECT error_class, count(*) FROM dead_letter WHERE (%(all)s OR resolved_at IS NULL) AND {_WHICH}"
+        " GROUP BY error_class ORDER BY count(*) DESC, error_class"
+    )
+    return dict(conn.execute(query.encode(), _parameters(which) | {"all": include_resolved}).fetchall())
 
 
 def find_dead_letter(conn: psycopg.Connection, dead_letter_id: int, *, lock: bool = False) -> DeadLetter | None:
@@ -78,14 +118,10 @@ def find_dead_letter(conn: psycopg.Connection, dead_letter_id: int, *, lock: boo
     return DeadLetter(*row) if row else None
 
 
-def open_dead_letter_ids(conn: psycopg.Connection, *, error_class: str | None = None) -> list[int]:
-    """Ids of the dead letters that wait, the oldest first; of one error class only, if given."""
-    rows = conn.execute(
-        "SELECT dead_letter_id FROM dead_letter WHERE resolved_at IS NULL"
-        " AND (%(error_class)s::text IS NULL OR error_class = %(error_class)s) ORDER BY dead_letter_id",
-        {"error_class": error_class},
-    ).fetchall()
-    return [row[0] for row in rows]
+def open_dead_letter_ids(conn: psycopg.Connection, which: Which = EVERY_ONE) -> list[int]:
+    """Ids of the dead letters that wait, the oldest first."""
+    query = f"SELECT dead_letter_id FROM dead_letter WHERE resolved_at IS NULL AND {_WHICH} ORDER BY dead_letter_id"
+    return [row[0] for row in conn.execute(query.encode(), _parameters(which)).fetchall()]
 
 
 def any_open_dead_letter(conn: psycopg.Connection, *, since: datetime) -> bool:
@@ -94,6 +130,16 @@ def any_open_dead_letter(conn: psycopg.Connection, *, since: datetime) -> bool:
     row = conn.execute(query, (since,)).fetchone()
     assert row is not None
     return bool(row[0])
+
+
+def replayed_before(conn: psycopg.Connection, letter: DeadLetter) -> list[datetime]:
+    """When other letters of the same key were replayed that had come before this one, although only after it came."""
+    rows = conn.execute(
+        "SELECT DISTINCT resolved_at FROM dead_letter WHERE resolution LIKE %s AND resolved_at > %s"
+        " AND (received_at, dead_letter_id) < (%s, %s) AND message_key IS NOT DISTINCT FROM %s",
+        (f"{REPLAYED}:%", letter.received_at, letter.received_at, letter.dead_letter_id, letter.message_key),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def resolve_dead_letters(
@@ -114,6 +160,18 @@ def resolve_dead_letters(
             about = {"dead_letter_ids": sorted(row[0] for row in rows), "resolution": resolution}
             append_audit(conn, actor=actor, action="dead_letter.resolve", document=about)
     return len(rows)
+
+
+def _parameters(which: Which) -> dict[str, object]:
+    meter = which.meter_id
+    return {
+        "error_class": which.error_class,
+        "topic": which.topic,
+        "meter_key": None if meter is None else meter.encode(),
+        "meter_quoted": None if meter is None else f'"{meter}"'.encode(),
+        "since": which.since,
+        "until": which.until,
+    }
 
 
 def _storable(text: str) -> str:

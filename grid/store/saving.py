@@ -60,10 +60,29 @@ class SaveReport:
         return self.added + self.replaced + self.late + self.duplicates
 
 
-def save_readings(conn: psycopg.Connection, blocks: Sequence[ReadingBlock], *, received_at: datetime) -> SaveReport:
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a message had come that is saved only now. Of the same revision, what came after it stays.
+
+    Attributes:
+        at: When it came.
+        exceptions: When readings were saved that had come before it, but were saved after ``at``.
+    """
+
+    at: datetime
+    exceptions: Sequence[datetime] = ()
+
+
+def save_readings(
+    conn: psycopg.Connection, blocks: Sequence[ReadingBlock], *, received_at: datetime, arrival: Arrival | None = None
+) -> SaveReport:
     """Save blocks in message order: observed ones to ``reading``, issued ones to ``weather_forecast``.
 
     Channels and meters not seen before are registered.
+
+    Args:
+        received_at: From when on the readings are known.
+        arrival: For messages that waited as dead letters; None if they came now.
 
     Raises:
         ConcurrentSaveError: If another transaction saved one of the same intervals meanwhile.
@@ -75,11 +94,13 @@ def save_readings(conn: psycopg.Connection, blocks: Sequence[ReadingBlock], *, r
         chosen = [b for b in blocks if (b.issued_at is not None) is issued]
         if chosen:
             rows = rows_of_blocks(chosen, [keys[b.source, b.owner_id, b.channel] for b in chosen])
-            report += _save_rows(conn, rows, received_at)
+            report += _save_rows(conn, rows, received_at, arrival)
     return report
 
 
-def _save_rows(conn: psycopg.Connection, rows: ReadingRows, received_at: datetime) -> SaveReport:
+def _save_rows(
+    conn: psycopg.Connection, rows: ReadingRows, received_at: datetime, arrival: Arrival | None
+) -> SaveReport:
     winners, beaten, repeats = settle(rows)
     if rows.issued_us is None:
         make_partitions(conn, winners.start_us)
@@ -99,7 +120,7 @@ def _save_rows(conn: psycopg.Connection, rows: ReadingRows, received_at: datetim
         mark_intervals(conn, new.channel_key, new.start_us, new.minutes, marked_at=received_at)
     report = SaveReport(added=int(np.count_nonzero(fresh)), duplicates=repeats)
     if not fresh.all() or len(beaten):
-        report += _judge(conn, winners.take(~fresh), beaten, received_at)
+        report += _judge(conn, winners.take(~fresh), beaten, received_at, arrival)
     return report
 
 
@@ -132,7 +153,13 @@ def _fresh(conn: psycopg.Connection, rows: ReadingRows) -> BoolArray:
     return fresh
 
 
-def _judge(conn: psycopg.Connection, winners: ReadingRows, beaten: ReadingRows, received_at: datetime) -> SaveReport:
+def _judge(
+    conn: psycopg.Connection,
+    winners: ReadingRows,
+    beaten: ReadingRows,
+    received_at: datetime,
+    arrival: Arrival | None,
+) -> SaveReport:
     """Save the winners of each interval against what is stored; those beaten before only go to history."""
     incoming = sql.Identifier(f"incoming_{winners.table}")
     target = sql.Identifier(winners.table)
@@ -160,6 +187,7 @@ def _judge(conn: psycopg.Connection, winners: ReadingRows, beaten: ReadingRows, 
         same_interval=sql.SQL(" AND ").join(sql.SQL("r.{0} = j.{0}").format(sql.Identifier(n)) for n in names),
         issued_at=sql.SQL("NULL::timestamptz" if winners.issued_us is None else "j.issued_at"),
         within=_within(winners),
+        overtaken=_overtaken(arrival),
         marked=sql.SQL(_MARKED if winners.issued_us is None else "").format(within=sql.Literal(MERGE_WITHIN)),
     )
     row = conn.execute(query).fetchone()
@@ -182,6 +210,15 @@ def _within(rows: ReadingRows) -> sql.Composable:
     )
 
 
+def _overtaken(arrival: Arrival | None) -> sql.Composable:
+    """Whether a stored row came after the message that is saved now."""
+    if arrival is None:
+        return sql.SQL("false")
+    return sql.SQL("s.received_at > {at} AND s.received_at <> ALL({exceptions}::timestamptz[])").format(
+        at=sql.Literal(arrival.at), exceptions=sql.Literal(list(arrival.exceptions))
+    )
+
+
 # No row is locked while it is judged (TimescaleDB cannot lock compressed ones). Instead the insert and the update do
 # nothing where another transaction was faster, and the counts tell.
 _JUDGE = """
@@ -195,6 +232,7 @@ WITH stored AS MATERIALIZED (
                 WHEN s.channel_key IS NULL THEN 'new'
                 WHEN i.revision < s.revision THEN 'late'
                 WHEN i.revision = s.revision AND i.value IS NOT DISTINCT FROM s.value THEN 'duplicate'
+                WHEN i.revision = s.revision AND {overtaken} THEN 'late'
                 ELSE 'replaces' END AS verdict
     FROM {incoming} i LEFT JOIN stored s USING ({key})
 ), inserted AS (

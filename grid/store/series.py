@@ -74,13 +74,38 @@ def channels_of_keys(conn: psycopg.Connection, keys: Collection[int]) -> dict[in
     return {key: (Source(source), owner, Channel(channel)) for key, source, owner, channel in rows}
 
 
-def register_meters(conn: psycopg.Connection, meter_ids: Collection[str]) -> None:
-    """Mark meters as known to the operator; their held readings can then be replayed."""
-    conn.execute(
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A meter that was named by the operator or in the stream.
+
+    Attributes:
+        registered: Whether the operator named it; False if it was first seen in the stream.
+        first_seen_at: When it was first named (wall clock).
+    """
+
+    meter_id: str
+    registered: bool
+    first_seen_at: datetime
+
+
+def list_meters(conn: psycopg.Connection, *, registered: bool | None = None) -> list[Meter]:
+    """Meters in order of their ids; only registered ones, or only others, if so asked."""
+    rows = conn.execute(
+        "SELECT meter_id, registered, first_seen_at FROM meter"
+        " WHERE %(registered)s::boolean IS NULL OR registered = %(registered)s ORDER BY meter_id",
+        {"registered": registered},
+    ).fetchall()
+    return [Meter(*row) for row in rows]
+
+
+def register_meters(conn: psycopg.Connection, meter_ids: Collection[str]) -> list[str]:
+    """Mark meters as known to the operator; their held readings can then be replayed. Returns those that were not."""
+    rows = conn.execute(
         "INSERT INTO meter (meter_id, registered) SELECT unnest(%s::text[]), true"
-        " ON CONFLICT (meter_id) DO UPDATE SET registered = true WHERE NOT meter.registered",
+        " ON CONFLICT (meter_id) DO UPDATE SET registered = true WHERE NOT meter.registered RETURNING meter_id",
         (sorted(set(meter_ids)),),
-    )
+    ).fetchall()
+    return sorted(row[0] for row in rows)
 
 
 def unregistered(conn: psycopg.Connection, meter_ids: Collection[str]) -> set[str]:

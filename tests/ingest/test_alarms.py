@@ -12,10 +12,11 @@ import pytest
 
 from grid.faults import InputError
 from grid.store.database import connect
+from grid.store.dead_letters import list_dead_letters
 from grid.store.events import Event, events_after
 from ingest.alarms import DeadLetterAlarm
 from ingest.batch import BatchReport
-from ingest.dead_letters import discard, list_dead_letters
+from ingest.dead_letters import discard
 from ingest.metrics import IngestMetrics
 from ingest.producer import ReadingProducer
 from ingest.topics import ensure_topics
