@@ -25,13 +25,16 @@ class QualityClient:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def days(self, series_id: str, start: datetime, end: datetime) -> pd.DataFrame:
+    def days(self, series_id: str, start: datetime, end: datetime, *, as_of: datetime | None = None) -> pd.DataFrame:
         """Intervals per local day of the site: intervals, valid, questionable, estimated, edited, missing, waiting.
 
         ``frame.attrs`` holds ``total``, and as frames ``rules`` (rule, intervals, seen, remedy) and ``spans`` (start,
         end, intervals, quality, missing, reasons, explanation).
+
+        Args:
+            as_of: As it was known then (wall clock).
         """
-        query = given(start=start, end=end)
+        query = given(start=start, end=end, as_of=as_of)
         told = self._transport.document("GET", f"/series/{quote(series_id, safe='')}/quality", params=query)
         frame = _frame(told["days"], instants=("day",), utc=False)
         spans = _frame(told["spans"], instants=("start", "end"))

@@ -70,6 +70,7 @@ class SeriesQuality(Document):
     series_id: str = Field(description="Which series.")
     start: datetime = Field(description="Intervals that start at or after this instant.")
     end: datetime = Field(description="And before this one.")
+    as_of: datetime | None = Field(description="As it was known then; null for now.")
     total: QualityShares = Field(description="Over the whole span.")
     days: list[QualityDay] = Field(description="By local day of the site, in order; days without any are left out.")
     rules: list[RuleCount] = Field(description="The rules that spoke, the most frequent first.")

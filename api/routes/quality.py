@@ -52,19 +52,22 @@ def get_series_quality(
     series_id: MeasuredSeriesId,
     start: Annotated[AwareDatetime, Query(description="First instant wanted, RFC 3339 with offset.")],
     end: Annotated[AwareDatetime, Query(description="Instant behind the last one wanted.")],
+    as_of: Annotated[AwareDatetime | None, Query(description="As it was known then (wall clock).")] = None,
 ) -> SeriesQuality:
     """Shares of what is valid, estimated, edited and missing, by local day; every flagged span, explained in words."""
     start, end = query_utc(start, name="start"), query_utc(end, name="end")
+    as_of = None if as_of is None else query_utc(as_of, name="as_of")
     if not timedelta(0) < end - start <= LONGEST:
         problem = f"must lie after start and at most {LONGEST.days} days behind it, got {end.isoformat()}"
         raise invalid([Fault("query.end", problem, "choose another one")])
     channel = channel_of(conn, series_id)
-    days = daily_quality(conn, channel, start=start, end=end, timezone=site_of(conn).timezone)
-    spans = flagged_spans(conn, channel, start=start, end=end, limit=MAX_VERDICTS)
+    days = daily_quality(conn, channel, start=start, end=end, timezone=site_of(conn).timezone, known_by=as_of)
+    spans = flagged_spans(conn, channel, start=start, end=end, limit=MAX_VERDICTS, known_by=as_of)
     return SeriesQuality(
         series_id=series_id,
         start=start,
         end=end,
+        as_of=as_of,
         total=_shares(total_counts(days.values())),
         days=[QualityDay(day=day, **_shares(counts).model_dump()) for day, counts in days.items()],
         rules=_rule_counts(spans),

@@ -9,29 +9,19 @@ from typing import Any
 
 import psycopg
 
-from grid.readings import Quality, Source, series_id
+from grid.readings import Layer, Quality, Source, series_id
+from grid.store.layers import rows_query
 from grid.store.series import ChannelId, find_channel_keys
 from grid.units import Channel
 
 _ESTIMATED = int(Quality.ESTIMATED_LINEARLY | Quality.ESTIMATED_BY_REFERENCE_DAYS | Quality.DERIVED)
+_PLAIN = int(Quality.VALID | Quality.CORRECTED)
 
-# Every interval that came or was judged, with its validated value; one that is due and has no verdict has no VALID.
-# A reading that lies across the regular intervals is left out: what was derived from it, or the gap, stands there.
+# Every interval that came or was judged. A reading that lies across the regular intervals is left out: what was derived
+# from it, or the gap, stands in its place.
 _KNOWN = f"""
-    SELECT r.channel_key, r.interval_start, r.interval_minutes,
-           coalesce(v.quality, CASE WHEN EXISTS (
-               SELECT FROM validation_due d WHERE d.channel_key = r.channel_key
-               AND d.interval_from <= r.interval_start AND d.interval_until > r.interval_start) THEN 0 ELSE 1 END)
-           AS quality,
-           CASE WHEN v.channel_key IS NULL THEN r.value ELSE v.value END AS value
-    FROM reading r LEFT JOIN verdict v USING (channel_key, interval_start, interval_minutes)
-    WHERE r.channel_key = ANY(%(keys)s) AND r.interval_start >= %(start)s AND r.interval_start < %(end)s
-    AND (v.quality IS NULL OR v.quality & {Quality.OFF_GRID | Quality.DERIVED} <> {Quality.OFF_GRID})
-    UNION ALL
-    SELECT v.channel_key, v.interval_start, v.interval_minutes, v.quality, v.value FROM verdict v
-    WHERE v.channel_key = ANY(%(keys)s) AND v.interval_start >= %(start)s AND v.interval_start < %(end)s
-    AND NOT EXISTS (SELECT FROM reading r WHERE r.channel_key = v.channel_key
-                    AND r.interval_start = v.interval_start AND r.interval_minutes = v.interval_minutes)
+    SELECT channel_key, interval_start, interval_minutes, value, quality FROM ({rows_query(Layer.VALIDATED)}) AS row
+    WHERE quality & {Quality.OFF_GRID | Quality.DERIVED} <> {Quality.OFF_GRID}
 """
 # Each interval counts once: the first of these that fits it. The order is that of QualityCounts.
 _COUNTS = f"""
@@ -42,7 +32,7 @@ _COUNTS = f"""
                      AND quality & {Quality.QUESTIONABLE} <> 0),
     count(*) FILTER (WHERE value IS NOT NULL AND quality & {Quality.EDITED} = 0 AND quality & {_ESTIMATED} <> 0),
     count(*) FILTER (WHERE value IS NOT NULL AND quality & {Quality.EDITED} <> 0),
-    count(*) FILTER (WHERE value IS NULL AND quality <> 0)
+    count(*) FILTER (WHERE value IS NULL)
 """
 
 
@@ -104,13 +94,23 @@ class Standing:
 
 
 def daily_quality(
-    conn: psycopg.Connection[Any], channel: ChannelId, *, start: datetime, end: datetime, timezone: str
+    conn: psycopg.Connection[Any],
+    channel: ChannelId,
+    *,
+    start: datetime,
+    end: datetime,
+    timezone: str,
+    known_by: datetime | None = None,
 ) -> dict[date, QualityCounts]:
-    """Counts by local day of the intervals that start in [start, end); a day without any is left out."""
+    """Counts by local day of the intervals that start in [start, end); a day without any is left out.
+
+    Args:
+        known_by: As it was known then (wall clock); None for now.
+    """
     rows = conn.execute(
         f"SELECT (interval_start AT TIME ZONE %(zone)s)::date AS day, {_COUNTS} FROM ({_KNOWN}) known"
         " GROUP BY day ORDER BY day",
-        {"keys": _keys(conn, [channel]), "start": start, "end": end, "zone": timezone},
+        {"keys": _keys(conn, [channel]), "start": start, "end": end, "known_by": known_by, "zone": timezone},
     ).fetchall()
     return {row[0]: QualityCounts(*row[1:]) for row in rows}
 
@@ -129,14 +129,23 @@ def total_counts(parts: Iterable[QualityCounts]) -> QualityCounts:
 
 
 def flagged_spans(
-    conn: psycopg.Connection[Any], channel: ChannelId, *, start: datetime, end: datetime, limit: int
+    conn: psycopg.Connection[Any],
+    channel: ChannelId,
+    *,
+    start: datetime,
+    end: datetime,
+    limit: int,
+    known_by: datetime | None = None,
 ) -> list[FlaggedSpan]:
-    """Every interval in [start, end) that has a verdict, those in a row as one; of the first ``limit`` verdicts."""
+    """The first ``limit`` intervals in [start, end) of which something is to be told, those in a row as one.
+
+    Args:
+        known_by: As it was known then (wall clock); None for now.
+    """
     rows = conn.execute(
-        "SELECT interval_start, interval_minutes, quality, value IS NULL FROM verdict"
-        " WHERE channel_key = ANY(%s) AND interval_start >= %s AND interval_start < %s"
-        " ORDER BY interval_start, interval_minutes LIMIT %s",
-        (_keys(conn, [channel]), start, end, limit),
+        f"SELECT interval_start, interval_minutes, quality, value IS NULL FROM ({rows_query(Layer.VALIDATED)}) AS row"
+        f" WHERE quality & ~{_PLAIN} <> 0 ORDER BY interval_start, interval_minutes LIMIT %(limit)s",
+        {"keys": _keys(conn, [channel]), "start": start, "end": end, "known_by": known_by, "limit": limit},
     ).fetchall()
     return list(_joined(rows))
 
@@ -168,7 +177,7 @@ def _counts_by_key(
 ) -> dict[int, QualityCounts]:
     rows = conn.execute(
         f"SELECT channel_key, {_COUNTS} FROM ({_KNOWN}) known GROUP BY channel_key",
-        {"keys": list(keys), "start": start, "end": end},
+        {"keys": list(keys), "start": start, "end": end, "known_by": None},
     ).fetchall()
     return {row[0]: QualityCounts(*row[1:]) for row in rows}
 

@@ -24,6 +24,7 @@ from grid.units import Channel
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+SPAN = {"start": START, "end": START + 24 * HOUR}
 LOAD: ChannelId = (Source.METER, "m-1", Channel.LOAD)
 GAP = int(Quality.GAP | Quality.ESTIMATED_LINEARLY)
 FLAT = int(Quality.FLAT_LINE)
@@ -81,6 +82,29 @@ def test_each_interval_counts_once_on_the_day_of_the_sites_clock(conn: psycopg.C
     assert total_counts(whole.values()).waiting == 0
 
 
+def test_shares_and_spans_can_be_asked_as_of_an_instant(conn: psycopg.Connection) -> None:
+    save(conn, [1.0] * 4)
+    judged(conn, 1, 1.5, FLAT)
+    conn.execute(  # judged at hour 60, and found to be a doubtful zero at hour 70
+        "INSERT INTO validation_done SELECT channel_key, %s, %s, %s, %s FROM channel",
+        (START, START + 4 * HOUR, START + 50 * HOUR, START + 60 * HOUR),
+    )
+    conn.execute("INSERT INTO verdict_history SELECT *, %s FROM verdict", (START + 70 * HOUR,))
+    conn.execute("UPDATE verdict_history SET judged_at = %s", (START + 60 * HOUR,))
+    conn.execute("UPDATE verdict SET quality = %s, judged_at = %s", (DOUBT, START + 70 * HOUR))
+    told = {
+        hour: (
+            list(daily_quality(conn, LOAD, **SPAN, timezone="UTC", known_by=START + hour * HOUR).values()),
+            [span.quality for span in flagged_spans(conn, LOAD, **SPAN, limit=9, known_by=START + hour * HOUR)],
+        )
+        for hour in (40, 55, 65, 75)
+    }
+    assert told[40] == ([], [])
+    assert told[55] == ([QualityCounts(4, 0, 0, 0, 0, 0)], [])
+    assert told[65] == ([QualityCounts(4, 3, 0, 0, 0, 0)], [FLAT])
+    assert told[75] == ([QualityCounts(4, 3, 1, 0, 0, 0)], [DOUBT])
+
+
 def test_flagged_intervals_in_a_row_are_one_span(conn: psycopg.Connection) -> None:
     save(conn, [1.0] * 12)
     for hour in (2, 3, 4, 7):
@@ -91,10 +115,9 @@ def test_flagged_intervals_in_a_row_are_one_span(conn: psycopg.Connection) -> No
         FlaggedSpan(START + 7 * HOUR, START + 8 * HOUR, 1, FLAT, False),
         FlaggedSpan(START + 8 * HOUR, START + 9 * HOUR, 1, FLAT, True),
     ]
-    span = {"start": START, "end": START + 24 * HOUR}
-    assert flagged_spans(conn, LOAD, **span, limit=100) == expected
-    assert flagged_spans(conn, LOAD, **span, limit=2)[0].intervals == 2
-    assert flagged_spans(conn, (Source.METER, "nobody", Channel.LOAD), **span, limit=9) == []
+    assert flagged_spans(conn, LOAD, **SPAN, limit=100) == expected
+    assert flagged_spans(conn, LOAD, **SPAN, limit=2)[0].intervals == 2
+    assert flagged_spans(conn, (Source.METER, "nobody", Channel.LOAD), **SPAN, limit=9) == []
 
 
 def test_the_worst_series_are_those_with_the_most_time_that_is_not_valid(conn: psycopg.Connection) -> None:
