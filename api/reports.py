@@ -23,7 +23,7 @@ def describe_ingest(report: IngestReport) -> str:
 
 def describe_validation(total: JudgedBatch) -> str:
     """How much was judged, and what was found."""
-    found = ", ".join(f"{name.lower()} {count:,}" for name, count in total.reasons.most_common())
+    found = ", ".join(f"{name.lower()} {count:,}" for name, count in total.reasons.items())
     return (
         f"{total.intervals:,} intervals judged in {total.seconds:.1f} s: {total.written:,} verdicts written, "
         f"{total.withdrawn:,} withdrawn or replaced{f'; {found}' if found else ''}"

@@ -39,7 +39,7 @@ class JudgedBatch:
         channels: Channels judged.
         intervals: Readings within the spans judged; those that were only looked at are not counted.
         written, withdrawn: Verdicts that are new or changed, and those that no longer hold or were replaced.
-        reasons: How many of the written verdicts have each bit, by its name.
+        reasons: How many of the written verdicts have each bit, by its name, the most frequent first.
         seconds, judging_seconds: In all, and within the rules. [s]
     """
 
@@ -47,7 +47,7 @@ class JudgedBatch:
     intervals: int = 0
     written: int = 0
     withdrawn: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
+    reasons: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     judging_seconds: float = 0.0
 
@@ -57,7 +57,7 @@ class JudgedBatch:
             self.intervals + other.intervals,
             self.written + other.written,
             self.withdrawn + other.withdrawn,
-            self.reasons + other.reasons,
+            dict((Counter(self.reasons) + Counter(other.reasons)).most_common()),
             self.seconds + other.seconds,
             self.judging_seconds + other.judging_seconds,
         )
@@ -194,9 +194,9 @@ def _reach(piece: Piece, changes: Mapping[Key, VerdictChanges]) -> tuple[datetim
     return begin, until
 
 
-def _count_bits(written: Iterable[Verdicts]) -> Counter[str]:
+def _count_bits(written: Iterable[Verdicts]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for verdicts in written:
         for bit in Quality:
             counts[str(bit.name)] += int(np.count_nonzero(verdicts.quality & int(bit)))
-    return +counts
+    return {name: count for name, count in counts.most_common() if count}

@@ -151,7 +151,7 @@ class _Validator:
         return self._site[1]
 
     def _tell(self, batch: JudgedBatch) -> None:
-        found = ", ".join(f"{name.lower()} {count}" for name, count in batch.reasons.most_common())
+        found = ", ".join(f"{name.lower()} {count}" for name, count in batch.reasons.items())
         said = {"channels": batch.channels, "intervals": batch.intervals, "reasons": dict(batch.reasons)}
         _log.info(
             "%d channels, %d intervals in %.2f s (%.2f s judging): %d verdicts written, %d withdrawn%s",

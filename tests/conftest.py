@@ -44,9 +44,24 @@ def server_directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres_url(server_directory: Path) -> Iterator[str]:
-    """URL of a running PostgreSQL's maintenance database; the account may create databases."""
+    """URL of a running PostgreSQL's maintenance database; the account may create databases.
+
+    ``GRIDPILOT_TEST_DATABASE_URL`` names another server, such as a TimescaleDB: see docs/storage.md.
+    """
+    if other := os.environ.get("GRIDPILOT_TEST_DATABASE_URL"):
+        before = _databases(other)
+        yield other
+        with psycopg.connect(other, autocommit=True) as connection:
+            for name in _databases(other) - before:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        return
     with EmbeddedPostgres(server_directory / "postgres") as postgres:
         yield postgres.url
+
+
+def _databases(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        return {name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()}
 
 
 @pytest.fixture(scope="session")
@@ -156,6 +171,7 @@ def chain(server_directory: Path, postgres_url: str, _migrated_template: str, de
             command: _run_for_json(environment, command, *options)
             for command, *options in (
                 ("ingest", "--until-caught-up"),
+                ("validate", "--until-caught-up"),
                 ("train", "--budget-seconds", "8"),
                 ("forecast", "--once"),
                 ("plan", "--once"),

@@ -28,6 +28,17 @@ def test_every_value_that_was_sent_is_counted_once(chain: Any) -> None:
     assert (counted, dead, stored) == (chain.sent, 0, chain.sent)
 
 
+def test_every_reading_that_was_sent_is_judged_and_the_sites_own_faults_are_found(chain: Any) -> None:
+    ((readings,),) = query(chain, "SELECT count(*) FROM reading")
+    ((verdicts, due),) = query(chain, "SELECT sum(verdicts)::bigint, sum(due_spans)::bigint FROM v_validation")
+    total = chain.outputs["validate"]
+    assert (total["intervals"], due) == (readings, 0)
+    assert 0 < verdicts == total["written"] - total["withdrawn"] < 0.05 * readings
+    again = chain.run("validate", "--again", "--series", "zone-1:load", "--until-caught-up")
+    assert again.returncode == 0, again.stderr
+    assert "0 verdicts written, 0 withdrawn" in again.stdout
+
+
 def test_a_second_worker_finds_nothing_left_to_do(chain: Any) -> None:
     before = query(chain, "SELECT count(*), max(received_at) FROM reading")
     done = chain.run("ingest", "--until-caught-up")

@@ -78,6 +78,8 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
         chain.start("ingest")
         with chain.bar() as progress:
             replay.send_history(progress, check=chain.check)
+        chain.run("validate", "--until-caught-up")
+        chain.start("validate")
         if any(find_champion(conn, kind) is None for kind in ("load", "solar")):
             chain.run("train", "--budget-seconds", str(_TRAIN_SECONDS))
         chain.run("forecast", "--once")
