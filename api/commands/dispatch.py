@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,24 +12,19 @@ from rich.console import Console
 from api.commands.session import AsJson, print_json
 from grid.faults import Fault, InputError
 
-if TYPE_CHECKING:
-    from grid.cases import Case
-
-_ACCEPTED = "give a MATPOWER case file, whose name ends in .m"
+_ACCEPTED = "give a MATPOWER case file (.m) or a unit commitment instance of pglib-uc (.json)"
 
 
 def dispatch(
-    case: Annotated[Path, typer.Argument(help="A MATPOWER case file (.m).")],
+    case: Annotated[Path, typer.Argument(help="A MATPOWER case (.m) or a pglib-uc instance (.json).")],
     out: Annotated[Path | None, typer.Option(help="Where to write the plan, as JSON.")] = None,
+    gap: Annotated[float, typer.Option(help="Unit commitment: the relative gap that suffices.")] = 0.001,
+    time_limit: Annotated[float, typer.Option(help="Unit commitment: seconds until the best plan is taken.")] = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Dispatch a case file at least cost (DC optimal power flow): set points, flows, prices, reasons."""
-    from grid.dispatch.opf import solve_opf
-    from grid.dispatch.opf_document import opf_document
-
-    if out is not None and not out.absolute().parent.is_dir():
-        raise InputError([Fault("--out", f"there is no folder {out.parent}", "make it, or name another file")])
-    document = opf_document(solve_opf(_read(case)))
+    """Dispatch a case at least cost: commitment, set points, flows, prices, reasons."""
+    _check(out, gap, time_limit)
+    document = _plan_file(case, gap, time_limit)
     if out is not None:
         try:
             out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -47,27 +42,58 @@ def dispatch(
         raise typer.Exit(3)
 
 
-def _read(file: Path) -> Case:
-    from grid.cases import read_matpower
+def _check(out: Path | None, gap: float, time_limit: float) -> None:
+    faults = []
+    if out is not None and not out.absolute().parent.is_dir():
+        faults.append(Fault("--out", f"there is no folder {out.parent}", "make it, or name another file"))
+    if not gap >= 0.0:
+        faults.append(Fault("--gap", f"must be 0 or more, got {gap:g}", "0.001 is a tenth of a percent"))
+    if not 0.0 <= time_limit < float("inf"):
+        faults.append(Fault("--time-limit", f"must be 0 seconds or more, got {time_limit:g}", "60 is usual"))
+    if faults:
+        raise InputError(faults)
 
-    if file.is_dir() or file.suffix != ".m":
-        raise InputError([Fault(str(file), "is of no kind that can be dispatched", _ACCEPTED)])
+
+def _plan_file(case: Path, gap: float, time_limit: float) -> dict[str, Any]:
+    if case.suffix == ".m" and not case.is_dir():
+        from grid.cases import read_matpower
+        from grid.dispatch.opf import solve_opf
+        from grid.dispatch.opf_document import opf_document
+
+        return opf_document(solve_opf(read_matpower(_text(case))))
+    if case.suffix == ".json" and not case.is_dir():
+        from grid.cases.pglib_uc import joined_renewables, read_pglib_uc
+        from grid.dispatch import case_document, plan_dispatch
+
+        plan = plan_dispatch(read_pglib_uc(_text(case)), time_limit_seconds=time_limit, relative_gap=gap)
+        document = case_document(plan, case=case.stem)
+        return {**document, "renewables": joined_renewables(document["renewables"])}
+    raise InputError([Fault(str(case), "is of no kind that can be dispatched", _ACCEPTED)])
+
+
+def _text(file: Path) -> str:
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError([Fault(str(file), f"cannot be read: {error.strerror}", _ACCEPTED)]) from None
     except UnicodeDecodeError:
         raise InputError([Fault(str(file), "is no UTF-8 text", _ACCEPTED)]) from None
-    return read_matpower(text)
 
 
 def _summary(document: dict[str, Any]) -> str:
-    prices = [bus[0]["lmp"] for bus in document["buses"].values() if bus[0]["lmp"] is not None]
-    full = [name for name, branch in document["branches"].items() if branch[0]["shadow_price"] > 0.0]
+    prices = [period["lmp"] for bus in document["buses"].values() for period in bus if period["lmp"] is not None]
+    full = [name for name, branch in document["branches"].items() if any(b["shadow_price"] > 0.0 for b in branch)]
     shown = ", ".join(full[:8]) + (f" and {len(full) - 8} more" if len(full) > 8 else "")
-    return (
-        f"{document['case']}: {document['status']}, {document['objective']:,.2f} per hour (gap {document['gap']:.1e}), "
-        f"{document['build_seconds']:.2f} s to build, {document['solve_seconds']:.2f} s to solve\n"
-        f"prices from {min(prices):,.2f} to {max(prices):,.2f} per MWh; "
-        + (f"full branches: {shown}" if full else "no branch is full")
+    periods = document["axis"]["periods"] if "axis" in document else 1
+    span = "per hour" if periods == 1 else f"over {periods} periods"
+    relaxed = [f"{v['what']}: {v['amount_mw']:,.1f} MW" for v in document["violations"]]
+    return "\n".join(
+        [
+            f"{document['case']}: {document['status']}, {document['objective']:,.2f} {span} "
+            f"(gap {document['gap']:.1e}), {document['build_seconds']:.2f} s to build, "
+            f"{document['solve_seconds']:.2f} s to solve",
+            f"prices from {min(prices):,.2f} to {max(prices):,.2f} per MWh; "
+            + (f"full branches: {shown}" if full else "no branch is full"),
+            *([f"relaxed: {'; '.join(relaxed[:8])}"] if relaxed else []),
+        ]
     )

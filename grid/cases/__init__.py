@@ -1,6 +1,7 @@
-"""Network cases as others write them, read into nouns. No I/O: text in, a case or every fault out."""
+"""Case files of the field: MATPOWER networks and unit commitment instances of pglib-uc."""
 
-from grid.cases.case import Branches, Case, Costs, Generators, Links
+from grid.cases.case import Case
 from grid.cases.matpower import read_matpower
+from grid.cases.pglib_uc import read_pglib_uc
 
-__all__ = ["Branches", "Case", "Costs", "Generators", "Links", "read_matpower"]
+__all__ = ["Case", "read_matpower", "read_pglib_uc"]

@@ -2,7 +2,7 @@
 
 from grid.dispatch.assemble import assemble_problem
 from grid.dispatch.check import check_plan
-from grid.dispatch.document import plan_document
+from grid.dispatch.document import case_document, plan_document
 from grid.dispatch.plan import (
     DispatchPlan,
     DispatchProblem,
@@ -23,6 +23,7 @@ __all__ = [
     "UnitState",
     "Violation",
     "assemble_problem",
+    "case_document",
     "check_plan",
     "plan_dispatch",
     "plan_document",

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.assets import ThermalUnit
-from grid.dispatch.plan import DispatchProblem, UnitState
+from grid.dispatch.plan import DispatchProblem, StartRule, UnitState
 from grid.time_axis import FloatArray
 
 _ROUNDING_HOURS = 1e-9
@@ -23,7 +23,12 @@ def running_cost_per_hour(unit: ThermalUnit, power_mw: FloatArray) -> FloatArray
 
 
 def start_costs(
-    unit: ThermalUnit, on: npt.NDArray[np.bool_], state: UnitState | None, *, step_hours: float
+    unit: ThermalUnit,
+    on: npt.NDArray[np.bool_],
+    state: UnitState | None,
+    *,
+    step_hours: float,
+    rule: StartRule = StartRule.TIME_OFF,
 ) -> FloatArray:
     """Cost of the start in each period, 0 where there is none, shape (periods,).
 
@@ -32,10 +37,18 @@ def start_costs(
     cost = np.zeros(len(on))
     was_on = bool(on[:1].any()) if state is None else state.on
     off_hours = np.inf if state is None else 0.0 if state.on else state.hours
+    off_before = 0.0 if rule is StartRule.TIME_OFF or state is None or state.on else state.hours
     for t, is_on in enumerate(on):
         if is_on and not was_on:
-            reached = [s.cost for s in unit.start_costs if s.offline_hours <= off_hours + _ROUNDING_HOURS]
-            cost[t] = reached[-1] if reached else unit.start_costs[0].cost
+            reached = max(sum(s.offline_hours <= off_hours + _ROUNDING_HOURS for s in unit.start_costs) - 1, 0)
+            barred = [
+                t * step_hours >= s.offline_hours - off_before - _ROUNDING_HOURS
+                and (t + 2) * step_hours <= s.offline_hours + _ROUNDING_HOURS
+                for s in unit.start_costs[1:]
+            ]
+            while off_before > 0.0 and reached < len(barred) and barred[reached]:
+                reached += 1
+            cost[t] = unit.start_costs[reached].cost
         off_hours = 0.0 if is_on else off_hours + step_hours
         was_on = bool(is_on)
     return cost
@@ -54,7 +67,8 @@ def production_cost(
     total = np.zeros(problem.axis.periods)
     for unit, committed, power in zip(problem.thermal_units, on, power_mw, strict=True):
         total += np.where(committed, running_cost_per_hour(unit, power), 0.0) * step
-        total += start_costs(unit, committed, problem.initial.get(unit.unit_id), step_hours=step)
+        state = problem.initial.get(unit.unit_id)
+        total += start_costs(unit, committed, state, step_hours=step, rule=problem.start_rule)
     for storage, discharge in zip(problem.storages, discharge_mw, strict=True):
         total += storage.cycle_cost_per_mwh * discharge * step
     return total

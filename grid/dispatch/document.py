@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from grid.dispatch.costs import production_cost
-from grid.dispatch.plan import DispatchPlan
+from grid.dispatch.plan import DispatchPlan, Reason, Status, Violation
 from grid.time_axis import FloatArray, require_utc
 
 _MW_DIGITS = 3
+_CASE_MW_DIGITS = 6
 _PRICE_DIGITS = 4
 _MONEY_DIGITS = 2
 
@@ -41,6 +42,42 @@ def plan_document(
         "plan_id": plan_id,
         "site_id": site_id,
         "issued_at": _stamp(require_utc(issued_at, name="issued_at")),
+        **_outcome(plan),
+        "axis": _axis(plan, stamps),
+        **_schedules(plan, _MW_DIGITS),
+        "violations": [
+            {"what": v.what, "interval_start": stamps[v.period], **_amount(v, _MW_DIGITS)} for v in plan.violations
+        ],
+        "reasons": _reasons(
+            plan, lambda reason: {"from": stamps[reason.first_period], "to": stamps[reason.last_period + 1]}
+        ),
+        "inputs": dict(inputs or {}),
+    }
+
+
+def case_document(plan: DispatchPlan, *, case: str) -> dict[str, Any]:
+    """Write the plan of a case file as a document; power is rounded to W.
+
+    Violations and reasons name periods, counted from 0, ``to`` excluded; ``axis`` dates them where the case does.
+    Without a feasible plan there is a message, and what is in the way of one in ``reasons``, but no schedule.
+    """
+    axis = plan.problem.axis
+    stamps = [_stamp(instant) for instant in [*axis.interval_starts, axis.end]] if plan.problem.timezone else None
+    solved = plan.status is not Status.INFEASIBLE
+    names = ("units", "renewables", "storages", "buses", "branches", "links")
+    empty: dict[str, Any] = {name: {} for name in names}
+    return {
+        "case": case,
+        **_outcome(plan),
+        "axis": _axis(plan, stamps),
+        **(_schedules(plan, _CASE_MW_DIGITS) if solved else {"assets": _assets(plan), **empty, "system": []}),
+        "violations": [{"what": v.what, "period": v.period, **_amount(v, _CASE_MW_DIGITS)} for v in plan.violations],
+        "reasons": _reasons(plan, lambda reason: {"from": reason.first_period, "to": reason.last_period + 1}),
+    }
+
+
+def _outcome(plan: DispatchPlan) -> dict[str, Any]:
+    return {
         "status": plan.status.value,
         "objective": _finite(plan.objective, _MONEY_DIGITS),
         "best_bound": _finite(plan.best_bound, _MONEY_DIGITS),
@@ -49,31 +86,30 @@ def plan_document(
         "solve_seconds": round(plan.solve_seconds, 3),
         "currency": plan.problem.currency,
         "message": plan.message,
-        "axis": {
-            "start": stamps[0],
-            "step_minutes": round(axis.step_hours * 60),
-            "periods": axis.periods,
-            "interval_starts": stamps[:-1],
-        },
-        "assets": _assets(plan),
-        "units": _units(plan),
-        "renewables": _renewables(plan),
-        "storages": _storages(plan),
-        "buses": _buses(plan),
-        **_flows(plan),
-        "system": _system(plan),
-        "violations": [
-            {
-                "what": violation.what,
-                "interval_start": stamps[violation.period],
-                "amount_mw": round(violation.amount_mw, _MW_DIGITS),
-                "price_per_mwh": violation.price_per_mwh,
-            }
-            for violation in plan.violations
-        ],
-        "reasons": _reasons(plan, stamps),
-        "inputs": dict(inputs or {}),
     }
+
+
+def _axis(plan: DispatchPlan, stamps: list[str] | None) -> dict[str, Any]:
+    axis = plan.problem.axis
+    undated = {"step_minutes": round(axis.step_hours * 60), "periods": axis.periods}
+    return undated if stamps is None else {"start": stamps[0], **undated, "interval_starts": stamps[:-1]}
+
+
+def _schedules(plan: DispatchPlan, mw: int) -> dict[str, Any]:
+    """Everything that is told per asset and period, power rounded to ``mw`` digits."""
+    return {
+        "assets": _assets(plan),
+        "units": _units(plan, mw),
+        "renewables": _renewables(plan, mw),
+        "storages": _storages(plan, mw),
+        "buses": _buses(plan, mw),
+        **_flows(plan, mw),
+        "system": _system(plan, mw),
+    }
+
+
+def _amount(violation: Violation, mw: int) -> dict[str, float]:
+    return {"amount_mw": round(violation.amount_mw, mw), "price_per_mwh": violation.price_per_mwh}
 
 
 def _stamp(instant: datetime) -> str:
@@ -140,51 +176,51 @@ def _assets(plan: DispatchPlan) -> dict[str, dict[str, Any]]:
     return {**thermal, **plants, **storages}
 
 
-def _units(plan: DispatchPlan) -> dict[str, list[dict[str, Any]]]:
+def _units(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
     return _tables(
         [unit.unit_id for unit in plan.problem.thermal_units],
         {
             "on": (plan.on, None),
-            "power_mw": (plan.power_mw, _MW_DIGITS),
-            "reserve_mw": (plan.reserve_up_mw, _MW_DIGITS),
-            "reserve_down_mw": (plan.reserve_down_mw, _MW_DIGITS),
+            "power_mw": (plan.power_mw, mw),
+            "reserve_mw": (plan.reserve_up_mw, mw),
+            "reserve_down_mw": (plan.reserve_down_mw, mw),
         },
     )
 
 
-def _renewables(plan: DispatchPlan) -> dict[str, list[dict[str, Any]]]:
+def _renewables(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
     return _tables(
         [plant.plant_id for plant in plan.problem.renewable_plants],
-        {"power_mw": (plan.renewable_mw, _MW_DIGITS), "available_mw": (plan.problem.available_mw, _MW_DIGITS)},
+        {"power_mw": (plan.renewable_mw, mw), "available_mw": (plan.problem.available_mw, mw)},
     )
 
 
-def _storages(plan: DispatchPlan) -> dict[str, list[dict[str, Any]]]:
+def _storages(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
     return _tables(
         [storage.storage_id for storage in plan.problem.storages],
         {
-            "charge_mw": (plan.charge_mw, _MW_DIGITS),
-            "discharge_mw": (plan.discharge_mw, _MW_DIGITS),
-            "state_of_charge_mwh": (plan.state_of_charge_mwh, _MW_DIGITS),
-            "reserve_mw": (plan.storage_reserve_up_mw, _MW_DIGITS),
-            "reserve_down_mw": (plan.storage_reserve_down_mw, _MW_DIGITS),
+            "charge_mw": (plan.charge_mw, mw),
+            "discharge_mw": (plan.discharge_mw, mw),
+            "state_of_charge_mwh": (plan.state_of_charge_mwh, mw),
+            "reserve_mw": (plan.storage_reserve_up_mw, mw),
+            "reserve_down_mw": (plan.storage_reserve_down_mw, mw),
         },
     )
 
 
-def _buses(plan: DispatchPlan) -> dict[str, list[dict[str, Any]]]:
+def _buses(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
     energy, congestion = np.round(plan.energy_price, _PRICE_DIGITS), np.round(plan.congestion_price, _PRICE_DIGITS)
     columns = {
         "lmp": (energy + congestion, _PRICE_DIGITS),
         "energy": (energy, _PRICE_DIGITS),
         "congestion": (congestion, _PRICE_DIGITS),
         "loss": (np.zeros_like(energy), _PRICE_DIGITS),
-        "load_mw": (plan.problem.load_mw, _MW_DIGITS),
+        "load_mw": (plan.problem.load_mw, mw),
     }
     return _tables([bus.bus_id for bus in plan.problem.network.buses], columns)
 
 
-def _flows(plan: DispatchPlan) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, Any]]]]:
     network, periods = plan.problem.network, plan.problem.axis.periods
     limits = np.array([[b.limit_mw] * periods for b in network.branches], dtype=object).reshape(-1, periods)
     link_limits = np.array([[link.limit_mw] * periods for link in network.dc_links]).reshape(-1, periods)
@@ -192,44 +228,43 @@ def _flows(plan: DispatchPlan) -> dict[str, dict[str, list[dict[str, Any]]]]:
         "branches": _tables(
             [branch.branch_id for branch in network.branches],
             {
-                "flow_mw": (plan.branch_flow_mw, _MW_DIGITS),
+                "flow_mw": (plan.branch_flow_mw, mw),
                 "limit_mw": (limits, None),
                 "shadow_price": (plan.branch_shadow_price, _PRICE_DIGITS),
             },
         ),
         "links": _tables(
             [link.link_id for link in network.dc_links],
-            {"flow_mw": (plan.link_flow_mw, _MW_DIGITS), "limit_mw": (link_limits, None)},
+            {"flow_mw": (plan.link_flow_mw, mw), "limit_mw": (link_limits, None)},
         ),
     }
 
 
-def _system(plan: DispatchPlan) -> list[dict[str, Any]]:
+def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
     """One record per period; the sum of ``production_cost`` and of the priced violations is the objective."""
     problem = plan.problem
     down = plan.reserve_down_mw.sum(axis=0) + plan.storage_reserve_down_mw.sum(axis=0) + plan.renewable_reserve_down_mw
     columns: dict[str, tuple[FloatArray, int]] = {
-        "load_mw": (problem.load_mw.sum(axis=0), _MW_DIGITS),
-        "reserve_up_mw": (plan.reserve_up_mw.sum(axis=0) + plan.storage_reserve_up_mw.sum(axis=0), _MW_DIGITS),
-        "reserve_up_required_mw": (problem.reserve_up_mw, _MW_DIGITS),
+        "load_mw": (problem.load_mw.sum(axis=0), mw),
+        "reserve_up_mw": (plan.reserve_up_mw.sum(axis=0) + plan.storage_reserve_up_mw.sum(axis=0), mw),
+        "reserve_up_required_mw": (problem.reserve_up_mw, mw),
         "reserve_up_price": (plan.reserve_up_price, _PRICE_DIGITS),
-        "reserve_down_mw": (down, _MW_DIGITS),
-        "reserve_down_required_mw": (problem.reserve_down_mw, _MW_DIGITS),
+        "reserve_down_mw": (down, mw),
+        "reserve_down_required_mw": (problem.reserve_down_mw, mw),
         "reserve_down_price": (plan.reserve_down_price, _PRICE_DIGITS),
-        "curtailed_mw": ((problem.available_mw - plan.renewable_mw).sum(axis=0), _MW_DIGITS),
+        "curtailed_mw": ((problem.available_mw - plan.renewable_mw).sum(axis=0), mw),
         "production_cost": (production_cost(problem, plan.on, plan.power_mw, plan.discharge_mw), _MONEY_DIGITS),
     }
     return _records({field: _rounded(values, digits) for field, (values, digits) in columns.items()})
 
 
-def _reasons(plan: DispatchPlan, stamps: list[str]) -> dict[str, list[dict[str, Any]]]:
+def _reasons(plan: DispatchPlan, when: Callable[[Reason], dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     reasons: dict[str, list[dict[str, Any]]] = {}
     for reason in plan.reasons:
         price, cost = reason.shadow_price_per_mwh, reason.runner_up_cost
         reasons.setdefault(reason.asset_id, []).append(
             {
-                "from": stamps[reason.first_period],
-                "to": stamps[reason.last_period + 1],
+                **when(reason),
                 "binding": list(reason.binding),
                 "shadow_price_per_mwh": None if price is None else _finite(price, _PRICE_DIGITS),
                 "runner_up_cost": None if cost is None else _finite(cost, _MONEY_DIGITS),

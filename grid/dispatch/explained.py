@@ -42,7 +42,9 @@ class Explained:
         return next(i for i, bus in enumerate(self.problem.network.buses) if bus.bus_id == bus_id)
 
     def clock(self, period: int) -> str:
-        """When a period begins (or the horizon ends), on the site's wall clock with its zone."""
+        """When a period begins (or the horizon ends), on the site's wall clock with its zone, or as its number."""
+        if not self.problem.timezone:
+            return f"period {period}"
         instant = self.problem.axis.start + period * self.problem.axis.step
         return f"{instant.astimezone(ZoneInfo(self.problem.timezone)):%a %H:%M %Z}"
 

@@ -14,9 +14,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from grid.assets import RenewablePlant, Storage
-from grid.dispatch.linear import IntArray, LinearModel
+from grid.dispatch.adequacy import add_adequacy
+from grid.dispatch.linear import INFINITY, IntArray, LinearModel
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.ptdf import Ptdf
 from grid.dispatch.thermal import ThermalGroup, add_thermal_group
@@ -98,7 +100,7 @@ class DispatchModel:
                 continue
             factors = self.ptdf.row(branch)
             fixed = float(factors @ self.fixed_injection_mw[:, period])
-            over = self.linear.columns(2, cost=price)
+            over = _soft(self.linear, 2, price=price)
             row = self.linear.rows(1, lower=-limit - fixed, upper=limit - fixed)
             self.linear.put(row, over, [-1.0, 1.0])
             self.linear.put(
@@ -144,18 +146,18 @@ def build_model(
         thermal=thermal,
         storages=[_add_storage(linear, problem, storage) for storage in problem.storages],
         renewable={i: linear.columns(periods, upper=mw) for i, mw in taken.items()},
-        spill={i: linear.columns(periods, upper=mw, cost=penalties.spill * step) for i, mw in must_take.items()},
+        spill={i: _soft(linear, periods, upper=mw, price=penalties.spill * step) for i, mw in must_take.items()},
         shed={
-            int(i): linear.columns(periods, upper=np.maximum(problem.load_mw[i], 0.0), cost=penalties.shedding * step)
+            int(i): _soft(linear, periods, upper=np.maximum(problem.load_mw[i], 0.0), price=penalties.shedding * step)
             for i in loads
         },
         surplus={
-            i: linear.columns(periods, cost=penalties.surplus * step)
+            i: _soft(linear, periods, price=penalties.surplus * step)
             for i in sorted({bus[unit.bus_id] for unit in problem.thermal_units})
         },
         link=linear.columns((len(limits), periods), lower=-limits, upper=limits),
-        reserve_short_up=linear.columns(periods, upper=problem.reserve_up_mw, cost=penalties.reserve_up * step),
-        reserve_short_down=linear.columns(periods, upper=problem.reserve_down_mw, cost=penalties.reserve_down * step),
+        reserve_short_up=_soft(linear, periods, upper=problem.reserve_up_mw, price=penalties.reserve_up * step),
+        reserve_short_down=_soft(linear, periods, upper=problem.reserve_down_mw, price=penalties.reserve_down * step),
         renewable_reserve_down=linear.columns(periods),
         balance_rows=balance,
         reserve_up_rows=reserve_up,
@@ -164,6 +166,7 @@ def build_model(
     )
     _add_injections(model, bus)
     _add_reserves(model)
+    add_adequacy(model, terms)
     model.add_lines(lines)
     return model
 
@@ -188,6 +191,13 @@ def plants_at(problem: DispatchProblem, bus_id: str, *, curtailable: bool) -> li
     ]
 
 
+def _soft(linear: LinearModel, shape: int, *, price: float, upper: npt.ArrayLike = INFINITY) -> IntArray:
+    """Columns by which a limit is relaxed; they stay at zero where the price is infinite."""
+    if np.isinf(price):
+        return linear.columns(shape, upper=0.0)
+    return linear.columns(shape, upper=upper, cost=price)
+
+
 def _add_storage(linear: LinearModel, problem: DispatchProblem, storage: Storage) -> StorageColumns:
     periods, step = problem.axis.periods, problem.axis.step_hours
     power, penalties = storage.power_mw, problem.penalties
@@ -200,7 +210,7 @@ def _add_storage(linear: LinearModel, problem: DispatchProblem, storage: Storage
         charging=linear.columns(periods, upper=1.0, integer=True),
         reserve_up=linear.columns(periods, upper=2.0 * power),
         reserve_down=linear.columns(periods, upper=2.0 * power),
-        end_shortfall=linear.columns(1, upper=storage.end_minimum_mwh, cost=penalties.storage_end),
+        end_shortfall=_soft(linear, 1, upper=storage.end_minimum_mwh, price=penalties.storage_end),
         energy_rows=linear.rows(periods, lower=start, upper=start),
     )
     energy = columns.energy_rows

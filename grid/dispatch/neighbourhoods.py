@@ -19,6 +19,7 @@ _WHOLE = 1e-6
 _NO_REDUCED_COST = 1e-6
 
 Bounds = tuple[FloatArray, FloatArray]
+Part = tuple[slice | IntArray, slice | IntArray]
 
 
 def _counts(model: DispatchModel) -> IntArray:
@@ -45,13 +46,33 @@ def near_fractions(model: DispatchModel, relaxed: LinearSolution) -> Bounds:
     return lower, upper
 
 
-def without_reduced_cost(model: DispatchModel, relaxed: LinearSolution) -> Bounds:
-    """Column bounds that free, beside those near fractions, every count that the relaxation may change for nothing."""
-    own_lower, own_upper, _, _ = model.linear.column_arrays()
+def without_reduced_cost(model: DispatchModel, relaxed: LinearSolution, values: FloatArray) -> Bounds:
+    """Column bounds that free, beside those near fractions, every count that the relaxation may change for nothing.
+
+    They are wide enough to hold the plan ``values``.
+    """
     lower, upper = near_fractions(model, relaxed)
+    own_lower, own_upper = whole_model(model)
     on = _counts(model)
     free = on[np.abs(relaxed.reduced_costs[on]) <= _NO_REDUCED_COST]
     lower[free], upper[free] = own_lower[free], own_upper[free]
+    plan = np.round(values[on])
+    lower[on], upper[on] = np.minimum(lower[on], plan), np.maximum(upper[on], plan)
+    return lower, upper
+
+
+def freed(model: DispatchModel, values: FloatArray, part: Part) -> Bounds:
+    """Column bounds that hold every count at ``values`` but those of ``part``, an index into (groups, periods)."""
+    lower, upper = held_at(model, values)
+    own_lower, own_upper = whole_model(model)
+    free = _counts(model)[part]
+    lower[free], upper[free] = own_lower[free], own_upper[free]
+    return lower, upper
+
+
+def whole_model(model: DispatchModel) -> Bounds:
+    """The model's own column bounds."""
+    lower, upper, _, _ = model.linear.column_arrays()
     return lower, upper
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import astuple, dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -26,6 +27,8 @@ class UnitState:
 class Penalties:
     """Prices of the soft limits, in money per MWh: the dearer a limit, the later it is relaxed. Physics is never soft.
 
+    A limit of infinite price is never relaxed; a problem with such limits may have no feasible plan.
+
     Attributes:
         spill: Not taking power that must be taken (a plant that is not curtailable).
         storage_end: A storage left below its ``end_minimum_mwh``, per MWh missing.
@@ -43,6 +46,24 @@ class Penalties:
     surplus: float = 5_000.0
     shedding: float = 10_000.0
 
+    def finite(self) -> Penalties:
+        """The same prices, the usual ones in place of infinite ones."""
+        return Penalties(
+            *(p if math.isfinite(p) else usual for p, usual in zip(astuple(self), astuple(Penalties()), strict=True))
+        )
+
+
+class StartRule(StrEnum):
+    """What a start costs.
+
+    ``time_off``: by the time since the unit stopped. ``pglib_uc``: as that library's model states it, which counts some
+    warm starts as colder ones: a unit that was off when the plan began cannot start in a category that ends after
+    ``n`` periods off in the plan's periods up to ``n - 1``, unless its time off since before the plan falls into it.
+    """
+
+    TIME_OFF = "time_off"
+    PGLIB_UC = "pglib_uc"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DispatchProblem:
@@ -55,7 +76,9 @@ class DispatchProblem:
         initial: State of each thermal unit by id; a unit not named is free at the start.
         initial_mwh: State of charge by storage id; a storage not named starts at its ``initial_mwh``.
         currency: For the texts of reasons; every cost and price is in it.
-        timezone: For the texts of reasons; IANA name of the clock that the operators look at.
+        timezone: For the texts of reasons; IANA name of the clock that the operators look at. Empty if the periods have
+            no date: texts then count them.
+        start_rule: What a start costs after which time off.
     """
 
     axis: TimeAxis
@@ -72,6 +95,7 @@ class DispatchProblem:
     penalties: Penalties = Penalties()
     currency: str = "USD"
     timezone: str = "UTC"
+    start_rule: StartRule = StartRule.TIME_OFF
 
 
 class Status(StrEnum):

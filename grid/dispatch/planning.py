@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from grid.dispatch.commitment import BoolArray, assign_units, bridge_dips
+from grid.dispatch.incumbent import gap_between
+from grid.dispatch.infeasible import infeasible_plan
 from grid.dispatch.model import DispatchModel, build_model
 from grid.dispatch.plan import DispatchPlan, DispatchProblem, Status
 from grid.dispatch.prices import FixedDispatch, dispatch_fixed, prices_of
 from grid.dispatch.ptdf import Ptdf
 from grid.dispatch.reasons import explain
-from grid.dispatch.relaxation import LinearSolution, solve_with_lines
+from grid.dispatch.relaxation import LinearSolution, UnsolvedError, solve_with_lines
 from grid.dispatch.results import setpoints_of
-from grid.dispatch.search import first_plan, gap_between, search
+from grid.dispatch.search import first_plan, search
 from grid.dispatch.unit_terms import UnitTerms, identical_units, unit_terms
 from grid.dispatch.validate import require_valid
 from grid.time_axis import FloatArray
@@ -25,6 +27,9 @@ log = logging.getLogger(__name__)
 
 _ROUND_UP_FROM = 0.1
 _FIRST_SHARE = 0.4
+_NO_COMMITMENT = (
+    "No commitment keeps every limit: that is proven. What the nearest plan found would relax stands in violations."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +70,11 @@ def plan_dispatch(
     model = build_model(problem, terms, identical_units(problem), ptdf=ptdf)
     build_seconds = time.monotonic() - began
 
-    relaxed = solve_with_lines(model)
+    try:
+        relaxed = solve_with_lines(model)
+    except UnsolvedError:
+        seconds = time.monotonic() - began - build_seconds
+        return infeasible_plan(problem, terms, ptdf, build_seconds=build_seconds, solve_seconds=seconds)
     found = first_plan(model, relaxed, deadline=began + _FIRST_SHARE * time_limit_seconds)
     dispatching = time.monotonic()
     best = _candidate(model, terms, found.values, relaxed)
@@ -73,20 +82,24 @@ def plan_dispatch(
     if _add_new_lines(model, best):
         relaxed = solve_with_lines(model)
     bound = relaxed.objective
-    surprised = False
-    while not best.heuristic and time.monotonic() < search_until:
-        if gap_between(best.objective, bound) <= relative_gap and not surprised:
+    surprised = infeasible = False
+    while time.monotonic() < search_until:
+        if gap_between(best.objective, bound) <= relative_gap and not surprised and not best.heuristic:
             break
         found = search(model, relaxed, start=found, gap=relative_gap, deadline=search_until, threads=threads)
         bound = max(bound, found.bound)
+        if found.values is None:
+            infeasible = found.bound == np.inf
+            break
         candidate = _candidate(model, terms, found.values, relaxed)
-        best = min(best, candidate, key=lambda choice: choice.objective)
+        best = min(best, candidate, key=lambda choice: (choice.heuristic, choice.objective))
         surprised = gap_between(candidate.objective, found.objective) > relative_gap / 2.0  # by branches not thought of
         if not _add_new_lines(model, candidate):
             break
         relaxed = solve_with_lines(model)
     solve_seconds = time.monotonic() - began - build_seconds
-    return _plan(best, terms, bound, target=relative_gap, build_seconds=build_seconds, solve_seconds=solve_seconds)
+    plan = _plan(best, terms, bound, target=relative_gap, build_seconds=build_seconds, solve_seconds=solve_seconds)
+    return replace(plan, status=Status.INFEASIBLE, message=_NO_COMMITMENT) if infeasible else plan
 
 
 def _add_new_lines(model: DispatchModel, candidate: _Candidate) -> bool:
@@ -112,7 +125,13 @@ def _candidate(
     on = assign_units(problem, terms, model.groups, whole)
     charging = np.array([values[c.charge] > values[c.discharge] for c in model.storages], dtype=np.bool_)
     charging = charging.reshape(-1, problem.axis.periods)
-    dispatch = dispatch_fixed(problem, terms, on, charging, ptdf=model.ptdf, lines=list(model.line_rows))
+    lines = list(model.line_rows)
+    try:
+        dispatch = dispatch_fixed(problem, terms, on, charging, ptdf=model.ptdf, lines=lines)
+    except UnsolvedError:  # a commitment that was rounded may break limits that are never relaxed: show by how much
+        relaxable = replace(problem, penalties=problem.penalties.finite())
+        dispatch = dispatch_fixed(relaxable, terms, on, charging, ptdf=model.ptdf, lines=lines)
+        return _Candidate(on, dispatch, heuristic=True)
     return _Candidate(on, dispatch, heuristic=found is None)
 
 

@@ -25,6 +25,8 @@ import numpy as np
 
 from grid.dispatch.linear import IntArray, LinearModel
 from grid.dispatch.plan import DispatchProblem, UnitState
+from grid.dispatch.starts import add_start_costs
+from grid.dispatch.trajectories import SwitchLosses, put_capacity, switch_losses
 from grid.dispatch.unit_terms import UnitTerms, periods_in_state
 from grid.time_axis import FloatArray
 
@@ -33,13 +35,12 @@ _TOLERANCE_MW = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ThermalGroup:
-    """One group's columns, each of shape (periods,); ``tiers`` are its warm starts, shape (tiers - 1, periods)."""
+    """One group's columns, each of shape (periods,)."""
 
     on: IntArray
     start: IntArray
     stop: IntArray
     above: IntArray
-    tiers: IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,9 @@ def add_thermal_group(
                             cost=term.tiers[-1].cost, integer=True),
         stop=model.columns(periods, upper=_first(periods, count, past.may_stop), integer=True),
         above=model.columns(periods, upper=term.span_mw * count),
-        tiers=_add_tiers_columns(model, term, count, periods),
     )  # fmt: skip
     _add_logic(model, columns, past, term, count)
-    _add_start_tiers(model, columns, past, term)
+    add_start_costs(model, term, start=columns.start, stop=columns.stop, stopped=past.stopped, rule=problem.start_rule)
     _add_segments(model, columns, term, count, step_hours)
     _add_capacity_and_ramps(model, columns, past, term, count, reserve_up_rows, reserve_down_rows)
     return columns
@@ -151,53 +151,12 @@ def _add_logic(model: LinearModel, group: ThermalGroup, past: _Past, term: UnitT
     model.put(down, group.on, 1.0)
 
 
-def _add_tiers_columns(model: LinearModel, term: UnitTerms, count: float, periods: int) -> IntArray:
-    """One column per period for every tier but the coldest, with what it saves against a cold start as its cost."""
-    savings = np.array([tier.cost - term.tiers[-1].cost for tier in term.tiers[:-1]])[:, None]
-    return model.columns((len(term.tiers) - 1, periods), upper=count, cost=savings)
-
-
-def _add_start_tiers(model: LinearModel, group: ThermalGroup, past: _Past, term: UnitTerms) -> None:
-    periods = len(group.on)
-    if not len(group.tiers):
-        return
-    for tier, columns in zip(term.tiers, group.tiers, strict=False):
-        oldest = (tier.end_period or 0) - 1
-        seen = _recent(past.stopped, youngest=tier.first_period, oldest=oldest, periods=periods)
-        rows = model.rows(periods, upper=seen)
-        model.put(rows, columns, 1.0)
-        _add_window(model, rows, group.stop, youngest=tier.first_period, oldest=oldest, value=-1.0)
-    one_tier_each = model.rows(periods, upper=0.0)
-    model.put(one_tier_each, group.tiers, 1.0)
-    model.put(one_tier_each, group.start, -1.0)
-
-
-def _switch_losses(term: UnitTerms, width_mw: float, below_mw: float) -> list[tuple[float, float]]:
-    """What a part of the output range, ``width_mw`` above ``below_mw``, loses in a first and in a last period on.
-
-    Each pair makes a row ``output + loss_start * start[t] + loss_stop * stop[t + 1] <= width * on[t]``. A unit that
-    may be on for one period only needs two rows, as its start and stop then cut the same period.
-    """
-    start = width_mw - min(max(term.start_span_mw - below_mw, 0.0), width_mw)
-    stop = width_mw - min(max(term.stop_span_mw - below_mw, 0.0), width_mw)
-    if term.minimum_up == 1 and start > 0.0 and stop > 0.0:
-        return [(start, max(stop - start, 0.0)), (max(start - stop, 0.0), stop)]
-    return [(start, stop)]
-
-
 def _put_capacity(
-    model: LinearModel,
-    rows: IntArray,
-    group: ThermalGroup,
-    *,
-    width_mw: float,
-    losses: tuple[float, float],
-    sign: float,
+    model: LinearModel, rows: IntArray, group: ThermalGroup, width_mw: float, losses: SwitchLosses, sign: float = 1.0
 ) -> None:
-    """Add ``sign`` times (losses at start and stop minus capacity) to ``rows``."""
-    model.put(rows, group.on, -sign * width_mw)
-    model.put(rows, group.start, sign * losses[0])
-    model.put(rows[:-1], group.stop[1:], sign * losses[1])
+    put_capacity(
+        model, rows, on=group.on, start=group.start, stop=group.stop, width_mw=width_mw, losses=losses, sign=sign
+    )
 
 
 def _add_segments(model: LinearModel, group: ThermalGroup, term: UnitTerms, count: float, step_hours: float) -> None:
@@ -209,10 +168,10 @@ def _add_segments(model: LinearModel, group: ThermalGroup, term: UnitTerms, coun
     for segment in term.segments:
         columns = model.columns(periods, upper=segment.width_mw * count, cost=segment.cost_per_mwh * step_hours)
         model.put(total, columns, 1.0)
-        for losses in _switch_losses(term, segment.width_mw, below):
+        for losses in switch_losses(term, width_mw=segment.width_mw, below_mw=below):
             limit = model.rows(periods, upper=0.0)
             model.put(limit, columns, 1.0)
-            _put_capacity(model, limit, group, width_mw=segment.width_mw, losses=losses, sign=1.0)
+            _put_capacity(model, limit, group, segment.width_mw, losses)
         below += segment.width_mw
 
 
@@ -231,7 +190,7 @@ def _add_capacity_and_ramps(
     into the system's requirement; otherwise it has a column of its own.
     """
     periods = len(group.on)
-    pairs = _switch_losses(term, term.span_mw, 0.0)
+    pairs = switch_losses(term, width_mw=term.span_mw, stop_periods=1)
     explicit = len(pairs) > 1 or not term.ramp_free
     reserve_up = model.columns(periods, upper=term.span_mw * count) if explicit else None
     for losses in pairs:
@@ -239,7 +198,7 @@ def _add_capacity_and_ramps(
         targets = [(rows, 1.0)] if explicit else [(rows, 1.0), (reserve_up_rows, -1.0)]
         for target, sign in targets:
             model.put(target, group.above, sign)
-            _put_capacity(model, target, group, width_mw=term.span_mw, losses=losses, sign=sign)
+            _put_capacity(model, target, group, term.span_mw, losses, sign)
         if reserve_up is not None:
             model.put(rows, reserve_up, 1.0)
     if reserve_up is not None:

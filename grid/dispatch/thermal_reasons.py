@@ -49,7 +49,8 @@ class _Schedule:
         self.lmp = explained.lmp_at(self.unit.bus_id)
         self.reserve_up, self.reserve_down = explained.prices.reserve_up, explained.prices.reserve_down
         self.last_cost, self.next_cost = _marginal_costs(self.term, above)
-        self.start_cost = start_costs(self.unit, self.on, self.state, step_hours=self.step)
+        self.rule = problem.start_rule
+        self.start_cost = start_costs(self.unit, self.on, self.state, step_hours=self.step, rule=self.rule)
         reserves = self.reserve_up * up + self.reserve_down * down
         running = running_cost_per_hour(self.unit, self.power)
         self.profit = np.where(self.on, (self.lmp * self.power + reserves - running) * self.step, 0.0) - self.start_cost
@@ -167,7 +168,7 @@ class _Schedule:
     def _start_cost(self, first: int, begin: int) -> float:
         on = np.zeros(begin + 1, dtype=np.bool_)
         on[:first], on[begin] = self.on[:first], True
-        return float(start_costs(self.unit, on, self.state, step_hours=self.step)[begin])
+        return float(start_costs(self.unit, on, self.state, step_hours=self.step, rule=self.rule)[begin])
 
     def describe(self, kind: str, run: slice, findings: Sequence[Finding]) -> str:
         """The sentence for a run of periods."""

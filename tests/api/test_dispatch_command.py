@@ -87,9 +87,59 @@ def test_every_fault_of_a_case_is_printed_and_the_status_is_two(tmp_path: Path, 
     assert not out.exists()
 
 
-@pytest.mark.parametrize("name", ["instance.json", "missing.m", "."])
+UNIT = {
+    "must_run": 0,
+    "power_output_minimum": 10.0,
+    "power_output_maximum": 30.0,
+    "ramp_up_limit": 30.0,
+    "ramp_down_limit": 30.0,
+    "ramp_startup_limit": 30.0,
+    "ramp_shutdown_limit": 30.0,
+    "time_up_minimum": 1,
+    "time_down_minimum": 1,
+    "power_output_t0": 0.0,
+    "unit_on_t0": 0,
+    "time_up_t0": 0,
+    "time_down_t0": 9,
+    "startup": [{"lag": 1, "cost": 50.0}],
+    "piecewise_production": [{"mw": 10.0, "cost": 100.0}, {"mw": 30.0, "cost": 500.0}],
+}
+
+
+def instance(tmp_path: Path, demand: list[float]) -> Path:
+    file = tmp_path / "two-hours.json"
+    data = {"time_periods": 2, "demand": demand, "thermal_generators": {"u": UNIT}}
+    file.write_text(json.dumps(data))
+    return file
+
+
+def test_a_commitment_instance_becomes_a_plan(tmp_path: Path, dispatch: Call) -> None:
+    out = tmp_path / "plan.json"
+    done = dispatch(instance(tmp_path, [0.0, 20.0]), "--gap", "0.001", "--time-limit", "20", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "two-hours: optimal, 350.00 over 2 periods" in done.stdout
+    plan = json.loads(out.read_text())
+    assert [record["on"] for record in plan["units"]["u"]] == [False, True]
+    assert plan["units"]["u"][1]["power_mw"] == 20.0
+    assert plan["reasons"]["u"][-1]["text"]
+
+
+def test_a_commitment_without_a_plan_ends_with_three_and_a_way_out(tmp_path: Path, dispatch: Call) -> None:
+    done = dispatch(instance(tmp_path, [0.0, 80.0]))
+    assert done.returncode == 3
+    assert "relax load served in full by up to 50.0 MW in period 1" in done.stderr
+
+
+def test_wrong_options_are_named_together(tmp_path: Path, dispatch: Call) -> None:
+    done = dispatch(instance(tmp_path, [0.0, 20.0]), "--gap", "-1", "--time-limit", "nan")
+    assert done.returncode == 2
+    assert "--gap" in done.stderr
+    assert "--time-limit" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "missing.m", "missing.json", "."])
 def test_what_is_no_case_file_is_told_what_is_accepted(tmp_path: Path, dispatch: Call, name: str) -> None:
-    (tmp_path / "instance.json").write_text("{}")
+    (tmp_path / "notes.txt").write_text("{}")
     done = dispatch(tmp_path / name)
     assert done.returncode == 2
-    assert "MATPOWER case file, whose name ends in .m" in done.stderr
+    assert "MATPOWER case" in done.stderr

@@ -10,7 +10,7 @@ import pytest
 
 from grid.dispatch import DispatchProblem, Status, check_plan, plan_dispatch
 from grid.dispatch import search as search_module
-from grid.dispatch.search import gap_between
+from grid.dispatch.incumbent import Incumbent, gap_between
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ def test_at_the_deadline_the_best_plan_comes_with_its_proven_gap(
 ) -> None:
     """Branch and cut never ends here: what the other thread found is returned, bounded by the relaxation."""
 
-    def sleepy(model: object, state: search_module._State) -> None:
-        state.stop.wait(30.0)
+    def sleepy(model: object, incumbent: Incumbent) -> None:
+        incumbent.stop.wait(30.0)
 
-    monkeypatch.setattr(search_module, "_bound", sleepy)
+    monkeypatch.setattr(search_module, "bound", sleepy)
     began = time.monotonic()
     plan = plan_dispatch(problem, time_limit_seconds=2.0, relative_gap=0.0)
     assert time.monotonic() - began < 10.0
@@ -73,7 +73,7 @@ def test_a_fault_in_a_thread_of_the_search_is_raised(problem: DispatchProblem, m
     def broken(*_: object) -> None:
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr(search_module, "_bound", broken)
+    monkeypatch.setattr(search_module, "bound", broken)
     with pytest.raises(RuntimeError, match="broken on purpose"):
         plan_dispatch(problem, time_limit_seconds=5.0, relative_gap=0.0)
 
