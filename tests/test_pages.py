@@ -60,7 +60,7 @@ def test_every_route_that_the_pages_name_exists() -> None:
     named = {
         path
         for text in PAGES.values()
-        for path in re.findall(r"(?:GET |POST |`)(/(?:api/v1|health|metrics)[a-z/-]*)", text)
+        for path in re.findall(r"(?:GET |POST |`)(/(?:api/v1|health|metrics)[a-z_{}/-]*)", text)
         if path != "/api/v1"
     }
     assert named

@@ -7,6 +7,7 @@ import { age, dayTime, number, zoneName } from "./format.js";
 
 const DAYS_BACK = 3;
 const HOUR = 3600e3;
+const CORRECTED = 256; // quality bit: took the place of an earlier reading, which is no flaw
 
 const asked = new Map(); // chart -> number of its latest load: an older answer that comes late is not drawn
 
@@ -22,7 +23,7 @@ export async function showForecast({ chart, note, seriesId, site }) {
   const start = new Date(present - DAYS_BACK * 24 * HOUR).toISOString();
   const path = `/series/${encodeURIComponent(seriesId)}/readings`;
   const [readings, primary, baseline] = await Promise.all([
-    find(path, { start, end: new Date(+present + HOUR).toISOString() }),
+    find(path, { start, end: new Date(+present + HOUR).toISOString(), layer: "validated" }),
     find("/forecasts", { series_id: seriesId, as_of: site.present }),
     find("/forecasts", { series_id: seriesId, as_of: site.present, role: "baseline" }),
   ]);
@@ -33,7 +34,7 @@ export async function showForecast({ chart, note, seriesId, site }) {
     return;
   }
   draw(chart, { readings: readings?.readings ?? [], primary, baseline, present: site.present });
-  describe(byId(note), primary, baseline, site);
+  describe(byId(note), { primary, baseline, site, flagged: flaggedSpans(readings?.readings ?? []).length > 0 });
 }
 
 /** Values of intervals (start, length, value) at each stamp; the end of the last one repeats it, to close its step. */
@@ -44,6 +45,19 @@ function onStamps(rows, stamps, scale) {
     const value = i < rows.length && rows[i][0] <= stamp ? rows[i][2] : null;
     return value === null || value === undefined ? null : value * scale;
   });
+}
+
+/** Runs of intervals that validation does not find plainly valid; the bits are those of the README. */
+function flaggedSpans(readings) {
+  const spans = [];
+  for (const row of readings) {
+    if (row.quality & 1 || !(row.quality & ~CORRECTED)) continue; // valid, or not judged
+    const end = new Date(+new Date(row.interval_start) + minutes(row.interval_minutes)).toISOString();
+    const last = spans.at(-1);
+    if (last && +new Date(last.to) === +new Date(row.interval_start)) last.to = end;
+    else spans.push({ from: row.interval_start, to: end });
+  }
+  return spans;
 }
 
 function quantileAt(forecast, level) {
@@ -75,6 +89,7 @@ function draw(chart, { readings, primary, baseline, present }) {
   byId(`${chart}-unit`).textContent = unit;
   drawChart(chart, () => ({
     x: toSeconds(starts), present, stepped: true, digits: highest * scale < 50 ? 2 : 0,
+    marks: flaggedSpans(readings).map((span) => ({ ...span, fill: tint("medium", 0.2) })),
     bands: [
       { series: [1, 2], fill: tint("forecast", 0.16) },
       { series: [3, 4], fill: tint("forecast", 0.26) },
@@ -96,16 +111,17 @@ function draw(chart, { readings, primary, baseline, present }) {
   }));
 }
 
-function describe(note, primary, baseline, site) {
+function describe(note, { primary, baseline, site, flagged }) {
+  const shaded = flagged ? element("span", {}, " Shaded: flagged by validation, see Data quality.") : null;
   if (!primary) {
-    replace(note, missing("No forecast.", "Train a model (gridpilot train), then gridpilot forecast issues one."));
+    replace(note, missing("No forecast.", "Train a model (gridpilot train), then gridpilot forecast issues one."), shaded);
     return;
   }
   const since = (new Date(site.present) - new Date(primary.issued_at)) / 1000;
   replace(note,
     element("span", {}, `Forecast by ${primary.method} (${primary.model_id}), issued ${dayTime(primary.issued_at)} ${zoneName(primary.issued_at)}, ${age(since)} ago.`),
     primary.degraded ? element("strong", { class: "warn" }, ` ▲ Degraded: ${primary.reasons.join("; ")}`) : null,
-    baseline ? null : element("span", {}, " No seasonal-naive baseline is stored."));
+    baseline ? null : element("span", {}, " No seasonal-naive baseline is stored."), shaded);
 }
 
 /** Fill a series chooser, and keep the choice where it still exists. */
