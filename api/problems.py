@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
+_KINDS = {413: "content-too-large", 414: "uri-too-long"}  # Python's words for these depend on its version
 
 
 class FaultDocument(BaseModel):
@@ -151,7 +152,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _kind(status: int) -> str:
-    return HTTPStatus(status).phrase.lower().replace(" ", "-")
+    return _KINDS.get(status) or HTTPStatus(status).phrase.lower().replace(" ", "-")
 
 
 def _validation_fault(entry: Mapping[str, Any]) -> Fault:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import psycopg
+from psycopg import sql
 from rich.progress import Progress
 
 from api.demo.recordings import Message
@@ -20,6 +22,7 @@ from ingest.producer import ReadingProducer
 from ingest.topics import READINGS_TOPIC, WEATHER_TOPIC, describe_topics, ensure_topics
 
 _POLL_SECONDS = 0.1
+_log = logging.getLogger(__name__)
 
 
 class Replay:
@@ -37,7 +40,7 @@ class Replay:
         self._load_series = sorted({load.series_id for load in site.loads})
         self._conn = conn
         self._producer = ReadingProducer(bootstrap)
-        self._sent_values = 0
+        self._read_before, self._sent_messages = self._counted("next_offset"), 0
 
     def __enter__(self) -> Self:
         return self
@@ -59,12 +62,21 @@ class Replay:
         task = progress.add_task("telemetry through Kafka into the database", total=None)
         messages = list(history_messages(self._telemetry, until=self.present, stored=stored))
         progress.update(task, total=sum(message.values for message in messages))
-        self._send(messages, each=lambda: progress.update(task, completed=self._arrived_values()))
-        while (arrived := self._arrived_values()) < self._sent_values:
-            progress.update(task, completed=arrived)
+        stored_before = self._counted("readings")
+
+        def tell() -> None:
+            progress.update(task, completed=self._counted("readings") - stored_before)
+
+        self._send(messages, each=tell)
+        # By messages, not by values: one that cannot be stored becomes a dead letter, and its values are not counted.
+        while self._counted("next_offset") - self._read_before < self._sent_messages:
+            tell()
             check()
             time.sleep(_POLL_SECONDS)
-        progress.update(task, completed=self._sent_values)
+        tell()
+        refused = sum(message.values for message in messages) - (self._counted("readings") - stored_before)
+        if refused:
+            _log.warning("%d of the recorded values could not be stored; see gridpilot dlq list", refused)
 
     def run_live(self, *, hour_seconds: float, check: Callable[[], None], announce: Callable[[datetime], None]) -> None:
         """Send hour after hour, one every ``hour_seconds``, until the recordings end; then only watch the processes."""
@@ -79,14 +91,14 @@ class Replay:
     def _send(self, messages: Iterable[Message], *, each: Callable[[], None] | None = None) -> None:
         for count, message in enumerate(messages):
             self._producer.send(message.topic, message.owner_id, message.payload)
-            self._sent_values += message.values
+            self._sent_messages += 1
             if each and count % 64 == 0:
                 each()
 
-    def _arrived_values(self) -> int:
-        row = self._conn.execute(
-            "SELECT coalesce(sum(readings), 0)::bigint FROM stream_offset WHERE topic_id = ANY(%s)", (self._topic_ids,)
-        ).fetchone()
+    def _counted(self, column: Literal["next_offset", "readings"]) -> int:
+        """Messages read, or values stored, of this broker's topics."""
+        query = sql.SQL("SELECT coalesce(sum({}), 0)::bigint FROM stream_offset WHERE topic_id = ANY(%s)")
+        row = self._conn.execute(query.format(sql.Identifier(column)), (self._topic_ids,)).fetchone()
         assert row is not None
         return int(row[0])
 
