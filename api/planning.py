@@ -18,6 +18,8 @@ from grid.site import SITE_LOAD, Site
 from grid.store.forecasts import latest_forecasts, load_forecast
 from grid.store.plans import WITH_SCHEDULE, latest_plan, save_plan
 
+_SCHEDULES = ("units", "renewables", "storages", "buses", "branches", "links")
+
 Change = Callable[[DispatchProblem], DispatchProblem]
 
 
@@ -85,6 +87,8 @@ def make_plan(
     inputs = {**inputs, "changes": dict(changes or {})}
     plan_id = f"{issued_at:%Y%m%dT%H%MZ}-{uuid4().hex[:8]}"
     document = plan_document(plan, plan_id=plan_id, site_id=site.site_id, issued_at=issued_at, inputs=inputs)
+    if not has_schedule(document):  # zeros where there is no schedule would be read as one
+        document |= {**{name: {} for name in _SCHEDULES}, "system": [], "objective": None, "gap": None}
     save_plan(conn, document, what_if=change is not None)
     conn.commit()
     return document

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,8 +14,10 @@ import psycopg
 import pytest
 
 from api.jobs import planning
+from api.plan_schemas import PlanDocument
 from api.planning import PlanLimits, has_schedule, make_plan
 from api.settings import PlanProcess
+from grid.dispatch.plan import DispatchProblem
 from grid.site_file import EXAMPLE_SITE, read_site_file
 from grid.store.plans import latest_plan, save_plan
 from grid.store.sites import save_site
@@ -92,6 +96,22 @@ def test_the_loop_plans_the_site_that_is_loaded_meanwhile(town_url: str, monkeyp
     monkeypatch.setattr(planning, "make_plan", note)
     planning.plan_forever(PlanProcess(database_url=town_url), stop=stop)
     assert planned == [SITE.name, "renamed"]
+
+
+def test_what_cannot_be_planned_has_a_reason_and_no_schedule(town_url: str) -> None:
+    def hopeless(problem: DispatchProblem) -> DispatchProblem:
+        hard = replace(problem.penalties, shedding=math.inf)
+        return replace(problem, load_mw=10.0 * problem.load_mw, penalties=hard)
+
+    limits = PlanLimits(horizon_hours=4, time_limit_seconds=5.0, gap=0.02, threads=1)
+    with psycopg.connect(town_url) as conn:
+        document = make_plan(conn, SITE, limits=limits, change=hopeless)
+        setpoints = conn.execute("SELECT count(*) FROM plan_setpoint").fetchone()
+    assert (document["status"], document["objective"], document["gap"]) == ("infeasible", None, None)
+    assert (document["units"], document["buses"], document["system"], setpoints) == ({}, {}, [], (0,))
+    assert document["message"]
+    assert not has_schedule(document)
+    PlanDocument.model_validate_json(json.dumps(document))
 
 
 def test_a_plan_goes_on_from_the_latest_one_that_has_a_schedule(town_url: str) -> None:
