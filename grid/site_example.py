@@ -48,7 +48,7 @@ azimuth_deg = 180.0  # from north, clockwise: 180 faces south
 
 # Parameters of the validation rules, by kind of channel: load, solar, generic. What is left out keeps its default.
 [validation.load]
-range = { times_usual = 10.0 }
+range = { times_usual = 3.0 }
 runs = { flat_hours = 6.0, zero_hours = 6.0 }
 
 # Where the load stands: mw_per_kw times the series is the bus's load. Here 60 % and 40 % of the town.

@@ -20,8 +20,8 @@ def lost_hours(lattice: Lattice, timezone: str) -> BoolArray:
 
     A local day has 92, 96 or 100 quarter-hours. A sender that stamps by its wall clock says the repeated hour of
     autumn once; one that labels its wall clock with a fixed offset leaves out the first hour after the change of
-    spring. Either shows as a gap of just that length at just that instant, and says that its other stamps, too, may
-    follow a clock that they should not.
+    spring. Either shows as a gap of just that length at just that instant, or one slot beside it where stamps mark
+    the ends of intervals. It says that its other stamps, too, may follow a clock that they should not.
     """
     offset = wall_clock_us(lattice.starts_us, timezone) - lattice.starts_us
     change = np.diff(offset, prepend=offset[:1])
@@ -31,7 +31,8 @@ def lost_hours(lattice: Lattice, timezone: str) -> BoolArray:
         length = abs(int(change[at])) // lattice.step_us
         if length == 0 or abs(int(change[at])) > 2 * HOUR_US:
             continue
-        meets = ((begins == at) | (ends == at)) & (ends - begins == length) & (begins > 0) & (ends < len(offset))
+        near = (np.abs(begins - at) <= 1) | (np.abs(ends - at) <= 1)
+        meets = near & (ends - begins == length) & (begins > 0) & (ends < len(offset))
         for begin, end in zip(begins[meets], ends[meets], strict=True):
             lost[begin:end] = True
     return lost

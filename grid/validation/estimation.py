@@ -76,7 +76,8 @@ def _along_line(left: float, right: float, course: FloatArray | None, slots: int
     line: FloatArray = left + (right - left) * weight
     if course is None or np.isnan(course).any():
         return line
-    return line + np.asarray(course[1:-1] - (course[0] + (course[-1] - course[0]) * weight))
+    bent: FloatArray = line + course[1:-1] - (course[0] + (course[-1] - course[0]) * weight)
+    return bent
 
 
 class ReferenceDays:

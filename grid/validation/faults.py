@@ -68,7 +68,7 @@ def find_faults(
         _register_faults(bits, lattice, profile, rules)
         return Findings(bits, np.zeros(len(bits), dtype=np.bool_))
     around = _interval_faults(bits, lattice, profile, rules, totals, parts)
-    return Findings(bits, around.change < rules.estimation.smooth_share * around.high)
+    return Findings(bits, around.change < rules.estimation.smooth_share * around.peak)
 
 
 def gaps(lattice: Lattice) -> BoolArray:
@@ -110,10 +110,10 @@ def _interval_faults(
     marks = may_be_sentinel(values, interval_minutes=lattice.step_us // MINUTE_US)
     one_way = profile.channel in ONE_WAY
     around = usual(lattice, (bits == 0) & ~marks & ~(one_way & (values < 0)))
-    largest = around.high if profile.capacity is None else np.full(len(values), profile.capacity)
+    largest = around.peak if profile.capacity is None else np.full(len(values), profile.capacity)
     _mark(bits, negative(values, largest, profile, rules.range), Quality.NEGATIVE)
-    _mark(bits, beyond_usual(values, around.high, profile, rules.range), Quality.OUT_OF_RANGE)
-    _mark(bits, sentinel(values, marks, around.high, bits != 0), Quality.SENTINEL)
+    _mark(bits, beyond_usual(values, around.peak, profile, rules.range), Quality.OUT_OF_RANGE)
+    _mark(bits, sentinel(values, marks, around.peak, bits != 0), Quality.SENTINEL)
     if profile.channel in POWER:
         _mark(bits, wrap_residue(values, around, rules.spike), Quality.ROLLOVER)
     kept = np.where(bits == 0, values, np.nan)
@@ -124,7 +124,7 @@ def _interval_faults(
         _sun_faults(bits, lattice, kept, largest, profile, rules)
     clean = np.where(bits == 0, values, np.nan)
     if parts is not None:
-        _mark(bits, parts_mismatch(lattice, clean, parts, around.high, rules.sums), Quality.SUM_MISMATCH)
+        _mark(bits, parts_mismatch(lattice, clean, parts, around.peak, rules.sums), Quality.SUM_MISMATCH)
     if totals is not None and profile.channel in POWER:
         _mark(bits, totals_mismatch(lattice, clean, totals, rules.sums), Quality.SUM_MISMATCH)
     return around
@@ -133,17 +133,17 @@ def _interval_faults(
 def _sun_faults(
     bits: IntArray, lattice: Lattice, kept: FloatArray, largest: FloatArray, profile: ChannelProfile, rules: Rules
 ) -> None:
-    """What the sun does not allow. Generation at night that a wrong clock explains is the clock's fault."""
+    """What the sun does not allow."""
     from grid.validation import sun_rules  # pvlib is slow to load, and most channels do not need it
 
     sky = sun_rules.clear_sky(lattice, profile)
     drifting = sun_rules.clock_drift(lattice, kept, sky, profile, rules.sun) & lattice.came
+    largest = np.full(len(kept), 1000.0) if profile.channel is Channel.IRRADIANCE else largest  # W/m2 at noon
     at_night = sun_rules.night_generation(kept, sky, largest=largest, rule=rules.sun)
     _mark(bits, drifting, Quality.CLOCK_DRIFT)
-    _mark(bits, at_night & ~drifting, Quality.NIGHT_GENERATION)
+    _mark(bits, at_night, Quality.NIGHT_GENERATION)
     _mark(bits, sun_rules.above_clear_sky(kept, sky, profile, rules.sun), Quality.ABOVE_CLEAR_SKY)
-    expected = np.full(len(kept), 1000.0) if profile.channel is Channel.IRRADIANCE else largest
-    _mark(bits, sun_rules.dark_days(lattice, kept, sky, largest=expected, rule=rules.sun), Quality.ZERO)
+    _mark(bits, sun_rules.dark_days(lattice, kept, sky, largest=largest, rule=rules.sun), Quality.ZERO)
 
 
 def _under_the_sun(profile: ChannelProfile) -> bool:

@@ -20,11 +20,11 @@ from grid.validation.stamp_rules import derive_slots, future, late, off_grid
 
 LOOK_BACK = timedelta(days=48)
 """How long before an interval readings may bear on its verdict: a known total (8 days), within it another gap (8 with
-the days beside it), its reference days (14), what was usual around those (14), a flat line and whole days (4)."""
+the day beside it), its reference days (14), what was usual around those (14), a run of zeros and whole days (4)."""
 
 LOOK_AHEAD = timedelta(days=22)
 """How long after an interval readings may bear on its verdict: a known total (8 days), within it another gap (8), what
-was usual around it (2), the sun's middle, a flat line and whole days (4)."""
+was usual around it (2) and runs (4); or the brighter days around its own (14) and what was usual around those."""
 
 
 def judge(

@@ -96,19 +96,17 @@ def lay_out(
     return Lattice(first, step_us, laid, came)
 
 
-def day_windows(by_day: npt.NDArray[np.generic], *, back: int, ahead: int, fill: object) -> npt.NDArray[np.generic]:
-    """For each day the rows of the days from ``back`` before to ``ahead`` after it, a view.
+def day_windows(daily: FloatArray, *, back: int, ahead: int) -> FloatArray:
+    """For each day the figures of the days from ``back`` before to ``ahead`` after it, NaN for days outside.
 
     Args:
-        by_day: Shape (days, ...).
-        fill: What stands for days outside.
+        daily: One figure a day, shape (days,).
 
     Returns:
-        Shape (days, ..., back + 1 + ahead).
+        Shape (days, back + 1 + ahead), a view.
     """
-    before = np.full((back, *by_day.shape[1:]), fill, dtype=by_day.dtype)
-    after = np.full((ahead, *by_day.shape[1:]), fill, dtype=by_day.dtype)
-    return sliding_window_view(np.concatenate([before, by_day, after]), back + 1 + ahead, axis=0)
+    padded = np.concatenate([np.full(back, np.nan), daily, np.full(ahead, np.nan)])
+    return sliding_window_view(padded, back + 1 + ahead)
 
 
 def in_runs(mask: BoolArray, *, at_least: int) -> BoolArray:

@@ -40,16 +40,16 @@ def out_of_range(values: FloatArray, profile: ChannelProfile, rule: RangeRule) -
     return beyond
 
 
-def beyond_usual(values: FloatArray, high: FloatArray, profile: ChannelProfile, rule: RangeRule) -> BoolArray:
-    """Far above the usual high, where no capacity is known: a robust bound out of the data.
+def beyond_usual(values: FloatArray, peak: FloatArray, profile: ChannelProfile, rule: RangeRule) -> BoolArray:
+    """Far above the usual peak, where no capacity is known: a robust bound out of the data.
 
     Args:
-        high: The usual high at each slot, same shape; NaN where unknown.
+        peak: The usual peak at each slot, same shape; NaN where unknown.
     """
     if profile.capacity is not None or profile.channel not in POWER | {Channel.VOLTAGE}:
         return np.zeros(len(values), dtype=np.bool_)
     times = rule.times_usual if profile.channel in POWER else rule.times_usual_voltage
-    beyond: BoolArray = (high > 0) & (np.abs(values) > times * high)
+    beyond: BoolArray = (peak > 0) & (np.abs(values) > times * peak)
     return beyond
 
 
@@ -57,7 +57,7 @@ def negative(values: FloatArray, largest: FloatArray, profile: ChannelProfile, r
     """Below zero on a channel that counts one way. What a plant uses itself at night may be allowed for.
 
     Args:
-        largest: The capacity, or the usual high, at each slot, same shape.
+        largest: The capacity, or the usual peak, at each slot, same shape.
     """
     if profile.channel not in ONE_WAY:
         return np.zeros(len(values), dtype=np.bool_)
@@ -76,15 +76,17 @@ def may_be_sentinel(values: FloatArray, *, interval_minutes: int) -> BoolArray:
     return like
 
 
-def sentinel(values: FloatArray, marks: BoolArray, high: FloatArray, rejected: BoolArray) -> BoolArray:
-    """Marks for "no value" that cannot be the physics: rejected already, or far from what is usual.
+def sentinel(values: FloatArray, marks: BoolArray, peak: FloatArray, rejected: BoolArray) -> BoolArray:
+    """Marks for "no value" that cannot be the physics: rejected already, above the usual peak, or twice in a row.
 
     Args:
         marks: Where :func:`may_be_sentinel` holds.
-        high: The usual high at each slot.
+        peak: The usual peak at each slot.
         rejected: What range and sign have rejected.
     """
-    told: BoolArray = marks & (rejected | ((high > 0) & (np.abs(values) > _TELLING_TIMES_USUAL * high)))
+    same = np.concatenate([[False], values[1:] == values[:-1], [False]])
+    twice = same[1:] | same[:-1]
+    told: BoolArray = marks & (rejected | ((peak > 0) & (np.abs(values) > _TELLING_TIMES_USUAL * peak)) | twice)
     return told
 
 

@@ -41,7 +41,7 @@ RULES: tuple[Reason, ...] = (
     ),
     _reason(
         Quality.OUT_OF_RANGE,
-        "The value is beyond what nature, the capacity or, without one, ten times the usual high allows.",
+        "The value is beyond what nature, the capacity or, without one, three times the usual peak allows.",
         "Check the unit that the sender names, and the capacity in the site file.",
     ),
     _reason(

@@ -35,7 +35,7 @@ def flat_line(lattice: Lattice, values: FloatArray, around: Usual, profile: Chan
         return np.zeros(len(values), dtype=np.bool_)
     telling = ~np.isnan(values)
     if profile.channel in _DEAD_AT_ZERO:
-        telling &= np.abs(values) > rule.flat_share_of_usual * np.nan_to_num(around.high)
+        telling &= np.abs(values) > rule.flat_share_of_usual * np.nan_to_num(around.peak)
     same = np.concatenate([[False], (values[1:] == values[:-1]) & telling[1:] & telling[:-1]])
     begins, ends = runs_of(same)
     length = np.zeros(len(values), dtype=np.int64)
@@ -51,7 +51,7 @@ def flat_line(lattice: Lattice, values: FloatArray, around: Usual, profile: Chan
 def zero_on_active_meter(
     lattice: Lattice, values: FloatArray, around: Usual, profile: ChannelProfile, rule: RunRule
 ) -> BoolArray:
-    """Zero for hours at times of day at which the days around are not zero.
+    """Zero for hours at times of day at which other days are not zero.
 
     Night is no fault of a solar plant, nor noon of the import of a home with one: zero is usual there.
 

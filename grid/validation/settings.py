@@ -14,14 +14,14 @@ class RangeRule:
 
     Attributes:
         times_capacity: Largest value as a multiple of the capacity, where that is known.
-        times_usual: Largest power as a multiple of the usual high, where the capacity is not known.
+        times_usual: Largest power as a multiple of the usual peak, where the capacity is not known.
         times_usual_voltage: The same for a voltage.
-        own_use_share: On a one-way channel this share of the capacity, or of the usual high, may be negative: what a
+        own_use_share: On a one-way channel this share of the capacity, or of the usual peak, may be negative: what a
             plant uses itself at night.
     """
 
     times_capacity: float = 1.2
-    times_usual: float = 10.0
+    times_usual: float = 3.0
     times_usual_voltage: float = 1.3
     own_use_share: float = 0.0
 
@@ -31,11 +31,11 @@ class SpikeRule:
     """How far one or two values may stand out from both neighbours.
 
     Attributes:
-        times_change: As a multiple of the change between neighbours that 99 of 100 do not exceed.
-        times_usual: And as a multiple of the usual high.
+        times_change: As a multiple of the usual largest change of a day.
+        times_usual: And as a multiple of the usual peak.
     """
 
-    times_change: float = 2.0
+    times_change: float = 1.25
     times_usual: float = 0.1
 
 
@@ -45,7 +45,7 @@ class RunRule:
 
     Attributes:
         flat_hours: The same value, other than zero, for so long is a flat line, unless the channel does that often.
-        flat_share_of_usual: Below this share of the usual high a standing value is a standby, not a flat line.
+        flat_share_of_usual: Below this share of the usual peak a standing value is a standby, not a flat line.
         zero_hours: Zero for so long at times of day at which it is not usual is zero on an active meter.
         zero_usual_share: Zero is usual at a time of day if this share of the days around, but for dead ones, had it.
     """
@@ -53,7 +53,7 @@ class RunRule:
     flat_hours: float = 6.0
     flat_share_of_usual: float = 0.01
     zero_hours: float = 6.0
-    zero_usual_share: float = 0.1
+    zero_usual_share: float = 0.19
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class SunRule:
     """What the sun allows, where the place is known.
 
     Attributes:
-        night_share: Generation while the sun is down, as a share of the capacity or the usual high.
+        night_share: Generation while the sun is down, as a share of the capacity or the usual peak.
         times_clear_sky: Generation as a multiple of what the clear sky gives; arrays are often larger than their
             inverters, and the edges of clouds add light.
         dark_share: Less than this share of a clear day's energy, three days in a row, is no weather.
@@ -84,8 +84,8 @@ class SunRule:
 
     night_share: float = 0.02
     times_clear_sky: float = 1.6
-    dark_share: float = 0.04
-    drift_minutes: float = 30.0
+    dark_share: float = 0.06
+    drift_minutes: float = 25.0
     drift_minutes_unknown_plane: float = 120.0
 
 
@@ -95,7 +95,7 @@ class SumRule:
 
     Attributes:
         share: Of the larger of the two.
-        share_of_usual: And of the usual high.
+        share_of_usual: And of the usual peak.
     """
 
     share: float = 0.02
@@ -108,13 +108,13 @@ class EstimationRule:
 
     Attributes:
         linear_hours: Up to this length along the line between the neighbours.
-        smooth_share: The line is that of the difference from the usual course of the day where changes between
-            neighbours stay below this share of the usual high: that course tells nothing of a home's next kettle.
+        smooth_share: The line is that of the difference from the usual course of the day where the
+            largest changes stay below this share of the usual peak: that course tells nothing of a home's next kettle.
         reference_days_hours: Up to this length from reference days; what is longer stays missing.
     """
 
     linear_hours: float = 2.0
-    smooth_share: float = 0.5
+    smooth_share: float = 0.6
     reference_days_hours: float = 168.0
 
 

@@ -10,6 +10,8 @@ from grid.validation.settings import SpikeRule
 from grid.validation.usual import Usual
 
 _WRAP_SLOTS_APART = 4
+_HUGE = 5.0  # times the usual peak
+_CANCEL = 0.02
 
 
 def spikes(values: FloatArray, around: Usual, rule: SpikeRule, *, both_ways: bool) -> BoolArray:
@@ -26,7 +28,7 @@ def spikes(values: FloatArray, around: Usual, rule: SpikeRule, *, both_ways: boo
         The spike check of utilities' VEE rules compares peaks of the same day (Edison Electric Institute, "Uniform
         Business Practices for Unbundled Electricity Metering", 2000); neighbours tell more at short intervals.
     """
-    bound = np.maximum(rule.times_change * around.change, rule.times_usual * around.high)
+    bound = np.maximum(rule.times_change * around.change, rule.times_usual * around.peak)
     up = _stands_out(values, bound)
     return up | _stands_out(-values, bound) if both_ways else up
 
@@ -54,13 +56,13 @@ def wrap_residue(values: FloatArray, around: Usual, rule: SpikeRule) -> BoolArra
     Args:
         values: As sent, NaN where missing, shape (slots,).
     """
-    bound = np.maximum(rule.times_change * around.change, around.high)
+    bound = np.nan_to_num(np.maximum(rule.times_change * around.change, around.peak))
     found = np.zeros(len(values), dtype=np.bool_)
     for apart in range(1, _WRAP_SLOTS_APART + 1):
-        first, second = values[:-apart], values[apart:]
-        huge = np.minimum(np.abs(first), np.abs(second)) > 2.0 * bound[:-apart]
-        cancel = (first * second < 0) & (np.abs(first + second) < bound[:-apart])
-        pair = huge & cancel
+        first, second, usual = values[:-apart], values[apart:], bound[:-apart]
+        smaller = np.minimum(np.abs(first), np.abs(second))
+        left = np.abs(first + second)  # the sum of the two true values
+        pair = (first * second < 0) & (smaller > _HUGE * usual) & (left < np.maximum(2.5 * usual, _CANCEL * smaller))
         found[:-apart] |= pair
         found[apart:] |= pair
     return found

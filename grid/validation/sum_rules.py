@@ -11,14 +11,14 @@ from grid.validation.settings import SumRule
 
 
 def parts_mismatch(
-    lattice: Lattice, values: FloatArray, parts: IntervalReadings, high: FloatArray, rule: SumRule
+    lattice: Lattice, values: FloatArray, parts: IntervalReadings, peak: FloatArray, rule: SumRule
 ) -> BoolArray:
     """Where the parts do not add up to their check meter.
 
     Args:
         values: Of the check meter, NaN where missing or rejected, shape (slots,).
         parts: The sum of the parts, on the same interval length; NaN where a part is missing.
-        high: The usual high at each slot.
+        peak: The usual peak at each slot.
     """
     if parts.interval_minutes * 60_000_000 != lattice.step_us:
         raise ValueError(
@@ -28,7 +28,7 @@ def parts_mismatch(
     slot, aligned = _slots(lattice, parts.starts_us)
     together = np.full(len(values), np.nan)
     together[slot[aligned]] = parts.values[aligned]
-    slack = rule.share * np.maximum(np.abs(values), np.abs(together)) + rule.share_of_usual * np.nan_to_num(high)
+    slack = rule.share * np.maximum(np.abs(values), np.abs(together)) + rule.share_of_usual * np.nan_to_num(peak)
     open_: BoolArray = np.abs(values - together) > slack
     return open_
 

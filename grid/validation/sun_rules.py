@@ -20,9 +20,9 @@ from grid.validation.settings import SunRule
 _DOWN = -0.02  # 1.1 degrees below the horizon: half the sun's disc, refraction, and the series' error
 _ALBEDO = 0.2
 _DARK_DAYS = 3
-_DRIFT_DAYS = 3
+_DRIFT_DAYS = 7
 _DRIFT_DAYS_NEEDED = 4
-_ENOUGH_LIGHT = 0.25  # of a clear day's energy: else its middle says nothing
+_ENOUGH_LIGHT = 0.5  # of the best day around: else the middle of its energy says nothing
 _SOLAR_CONSTANT_WM2 = 1361.0
 _TWILIGHT_WM2 = 25.0
 
@@ -66,7 +66,7 @@ def night_generation(values: FloatArray, sky: Sky, *, largest: FloatArray, rule:
     """Generation while the sun is down.
 
     Args:
-        largest: The capacity, or the usual high, at each slot.
+        largest: The capacity, or the usual peak, at each slot.
     """
     at_night: BoolArray = sky.down & (values > rule.night_share * largest)
     return at_night
@@ -109,17 +109,17 @@ def dark_days(lattice: Lattice, values: FloatArray, sky: Sky, *, largest: FloatA
 def clock_drift(lattice: Lattice, values: FloatArray, sky: Sky, profile: ChannelProfile, rule: SunRule) -> BoolArray:
     """Days around which the energy's middle lies off the clear sky's: a clock that runs wrong or follows another zone.
 
-    A day's clouds move its middle by half an hour easily; the median of a week around it does not move much.
+    A day's clouds move its middle by half an hour easily; the median of the brighter days of two weeks does not.
 
     Args:
         values: NaN where missing or rejected, shape (slots,).
     """
     known_plane = profile.channel is Channel.IRRADIANCE or None not in (profile.tilt_deg, profile.azimuth_deg)
     bound = rule.drift_minutes if known_plane else rule.drift_minutes_unknown_plane
-    shifts = day_windows(_daily_shift(lattice, values, sky, profile), back=_DRIFT_DAYS, ahead=_DRIFT_DAYS, fill=np.nan)
+    shifts = day_windows(_daily_shift(lattice, values, sky, profile), back=_DRIFT_DAYS, ahead=_DRIFT_DAYS)
     told = np.count_nonzero(~np.isnan(shifts), axis=1) >= _DRIFT_DAYS_NEEDED
     drifting = np.zeros(len(shifts), dtype=np.bool_)
-    drifting[told] = np.abs(np.nanmedian(shifts[told].astype(np.float64), axis=1)) > bound
+    drifting[told] = np.abs(np.nanmedian(shifts[told], axis=1)) > bound
     return np.repeat(drifting, lattice.per_day)
 
 
@@ -138,7 +138,7 @@ def _daily_shift(lattice: Lattice, values: FloatArray, sky: Sky, profile: Channe
     minutes = (np.arange(n) + 0.5) * lattice.step_us / 60e6
     with np.errstate(invalid="ignore", divide="ignore"):
         shift = power @ minutes / power.sum(axis=1) - light @ minutes / light.sum(axis=1)
-    best = day_windows(power.sum(axis=1), back=_DRIFT_DAYS, ahead=_DRIFT_DAYS, fill=0.0).max(axis=1)
+    best = np.fmax.reduce(day_windows(power.sum(axis=1), back=_DRIFT_DAYS, ahead=_DRIFT_DAYS), axis=1)
     telling = whole & (power.sum(axis=1) > _ENOUGH_LIGHT * best) & (best > 0)
     return np.where(telling, shift, np.nan)
 

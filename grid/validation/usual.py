@@ -2,7 +2,8 @@
 
 They are taken per day from the whole days around it, so that they are the same whatever piece of a history is judged.
 Days after count as well: else nothing could be said of a channel's first days, and the first day of a new level would
-stay suspicious for ever. Only values that no rule on single readings has rejected go in.
+stay suspicious for ever. Only values that no rule on single readings has rejected go in; of the highest days the three
+highest do not count, so that faults on three days of seventeen cannot hide each other.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from grid.validation.lattice import BoolArray, Lattice, day_windows
 
 DAYS_BACK = 14
 DAYS_AHEAD = 2
-_DAYS_NEEDED = 2.5
-_DAYS_AT_ONCE = 256
+_RANK = 4
+_DAYS_NEEDED = 5
+_DAYS_NEEDED_AT_HOUR = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,13 +28,13 @@ class Usual:
     """What is usual at each slot, shape (slots,); NaN where the days around hold too little to say.
 
     Attributes:
-        high: What 98 of 100 absolute values do not exceed.
-        change: What 99 of 100 absolute changes between neighbouring slots do not exceed.
+        peak: The fourth-highest of the days' highest absolute values.
+        change: The fourth-highest of the days' largest absolute changes between neighbouring slots.
         zero_share: Share of zeros at this time of day, 0 to 1, among the days that are not zero throughout.
         repeat_share: Share of values, other than zero, that repeat the one before.
     """
 
-    high: FloatArray
+    peak: FloatArray
     change: FloatArray
     zero_share: FloatArray
     repeat_share: FloatArray
@@ -45,35 +47,33 @@ def usual(lattice: Lattice, plausible: BoolArray) -> Usual:
         plausible: Which values may be counted, shape (slots,).
     """
     n = lattice.per_day
+    if not lattice.divides_days:
+        nothing = np.full(len(lattice.values), np.nan)
+        return Usual(nothing, nothing, nothing, nothing)
     values = np.where(plausible, lattice.values, np.nan)
     before = np.concatenate([[np.nan], values[:-1]])
     known, pairs = ~np.isnan(values), ~np.isnan(values - before) & (values != 0)
     alive = known & np.repeat((known & (values != 0)).reshape(-1, n).any(axis=1), n)
     return Usual(
-        high=np.repeat(_quantile_around(np.abs(values).reshape(-1, n), 0.98), n),
-        change=np.repeat(_quantile_around(np.abs(values - before).reshape(-1, n), 0.99), n),
+        peak=np.repeat(_high_day_around(np.abs(values).reshape(-1, n)), n),
+        change=np.repeat(_high_day_around(np.abs(values - before).reshape(-1, n)), n),
         zero_share=_share_around(alive & (values == 0), alive, n).ravel(),
         repeat_share=np.repeat(_daily_share_around(pairs & (values == before), pairs, n), n),
     )
 
 
-def _quantile_around(by_day: FloatArray, level: float) -> FloatArray:
-    """The quantile of all values in the days around each day, shape (days,)."""
-    days, n = by_day.shape
-    windows = day_windows(by_day, back=DAYS_BACK, ahead=DAYS_AHEAD, fill=np.nan)  # (days, n, window)
-    quantiles = np.full(days, np.nan)
-    for first in range(0, days, _DAYS_AT_ONCE):
-        ordered = np.sort(windows[first : first + _DAYS_AT_ONCE].reshape(-1, n * windows.shape[2]), axis=1)
-        known = np.count_nonzero(~np.isnan(ordered), axis=1)
-        at = np.maximum(level * (known - 1), 0).astype(np.int64)
-        found = ordered[np.arange(len(ordered)), at]
-        quantiles[first : first + _DAYS_AT_ONCE] = np.where(known >= _DAYS_NEEDED * n, found, np.nan)
-    return quantiles
+def _high_day_around(by_day: FloatArray) -> FloatArray:
+    """Of the days around each day the fourth-highest day's maximum, shape (days,)."""
+    highest = np.fmax.reduce(by_day, axis=1)
+    around = np.sort(day_windows(-highest, back=DAYS_BACK, ahead=DAYS_AHEAD), axis=1)  # NaN comes last
+    told = np.count_nonzero(~np.isnan(around), axis=1) >= _DAYS_NEEDED
+    return np.where(told, -around[:, _RANK - 1], np.nan)
 
 
 def _share_around(hits: BoolArray, of: BoolArray, n: int) -> FloatArray:
     """At each time of day the share of ``hits`` in ``of`` over the days around, shape (days, n)."""
-    return _ratio(_count_around(hits.reshape(-1, n)), _count_around(of.reshape(-1, n)), at_least=3)
+    counts = _count_around(hits.reshape(-1, n)), _count_around(of.reshape(-1, n))
+    return _ratio(*counts, at_least=_DAYS_NEEDED_AT_HOUR)
 
 
 def _daily_share_around(hits: BoolArray, of: BoolArray, n: int) -> FloatArray:

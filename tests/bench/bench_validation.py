@@ -1,0 +1,278 @@
+"""How well and how fast readings are validated and estimated, on real channels.
+
+Run it by ``make bench`` (two minutes). Faults are planted in real channels at places drawn from a seed; of each kind
+it prints the share of wrong intervals that are found by a fitting reason, and the share of clean intervals that are
+rejected or doubted. Then real faults, the error of estimates, and intervals per CPU-second. It needs the benchmark
+data beside the repository, and says so where there is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from planted_faults import DAY_US, found, plant
+from validation_data import Case, chinese_plants, english_homes, golden, households, interval_readings, substations
+
+from api.settings import CacheSettings, read_settings
+from grid.faults import InputError
+from grid.readings import Quality
+from grid.units import Channel
+from grid.validation import ChannelProfile, IntervalReadings, KnownTotals, Verdicts, judge, known_totals
+from grid.validation.lattice import to_us
+from grid.validation.reasons import DOUBTING, REJECTING
+
+EVER = {"judge_from": datetime(2000, 1, 1, tzinfo=UTC), "judge_until": datetime(2040, 1, 1, tzinfo=UTC)}
+ESTIMATED = Quality.ESTIMATED_LINEARLY | Quality.ESTIMATED_BY_REFERENCE_DAYS
+NO_VALUE = Quality.MISSING | Quality.GAP
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def main() -> None:
+    """Print every table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--channels", type=int, default=None, help="of each set only so many")
+    options = parser.parse_args()
+    if not DATA.is_dir():
+        print(f"skipped: no benchmark data in {DATA}; it is not part of the repository")
+        return
+    sets = {"sgsc_households": households(DATA), "liander_openstef": substations(DATA)}
+    for name, cases in sets.items():
+        _planted(name, list(islice(cases, options.channels)), np.random.default_rng(options.seed))
+    _english_homes()
+    _chinese_plants()
+    _golden()
+    _estimates(np.random.default_rng(options.seed), options.channels)
+
+
+def _planted(name: str, cases: list[Case], rng: np.random.Generator) -> None:
+    """Recall of every kind of planted fault, false flags, and speed, over the cases of one set."""
+    recall: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    clean = flagged = intervals = 0
+    qualities: list[np.ndarray] = []
+    spent = 0.0
+    for case, each in ((chosen, each) for chosen in cases for each in _portions(chosen)):
+        planting = plant(case.readings, rng, each=each)
+        began = time.process_time()
+        verdicts = judge(planting.readings, case.profile, **EVER)
+        spent += time.process_time() - began
+        intervals += len(planting.readings.starts_us)
+        for kind, counts in found(planting, verdicts).items():
+            recall[kind].append(counts)
+        untouched = np.setdiff1d(_valued(case.readings), np.concatenate(planting.touched))
+        wrongly = _bad(verdicts) & np.isin(verdicts.starts_us, untouched)
+        clean, flagged = clean + len(untouched), flagged + int(wrongly.sum())
+        qualities.append(verdicts.quality[wrongly])
+    print(f"\n{name}: {len(cases)} channels, {intervals:,} intervals, {intervals / spent:,.0f} intervals/CPU s")
+    print(f"  {'planted fault':<20}{'found':>9}{'intervals':>11}")
+    for kind, counts in recall.items():
+        hits, of = np.sum(counts, axis=0)
+        print(f"  {kind:<20}{hits / of:>9.1%}{of:>11,}")
+    wrong = _reasons(np.concatenate(qualities))
+    print(f"  false flags: {flagged / clean:.3%} of {clean:,} clean intervals ({wrong})")
+
+
+def _portions(case: Case) -> list[int]:
+    """Faults of each kind, planting by planting: one in 150 days, and in short channels several plantings of one."""
+    days = (case.readings.starts_us[-1] - case.readings.starts_us[0]) / DAY_US
+    return [round(days / 150)] if days > 300 else [1] * 6
+
+
+def _english_homes() -> None:
+    """The wraps of smeter_homes: pairs of opposite sign above 100 kWh, and energy that piled up over a gap."""
+    hits: dict[str, list[int]] = {"wrap of a counter": [0, 0], "energy of a gap in one value": [0, 0]}
+    clean = flagged = 0
+    for case in english_homes(DATA):
+        values, starts = case.readings.values, case.readings.starts_us
+        verdicts = judge(case.readings, case.profile, **EVER)
+        after_gap = np.concatenate([[False], np.isnan(values[:-1])])
+        real = {
+            "wrap of a counter": np.abs(values) > 200.0,
+            "energy of a gap in one value": after_gap & (values > 20.0) & (values < 200.0),
+        }
+        for name, where in real.items():
+            hits[name][0] += int(np.isin(starts[where], verdicts.starts_us[_bad(verdicts)]).sum())
+            hits[name][1] += int(where.sum())
+        fine = ~np.isnan(values) & ~real["wrap of a counter"] & ~after_gap
+        clean += int(fine.sum())
+        flagged += int((_bad(verdicts) & np.isin(verdicts.starts_us, starts[fine])).sum())
+    print("\nsmeter_homes: real faults")
+    for name, (got, of) in hits.items():
+        print(f"  {name:<32}{got} of {of}")
+    print(f"  other flags: {flagged / clean:.3%} of {clean:,} intervals")
+
+
+def _chinese_plants() -> None:
+    """Sentinels of the sensors, the dead irradiance of site 3 after July 2019, and nights planted into power."""
+    marks = {"level": (-99.0,), "tilted": (-99.0,), "air": (-99.0, 3276.7, -3276.7)}
+    print("\nstategrid_pv_15min: real faults, and generation planted at night")
+    rng = np.random.default_rng(0)
+    for site, cases in chinese_plants(DATA):
+        profile = cases["power"].profile
+        print(f"  site {site} at {profile.latitude:.0f}, {profile.longitude:.0f} by its own light")
+        for name, sentinels in marks.items():
+            case = cases[name]
+            verdicts = judge(case.readings, case.profile, **EVER)
+            wrong = np.isclose(case.readings.values[:, None], sentinels, rtol=1e-6).any(axis=1)
+            wrong |= (name == "air") & (np.abs(case.readings.values) > 3000.0)
+            got = np.isin(case.readings.starts_us[wrong], verdicts.starts_us[_bad(verdicts)]).sum()
+            others = _bad(verdicts) & np.isin(verdicts.starts_us, case.readings.starts_us[~wrong])
+            print(
+                f"    {name:<8} sentinels {got} of {wrong.sum()}, other flags {others.sum() / (~wrong).sum():.3%}"
+                f" ({_reasons(verdicts.quality[others])})"
+            )
+            if site == 3 and name == "tilted":
+                _dead_sensor(case, verdicts)
+        _nights(cases["power"], rng)
+
+
+def _dead_sensor(case: Case, verdicts: Verdicts) -> None:
+    """Site 3 after July 2019: the irradiance on the array, which is a fortieth of what it was."""
+    dead = case.readings.starts_us >= to_us(datetime(2019, 7, 31, 16, tzinfo=UTC))
+    lit = dead & (np.nan_to_num(case.readings.values) > 0)
+    days = np.unique(case.readings.starts_us[lit] // DAY_US)
+    told = np.unique(verdicts.starts_us[verdicts.quality & int(Quality.ZERO) != 0] // DAY_US)
+    before = np.unique(case.readings.starts_us[~dead] // DAY_US)
+    print(
+        f"    {'':<8} dead after July 2019: {np.isin(days, told).mean():.1%} of {len(days)} days found,"
+        f" {np.isin(before, told).mean():.1%} of the days before"
+    )
+
+
+def _nights(case: Case, rng: np.random.Generator) -> None:
+    values = case.readings.values.copy()
+    local_hour = (case.readings.starts_us // 3_600_000_000 + 8) % 24
+    chosen = rng.choice(np.flatnonzero((local_hour < 3) & ~np.isnan(values)), 200, replace=False)
+    values[chosen] = case.profile.capacity * rng.uniform(0.05, 0.8, 200)
+    verdicts = judge(replace(case.readings, values=values), case.profile, **EVER)
+    at_night = verdicts.starts_us[verdicts.quality & int(Quality.NIGHT_GENERATION | Quality.SPIKE) != 0]
+    clean = np.setdiff1d(_valued(case.readings), case.readings.starts_us[chosen])
+    wrongly = _bad(verdicts) & np.isin(verdicts.starts_us, clean)
+    print(
+        f"    power    generation at night {np.isin(case.readings.starts_us[chosen], at_night).mean():.1%} of 200,"
+        f" other flags {wrongly.sum() / len(clean):.3%} ({_reasons(verdicts.quality[wrongly])})"
+    )
+
+
+def _golden() -> None:
+    """The PVDAQ clock error: days of daylight saving time are an hour off, the others are not."""
+    try:
+        case = golden(read_settings(CacheSettings).cache_dir)
+    except InputError as error:
+        print(f"\nPVDAQ: skipped, its wheel cannot be had: {error}")
+        return
+    verdicts = judge(case.readings, case.profile, **EVER)
+    days = pd.to_datetime(np.unique(case.readings.starts_us // DAY_US), unit="D", utc=True)
+    drifting = np.unique(verdicts.starts_us[verdicts.quality & int(Quality.CLOCK_DRIFT) != 0] // DAY_US)
+    told = np.isin(np.unique(case.readings.starts_us // DAY_US), drifting)
+    summer = np.array([bool(day.dst()) for day in (days + pd.Timedelta(hours=18)).tz_convert(case.profile.timezone)])
+    lost = int((verdicts.quality & int(Quality.CLOCK_CHANGE) != 0).sum())
+    print("\nPVDAQ system 50: a clock labelled UTC-7 that follows daylight saving time")
+    print(f"  clock drift found on {told[summer].mean():.1%} of {summer.sum()} days that are an hour off,")
+    print(f"  told wrongly on {told[~summer].mean():.1%} of {(~summer).sum()} days that are right;")
+    print(f"  {lost} quarter-hours found lost at changes of the clock")
+
+
+def _estimates(rng: np.random.Generator, channels: int | None) -> None:
+    """Error of estimates over gaps of up to two hours, and of 4 to 72 hours, with and without daily totals."""
+    sets: dict[str, Iterable[Case]] = {
+        "sgsc_households": households(DATA),
+        "smeter_homes": english_homes(DATA),
+        "liander_openstef": substations(DATA),
+        "stategrid_pv_15min": (cases["power"] for _, cases in chinese_plants(DATA)),
+        "vic_elec": [_victoria()],
+    }
+    print("\nestimates (MAPE above 5 % of the 98 % quantile, all: above 0.1 %; WAPE: summed error / sum)")
+    print(f"  {'':<20}{'gap':>12}{'MAPE':>8}{'MAPE all':>10}{'WAPE':>8}{'bias':>8}{'with daily totals: WAPE':>25}")
+    for name, cases in sets.items():
+        chosen = list(islice(cases, channels))
+        for label, hours in (("<= 2 h", (0.25, 2.0)), ("4-72 h", (4.0, 72.0))):
+            pairs = np.concatenate([_estimated(case, rng, hours) for case in chosen])
+            true, guess, with_total, high = pairs.T
+            big, some = true > 0.05 * high, true > 0.001 * high
+            error = np.abs(guess - true)
+            print(
+                f"  {name:<20}{label:>12}{(error[big] / true[big]).mean():>8.1%}"
+                f"{(error[some] / true[some]).mean():>10.1%}"
+                f"{error.sum() / true.sum():>8.1%}{(guess - true).sum() / true.sum():>8.1%}"
+                f"{np.abs(with_total - true).sum() / true.sum():>25.1%}"
+            )
+
+
+def _victoria() -> Case:
+    table = pd.read_parquet(DATA / "vic_elec" / "vic_elec.parquet")
+    kw = table["demand_mw"].to_numpy() * 1000.0
+    readings = interval_readings(pd.DatetimeIndex(table["timestamp_utc"]), kw, minutes=30)
+    return Case("Victoria", readings, ChannelProfile(Channel.LOAD, "load", "Australia/Melbourne"))
+
+
+def _estimated(case: Case, rng: np.random.Generator, hours: tuple[float, float]) -> np.ndarray:
+    """True values, estimates, estimates with a daily register, and the usual high, over gaps cut at random."""
+    readings = case.readings
+    per_hour = 60 / readings.interval_minutes
+    taken = np.zeros(len(readings.starts_us), dtype=bool)
+    for _ in range(40):
+        slots = max(1, round(per_hour * rng.uniform(*hours)))
+        begin = int(rng.integers(1, len(taken) - slots - 1))
+        if not taken[max(0, begin - 96) : begin + slots + 96].any():
+            taken[begin : begin + slots] = ~np.isnan(readings.values[begin : begin + slots])
+    sent = IntervalReadings(
+        readings.interval_minutes, readings.starts_us[~taken], readings.values[~taken], readings.received_us[~taken]
+    )
+    guesses = [_guesses(sent, case.profile, totals, readings.starts_us) for totals in (None, _daily_totals(readings))]
+    both = taken & ~np.isnan(guesses[0]) & ~np.isnan(guesses[1])
+    high = np.full(len(taken), np.nanquantile(np.abs(readings.values), 0.98))
+    return np.stack([readings.values, *guesses, high], axis=1)[both]
+
+
+def _guesses(
+    sent: IntervalReadings, profile: ChannelProfile, totals: KnownTotals | None, starts: np.ndarray
+) -> np.ndarray:
+    """The estimate at each start, NaN where there is none."""
+    verdicts = judge(sent, profile, totals=totals, **EVER)
+    estimated = verdicts.quality & int(ESTIMATED) != 0
+    guesses = dict(zip(verdicts.starts_us[estimated].tolist(), verdicts.values[estimated].tolist(), strict=True))
+    return np.array([guesses.get(start, np.nan) for start in starts.tolist()])
+
+
+def _daily_totals(readings: IntervalReadings) -> KnownTotals:
+    """What a register read every midnight tells, to 10 Wh; none where the day has a gap."""
+    per_day = 1440 // readings.interval_minutes
+    day = readings.starts_us // DAY_US
+    days, first, count = np.unique(day, return_index=True, return_counts=True)
+    kwh = np.add.reduceat(readings.values, first) * readings.interval_minutes / 60.0
+    counted = np.concatenate([[0.0], np.cumsum(np.where(count == per_day, np.nan_to_num(kwh), 0.0))])
+    shown = np.append(
+        np.where((count == per_day) & ~np.isnan(kwh), np.floor(counted[:-1] * 100.0) / 100.0, np.nan), np.nan
+    )
+    register = IntervalReadings(1440, np.append(days, days[-1] + 1) * DAY_US, shown, np.append(days, days[-1]) * DAY_US)
+    return known_totals(register)
+
+
+def _reasons(quality: np.ndarray) -> str:
+    """How often each rejecting or doubting bit is set."""
+    counts = {str(bit.name).lower(): int((quality & int(bit) != 0).sum()) for bit in REJECTING | DOUBTING}
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "none"
+
+
+def _valued(readings: IntervalReadings) -> np.ndarray:
+    return readings.starts_us[~np.isnan(readings.values)]
+
+
+def _bad(verdicts: Verdicts) -> np.ndarray:
+    """Which verdicts reject or doubt a value that was sent."""
+    bad: np.ndarray = verdicts.quality & int(REJECTING | DOUBTING | Quality.ROLLOVER) & ~int(NO_VALUE) != 0
+    return bad
+
+
+if __name__ == "__main__":
+    main()
