@@ -98,14 +98,16 @@ class GridPilot:
         *,
         resolution: str | None = None,
         as_of: datetime | None = None,
+        layer: Literal["raw", "validated"] = "raw",
     ) -> pd.DataFrame:
         """Readings with interval_start in [start, end), indexed by it: interval_minutes, value, quality, unit.
 
         Args:
             resolution: ISO 8601 length of the intervals wanted, such as ``PT1H``; None as measured.
             as_of: Only what had been received by then (wall clock).
+            layer: As sent, or as validation takes it: flagged values replaced or left out, gaps estimated.
         """
-        query = given(start=start, end=end, resolution=resolution, as_of=as_of)
+        query = given(start=start, end=end, resolution=resolution, as_of=as_of, layer=layer)
         path = f"/series/{quote(series_id, safe='')}/readings"
         response = self._transport.send("GET", path, params=query, headers={"Accept": _PARQUET})
         frame = pd.read_parquet(io.BytesIO(response.content))

@@ -90,7 +90,10 @@ class ReadingRow(Document):
     interval_start: datetime = Field(description=INTERVAL_START)
     interval_minutes: int = Field(description="Length of the interval. [min]")
     value: float | None = Field(description="Mean over the interval, in `unit`; null where it is missing.")
-    quality: int = Field(description="Bit mask: 0 good, 1 missing, 2 corrected by a later message.")
+    quality: int = Field(
+        description="Bit mask of what the message said and what validation says; the README has the table. 0: not "
+        "validated yet. Of readings brought to a resolution only whether they are missing (128)."
+    )
 
 
 class ReadingsDocument(Document):
@@ -100,6 +103,7 @@ class ReadingsDocument(Document):
     unit: str = Field(description="Unit of every value.")
     resolution: str | None = Field(description="As asked for, ISO 8601; null for the intervals as they were measured.")
     as_of: datetime | None = Field(description="Nothing received later was used; null for all there is.")
+    layer: Literal["raw", "validated"] = Field(description="As sent, or as validation takes it.")
     readings: list[ReadingRow] = Field(description="In order of time.")
 
 
@@ -161,9 +165,19 @@ class ReadingMessage(RequestDocument):
 
     meter_id: str = Field(description="Who measured.", examples=["m-17"])
     channel: Literal[
-        "import", "export", "generation", "load", "state_of_charge", "voltage", "air_temperature", "irradiance"
+        "import",
+        "export",
+        "generation",
+        "load",
+        "import_register",
+        "export_register",
+        "generation_register",
+        "state_of_charge",
+        "voltage",
+        "air_temperature",
+        "irradiance",
     ] = Field(description="What was measured.")
-    unit: str = Field(description="kWh, Wh, MWh, kW, W, MW; kWh; V; degC, degF; W/m2.", examples=["kWh"])
+    unit: str = Field(description="One that the channel accepts, such as kWh, kW, V, degC or W/m2.", examples=["kWh"])
     interval: str = Field(description="Length of each interval, ISO 8601.", examples=["PT15M"])
     start: AwareDatetime | None = Field(None, description="Start of the first interval.")
     values: list[float | None] | None = Field(None, description="One per interval; null where missing.")
@@ -171,6 +185,9 @@ class ReadingMessage(RequestDocument):
         None, description="Pairs of interval start and value, for irregular readings."
     )
     revision: int = Field(0, description="The higher one wins for the same meter, channel and interval.")
+    quality: (
+        list[Literal["edited", "estimated_by_reference_days", "estimated_linearly", "questionable", "derived"]] | None
+    ) = Field(None, description="What the sender says of all of the values; nothing if they were measured.")
     sent_at: AwareDatetime | None = Field(None, description="When the meter sent it.")
 
 

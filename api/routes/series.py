@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from api.schemas import ReadingRow, ReadingsDocument, SeriesDocument
 from api.service import Database, site_of
 from api.tables import TABLE_RESPONSE, table_response
 from grid.faults import Fault
-from grid.readings import Quality, Source
+from grid.readings import Layer, Quality, Source
 from grid.site import SITE_LOAD, Site
 from grid.store.reading_versions import load_channels_known_by, readings_known_by
 from grid.store.readings import parse_series_id
@@ -80,21 +81,35 @@ def get_readings(
         AwareDatetime | None,
         Query(description="Only what had been received by then (wall clock): later corrections are left out."),
     ] = None,
+    layer: Annotated[
+        Layer, Query(description="`raw`: as sent. `validated`: flagged values replaced or left out, gaps estimated.")
+    ] = Layer.RAW,
 ) -> Response:
     """Readings whose interval starts in [start, end), in the unit they are stored in."""
     start, end = query_utc(start, name="start"), query_utc(end, name="end")
     as_of = None if as_of is None else query_utc(as_of, name="as_of")
-    step = _check(start, end, resolution)
+    step, version = _check(start, end, resolution), _Version(layer, as_of)
     if series_id == SITE_LOAD:
-        rows, unit = _site_load_rows(conn, site_of(conn), start, end, step or _HOUR, as_of), "kW"
+        rows, unit = _site_load_rows(conn, site_of(conn), _axis(start, end, step or _HOUR), version), "kW"
     else:
         channel = channel_of(conn, series_id)
         unit = STORED_UNIT[channel[2]]
-        rows = (
-            _averaged(conn, channel, start, end, step, as_of) if step else _measured(conn, channel, start, end, as_of)
-        )
-    document = ReadingsDocument(series_id=series_id, unit=unit, resolution=resolution, as_of=as_of, readings=rows)
+        if step:
+            rows = _averaged(conn, channel, _axis(start, end, step), version)
+        else:
+            rows = _measured(conn, channel, start, end, version)
+    document = ReadingsDocument(
+        series_id=series_id, unit=unit, resolution=resolution, as_of=as_of, layer=layer.value, readings=rows
+    )
     return table_response(request, document, lambda: _frame(document), name=f"{series_id}-readings")
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """Which of the versions of a reading is wanted."""
+
+    layer: Layer
+    as_of: datetime | None
 
 
 def _document(summary: SeriesSummary, kind: str | None) -> SeriesDocument:
@@ -139,9 +154,11 @@ def _check(start: datetime, end: datetime, resolution: str | None) -> timedelta 
 
 
 def _measured(
-    conn: psycopg.Connection[Any], channel: ChannelId, start: datetime, end: datetime, as_of: datetime | None
+    conn: psycopg.Connection[Any], channel: ChannelId, start: datetime, end: datetime, version: _Version
 ) -> list[ReadingRow]:
-    found = readings_known_by(conn, channel, start=start, end=end, known_by=as_of, limit=MAX_ROWS + 1)
+    found = readings_known_by(
+        conn, channel, start=start, end=end, known_by=version.as_of, layer=version.layer, limit=MAX_ROWS + 1
+    )
     if len(found) > MAX_ROWS:
         raise invalid([Fault("query.end", f"the range holds more than {MAX_ROWS} readings", "ask for less at once")])
     return [
@@ -155,28 +172,18 @@ def _measured(
     ]
 
 
-def _averaged(
-    conn: psycopg.Connection[Any],
-    channel: ChannelId,
-    start: datetime,
-    end: datetime,
-    step: timedelta,
-    as_of: datetime | None,
-) -> list[ReadingRow]:
-    axis = _axis(start, end, step)
-    return _rows(axis, load_channels_known_by(conn, [channel], axis, known_by=as_of)[0])
+def _averaged(conn: psycopg.Connection[Any], channel: ChannelId, axis: TimeAxis, version: _Version) -> list[ReadingRow]:
+    matrix = load_channels_known_by(conn, [channel], axis, known_by=version.as_of, layer=version.layer)
+    return _rows(axis, matrix[0])
 
 
-def _site_load_rows(
-    conn: psycopg.Connection[Any], site: Site, start: datetime, end: datetime, step: timedelta, as_of: datetime | None
-) -> list[ReadingRow]:
+def _site_load_rows(conn: psycopg.Connection[Any], site: Site, axis: TimeAxis, version: _Version) -> list[ReadingRow]:
     """The load of all buses, on the network's scale; missing where one of its meters is missing. [kW]"""
     weights: dict[str, float] = {}
     for load in site.loads:
         weights[load.series_id] = weights.get(load.series_id, 0.0) + 1_000.0 * load.mw_per_kw
-    axis = _axis(start, end, step)
     channels: list[ChannelId] = [(Source.METER, *parse_series_id(series_id)) for series_id in weights]
-    matrix = load_channels_known_by(conn, channels, axis, known_by=as_of)
+    matrix = load_channels_known_by(conn, channels, axis, known_by=version.as_of, layer=version.layer)
     return _rows(axis, np.array(list(weights.values())) @ matrix)
 
 

@@ -72,6 +72,31 @@ def test_a_series_tells_its_shares_its_rules_and_where_in_words(judged_api: Any)
     assert quality["complete"] is True
 
 
+def test_readings_come_as_sent_or_as_validated_with_their_flags(judged_api: Any, grid: GridPilot) -> None:
+    asked = span(NOW - 10 * HOUR, NOW - 7 * HOUR)
+    raw, validated = (
+        judged_api.get(f"{TOWN}/readings", params=asked | {"layer": layer}).json() for layer in ("raw", "validated")
+    )
+    assert (raw["layer"], validated["layer"]) == ("raw", "validated")
+    assert [row["value"] for row in validated["readings"]] == [77_000.0] * 3
+    assert all(row["value"] != 77_000.0 for row in raw["readings"])
+    assert {row["quality"] for row in raw["readings"] + validated["readings"]} == {FLAT}
+    assert judged_api.get(f"{TOWN}/readings", params=asked).json() == raw
+    whole = asked | {"resolution": "PT3H", "start": (NOW - 9 * HOUR).isoformat(), "end": (NOW - 6 * HOUR).isoformat()}
+    means = [
+        judged_api.get(f"/series/{series}/readings", params=whole | {"layer": layer}).json()["readings"][0]["value"]
+        for series in ("town:load", "site:load")
+        for layer in ("raw", "validated")
+    ]
+    assert means[0] == pytest.approx(means[2])
+    assert means[1] == pytest.approx(means[3])
+    assert abs(means[0] - means[1]) > 1_000.0
+    frame = grid.readings("town:load", NOW - 10 * HOUR, NOW - 7 * HOUR, layer="validated")
+    assert frame["value"].tolist() == [77_000.0] * 3
+    before = grid.readings("town:load", NOW - 10 * HOUR, NOW, layer="validated", as_of=NOW + timedelta(minutes=2))
+    assert not frame["value"].isin(before["value"]).any(), "the verdicts came later"
+
+
 def test_the_site_tells_its_worst_series_its_silent_meters_and_what_waits(judged_api: Any) -> None:
     quality = judged_api.get("/quality").json()
     assert (quality["start"], quality["end"]) == ("2026-03-01T06:00:00Z", "2026-03-02T06:00:00Z")
