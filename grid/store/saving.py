@@ -18,13 +18,15 @@ import numpy as np
 import psycopg
 from psycopg import errors, sql
 
-from grid.readings import ReadingBlock
+from grid.readings import STATED_QUALITY, ReadingBlock
 from grid.store.binary_copy import BoolArray
 from grid.store.partitions import make_partitions
 from grid.store.reading_rows import ReadingRows, changes, pack_readings, rows_of_blocks, settle
 from grid.store.series import channel_keys
 from grid.store.validation_due import MERGE_WITHIN, mark_intervals
 from grid.time_axis import EPOCH
+
+_STATED = sum(STATED_QUALITY.values())  # bits in which two readings of one value may differ
 
 
 class ConcurrentSaveError(Exception):
@@ -111,10 +113,6 @@ def _save_rows(
                 _copy(conn, sql.Identifier(rows.table), winners.take(fresh), received_at)
         except errors.UniqueViolation:
             fresh[:] = False
-        except errors.CheckViolation as error:
-            if error.diag.constraint_name is not None:
-                raise
-            raise ConcurrentSaveError("a partition for some of these intervals was made meanwhile") from error
     if rows.issued_us is None:
         new = winners.take(fresh)
         mark_intervals(conn, new.channel_key, new.start_us, new.minutes, marked_at=received_at)
@@ -188,6 +186,7 @@ def _judge(
         issued_at=sql.SQL("NULL::timestamptz" if winners.issued_us is None else "j.issued_at"),
         within=_within(winners),
         overtaken=_overtaken(arrival),
+        stated=sql.Literal(_STATED),
         marked=sql.SQL(_MARKED if winners.issued_us is None else "").format(within=sql.Literal(MERGE_WITHIN)),
     )
     row = conn.execute(query).fetchone()
@@ -231,7 +230,8 @@ WITH stored AS MATERIALIZED (
            CASE WHEN i.beaten THEN 'late'
                 WHEN s.channel_key IS NULL THEN 'new'
                 WHEN i.revision < s.revision THEN 'late'
-                WHEN i.revision = s.revision AND i.value IS NOT DISTINCT FROM s.value THEN 'duplicate'
+                WHEN i.revision = s.revision AND i.value IS NOT DISTINCT FROM s.value
+                     AND i.quality & {stated} = s.quality & {stated} THEN 'duplicate'
                 WHEN i.revision = s.revision AND {overtaken} THEN 'late'
                 ELSE 'replaces' END AS verdict
     FROM {incoming} i LEFT JOIN stored s USING ({key})

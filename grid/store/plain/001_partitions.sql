@@ -47,7 +47,9 @@ BEGIN
         SELECT count(*) INTO stray FROM (SELECT FROM partitions.reading_default
             WHERE interval_start >= wanted.first AND interval_start < wanted.behind LIMIT 10001) AS found;
         CONTINUE WHEN stray + wanted.count < 1000 OR stray > 10000;
-        PERFORM pg_advisory_xact_lock(hashtext('gridpilot partitions'));
+        -- Whoever may yet write to the default partition has looked at it, here, in its transaction: that one ends
+        -- first. Two who want to make the same one wait for each other; the server ends one, which then tries again.
+        LOCK TABLE partitions.reading_default IN ACCESS EXCLUSIVE MODE;
         CONTINUE WHEN to_regclass('partitions.' || wanted.name) IS NOT NULL;    -- somebody was faster
         EXECUTE format('CREATE TABLE partitions.%I (LIKE partitions.reading_default INCLUDING DEFAULTS INCLUDING '
                        'CONSTRAINTS)', wanted.name);
