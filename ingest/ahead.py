@@ -12,6 +12,7 @@ from typing import Protocol
 from kafka.errors import KafkaError
 
 from ingest.reader import Batch
+from ingest.topics import BrokerUnavailableError
 
 
 class Reader(Protocol):
@@ -42,7 +43,7 @@ class ReadAhead:
         """Wait for the batch that is being read and return it; None if none is.
 
         Raises:
-            KafkaError: If it could not be read.
+            KafkaError, BrokerUnavailableError: If it could not be read.
         """
         batch, self._batch = self._batch, None
         return None if batch is None else batch.result()
@@ -50,7 +51,7 @@ class ReadAhead:
     def drop(self) -> None:
         """Forget the batch that is being read; its messages stay in the broker."""
         batch, self._batch = self._batch, None
-        if batch is not None and not isinstance(fault := batch.exception(), KafkaError | None):
+        if batch is not None and not isinstance(fault := batch.exception(), KafkaError | BrokerUnavailableError | None):
             raise fault
 
     def close(self) -> None:

@@ -12,7 +12,14 @@ from kafka.errors import KafkaError, LeaderNotAvailableError
 from grid.readings import Source
 from grid.store.stream import Partition
 from ingest.batch import Record, decode_record
-from ingest.topics import CONNECT_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, require_broker, unavailable
+from ingest.topics import (
+    CONNECT_TIMEOUT_SECONDS,
+    REQUEST_TIMEOUT_SECONDS,
+    BrokerUnavailableError,
+    TopicWatch,
+    require_broker,
+    unavailable,
+)
 
 BATCH_READINGS = 50_000  # larger ordered batches load faster; 50,000 rows are about 4 MB on their way to the database
 BATCH_BYTES = 8 * 1024 * 1024  # of payloads: messages that hold few readings, or none, are bounded by this
@@ -67,6 +74,7 @@ class PartitionReader:
             )
         except KafkaError as error:
             raise unavailable(bootstrap, error) from error
+        self._watch = TopicWatch(bootstrap)
         self._weather_topic = weather_topic
         self._positions: dict[Partition, int] = {}
 
@@ -106,7 +114,8 @@ class PartitionReader:
         A batch is full at :data:`BATCH_READINGS` or :data:`BATCH_BYTES`.
 
         Raises:
-            KafkaError: If the broker fails; nothing is lost, the same offsets are read again.
+            KafkaError, BrokerUnavailableError: If the broker fails, or a topic is not the one that was assigned;
+                nothing is lost, the same offsets are read again.
         """
         read_from = self.positions
         names = {_topic_partition(p): p for p in read_from}
@@ -132,6 +141,12 @@ class PartitionReader:
                     readings += record.readings
                     size += len(record.payload)
                 self._positions[partition] = messages[-1].offset + 1
+        if records:
+            try:
+                self._watch.require_same(read_from)
+            except (KafkaError, BrokerUnavailableError):
+                self.assign(read_from)
+                raise
         return Batch(records, read_from, self._lags(), caught_up=empty and all(map(self._at_end, read_from)))
 
     def _lags(self) -> dict[Partition, int]:
@@ -147,6 +162,7 @@ class PartitionReader:
 
     def close(self) -> None:
         self._consumer.close(autocommit=False)
+        self._watch.close()
 
 
 def _topic_partition(partition: Partition) -> TopicPartition:

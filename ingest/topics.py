@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from kafka import KafkaAdminClient
@@ -26,6 +26,10 @@ _log = logging.getLogger(__name__)
 
 class BrokerUnavailableError(InputError):
     """No broker answers at the address given: trying again later may help."""
+
+
+class TopicReplacedError(KafkaError):  # type: ignore[misc]  # untyped base
+    """A topic was deleted, or made anew, while it was read: what was read may be of the one or the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,29 @@ def describe_topics(bootstrap: str, topics: Sequence[str]) -> TopicLayout:
     """
     with _admin(bootstrap) as admin:
         return _describe(admin, topics)
+
+
+class TopicWatch:
+    """Sees whether topics are still the ones that they were. The broker is asked for messages by name only, so a topic
+    that was made anew goes on under its old name; its identity tells.
+    """
+
+    def __init__(self, bootstrap: str) -> None:
+        self._admin = _admin(bootstrap)
+
+    def require_same(self, partitions: Collection[Partition]) -> None:
+        """Return if every partition is still there: then whatever was read of them before is of them.
+
+        Raises:
+            TopicReplacedError: If one is not.
+            BrokerUnavailableError: If the broker does not tell.
+        """
+        there = _describe(self._admin, sorted({p.topic for p in partitions})).all_partitions
+        if gone := sorted({p.topic for p in set(partitions).difference(there)}):
+            raise TopicReplacedError(f"{' and '.join(gone)}: deleted, or made anew, while being read")
+
+    def close(self) -> None:
+        self._admin.close()
 
 
 def warn_without_native_checksum() -> bool:

@@ -142,6 +142,7 @@ class Chain:
 
     def _stop_broker(self) -> None:
         if self._broker is not None:
+            self.proxy.server_port = 0  # nobody answers there
             self.proxy.cut()  # the broker waits for its connections before it stops
             self._broker.stop()
 

@@ -75,7 +75,10 @@ class Servers:
     def running(self, command: str, processes: int) -> Iterator[list[int]]:
         """So many processes of one of the product's commands; their ids. They are told to stop in the end."""
         started = [
-            subprocess.Popen([sys.executable, "-m", "api.cli", command], env=self.environment) for _ in range(processes)
+            subprocess.Popen(
+                [sys.executable, "-m", "api.cli", command], env=self.environment, stdout=subprocess.DEVNULL
+            )
+            for _ in range(processes)
         ]
         try:
             yield [process.pid for process in started]
@@ -132,6 +135,7 @@ def raw_copy(servers: Servers, readings: int, values: int) -> float:
         minutes=np.full(readings, MINUTES),
         value=np.random.default_rng(0).gamma(2.0, 1.0, readings),
         revision=np.zeros(readings, dtype=np.int64),
+        quality=np.zeros(readings, dtype=np.int64),
     )
     with psycopg.connect(servers.database_url) as conn:
         conn.execute("SET synchronous_commit = off")
