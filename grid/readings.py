@@ -52,6 +52,18 @@ class Quality(IntFlag):
     CLOCK_CHANGE = 1 << 25
 
 
+STATED_QUALITY = {
+    "edited": Quality.EDITED,
+    "estimated_by_reference_days": Quality.ESTIMATED_BY_REFERENCE_DAYS,
+    "estimated_linearly": Quality.ESTIMATED_LINEARLY,
+    "questionable": Quality.QUESTIONABLE,
+    "derived": Quality.DERIVED,
+}
+"""What a sender may say of its values, by the words of the message format."""
+
+NOTHING_STATED = Quality(0)
+
+
 class Source(StrEnum):
     """Who sent a reading: a meter (``gridpilot.readings.v1``) or a weather site (``gridpilot.weather.v1``)."""
 
@@ -79,6 +91,7 @@ class ReadingBlock:
         values: In the channel's stored unit, shape (readings,). NaN marks a missing reading.
         revision: The higher one wins for the same meter, channel and interval.
         issued_at: When a weather forecast was issued; None for anything observed.
+        quality: What the sender says of all of the values: bits of :data:`STATED_QUALITY`.
     """
 
     source: Source
@@ -89,6 +102,7 @@ class ReadingBlock:
     values: FloatArray
     revision: int
     issued_at: datetime | None = None
+    quality: Quality = NOTHING_STATED
 
 
 @dataclass(frozen=True, slots=True)

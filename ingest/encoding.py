@@ -9,7 +9,15 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from grid.readings import MAX_MESSAGE_BYTES, MAX_VALUES_PER_MESSAGE, ReadingBlock, Source
+from grid.readings import (
+    MAX_MESSAGE_BYTES,
+    MAX_VALUES_PER_MESSAGE,
+    NOTHING_STATED,
+    STATED_QUALITY,
+    Quality,
+    ReadingBlock,
+    Source,
+)
 from grid.time_axis import EPOCH, FloatArray
 from grid.units import STORED_UNIT, Channel
 
@@ -34,6 +42,7 @@ def encode_message(
     revision: int = 0,
     issued_at: datetime | None = None,
     sent_at: datetime | None = None,
+    quality: Quality = NOTHING_STATED,
 ) -> bytes:
     """A message of consecutive intervals, in any unit that its channel accepts.
 
@@ -41,12 +50,13 @@ def encode_message(
         start: Start of the first interval, aware.
         values: In ``unit``, shape (readings,). NaN is sent as null.
         issued_at: When a forecast was issued; None for observed values.
+        quality: What is said of all of the values: bits of :data:`grid.readings.STATED_QUALITY`.
 
     Raises:
         ValueError: If the message is empty, too large, or holds an infinite value.
     """
     body = {"start": _stamp(start), "values": _numbers(values)}
-    return _encode(source, owner_id, channel, unit, interval_minutes, body, revision, issued_at, sent_at)
+    return _encode(source, owner_id, channel, unit, interval_minutes, body, revision, issued_at, sent_at, quality)
 
 
 def encode_reading(block: ReadingBlock, *, sent_at: datetime | None = None) -> bytes:
@@ -71,6 +81,7 @@ def encode_reading(block: ReadingBlock, *, sent_at: datetime | None = None) -> b
         block.revision,
         block.issued_at,
         sent_at,
+        block.quality,
     )
 
 
@@ -84,6 +95,7 @@ def _encode(
     revision: int,
     issued_at: datetime | None,
     sent_at: datetime | None,
+    quality: Quality,
 ) -> bytes:
     message: dict[str, Any] = {
         _OWNER_FIELD[source]: owner_id,
@@ -97,6 +109,8 @@ def _encode(
         message["issued_at"] = _stamp(issued_at)
     if sent_at is not None:
         message["sent_at"] = _stamp(sent_at)
+    if quality:
+        message["quality"] = [word for word, bit in STATED_QUALITY.items() if bit in quality]
     payload = _encoder.encode(message)
     if len(payload) > MAX_MESSAGE_BYTES:
         raise ValueError(f"a message has at most {MAX_MESSAGE_BYTES} bytes, got {len(payload)}; send fewer values")

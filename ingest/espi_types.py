@@ -22,6 +22,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from grid.readings import Quality
 from grid.units import Channel
 
 FIELDS = frozenset(
@@ -48,6 +49,15 @@ _FLOWS = {
     19: (Channel.EXPORT, Channel.EXPORT_REGISTER),
 }
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
+
+STATED = {
+    7: Quality.EDITED,
+    8: Quality.ESTIMATED_BY_REFERENCE_DAYS,
+    9: Quality.ESTIMATED_LINEARLY,
+    10: Quality.QUESTIONABLE,
+    11: Quality.DERIVED,
+}
+"""Qualities that go with the value. Valid, raw, verified and the like (0, 13, 14, 16 to 19) say nothing against it."""
 
 NOT_MEASURED = {12: "projections", 15: "values normalized for weather"}
 """Qualities of values that are no measurement of that interval."""

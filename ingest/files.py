@@ -16,7 +16,7 @@ from time import monotonic
 import numpy as np
 
 from grid.faults import Fault, InputError
-from grid.readings import Rejection, Source
+from grid.readings import Quality, Rejection, Source
 from grid.time_axis import EPOCH
 from grid.units import Channel
 from ingest.encoding import encode_message
@@ -116,7 +116,7 @@ def _runs(piece: Piece) -> Iterator[tuple[int, int]]:
     if count == 0:
         return
     breaks = np.ones(count, dtype=bool)
-    columns = (piece.owner_id, piece.channel, piece.unit, piece.minutes, piece.revision, piece.issued_us)
+    columns = (piece.owner_id, piece.channel, piece.unit, piece.minutes, piece.revision, piece.issued_us, piece.quality)
     breaks[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
     breaks[1:] |= np.diff(piece.start_us) != piece.minutes[:-1] * 60_000_000
     begins = np.flatnonzero(breaks).tolist()
@@ -137,6 +137,7 @@ def _message(piece: Piece, begin: int, end: int) -> bytes:
         values=piece.value[begin:end],
         revision=int(piece.revision[begin]),
         issued_at=None if issued_us < 0 else EPOCH + timedelta(microseconds=issued_us),
+        quality=Quality(int(piece.quality[begin])),
     )
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from grid.faults import Fault, InputError
-from grid.readings import Source
+from grid.readings import NOTHING_STATED, Source
 from ingest.espi_feed import ATOM, ESPI, Feed, FeedSeries, read_feed
-from ingest.espi_types import NOT_MEASURED, ReadingType
+from ingest.espi_types import NOT_MEASURED, STATED, ReadingType
 from ingest.messages import EARLIEST, LATEST, MAX_INTERVAL_MINUTES
 from ingest.pieces import PIECE_ROWS, FaultList, Piece
 from ingest.xml_stream import XmlRefusedError, XmlStream
@@ -77,14 +77,14 @@ class _BlockReader:
         self._line = 0
         self._reading: dict[str, str] = {}
         self._qualities: list[str] = []
-        self._rows: list[tuple[int, str, str, str, int, int, float]] = []
+        self._rows: list[tuple[int, str, str, str, int, int, float, int]] = []
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def take(self) -> Piece:
         """What was collected, and begin anew."""
-        lines, owners, channels, units, starts, minutes, values = zip(*self._rows, strict=True)
+        lines, owners, channels, units, starts, minutes, values, quality = zip(*self._rows, strict=True)
         self._rows = []
         return Piece(
             Source.METER,
@@ -97,6 +97,7 @@ class _BlockReader:
             np.array(values, dtype=np.float64),
             np.zeros(len(values), dtype=np.int64),
             np.full(len(values), -1, dtype=np.int64),
+            np.array(quality, dtype=np.int64),
         )
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -153,8 +154,11 @@ class _BlockReader:
             problem = f"must be whole minutes, got {seconds} s"
             self._faults.add(self._line, "duration", problem, "say it there, or as intervalLength of the ReadingType")
             return
-        row = (self._line, owner_id, meaning.channel.value, meaning.unit, start, seconds // 60, value)
-        self._rows.append(row)
+        quality = 0
+        for code in codes:
+            quality |= STATED.get(code, NOTHING_STATED) if code is not None else NOTHING_STATED
+        where = self._line, owner_id, meaning.channel.value, meaning.unit
+        self._rows.append((*where, start, seconds // 60, value, quality))
 
     def _period(self, meaning: ReadingType) -> tuple[int | None, int | None]:
         """Start and length of a reading. Without a time period of their own they follow each other in the block."""

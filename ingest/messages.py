@@ -18,7 +18,16 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from grid.readings import MAX_MESSAGE_BYTES, MAX_VALUES_PER_MESSAGE, ReadingBlock, Rejection, Source
+from grid.readings import (
+    MAX_MESSAGE_BYTES,
+    MAX_VALUES_PER_MESSAGE,
+    NOTHING_STATED,
+    STATED_QUALITY,
+    Quality,
+    ReadingBlock,
+    Rejection,
+    Source,
+)
 from grid.store.reading_rows import microseconds
 from grid.time_axis import EPOCH, FloatArray
 from grid.units import STORED_UNIT, Channel, accepted_units, to_stored_unit
@@ -53,6 +62,7 @@ class _Wire(msgspec.Struct):
     values: list[float | None] | None = None
     readings: list[tuple[_Instant, float | None]] | None = None
     revision: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | msgspec.UnsetType = msgspec.UNSET
+    quality: list[str] | None = None
     issued_at: _Instant | None = None
     sent_at: _Instant | None = None
 
@@ -108,6 +118,9 @@ def _block(wire: _Wire, source: Source, key: bytes | None) -> ReadingBlock | lis
                 f" got {wire.interval!r}",
             )
         )
+    if wire.quality:
+        unknown = [word for word in wire.quality if word not in STATED_QUALITY]
+        faults += [_choice("unknown_quality", "quality", word, list(STATED_QUALITY)) for word in unknown[:1]]
     shape = _shape(wire, minutes or 1)
     if isinstance(shape, Rejection):
         faults.append(shape)
@@ -124,7 +137,15 @@ def _block(wire: _Wire, source: Source, key: bytes | None) -> ReadingBlock | lis
         return [fault]
     owner_id = wire.meter_id if source is Source.METER else wire.site_id
     issued_at = wire.issued_at.astimezone(UTC) if wire.issued_at is not None else None
-    return ReadingBlock(source, owner_id, channel, minutes, starts_us, values, wire.revision or 0, issued_at)
+    quality = _stated(wire.quality) if wire.quality else NOTHING_STATED
+    return ReadingBlock(source, owner_id, channel, minutes, starts_us, values, wire.revision or 0, issued_at, quality)
+
+
+def _stated(words: Sequence[str]) -> Quality:
+    quality = NOTHING_STATED
+    for word in words:
+        quality |= STATED_QUALITY[word]
+    return quality
 
 
 def _owner_faults(wire: _Wire, source: Source, key: bytes | None) -> Iterator[Rejection]:
@@ -218,6 +239,8 @@ def _may_repeat_a_name(wire: _Wire, payload: bytes) -> bool:
         + (wire.sent_at is not None)
     )
     others = (wire.values is not None) + (wire.revision is not msgspec.UNSET)
+    if wire.quality is not None:
+        others += 1 + len(wire.quality)
     if wire.readings is not None:
         others += 1 + len(wire.readings)  # each has the text of its instant
     return payload.count(b'"') != 4 * with_texts + 2 * others

@@ -29,6 +29,7 @@ class Piece:
     Attributes:
         row_number: As an editor counts, a table's header being row 1; the line in a file of XML.
         issued_us: Microseconds since 1970; -1 for a row without an issue.
+        quality: What the sender says of the value: bits of :data:`grid.readings.STATED_QUALITY`.
     """
 
     source: Source
@@ -41,6 +42,7 @@ class Piece:
     value: FloatArray
     revision: IntArray
     issued_us: IntArray
+    quality: IntArray
 
 
 class FaultList:

@@ -212,6 +212,7 @@ def _check(frame: pd.DataFrame, rows: IntArray, source: Source, faults: FaultLis
         value[good],
         np.nan_to_num(revision[good]).astype(np.int64),
         issued_us[good],
+        np.zeros(int(np.count_nonzero(good)), dtype=np.int64),
     )
 
 

@@ -31,6 +31,7 @@ class ReadingRows:
     Attributes:
         issued_us: When each forecast value was issued; None for observed readings.
         value: NaN where the reading was reported as missing.
+        quality: What the sender says of the value.
     """
 
     channel_key: IntArray
@@ -39,6 +40,7 @@ class ReadingRows:
     minutes: IntArray
     value: FloatArray
     revision: IntArray
+    quality: IntArray
 
     def __len__(self) -> int:
         return len(self.value)
@@ -65,6 +67,7 @@ class ReadingRows:
             self.minutes[chosen],
             self.value[chosen],
             self.revision[chosen],
+            self.quality[chosen],
         )
 
 
@@ -97,6 +100,7 @@ def rows_of_blocks(blocks: Sequence[ReadingBlock], keys: Sequence[int]) -> Readi
         minutes=spread([b.interval_minutes for b in blocks]),
         value=np.concatenate([b.values for b in blocks]),
         revision=spread([b.revision for b in blocks]),
+        quality=spread([b.quality for b in blocks]),
     )
 
 
@@ -109,7 +113,8 @@ def settle(rows: ReadingRows) -> Contest:
     last = np.flatnonzero(ends)
     winner = last[np.searchsorted(last, np.arange(len(rows)))]
     same_value = (rows.value == rows.value[winner]) | (np.isnan(rows.value) & np.isnan(rows.value[winner]))
-    repeats = ~ends & same_value & (rows.revision == rows.revision[winner])
+    same_word = (rows.revision == rows.revision[winner]) & (rows.quality == rows.quality[winner])
+    repeats = ~ends & same_value & same_word
     return Contest(rows.take(ends), rows.take(~ends & ~repeats), int(np.count_nonzero(repeats)))
 
 
@@ -124,6 +129,7 @@ def changes(columns: Sequence[Array]) -> BoolArray:
 def pack_readings(rows: ReadingRows, *, received_at: datetime) -> tuple[list[str], bytes]:
     """Column names, and the rows as a binary COPY stream of those columns. NaN becomes NULL with its quality bit."""
     quality = np.where(np.isnan(rows.value), Quality.MISSING.value, 0)
+    quality |= rows.quality
     quality |= np.where(rows.revision > 0, Quality.CORRECTED.value, 0)
     received = np.full(len(rows), microseconds(received_at) - POSTGRES_EPOCH_US)
     columns: list[tuple[str, str, Array]] = [

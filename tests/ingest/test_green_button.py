@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from grid.faults import InputError
+from grid.readings import Quality
 from grid.store.database import connect
 from grid.time_axis import EPOCH
 from ingest.espi_types import ReadingType, read_type
@@ -271,7 +272,7 @@ def test_a_replayed_feed_arrives_and_again_changes_nothing(broker: str, database
     topics = {"readings_topic": "green-button-test.readings", "weather_topic": "green-button-test.weather"}
     for _ in range(2):
         report = replay_file(HOUSE, broker, **topics)  # type: ignore[arg-type]
-    assert (report.messages, report.readings, sum(report.left_out.values())) == (3, 8, 3)
+    assert (report.messages, report.readings, sum(report.left_out.values())) == (4, 8, 3)
     done = run_worker(database_url=database_url, bootstrap=broker, until_caught_up=True, **topics)  # type: ignore[arg-type]
     assert (done.batches.saved.added, done.batches.saved.duplicates, done.batches.dead_letters) == (8, 8, 0)
     with connect(database_url, application_name="test") as conn:
@@ -279,4 +280,6 @@ def test_a_replayed_feed_arrives_and_again_changes_nothing(broker: str, database
             "SELECT channel, unit, value FROM v_reading WHERE interval_start = %s AND meter_id = %s ORDER BY channel",
             (FIRST, METER),
         ).fetchall()
+        stated = conn.execute("SELECT interval_start, quality & 28 FROM v_reading WHERE quality & 28 <> 0").fetchall()
     assert found == [("export", "kW", 1.2), ("import", "kW", 1.68), ("import_register", "kWh", 123.456789)]
+    assert stated == [(FIRST + timedelta(minutes=75), Quality.ESTIMATED_LINEARLY)], "as the feed says"

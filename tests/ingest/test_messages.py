@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grid.readings import ReadingBlock, Rejection, Source
+from grid.readings import NOTHING_STATED, STATED_QUALITY, Quality, ReadingBlock, Rejection, Source
 from grid.time_axis import EPOCH
 from grid.units import Channel
 from ingest.encoding import encode_message, encode_reading
@@ -117,6 +119,10 @@ def test_fahrenheit_of_a_weather_site_becomes_celsius_and_its_issue_is_kept() ->
         (message(values=[1e308], unit="MWh"), "not_finite", "values"),
         (message(readings=[["2026-03-01T00:00:00Z", 1.0]]), "two_shapes", "readings"),
         (message(revision=-1), "wrong_type", "revision"),
+        (message(quality="estimated_linearly"), "wrong_type", "quality"),
+        (message(quality=["edited", "good"]), "unknown_quality", "quality"),
+        (message(quality=["projected"]), "unknown_quality", "quality"),
+        (message(quality=["edited"]).replace(b'"unit"', b'"quality": [], "unit"'), "duplicate_field", "quality"),
         (message(revision=2**31), "wrong_type", "revision"),
         (message(revision=True), "wrong_type", "revision"),
         (message(issued_at="2026-03-01T00:00:00Z"), "unexpected_field", "issued_at"),
@@ -136,6 +142,13 @@ def test_numbers_beyond_a_float_are_refused(number: bytes) -> None:
 def test_a_negative_value_is_taken_as_it_came_for_validation_to_judge() -> None:
     block = decode(message(channel="generation", unit="kW", values=[0.5, -0.2]))
     assert block.values.tolist() == [0.5, -0.2]
+
+
+def test_what_the_sender_says_of_its_values_goes_with_them() -> None:
+    assert decode(message()).quality == Quality(0)
+    assert decode(message(quality=[])).quality == Quality(0)
+    both = decode(message(quality=["edited", "estimated_linearly", "edited"])).quality
+    assert both == Quality.EDITED | Quality.ESTIMATED_LINEARLY
 
 
 def test_a_register_is_taken_in_units_of_energy_only() -> None:
@@ -244,6 +257,7 @@ def blocks(draw: st.DrawFn) -> ReadingBlock:
         np.array(draw(st.lists(value, min_size=count, max_size=count))),
         draw(st.integers(0, 2**31 - 1)),
         draw(st.none() | issued) if source is Source.WEATHER else None,
+        reduce(or_, draw(st.sets(st.sampled_from(sorted(STATED_QUALITY.values())))), NOTHING_STATED),
     )
 
 
@@ -252,7 +266,7 @@ def test_decoding_what_was_encoded_is_the_identity(block: ReadingBlock) -> None:
     again = decode(encode_reading(block), block.source, key=block.owner_id.encode())
     assert (again.source, again.owner_id, again.channel) == (block.source, block.owner_id, block.channel)
     assert (again.interval_minutes, again.revision) == (block.interval_minutes, block.revision)
-    assert again.issued_at == block.issued_at
+    assert (again.issued_at, again.quality) == (block.issued_at, block.quality)
     np.testing.assert_array_equal(again.starts_us, block.starts_us)
     np.testing.assert_array_equal(again.values, block.values)
 
