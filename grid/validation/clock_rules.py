@@ -20,12 +20,12 @@ def lost_hours(lattice: Lattice, timezone: str) -> BoolArray:
 
     A local day has 92, 96 or 100 quarter-hours. A sender that stamps by its wall clock says the repeated hour of
     autumn once; one that labels its wall clock with a fixed offset leaves out the first hour after the change of
-    spring. Either shows as a gap of just that length at just that instant, or one slot beside it where stamps mark
+    spring. Either shows as an hour without values at just that instant, or one slot beside it where stamps mark
     the ends of intervals. It says that its other stamps, too, may follow a clock that they should not.
     """
     offset = wall_clock_us(lattice.starts_us, timezone) - lattice.starts_us
     change = np.diff(offset, prepend=offset[:1])
-    begins, ends = runs_of(~lattice.came)
+    begins, ends = runs_of(np.isnan(lattice.values))
     lost = np.zeros(len(offset), dtype=np.bool_)
     for at in np.flatnonzero(change):
         length = abs(int(change[at])) // lattice.step_us

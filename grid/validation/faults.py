@@ -58,12 +58,13 @@ def find_faults(
 ) -> Findings:
     """Apply every rule that fits the channel."""
     bits = np.zeros(len(lattice.values), dtype=np.int64)
-    _mark(bits, lattice.came & np.isnan(lattice.values), Quality.MISSING)
+    empty = lattice.came & np.isnan(lattice.values)
+    _mark(bits, empty, Quality.MISSING)
     _mark(bits, out_of_range(lattice.values, profile, rules.range), Quality.OUT_OF_RANGE)
     gap = gaps(lattice)
     _mark(bits, gap, Quality.GAP)
-    if gap.any():
-        _mark(bits, gap & lost_hours(lattice, profile.timezone), Quality.CLOCK_CHANGE)
+    if gap.any() or empty.any():
+        _mark(bits, (gap | empty) & lost_hours(lattice, profile.timezone), Quality.CLOCK_CHANGE)
     if profile.channel in REGISTERS:
         _register_faults(bits, lattice, profile, rules)
         return Findings(bits, np.zeros(len(bits), dtype=np.bool_))

@@ -35,7 +35,7 @@ class SpikeRule:
         times_usual: And as a multiple of the usual peak.
     """
 
-    times_change: float = 1.25
+    times_change: float = 1.1
     times_usual: float = 0.1
 
 

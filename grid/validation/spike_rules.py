@@ -56,7 +56,7 @@ def wrap_residue(values: FloatArray, around: Usual, rule: SpikeRule) -> BoolArra
     Args:
         values: As sent, NaN where missing, shape (slots,).
     """
-    bound = np.nan_to_num(np.maximum(rule.times_change * around.change, around.peak))
+    bound = np.maximum(rule.times_change * around.change, around.peak)
     found = np.zeros(len(values), dtype=np.bool_)
     for apart in range(1, _WRAP_SLOTS_APART + 1):
         first, second, usual = values[:-apart], values[apart:], bound[:-apart]
