@@ -26,7 +26,7 @@ class QualityClient:
         self._transport = transport
 
     def days(self, series_id: str, start: datetime, end: datetime, *, as_of: datetime | None = None) -> pd.DataFrame:
-        """Intervals per local day of the site: intervals, valid, questionable, estimated, edited, missing, waiting.
+        """Intervals by local day: start, intervals, valid, questionable, estimated, edited, missing, waiting.
 
         ``frame.attrs`` holds ``total``, and as frames ``rules`` (rule, intervals, seen, remedy) and ``spans`` (start,
         end, intervals, quality, missing, reasons, explanation).
@@ -36,7 +36,7 @@ class QualityClient:
         """
         query = given(start=start, end=end, as_of=as_of)
         told = self._transport.document("GET", f"/series/{quote(series_id, safe='')}/quality", params=query)
-        frame = _frame(told["days"], instants=("day",), utc=False)
+        frame = _frame(_frame(told["days"], instants=("day",), utc=False), instants=("start",))
         spans = _frame(told["spans"], instants=("start", "end"))
         rules = pd.DataFrame(told["rules"])
         frame.attrs = {"total": told["total"], "rules": rules, "spans": spans, "complete": told["complete"]}
@@ -113,7 +113,9 @@ def _edits(documents: list[dict[str, Any]]) -> pd.DataFrame:
     return frame
 
 
-def _frame(documents: list[dict[str, Any]], *, instants: tuple[str, ...], utc: bool = True) -> pd.DataFrame:
+def _frame(
+    documents: list[dict[str, Any]] | pd.DataFrame, *, instants: tuple[str, ...], utc: bool = True
+) -> pd.DataFrame:
     frame = pd.DataFrame(documents)
     for column in instants:
         if column in frame:

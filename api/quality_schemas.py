@@ -40,6 +40,7 @@ class QualityDay(QualityShares):
     """The same for one local day of the site."""
 
     day: date = Field(description="On the site's clock.")
+    start: datetime = Field(description="The instant at which it begins. RFC 3339, UTC.")
 
 
 class RuleCount(Document):

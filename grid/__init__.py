@@ -11,7 +11,7 @@ from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.network import Branch, Bus, DcLink, Network
 from grid.readings import Quality, ReadingBlock, Rejection
 from grid.site import BusLoad, Meter, ReservePolicy, Site
-from grid.time_axis import PowerSeries, TimeAxis
+from grid.time_axis import TimeAxis
 from grid.units import Channel
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "InputError",
     "Meter",
     "Network",
-    "PowerSeries",
     "Quality",
     "ReadingBlock",
     "Rejection",

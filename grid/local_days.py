@@ -5,7 +5,7 @@ A local day has 23, 24 or 25 hours; everything else in the code counts in UTC.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -26,12 +26,6 @@ def local_instant(day: date, at: time, timezone: str) -> datetime:
 def local_date(instant: datetime, timezone: str) -> date:
     """The local calendar day that holds ``instant``."""
     return require_utc(instant, name="instant").astimezone(ZoneInfo(timezone)).date()
-
-
-def local_day_axis(day: date, timezone: str, step: timedelta) -> TimeAxis:
-    """The intervals of one local day: 92, 96 or 100 quarter-hours."""
-    start, end = local_midnight(day, timezone), local_midnight(day + timedelta(days=1), timezone)
-    return TimeAxis(start, step, (end - start) // step)
 
 
 def local_index(axis: TimeAxis, timezone: str) -> pd.DatetimeIndex:

@@ -85,15 +85,3 @@ class TimeAxis:
 
 
 FloatArray = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PowerSeries:
-    """Mean power over each interval of ``axis``, shape (periods,). [kW] NaN marks a missing interval."""
-
-    axis: TimeAxis
-    kw: FloatArray
-
-    def __post_init__(self) -> None:
-        if self.kw.shape != (self.axis.periods,):
-            raise ValueError(f"kw must have shape ({self.axis.periods},), got {self.kw.shape}")

@@ -24,6 +24,7 @@ from api.quality_schemas import (
 )
 from api.service import Database, ServiceParts, present_of, site_of
 from grid.faults import Fault
+from grid.local_days import local_midnight
 from grid.readings import Source
 from grid.store.quality import (
     FlaggedSpan,
@@ -61,7 +62,8 @@ def get_series_quality(
         problem = f"must lie after start and at most {LONGEST.days} days behind it, got {end.isoformat()}"
         raise invalid([Fault("query.end", problem, "choose another one")])
     channel = channel_of(conn, series_id)
-    days = daily_quality(conn, channel, start=start, end=end, timezone=site_of(conn).timezone, known_by=as_of)
+    zone = site_of(conn).timezone
+    days = daily_quality(conn, channel, start=start, end=end, timezone=zone, known_by=as_of)
     spans = flagged_spans(conn, channel, start=start, end=end, limit=MAX_VERDICTS, known_by=as_of)
     return SeriesQuality(
         series_id=series_id,
@@ -69,7 +71,10 @@ def get_series_quality(
         end=end,
         as_of=as_of,
         total=_shares(total_counts(days.values())),
-        days=[QualityDay(day=day, **_shares(counts).model_dump()) for day, counts in days.items()],
+        days=[
+            QualityDay(day=day, start=local_midnight(day, zone), **_shares(counts).model_dump())
+            for day, counts in days.items()
+        ],
         rules=_rule_counts(spans),
         spans=[_span(span) for span in spans],
         complete=sum(span.intervals for span in spans) < MAX_VERDICTS,

@@ -4,9 +4,7 @@ from grid.store.database import DatabaseUnavailableError, connect, explain, is_t
 from grid.store.migrate import check_schema, has_timescale, migrate
 from grid.store.readings import (
     latest_interval_end,
-    load_channel,
     load_channels,
-    load_power,
     load_power_matrix,
     parse_series_id,
 )
@@ -26,9 +24,7 @@ __all__ = [
     "is_transient",
     "latest_interval_end",
     "list_series",
-    "load_channel",
     "load_channels",
-    "load_power",
     "load_power_matrix",
     "load_weather_forecast",
     "migrate",

@@ -16,7 +16,7 @@ from grid.resampling import STATES, resample
 from grid.store.binary_copy import FLOAT8, INT2, POSTGRES_EPOCH_US, TIMESTAMPTZ
 from grid.store.layers import values_query
 from grid.store.series import ChannelId, find_channel_keys
-from grid.time_axis import FloatArray, PowerSeries, TimeAxis
+from grid.time_axis import FloatArray, TimeAxis
 from grid.units import STORED_UNIT, Channel
 
 PACKED_READING = np.dtype([("start", TIMESTAMPTZ), ("minutes", INT2), ("value", FLOAT8)])
@@ -35,15 +35,6 @@ def parse_series_id(series: str) -> tuple[str, Channel]:
     return owner, Channel(channel)
 
 
-def load_power(conn: psycopg.Connection, series: str, axis: TimeAxis, *, layer: Layer = Layer.RAW) -> PowerSeries:
-    """Mean power of one meter's series over each interval of ``axis``. [kW]
-
-    Raises:
-        ValueError: If ``series`` does not name a channel of power.
-    """
-    return PowerSeries(axis, load_power_matrix(conn, [series], axis, layer=layer)[0])
-
-
 def load_power_matrix(
     conn: psycopg.Connection, series: Sequence[str], axis: TimeAxis, *, layer: Layer = Layer.RAW
 ) -> FloatArray:
@@ -55,22 +46,8 @@ def load_power_matrix(
     ids = [parse_series_id(s) for s in series]
     for (_, channel), name in zip(ids, series, strict=True):
         if STORED_UNIT[channel] != "kW":
-            raise ValueError(f"{name} is in {STORED_UNIT[channel]}, not in kW; read it with load_channel")
+            raise ValueError(f"{name} is in {STORED_UNIT[channel]}, not in kW; read it with load_channels")
     return load_channels(conn, [(Source.METER, owner, channel) for owner, channel in ids], axis, layer=layer)
-
-
-def load_channel(
-    conn: psycopg.Connection,
-    source: Source,
-    owner_id: str,
-    channel: Channel,
-    axis: TimeAxis,
-    *,
-    layer: Layer = Layer.RAW,
-) -> FloatArray:
-    """Mean of one channel over each interval of ``axis``, shape (periods,), in its stored unit. NaN where missing."""
-    values: FloatArray = load_channels(conn, [(source, owner_id, channel)], axis, layer=layer)[0]
-    return values
 
 
 def load_channels(

@@ -57,10 +57,10 @@ def test_a_series_tells_its_shares_its_rules_and_where_in_words(judged_api: Any)
         "questionable": 1,
         "estimated": 3,
     }
-    assert [(day["day"], day["intervals"]) for day in quality["days"]] == [  # of Berlin
-        ("2026-02-28", 17),
-        ("2026-03-01", 24),
-        ("2026-03-02", 7),
+    assert [(day["day"], day["start"], day["intervals"]) for day in quality["days"]] == [  # of Berlin
+        ("2026-02-28", "2026-02-27T23:00:00Z", 17),
+        ("2026-03-01", "2026-02-28T23:00:00Z", 24),
+        ("2026-03-02", "2026-03-01T23:00:00Z", 7),
     ]
     assert [(rule["rule"], rule["intervals"]) for rule in quality["rules"]] == [("flat_line", 3), ("zero", 1)]
     assert all(rule["seen"] and rule["remedy"] for rule in quality["rules"])

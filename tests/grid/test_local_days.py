@@ -4,25 +4,25 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from grid.local_days import local_date, local_day_axis, local_index, local_instant, local_midnight
+from grid.local_days import local_date, local_index, local_instant, local_midnight
+from grid.time_axis import TimeAxis
 
+HOUR = timedelta(hours=1)
 ZONE = "America/New_York"
 SPRING, AUTUMN, PLAIN = date(2008, 3, 9), date(2007, 11, 4), date(2008, 6, 16)
 
 
 @pytest.mark.parametrize(("day", "hours"), [(SPRING, 23), (AUTUMN, 25), (PLAIN, 24)])
 def test_local_day_has_the_hours_that_its_clocks_show(day: date, hours: int) -> None:
-    axis = local_day_axis(day, ZONE, timedelta(hours=1))
-    assert axis.periods == hours
-    assert axis.start == local_midnight(day, ZONE)
-    assert axis.end == local_midnight(day + timedelta(days=1), ZONE)
-    assert {local_date(instant, ZONE) for instant in axis.interval_starts} == {day}
+    start, end = local_midnight(day, ZONE), local_midnight(day + timedelta(days=1), ZONE)
+    assert (end - start) / HOUR == hours
+    assert {local_date(instant, ZONE) for instant in TimeAxis(start, HOUR, hours).interval_starts} == {day}
 
 
 def test_wall_clock_jumps_in_spring_and_repeats_in_autumn() -> None:
-    hour = timedelta(hours=1)
-    assert local_index(local_day_axis(SPRING, ZONE, hour), ZONE).hour[:4].tolist() == [0, 1, 3, 4]
-    assert local_index(local_day_axis(AUTUMN, ZONE, hour), ZONE).hour[:4].tolist() == [0, 1, 1, 2]
+    spring, autumn = (TimeAxis(local_midnight(day, ZONE), HOUR, 4) for day in (SPRING, AUTUMN))
+    assert local_index(spring, ZONE).hour.tolist() == [0, 1, 3, 4]
+    assert local_index(autumn, ZONE).hour.tolist() == [0, 1, 1, 2]
 
 
 def test_six_in_the_morning_is_another_instant_in_summer() -> None:

@@ -33,8 +33,10 @@ export async function showForecast({ chart, note, seriesId, site }) {
     replace(byId(note));
     return;
   }
-  draw(chart, { readings: readings?.readings ?? [], primary, baseline, present: site.present });
-  describe(byId(note), { primary, baseline, site, flagged: flaggedSpans(readings?.readings ?? []).length > 0 });
+  const rows = readings?.readings ?? [];
+  const flagged = flaggedSpans(rows.filter((row) => new Date(row.interval_start) < present));
+  draw(chart, { readings: rows, flagged, primary, baseline, present: site.present });
+  describe(byId(note), { primary, baseline, site, flagged: flagged.length > 0 });
 }
 
 /** Values of intervals (start, length, value) at each stamp; the end of the last one repeats it, to close its step. */
@@ -67,7 +69,7 @@ function quantileAt(forecast, level) {
 
 const minutes = (count) => count * 60e3;
 
-function draw(chart, { readings, primary, baseline, present }) {
+function draw(chart, { readings, flagged, primary, baseline, present }) {
   const highest = Math.max(...readings.map((r) => r.value ?? 0), ...(primary?.intervals ?? []).map((r) => r.quantiles.at(-1)), 0);
   const scale = highest > 5e3 ? 1e-3 : 1;
   const unit = scale === 1 ? "kW" : "MW";
@@ -89,7 +91,7 @@ function draw(chart, { readings, primary, baseline, present }) {
   byId(`${chart}-unit`).textContent = unit;
   drawChart(chart, () => ({
     x: toSeconds(starts), present, stepped: true, digits: highest * scale < 50 ? 2 : 0,
-    marks: flaggedSpans(readings).map((span) => ({ ...span, fill: tint("medium", 0.2) })),
+    marks: flagged.map((span) => ({ ...span, fill: tint("medium", 0.2) })),
     bands: [
       { series: [1, 2], fill: tint("forecast", 0.16) },
       { series: [3, 4], fill: tint("forecast", 0.26) },

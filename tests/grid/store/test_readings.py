@@ -13,8 +13,7 @@ from grid.readings import ReadingBlock, Source
 from grid.store.database import connect
 from grid.store.readings import (
     latest_interval_end,
-    load_channel,
-    load_power,
+    load_channels,
     load_power_matrix,
     parse_series_id,
 )
@@ -62,27 +61,25 @@ def test_many_series_come_back_in_the_order_asked_for_and_an_unknown_one_is_miss
     save(conn, block("a", np.array([1.0, nan, 3.0])), block("b", np.arange(12.0), minutes=15))
     matrix = load_power_matrix(conn, ["b:load", "nobody:load", "a:load", "b:load"], HOURLY)
     np.testing.assert_equal(matrix, [[1.5, 5.5, 9.5], [nan] * 3, [1.0, nan, 3.0], [1.5, 5.5, 9.5]])
-    np.testing.assert_equal(load_power(conn, "a:load", HOURLY).kw, [1.0, nan, 3.0])
     assert load_power_matrix(conn, [], HOURLY).shape == (0, 3)
 
 
 def test_a_meter_and_a_weather_site_of_the_same_name_are_kept_apart(conn: psycopg.Connection) -> None:
     save(conn, block("x", np.array([1.0])), block("x", np.array([2.0]), source=Source.WEATHER))
-    assert load_channel(conn, Source.METER, "x", Channel.LOAD, HOURLY)[0] == 1.0
-    assert load_channel(conn, Source.WEATHER, "x", Channel.LOAD, HOURLY)[0] == 2.0
+    both = [(source, "x", Channel.LOAD) for source in (Source.METER, Source.WEATHER)]
+    assert load_channels(conn, both, HOURLY)[:, 0].tolist() == [1.0, 2.0]
 
 
 def test_a_register_comes_back_as_its_last_count_and_power_as_its_mean(conn: psycopg.Connection) -> None:
     counts = np.array([100.0, 101.0, 102.0, 104.0, 105.0])
     save(conn, block("a", counts, minutes=15, channel=Channel.IMPORT_REGISTER), block("a", counts, minutes=15))
-    found = load_channel(conn, Source.METER, "a", Channel.IMPORT_REGISTER, HOURLY)
-    np.testing.assert_equal(found, [104.0, 105.0, nan])
-    np.testing.assert_equal(load_channel(conn, Source.METER, "a", Channel.LOAD, HOURLY), [101.75, nan, nan])
+    both = [(Source.METER, "a", channel) for channel in (Channel.IMPORT_REGISTER, Channel.LOAD)]
+    np.testing.assert_equal(load_channels(conn, both, HOURLY), [[104.0, 105.0, nan], [101.75, nan, nan]])
 
 
 def test_a_temperature_is_not_asked_for_as_power(conn: psycopg.Connection) -> None:
     with pytest.raises(ValueError, match="not in kW"):
-        load_power(conn, "x:air_temperature", HOURLY)
+        load_power_matrix(conn, ["x:air_temperature"], HOURLY)
 
 
 @pytest.mark.parametrize("series", ["zone-1", ":load", "zone-1:", "zone-1:heat"])
