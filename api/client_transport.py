@@ -72,6 +72,7 @@ class Transport:
 
 
 def error_of(response: httpx.Response) -> GridPilotError:
+    """What the service said when it refused, or as much of it as can be read."""
     try:
         problem = response.json()
     except json.JSONDecodeError:
