@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import or_
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -187,6 +189,16 @@ def test_a_message_is_refused_for_repeated_names_if_and_only_if_it_has_some(name
 
 def _written(name: str, *, escaped: bool) -> str:
     return '"' + "".join(f"\\u{ord(c):04x}" for c in name) + '"' if escaped else json.dumps(name)
+
+
+def test_every_reason_for_a_refusal_stands_in_the_documentation() -> None:
+    root = Path(__file__).parents[2]
+    sources = [root / "ingest" / "messages.py", root / "ingest" / "batch.py", root / "api" / "routes" / "readings.py"]
+    said = r'(?:Rejection|_choice)\(\s*"(\w+)"|"(\w+)" if out_of_range else "(\w+)"'
+    classes = {name for path in sources for names in re.findall(said, path.read_text()) for name in names if name}
+    page = (root / "docs" / "telemetry.md").read_text()
+    assert len(classes) > 15
+    assert [name for name in sorted(classes) if f"`{name}`" not in page] == []
 
 
 def test_the_same_instant_twice_in_one_message_is_refused() -> None:
