@@ -9,7 +9,6 @@ Example:
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,13 +22,14 @@ from urllib.parse import quote
 
 import httpx
 import pandas as pd
+import pyarrow as pa
 
 from api.client_quality import QualityClient
 from api.client_transport import GridPilotError, Transport, error_of, given
 
 __all__ = ["GridPilot", "GridPilotError", "ServerEvent"]
 
-_PARQUET = "application/vnd.apache.parquet"
+_ARROW = "application/vnd.apache.arrow.stream"
 _SILENCE_SECONDS = 45.0  # the stream sends a heartbeat every 15 s
 _PLAN_SECONDS = 300.0  # a server searches for 240 s at most, then prices and explains
 
@@ -99,6 +99,7 @@ class GridPilot:
         resolution: str | None = None,
         as_of: datetime | None = None,
         layer: Literal["raw", "validated"] = "raw",
+        unit: str | None = None,
     ) -> pd.DataFrame:
         """Readings with interval_start in [start, end), indexed by it: interval_minutes, value, quality, unit.
 
@@ -106,11 +107,12 @@ class GridPilot:
             resolution: ISO 8601 length of the intervals wanted, such as ``PT1H``; None as measured.
             as_of: Only what had been received by then (wall clock).
             layer: As sent, or as validation takes it: flagged values replaced or left out, gaps estimated.
+            unit: Such as ``MW``, ``kWh`` (energy of each interval) or ``degF``; None for the one that is stored.
         """
-        query = given(start=start, end=end, resolution=resolution, as_of=as_of, layer=layer)
+        query = given(start=start, end=end, resolution=resolution, as_of=as_of, layer=layer, unit=unit)
         path = f"/series/{quote(series_id, safe='')}/readings"
-        response = self._transport.send("GET", path, params=query, headers={"Accept": _PARQUET})
-        frame = pd.read_parquet(io.BytesIO(response.content))
+        response = self._transport.send("GET", path, params=query, headers={"Accept": _ARROW})
+        frame: pd.DataFrame = pa.ipc.open_stream(response.content).read_pandas()
         return frame.drop(columns="series_id").set_index("interval_start")
 
     def forecast(

@@ -104,3 +104,23 @@ def to_stored_unit(values: FloatArray, *, unit: str, channel: Channel, interval_
             return values * _POWER_TO_KW[unit]
         case _:
             return values * (_ENERGY_TO_KWH[unit] * 60.0 / interval_minutes)
+
+
+def from_stored_unit(
+    values: FloatArray, *, unit: str, channel: Channel, interval_minutes: FloatArray | float
+) -> FloatArray:
+    """Convert values from the unit they are stored in to ``unit``: the inverse of :func:`to_stored_unit`.
+
+    Args:
+        values: In the channel's stored unit, any shape.
+        unit: One of :func:`accepted_units`. Mean power becomes energy over the interval where that is asked.
+        interval_minutes: Length of each interval, > 0: one for all, or the shape of ``values``.
+
+    Raises:
+        ValueError: If ``unit`` does not belong to ``channel``; the message lists what does.
+    """
+    zero, one = to_stored_unit(np.array([0.0, 1.0]), unit=unit, channel=channel, interval_minutes=60.0)
+    converted: FloatArray = (np.asarray(values, dtype=np.float64) - zero) / (one - zero)
+    if unit in _ENERGY_TO_KWH and channel not in _COUNTED:
+        converted = converted * (np.asarray(interval_minutes) / 60.0)
+    return converted

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from grid.readings import ReadingBlock, Source
@@ -86,6 +88,7 @@ def test_as_of_an_instant_shows_what_had_been_received_by_then(own_api: Any) -> 
         ("*/*", "application/json"),
         ("text/csv", "text/csv; charset=utf-8"),
         ("application/vnd.apache.parquet", "application/vnd.apache.parquet"),
+        ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.stream"),
         ("application/json;q=0.5, text/csv;q=0.9", "text/csv; charset=utf-8"),
     ],
 )
@@ -105,6 +108,60 @@ def test_csv_and_parquet_hold_what_json_holds(api: Any) -> None:
     assert csv["interval_start"].tolist() == [row["interval_start"] for row in document["readings"]]
     assert parquet["value"].tolist() == values
     assert list(parquet.columns) == list(csv.columns)
+
+
+ARROW = {"Accept": "application/vnd.apache.arrow.stream"}
+
+
+def test_an_arrow_stream_holds_what_json_holds(api: Any) -> None:
+    document = api.get(TOWN, params=DAY).json()
+    for query in (DAY, DAY | {"resolution": "PT1H"}):
+        table = pa.ipc.open_stream(api.get(TOWN, params=query, headers=ARROW).content).read_all()
+        assert table["value"].to_pylist() == [row["value"] for row in document["readings"]]
+        starts = [start.isoformat().replace("+00:00", "Z") for start in table["interval_start"].to_pylist()]
+        assert starts == [row["interval_start"] for row in document["readings"]]
+
+
+def test_more_rows_than_a_document_may_hold_leave_as_a_stream_of_batches(own_api: Any, problem: Any) -> None:
+    count = 200_001
+    starts = int(NOW.timestamp()) * 1_000_000 + np.arange(count, dtype=np.int64) * 60_000_000
+    block = ReadingBlock(Source.METER, "busy", Channel.LOAD, 1, starts, np.arange(count) / 7, 0)
+    with psycopg.connect(own_api.database_url) as conn:
+        save_readings(conn, [block], received_at=NOW)
+    query = {"start": NOW.isoformat(), "end": (NOW + timedelta(days=300)).isoformat()}
+    refused = problem(own_api.get("/series/busy:load/readings", params=query), 422)
+    assert "Arrow" in refused["faults"][0]["remedy"]
+    reader = pa.ipc.open_stream(own_api.get("/series/busy:load/readings", params=query, headers=ARROW).content)
+    batches = list(reader)
+    assert [len(batch) for batch in batches] == [50_000] * 4 + [1]
+    values = np.concatenate([batch.column("value").to_numpy() for batch in batches])
+    np.testing.assert_array_equal(values, np.arange(count) / 7)
+    csv = own_api.get("/series/busy:load/readings", params=query, headers={"Accept": "text/csv"}).text
+    assert csv.count("\n") == count + 1
+    parquet = own_api.get("/series/busy:load/readings", params=query, headers={"Accept": "application/parquet"}).content
+    assert pq.read_metadata(io.BytesIO(parquet)).num_rows == count
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("MW", 1e-3), ("kWh", 1.0), ("Wh", 1e3), ("kW", 1.0)])
+@pytest.mark.parametrize("headers", [{}, ARROW])
+def test_values_come_in_the_unit_asked_for(api: Any, unit: str, factor: float, headers: dict[str, str]) -> None:
+    hourly = [row["value"] for row in api.get(TOWN, params=DAY).json()["readings"]]
+    for query, hours in ((DAY, 1), (DAY | {"resolution": "PT6H"}, 6)):
+        response = api.get(TOWN, params=query | {"unit": unit}, headers=headers)
+        if headers:
+            table = pa.ipc.open_stream(response.content).read_all()
+            values, units = table["value"].to_pylist(), set(table["unit"].to_pylist())
+        else:
+            values, units = [row["value"] for row in response.json()["readings"]], {response.json()["unit"]}
+        means = np.reshape(hourly, (-1, hours)).mean(axis=1)
+        assert units == {unit}
+        assert values == pytest.approx(means * factor * (hours if unit.endswith("h") else 1))
+
+
+def test_a_unit_of_another_kind_is_refused_with_those_that_fit(api: Any, problem: Any) -> None:
+    (fault,) = problem(api.get(TOWN, params=DAY | {"unit": "degF"}), 422)["faults"]
+    assert fault["place"] == "query.unit"
+    assert "MWh" in fault["remedy"]
 
 
 def test_an_unknown_format_is_not_acceptable(api: Any, problem: Any) -> None:
