@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -25,16 +25,16 @@ from api.quality_schemas import (
 from api.service import Database, ServiceParts, present_of, site_of
 from grid.faults import Fault
 from grid.local_days import local_midnight
-from grid.readings import Source
 from grid.store.quality import (
     FlaggedSpan,
     QualityCounts,
+    Standing,
     daily_quality,
     flagged_spans,
+    silent_series,
     total_counts,
     worst_series,
 )
-from grid.store.series import SeriesSummary, list_series
 from grid.store.validation_due import validation_backlog
 from grid.validation import RULES, explain
 
@@ -96,19 +96,18 @@ def get_quality(
     if present is None:
         return SiteQuality(start=None, end=None, backlog=backlog, series=[], silent=[])
     start = present - timedelta(hours=hours)
-    known = list_series(conn)
-    last = {(summary.series_id, summary.source): summary.last_interval_end for summary in known}
-    worst = [
-        SeriesStanding(
-            series_id=standing.series_id,
-            last=last.get((standing.series_id, standing.source)),
-            reasons=[reason.name for reason in explain(standing.quality) if reason in RULES],
-            **_shares(standing.counts).model_dump(),
-        )
-        for standing in worst_series(conn, start=start, end=present, limit=limit)
-    ]
-    silent = [_silent(summary) for summary in _silent_meters(known, start)[:limit]]
+    worst = [_standing(one) for one in worst_series(conn, start=start, end=present, limit=limit)]
+    silent = [_standing(one) for one in silent_series(conn, since=start, limit=limit)]
     return SiteQuality(start=start, end=present, backlog=backlog, series=worst, silent=silent)
+
+
+def _standing(standing: Standing) -> SeriesStanding:
+    return SeriesStanding(
+        series_id=standing.series_id,
+        last=standing.last,
+        reasons=[reason.name for reason in explain(standing.quality) if reason in RULES],
+        **_shares(standing.counts).model_dump(),
+    )
 
 
 def _shares(counts: QualityCounts) -> QualityShares:
@@ -134,21 +133,4 @@ def _span(span: FlaggedSpan) -> QualitySpan:
         missing=span.missing,
         reasons=[reason.name for reason in said],
         explanation=[reason.seen for reason in said],
-    )
-
-
-def _silent_meters(known: list[SeriesSummary], start: datetime) -> list[SeriesSummary]:
-    """Those whose newest reading ended before ``start``, silent longest first."""
-    ended = [
-        (summary.last_interval_end, summary)
-        for summary in known
-        if summary.source is Source.METER and summary.last_interval_end is not None
-    ]
-    return [summary for end, summary in sorted(ended, key=lambda pair: (pair[0], pair[1].series_id)) if end <= start]
-
-
-def _silent(summary: SeriesSummary) -> SeriesStanding:
-    none = total_counts(())
-    return SeriesStanding(
-        series_id=summary.series_id, last=summary.last_interval_end, reasons=[], **_shares(none).model_dump()
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from grid.readings import Layer, Quality, Source, series_id
+from grid.readings import Layer, Quality, series_id
 from grid.store.layers import rows_query
 from grid.store.series import ChannelId, find_channel_keys
 from grid.units import Channel
@@ -22,6 +22,10 @@ _PLAIN = int(Quality.VALID | Quality.CORRECTED)
 _KNOWN = f"""
     SELECT channel_key, interval_start, interval_minutes, value, quality FROM ({rows_query(Layer.VALIDATED)}) AS row
     WHERE quality & {Quality.OFF_GRID | Quality.DERIVED} <> {Quality.OFF_GRID}
+"""
+_LAST = """
+    SELECT interval_start + interval_minutes * interval '1 minute' AS interval_end FROM reading r
+    WHERE r.channel_key = c.channel_key ORDER BY interval_start DESC, interval_minutes DESC LIMIT 1
 """
 # Each interval counts once: the first of these that fits it. The order is that of QualityCounts.
 _COUNTS = f"""
@@ -84,11 +88,12 @@ class Standing:
     """How a series does in a span of time.
 
     Attributes:
+        last: End of its newest reading's interval; None if it never sent one.
         quality: Every bit that any of its verdicts has.
     """
 
     series_id: str
-    source: Source
+    last: datetime | None
     counts: QualityCounts
     quality: int
 
@@ -160,16 +165,28 @@ def worst_series(conn: psycopg.Connection[Any], *, start: datetime, end: datetim
             AND (value IS NULL OR quality & {Quality.VALID} = 0)
             GROUP BY channel_key ORDER BY minutes DESC, channel_key LIMIT %(limit)s
         )
-        SELECT worst.channel_key, worst.quality, c.source, c.owner_id, c.channel
-        FROM worst JOIN channel c USING (channel_key) ORDER BY worst.minutes DESC, c.owner_id, c.channel
+        SELECT worst.channel_key, worst.quality, c.owner_id, c.channel, last.interval_end
+        FROM worst JOIN channel c USING (channel_key) LEFT JOIN LATERAL ({_LAST}) last ON true
+        ORDER BY worst.minutes DESC, c.owner_id, c.channel
         """,
         {"start": start, "end": end, "limit": limit},
     ).fetchall()
     counts = _counts_by_key(conn, [row[0] for row in rows], start=start, end=end)
     return [
-        Standing(series_id(owner, Channel(channel)), Source(source), counts[key], quality)
-        for key, quality, source, owner, channel in rows
+        Standing(series_id(owner, Channel(channel)), last, counts[key], quality)
+        for key, quality, owner, channel, last in rows
     ]
+
+
+def silent_series(conn: psycopg.Connection[Any], *, since: datetime, limit: int) -> list[Standing]:
+    """Meters' series whose newest reading ended at ``since`` or before, silent longest first."""
+    rows = conn.execute(
+        f"SELECT c.owner_id, c.channel, last.interval_end FROM channel c CROSS JOIN LATERAL ({_LAST}) last"
+        " WHERE c.source = 'meter' AND last.interval_end <= %s"
+        " ORDER BY last.interval_end, c.owner_id, c.channel LIMIT %s",
+        (since, limit),
+    ).fetchall()
+    return [Standing(series_id(owner, Channel(channel)), last, total_counts(()), 0) for owner, channel, last in rows]
 
 
 def _counts_by_key(

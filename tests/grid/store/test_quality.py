@@ -15,6 +15,7 @@ from grid.store.quality import (
     QualityCounts,
     daily_quality,
     flagged_spans,
+    silent_series,
     total_counts,
     worst_series,
 )
@@ -137,5 +138,18 @@ def test_the_worst_series_are_those_with_the_most_time_that_is_not_valid(conn: p
         QualityCounts(24, 21, 0, 0, 0, 3),
         QualityCounts(24, 22, 2, 0, 0, 0),
     ]
+    assert {standing.last for standing in worst} == {START + 24 * HOUR}
     assert worst_series(conn, start=START + 3 * HOUR, end=START + 24 * HOUR, limit=1)[0].series_id == "b:load"
     assert worst_series(conn, start=START + 4 * HOUR, end=START + 24 * HOUR, limit=1) == []
+
+
+def test_silent_are_meters_whose_newest_reading_is_too_old(conn: psycopg.Connection) -> None:
+    for owner, hours in (("a", 24), ("b", 10), ("c", 4)):
+        save(conn, [1.0] * hours, owner=owner)
+    silent = silent_series(conn, since=START + 10 * HOUR, limit=9)
+    assert [(standing.series_id, standing.last) for standing in silent] == [
+        ("c:load", START + 4 * HOUR),
+        ("b:load", START + 10 * HOUR),
+    ]
+    assert [standing.series_id for standing in silent_series(conn, since=START + 30 * HOUR, limit=1)] == ["c:load"]
+    assert silent_series(conn, since=START, limit=9) == []
