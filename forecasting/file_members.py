@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from forecasting.calendar import Calendar
 from forecasting.fitting import TimeSplit
 from forecasting.load_windows import LOAD_CONTEXT_HOURS
 from forecasting.training import TrainingOptions
+from forecasting.trees import TreeOptions
 from forecasting.windows import IndexArray
 from grid.time_axis import FloatArray
 
@@ -22,7 +23,14 @@ LONGEST_NETWORK_HOURS = 32 * 24
 MINIMUM_KNOWN_HOURS = 14 * 24
 _MOST_ORIGINS = 24
 
-LSTM, CORE, CLIMATOLOGY, NAIVE, WEATHER = "lstm-attention", "core", "climatology", "seasonal-naive", "weather-network"
+LSTM, REGRESSION, TREES, CLIMATOLOGY, NAIVE, WEATHER = (
+    "lstm-attention",
+    "regression",
+    "boosted-trees",
+    "climatology",
+    "seasonal-naive",
+    "weather-network",
+)
 Quantiles = dict[str, FloatArray]
 """By member, each of shape (rows, origins, periods, levels)."""
 
@@ -42,12 +50,22 @@ class Course:
         )
 
     @property
+    def trees(self) -> TreeOptions:
+        """Options of the boosted trees."""
+        return TreeOptions(seed=self.seed, rounds={"fast": 40, "full": 120}[self.effort])
+
+    @property
+    def sun_trees(self) -> TreeOptions:
+        """Of the sun's power: hours are less alike than those of load, so that trees may be finer."""
+        return replace(self.trees, leaves=15, leaf_samples=50)
+
+    @property
     def weather_steps(self) -> int:
-        return {"fast": 400, "full": 2000}[self.effort]
+        return {"fast": 400, "full": 1500}[self.effort]
 
     @property
     def weather_networks(self) -> int:
-        return {"fast": 1, "full": 3}[self.effort]
+        return {"fast": 1, "full": 2}[self.effort]
 
 
 class Members(Protocol):
@@ -69,8 +87,8 @@ class Members(Protocol):
 
 
 def split_history(hours: int, periods: int) -> TimeSplit:
-    """The last fifth of a history at most for the backtest, a quarter at most for calibration before it."""
-    test = hours - min(max(21 * 24, 2 * periods), hours // 5)
+    """The last fifth of a history for the backtest, a year at most; a quarter at most for calibration before it."""
+    test = hours - min(366 * 24, hours // 5)
     return TimeSplit(tail=test - min(max(42 * 24, periods + 14 * 24), hours // 4), test=test, end=hours)
 
 

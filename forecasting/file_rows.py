@@ -61,22 +61,20 @@ class Rows:
         ahead = one.covariates[column][one.asked] if column in one.covariates else np.empty(0)
         return bool(len(ahead)) and float(np.isfinite(ahead).mean()) >= _WANTED_KNOWN
 
-    def temperature_c(self, one: FileSeries) -> tuple[FloatArray, bool]:
-        """Mean of a series' air temperatures, shape (parts, hours + periods) [degC], and whether it is known ahead.
+    def temperatures_c(self, one: FileSeries) -> tuple[FloatArray, bool]:
+        """Air temperatures of a series, shape (stations, parts, hours + periods) [degC], and whether known ahead.
 
-        NaN where none is known.
+        Where some stations are known over the horizon, those that are not are left out.
         """
         columns = [name for name in one.meaning("air_temperature") if name in one.covariates]
         ahead = [name for name in columns if self.given(one, name)]
-        found = []
-        for name in ahead or columns:
-            celsius = to_celsius(one.covariates[name], one.settings.covariates[name].unit)
-            if celsius is not None:
-                found.append(self.spread(one, celsius))
-        if not found:
-            return np.full((self.parts, self.axis.periods + self.periods), np.nan), False
-        count = np.isfinite(found).sum(axis=0)
-        return np.where(count > 0, np.nansum(found, axis=0) / np.maximum(count, 1), np.nan), bool(ahead)
+        found = [
+            self.spread(one, celsius)
+            for name in ahead or columns
+            if (celsius := to_celsius(one.covariates[name], one.settings.covariates[name].unit)) is not None
+        ]
+        shape = (-1, self.parts, self.axis.periods + self.periods)
+        return np.array(found).reshape(shape), bool(ahead)
 
     def joined(self, own: FloatArray, index: int) -> FloatArray:
         """Forecasts of one series' rows in its own unit and intervals, shape (intervals, levels).

@@ -17,6 +17,7 @@ from forecasting.file_members import (
     LEVELS,
     LSTM,
     NAIVE,
+    TREES,
     WEATHER,
     Course,
     NaiveMember,
@@ -26,6 +27,7 @@ from forecasting.file_members import (
     split_history,
 )
 from forecasting.file_rows import Rows
+from forecasting.file_solar_trees import SolarTrees
 from forecasting.fitting import split_windows
 from forecasting.load_windows import LOAD_CONTEXT_HOURS
 from forecasting.models import predict_kw
@@ -40,6 +42,8 @@ from grid.time_axis import FloatArray, TimeAxis
 _EDGE_WEIGHT = 0.02
 _CHUNK = 64
 _DEFAULT_HEADROOM = 1.1
+_FIRST_HOURS, _FEWEST_HOURS = 10 * 24, 100
+"""The trees speak where so many hours of daylight are known after the first ones."""
 
 
 class SolarMembers:
@@ -72,6 +76,11 @@ class SolarMembers:
         self._split = split_history(rows.axis.periods, rows.periods)
         self._climatology = Climatology(self._panel.index, calendar, by_day_type=False, level_hours=None)
         self._naive = NaiveMember(rows.values, calendar, DAY_HOURS)
+        self._trees: SolarTrees | None = None
+        if trained and np.isfinite(self._panel.index[:, _FIRST_HOURS : self._split.test]).sum() >= _FEWEST_HOURS:
+            self._trees = SolarTrees(
+                self._panel, _withheld(rows), self._limit, periods=rows.periods, options=course.sun_trees
+            )
         self._lstm: tuple[SolarCore, QuantileNetwork, FloatArray] | None = None
         enough = np.isfinite(self._panel.index[:, : self._split.tail]).sum() >= 50
         if trained and enough and network_fits(self._split, rows.periods):
@@ -102,6 +111,8 @@ class SolarMembers:
             features = self._features()[where, ahead[None]]  # (rows, origins, periods, features)
             answer = weather_quantiles(networks, features.reshape(-1, features.shape[-1]), where.ravel())
             said[WEATHER] = np.clip(answer.reshape(*clear.shape[:-1], len(LEVELS)) * clear, 0.0, limit)
+        if self._trees is not None:
+            said[TREES] = self._trees.speak(self._trees.grow(until), origins, periods)
         if self._lstm is not None:
             core, network, shifts = self._lstm
             source = self._windows(core)
@@ -190,6 +201,15 @@ def _weather(rows: Rows, clear: FloatArray) -> FloatArray | None:
                 usual = np.nanquantile(ratio[:, : rows.axis.periods][sunny], 0.9)
                 channels.append(np.nan_to_num(np.clip(ratio / max(float(usual), 1e-9), 0.0, 2.0)) * 2.0 - 1.0)
     return np.stack(channels, axis=-1)
+
+
+def _withheld(rows: Rows) -> FloatArray:
+    """Covariates that are known of the past only, shape (rows, hours, covariates)."""
+    first = rows.series[0]
+    names = [name for name in first.covariates if not all(rows.given(one, name) for one in rows.series)]
+    hours = rows.axis.periods
+    found = [np.concatenate([rows.spread(one, one.covariates[name]) for one in rows.series]) for name in names]
+    return np.stack([values[:, :hours] for values in found], axis=-1) if found else np.zeros((*rows.values.shape, 0))
 
 
 def _moved(values: FloatArray, by: int) -> FloatArray:

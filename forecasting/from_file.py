@@ -16,11 +16,10 @@ import pandas as pd
 
 from forecasting.file_load import LoadMembers
 from forecasting.file_members import (
+    CLIMATOLOGY,
     LEVELS,
-    LSTM,
     MINIMUM_KNOWN_HOURS,
     NAIVE,
-    WEATHER,
     Course,
     Effort,
     Members,
@@ -51,7 +50,7 @@ class SeriesReport:
         weights: Of every member that spoke.
         width: By how much the bands were widened or narrowed after mixing.
         skill: 1 - pinball loss over that of the seasonal naive, in the backtest that chose the weights; None without.
-        degraded: The network could not speak.
+        degraded: Neither a regression nor trees nor a network could speak.
         reasons: Sentences: what could not be used, and what stood in for it.
     """
 
@@ -220,7 +219,7 @@ def _report(
         width=width,
         skill=skill,
         backtest_origins=len(past[NAIVE][0]) if skill is not None else 0,
-        degraded=LSTM not in weights and WEATHER not in weights,
+        degraded=not set(weights) - {CLIMATOLOGY, NAIVE},
         reasons=tuple(reasons),
     )
 

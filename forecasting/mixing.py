@@ -20,20 +20,25 @@ from grid.time_axis import FloatArray
 _MOST_INTERVALS = 8_000
 _STEPS = 150
 _RATE = 0.3
-_WIDTHS = np.round(np.arange(0.8, 1.61, 0.05), 2)
+_WIDTHS = np.round(np.arange(1.0, 1.61, 0.05), 2)
+_LEARNT = 0.3
+"""Share of the weights that the best average of the past has a say in."""
+_POWER = 4
 
 
 def learn_weights(
     actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[float], seed: int, trust: float = 1.0
 ) -> FloatArray:
-    """Weights of the members, none negative, summing to one, at which the average has the least pinball loss.
+    """Weights of the members, none negative, summing to one: by each one's own loss, leaning to the best average.
+
+    The weights at which the average has the least loss in a backtest are partly luck: they flatter members that were
+    lucky together. What each member's own loss says (its fourth power, inverse) is steadier.
 
     Args:
         actual: Shape (intervals,). NaN where unknown.
         quantiles: Shape (members, intervals, levels).
         seed: Of the sample that is looked at where there are many intervals.
-        trust: 1 takes the weights as learnt, 0 those that follow from each member's own loss alone (its fourth power,
-            inverse); where few origins were seen, the best average of the past is partly luck.
+        trust: From 0 to 1: how much the best average may have its say; little where few origins were seen.
 
     Returns:
         Shape (members,); equal weights if nothing is known.
@@ -48,7 +53,7 @@ def learn_weights(
     said, happened = quantiles[:, known], actual[known]
     tau = np.asarray(levels)
     own = np.array([float(pinball_losses(happened, one, levels=levels).mean()) for one in said])
-    alone = (own.min() / np.maximum(own, 1e-12)) ** 4 if own.min() > 0.0 else (own <= 0.0).astype(np.float64)
+    alone = (own.min() / np.maximum(own, 1e-12)) ** _POWER if own.min() > 0.0 else (own <= 0.0).astype(np.float64)
     best, best_loss = weights, np.inf
     for _ in range(_STEPS):
         mixed = np.einsum("m,mil->il", weights, said)
@@ -60,13 +65,15 @@ def learn_weights(
         gradient = (gradient - gradient @ weights) / max(loss, 1e-12)
         weights = weights * np.exp(-_RATE * gradient)
         weights = weights / weights.sum()
-    best = trust * best + (1.0 - trust) * alone / alone.sum()
+    best = _LEARNT * trust * best + (1.0 - _LEARNT * trust) * alone / alone.sum()
     kept = np.where(best < 0.02, 0.0, best)
     return np.asarray(kept / kept.sum(), dtype=np.float64)
 
 
 def learn_width(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[float]) -> float:
     """By how much the bands should be widened about their median for the least pinball loss.
+
+    Never below one: a calm backtest must not narrow the bands of the stormy season after it.
 
     Args:
         actual: Shape (intervals,). NaN where unknown.

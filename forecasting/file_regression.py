@@ -1,0 +1,149 @@
+"""The regression as a member: refitted through the history, with its residuals, over courses of temperature."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecasting.calendar import Calendar
+from forecasting.file_members import LEVELS
+from forecasting.fitting import TimeSplit
+from forecasting.load_windows import floor_kw
+from forecasting.regression import CONTEXT_HOURS, PENALTIES, Fit, calendar_terms, rolling_fits, temperature_terms
+from forecasting.residuals import ResidualModel, fit_residuals
+from forecasting.temperature import climatology_c, fit_temperature
+from forecasting.temperature_scenarios import shifted_years
+from forecasting.windows import Float32Array, IndexArray
+from grid.time_axis import FloatArray
+
+FIRST_HOURS = 14 * 24
+"""The first fit needs so much history."""
+_REFIT_HOURS, _MOST_REFITS = 30 * 24, 60
+_RESIDUAL_ORIGINS = 2 * 366
+_SPARSE_DAYS = 8
+_MIDDLES = tuple(((np.arange(19) + 0.5) / 19).tolist())
+
+
+class Regression:
+    """One row of a panel: its log power by calendar and temperature, as of every origin.
+
+    Args:
+        kw: Shape (hours,). NaN where unknown.
+        temperature_c: Shape (hours + periods,), NaN where unknown; None if nothing is known of it.
+        calendar: Of all hours.
+        split: Between what may be learnt from and what judges it.
+        periods: Hours to forecast.
+    """
+
+    def __init__(
+        self,
+        kw: FloatArray,
+        temperature_c: FloatArray | None,
+        calendar: Calendar,
+        *,
+        split: TimeSplit,
+        periods: int,
+    ) -> None:
+        self.calendar, self._periods, self._split = calendar, periods, split
+        self.floor = float(floor_kw(kw[None])[0])
+        with np.errstate(invalid="ignore"):
+            self.log = np.log(np.maximum(kw, 0.0) + self.floor)
+        self._fixed = calendar_terms(calendar)
+        self.path, self._reach = _filled(temperature_c, calendar, hours=len(kw), periods=periods)
+        begin = max(len(kw) // 4, FIRST_HOURS)
+        refits = min(max((split.end - begin) // _REFIT_HOURS, 12), _MOST_REFITS)
+        instants = np.unique([*np.linspace(begin, split.end, refits + 1).astype(np.int64), split.test])
+        self._fits = rolling_fits(self._design, self.log, instants=instants)
+        mean = np.full((len(PENALTIES), split.end + periods), np.nan)
+        for fit, until in zip(self._fits, [*instants[1:], split.end + periods], strict=True):
+            mean[:, fit.until : until] = fit.predict(self._design(fit.until, int(until))).T
+        left = self.log - mean[:, : split.end]
+        judged = np.where(np.isfinite(left[:, : split.test]), np.abs(left[:, : split.test]), 0.0).sum(axis=1)
+        self._best = int(np.argmin(judged))
+        self.mean = mean[self._best]
+        """Expected log power by the newest fit before each hour, at the temperature that came or is forecast to come,
+        shape (hours + periods,). NaN before the first fit."""
+        self.residual = left[self._best]
+        """What that leaves over, out of sample, shape (hours,)."""
+        known = self.residual[np.isfinite(self.residual)]
+        self.scale = max(1.4826 * float(np.median(np.abs(known))) if len(known) else 0.0, 1e-3)
+
+    @property
+    def first(self) -> int:
+        """Position of the first residual."""
+        return self._fits[0].until
+
+    @property
+    def told_ahead(self) -> bool:
+        """Whether temperature is known over the whole horizon, or plays no part."""
+        return self.path is None or self._reach >= self._periods
+
+    def origins(self, until: int) -> IndexArray:
+        """Origins before ``until`` at the hour of day at which the horizon begins."""
+        begin = self.first + 24
+        return np.arange(begin + (self._split.end - begin) % 24, until, 24)
+
+    def speak(self, origins: IndexArray, periods: int, *, until: int) -> FloatArray:
+        """Quantiles at LEVELS, shape (origins, periods, levels), errors learnt from hours before ``until``."""
+        model = self.errors(periods, until)
+        leads = np.arange(periods)
+        centre = model.centre(self.residual, origins, leads)  # (origins, periods)
+        spread = model.spread(leads)  # (periods, middles)
+        made = np.empty((len(origins), periods, len(LEVELS)))
+        for i, origin in enumerate(origins.tolist()):
+            courses = self._courses(origin, periods, present=origin == self._split.end)  # (scenarios, periods)
+            samples = courses[:, :, None] + spread  # (scenarios, periods, middles)
+            pooled = samples.transpose(1, 0, 2).reshape(periods, -1) + centre[i][:, None]
+            made[i] = np.quantile(pooled, LEVELS, axis=1).T
+        return np.maximum(np.exp(made) - self.floor, 0.0)
+
+    def errors(self, periods: int, until: int) -> ResidualModel:
+        """How residuals go on, learnt before ``until``."""
+        origins = self.origins(until)[-_RESIDUAL_ORIGINS:]
+        return fit_residuals(self.residual, origins, periods=periods, until=until, levels=_MIDDLES)
+
+    def _courses(self, origin: int, periods: int, *, present: bool) -> FloatArray:
+        """Expected log power for every course that temperature may take, shape (scenarios, periods)."""
+        fit = [fit for fit in self._fits if fit.until <= origin][-1]
+        reach = min(self._reach, periods)
+        if self.path is None or reach == periods:
+            return self._predict(fit, self._design(origin, origin + periods))[None]
+        every = 4 if present else _SPARSE_DAYS
+        paths = shifted_years(
+            self.path,
+            origin=origin + reach,
+            periods=periods - reach,
+            context=CONTEXT_HOURS + reach,
+            every_days=every,
+        )
+        if not len(paths):
+            return self._predict(fit, self._design(origin, origin + periods))[None]
+        calendar = self.calendar.part(slice(origin, origin + periods))
+        fixed = self._fixed[origin : origin + periods]
+        count = fixed.shape[1]
+        level = fixed @ fit.weights[self._best][:count].astype(np.float32) + fit.level[self._best]
+        weights = fit.weights[self._best][count:].astype(np.float32)
+        return np.stack([level + temperature_terms(path, calendar) @ weights for path in paths]).astype(np.float64)
+
+    def _predict(self, fit: Fit, design: Float32Array) -> FloatArray:
+        return fit.predict(design)[..., self._best]
+
+    def _design(self, begin: int, end: int) -> Float32Array:
+        if self.path is None:
+            return self._fixed[begin:end]
+        at = np.maximum(np.arange(begin - CONTEXT_HOURS, end), 0)
+        terms = temperature_terms(self.path[at], self.calendar.part(slice(begin, end)))
+        return np.concatenate([self._fixed[begin:end], terms], axis=1)
+
+
+def _filled(
+    temperature_c: FloatArray | None, calendar: Calendar, *, hours: int, periods: int
+) -> tuple[FloatArray | None, int]:
+    """Temperature with its gaps filled by climate, and for how many hours ahead it is known; None if it is not."""
+    if temperature_c is None or np.isfinite(temperature_c[:hours]).sum() < 240:
+        return None, 0
+    model = fit_temperature(temperature_c[:hours], calendar.part(slice(0, hours)), periods=1)
+    known = np.isfinite(temperature_c)
+    path = np.where(known, temperature_c, climatology_c(model, calendar))
+    unknown = np.flatnonzero(~known[hours:])
+    ahead = known[hours:]
+    return path, periods if ahead.mean() >= 0.9 else int(unknown[0])

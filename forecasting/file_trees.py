@@ -1,0 +1,145 @@
+"""Trees as a member for load: what the regression leaves over, told from its recent course, calendar and covariates.
+
+One set of trees serves all rows. It learns from origins at the hour of day at which the horizon begins, so that a lead
+time is always the same hour of the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.calendar import Calendar
+from forecasting.file_members import LEVELS
+from forecasting.file_regression import Regression
+from forecasting.file_rows import Rows
+from forecasting.residuals import ResidualModel, lead_group, recent, recent_features
+from forecasting.trees import QuantileTrees, TreeOptions, fit_trees
+from forecasting.windows import Float32Array, IndexArray
+from grid.time_axis import FloatArray
+
+_MOST_ORIGINS = 2 * 366
+_DAYS_OF_LEADS = 1.5
+"""Of a longer horizon a random part is learnt from: so many days for every origin."""
+_BOUND = 12.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grown:
+    """Trees, and the linear course of residuals that they correct, by row."""
+
+    trees: QuantileTrees
+    courses: tuple[ResidualModel, ...]
+
+
+class LoadTrees:
+    """Cuts samples for trees from regressions, and turns their answers back into power.
+
+    Args:
+        regressions: One per row of ``rows``.
+        calendar: Of all hours.
+    """
+
+    def __init__(
+        self, rows: Rows, regressions: Sequence[Regression], calendar: Calendar, *, options: TreeOptions
+    ) -> None:
+        self._rows, self._regressions, self._calendar, self._options = rows, regressions, calendar, options
+        self._known, self._withheld = _covariates(rows)
+
+    def grow(self, until: int) -> Grown:
+        """Learn from what is known before ``until``.
+
+        Raises:
+            ValueError: If no residual is known there.
+        """
+        periods = self._rows.periods
+        leads = np.arange(periods)
+        draw = np.random.default_rng(self._options.seed)
+        share = min(_DAYS_OF_LEADS * 24 / periods, 1.0)
+        courses, features, targets = [], [], []
+        for row, one in enumerate(self._regressions):
+            course = one.errors(periods, until)
+            origins = one.origins(until)[-_MOST_ORIGINS:]
+            shown, centre = self._features(row, course, origins, leads)
+            at = origins[:, None] + leads
+            left = np.where(at < until, one.residual[np.minimum(at, until - 1)] - centre, np.nan) / one.scale
+            taken = draw.random(at.shape) < share
+            features.append(shown[taken])
+            targets.append(np.clip(left[taken], -_BOUND, _BOUND))
+            courses.append(course)
+        trees = fit_trees(np.concatenate(features), np.concatenate(targets), options=self._options)
+        return Grown(trees, tuple(courses))
+
+    def speak(self, grown: Grown, origins: IndexArray, periods: int) -> FloatArray:
+        """Quantiles at LEVELS, shape (rows, origins, periods, levels)."""
+        leads = np.arange(periods)
+        made = np.empty((len(self._regressions), len(origins), periods, len(LEVELS)))
+        for row, one in enumerate(self._regressions):
+            features, centre = self._features(row, grown.courses[row], origins, leads)
+            told = grown.trees.quantiles(features.reshape(-1, features.shape[-1]), levels=LEVELS)
+            level = one.mean[origins[:, None] + leads] + centre
+            made[row] = np.exp(level[..., None] + one.scale * told.reshape(*level.shape, -1)) - one.floor
+        return np.maximum(made, 0.0)
+
+    def _features(
+        self, row: int, course: ResidualModel, origins: IndexArray, leads: IndexArray
+    ) -> tuple[Float32Array, FloatArray]:
+        """Features, shape (origins, leads, features), and the expected residual, shape (origins, leads)."""
+        one, calendar = self._regressions[row], self._calendar
+        at = origins[:, None] + leads
+        fading = recent_features(one.residual, origins, leads)
+        centre = np.einsum("olf,lf->ol", fading, course.weights[lead_group(leads)])
+        past = np.nan_to_num(recent(one.residual, origins, 28 * 24)) / one.scale
+        mean = one.mean[at]
+        week = recent(one.log, origins, 168).reshape(len(origins), 7, 24)[:, :, leads % 24]  # (origins, 7, leads)
+        week = week - mean[:, None, :]
+        unknown = np.isnan(week)
+        filled = np.where(unknown, 0.0, week)
+        wide = np.ones((1, len(leads)))
+        columns = [
+            leads * np.ones((len(origins), 1)),
+            calendar.hour[at],
+            calendar.weekday[at],
+            calendar.holiday[at],
+            calendar.near_holiday[at],
+            np.full(at.shape, row),
+            mean,
+            centre / one.scale,
+            *(np.sqrt(np.mean(past[:, -hours:] ** 2, axis=1))[:, None] * wide for hours in (24, 28 * 24)),
+            *(past[:, -hour][:, None] * wide for hour in (1, 2)),
+            *np.moveaxis(fading / one.scale, -1, 0),
+            *(week[:, day] for day in (0, -2, -1)),
+            np.where(unknown, np.inf, week).min(axis=1),
+            np.where(unknown, -np.inf, week).max(axis=1),
+            filled.sum(axis=1) / np.maximum((~unknown).sum(axis=1), 1),
+        ]
+        if one.path is not None:
+            total = np.concatenate([[0.0], np.cumsum(one.path)])
+            ends = at + 1
+            columns += [one.path[at], one.path[at] - one.path[np.maximum(at - 24, 0)]]
+            columns += [
+                (total[ends] - total[np.maximum(ends - hours, 0)]) / np.minimum(ends, hours) for hours in (24, 72)
+            ]
+        for values in self._known[row]:
+            columns += [values[np.clip(at + shift, 0, len(values) - 1)] for shift in (-1, 0, 1)]
+        for values in self._withheld[row]:
+            day = recent(values, origins, 24)
+            columns += [day[:, leads % 24], (np.nan_to_num(day).mean(axis=1))[:, None] * wide]
+        return np.stack(columns, axis=-1).astype(np.float32), centre
+
+
+def _covariates(rows: Rows) -> tuple[list[list[FloatArray]], list[list[FloatArray]]]:
+    """Of each row, the covariates that are known over the horizon and those that are not, temperature left out."""
+    known: list[list[FloatArray]] = []
+    withheld: list[list[FloatArray]] = []
+    names = [set(one.covariates) - set(one.meaning("air_temperature")) for one in rows.series]
+    shared = sorted(set.intersection(*names)) if names else []
+    ahead = [name for name in shared if all(rows.given(one, name) for one in rows.series)]
+    for one in rows.series:
+        spread = {name: rows.spread(one, one.covariates[name]) for name in shared}
+        for part in range(rows.parts):
+            known.append([spread[name][part] for name in ahead])
+            withheld.append([spread[name][part] for name in shared if name not in ahead])
+    return known, withheld

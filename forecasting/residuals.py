@@ -1,0 +1,114 @@
+"""What a regression leaves over goes on for a while: its mean fades with lead time, and its spread is what it was.
+
+References:
+    Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 3rd ed., chapter 10 (regression with errors that
+    remember).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.windows import IndexArray
+from grid.time_axis import FloatArray
+
+MEMORY_HOURS = 28 * 24
+"""Hours before an origin that are looked at."""
+LEAD_EDGES = (1, 2, 3, 6, 12, 24, 48, 72, 168, 336)
+"""Where one group of lead times ends and the next begins."""
+_MEAN_HOURS = (3, 12, 24, 72, 168, 672)
+FEATURES = len(_MEAN_HOURS) + 3
+_PENALTY = 10.0
+_FEW = 40
+_LEADS_PER_GROUP = 24
+
+
+def lead_group(leads: IndexArray) -> IndexArray:
+    """Which group each lead time belongs to, same shape."""
+    return np.searchsorted(LEAD_EDGES, leads, side="right").astype(np.int64)
+
+
+def recent_features(residual: FloatArray, origins: IndexArray, leads: IndexArray) -> FloatArray:
+    """Means of the last residuals, and those of the same hour: the last day's, the last week's, the mean week's.
+
+    Args:
+        residual: Shape (hours,). NaN where unknown, counted as 0; nothing at or after an origin is looked at.
+        origins: Shape (origins,).
+        leads: Shape (leads,).
+
+    Returns:
+        Shape (origins, leads, FEATURES).
+    """
+    past = np.nan_to_num(recent(residual, origins, MEMORY_HOURS))  # (origins, MEMORY_HOURS)
+    wide = np.ones((1, len(leads)))
+    days = past.reshape(len(origins), -1, 24)  # whole days before the origin, oldest first
+    hour = leads % 24
+    same = [days[:, -1, :][:, hour], days[:, -7:, :].mean(axis=1)[:, hour], past[:, -168:][:, leads % 168]]
+    return np.stack([*(past[:, -hours:].mean(axis=1)[:, None] * wide for hours in _MEAN_HOURS), *same], axis=-1)
+
+
+def recent(values: FloatArray, origins: IndexArray, hours: int) -> FloatArray:
+    """The hours before each origin, oldest first, shape (origins, hours). NaN before the beginning."""
+    at = origins[:, None] + np.arange(-hours, 0)
+    return np.where(at >= 0, values[np.maximum(at, 0)], np.nan)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResidualModel:
+    """How residuals go on.
+
+    Attributes:
+        weights: Of the recent features, shape (lead groups, FEATURES).
+        quantiles: Of what is then left, by lead group and hours since the origin's hour of day,
+            shape (lead groups, 24, levels).
+    """
+
+    weights: FloatArray
+    quantiles: FloatArray
+
+    def centre(self, residual: FloatArray, origins: IndexArray, leads: IndexArray) -> FloatArray:
+        """Expected residual, shape (origins, leads)."""
+        features = recent_features(residual, origins, leads)
+        return np.asarray(np.einsum("olf,lf->ol", features, self.weights[lead_group(leads)]))
+
+    def spread(self, leads: IndexArray) -> FloatArray:
+        """Quantiles about the expected residual, shape (leads, levels)."""
+        return self.quantiles[lead_group(leads), leads % 24]
+
+
+def fit_residuals(
+    residual: FloatArray, origins: IndexArray, *, periods: int, until: int, levels: tuple[float, ...]
+) -> ResidualModel:
+    """Fit on the given origins, all at one hour of the day; only residuals before ``until`` are looked at.
+
+    Args:
+        residual: Out of sample, shape (hours,). NaN where unknown.
+        origins: Shape (origins,).
+    """
+    groups = len(LEAD_EDGES) + 1
+    weights = np.zeros((groups, FEATURES))
+    quantiles = np.zeros((groups, 24, len(levels)))
+    every = residual[:until][np.isfinite(residual[:until])]
+    quantiles[:] = np.quantile(every, levels) if len(every) else 0.0
+    group = lead_group(np.arange(periods))
+    for number in np.unique(group):
+        leads = np.flatnonzero(group == number)
+        leads = leads[:: max(len(leads) // _LEADS_PER_GROUP, 1)] if len(leads) <= 336 else leads[::23]
+        at = origins[:, None] + leads
+        target = np.where(at < until, residual[np.minimum(at, len(residual) - 1)], np.nan)
+        known = np.isfinite(target)
+        if known.sum() < _FEW:
+            continue
+        features = recent_features(residual, origins, leads)
+        x, y = features[known], target[known]
+        scale = float(np.mean(y**2)) * _PENALTY
+        weights[number] = np.linalg.solve(x.T @ x + scale * np.eye(FEATURES), x.T @ y)
+        left = np.where(known, target - features @ weights[number], np.nan)
+        for hour in range(24):
+            near = np.abs((leads - hour + 12) % 24 - 12) <= 1
+            own = left[:, near][known[:, near]]
+            own = own if len(own) >= _FEW else left[known]
+            quantiles[number, hour] = np.quantile(own, levels)
+    return ResidualModel(weights, quantiles)
