@@ -228,6 +228,8 @@ def _estimated(case: Case, rng: np.random.Generator, hours: tuple[float, float])
     sent = IntervalReadings(
         readings.interval_minutes, readings.starts_us[~taken], readings.values[~taken], readings.received_us[~taken]
     )
+    told = judge(readings, case.profile, **EVER)
+    taken &= ~np.isin(readings.starts_us, told.starts_us)  # what is wrong in the data is no measure of an estimate
     guesses = [_guesses(sent, case.profile, totals, readings.starts_us) for totals in (None, _daily_totals(readings))]
     both = taken & ~np.isnan(guesses[0]) & ~np.isnan(guesses[1])
     high = np.full(len(taken), np.nanquantile(np.abs(readings.values), 0.98))

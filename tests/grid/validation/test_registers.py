@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grid.readings import Quality
+from grid.units import Channel
+from grid.validation import ChannelProfile, IntervalReadings, known_totals
+from grid.validation.lattice import DAY_US
+from grid.validation.registers import misread, rolled_over, was_reset
+
+Judged = Callable[..., dict[float, tuple[float, Quality]]]
+REGISTER = ChannelProfile(Channel.IMPORT_REGISTER, register_kwh=100_000.0)
+
+
+def daily(kwh: list[float], *, days: list[int] | None = None) -> IntervalReadings:
+    starts = np.array(days if days else range(len(kwh)), dtype=np.int64) * DAY_US
+    return IntervalReadings(1440, starts, np.array(kwh), starts + DAY_US)
+
+
+def test_register_wraps_from_its_last_tenth_into_its_first() -> None:
+    kwh = np.array([99_990.0, 5.0, 20.0])
+    assert rolled_over(kwh, register_kwh=100_000.0).tolist() == [False, True, False]
+    assert not rolled_over(kwh, register_kwh=1_000_000.0).any()
+    assert not was_reset(kwh, register_kwh=100_000.0).any()
+    assert was_reset(kwh, register_kwh=1_000_000.0).tolist() == [False, True, False]
+
+
+def test_end_of_an_unknown_register_is_the_next_power_of_ten() -> None:
+    assert rolled_over(np.array([9_995.0, 3.0]), register_kwh=None).tolist() == [False, True]
+    assert not rolled_over(np.array([5_000.0, 3.0]), register_kwh=None).any()
+
+
+def test_reading_between_two_that_agree_is_misread() -> None:
+    assert misread(np.array([100.0, 900.0, 110.0]), register_kwh=None).tolist() == [False, True, False]
+    assert misread(np.array([100.0, 9.0, 110.0]), register_kwh=None).tolist() == [False, True, False]
+    assert not misread(np.array([100.0, 105.0, 110.0]), register_kwh=None).any()
+
+
+def test_totals_count_on_over_a_wrap_and_stop_at_a_reset() -> None:
+    totals = known_totals(daily([99_990.0, 5.0, 20.0, 3.0, 10.0]), register_kwh=100_000.0)
+    assert totals.kwh.tolist() == [15.0, 15.0, 7.0]
+    assert (totals.starts_us // DAY_US).tolist() == [0, 1, 3]
+    assert (totals.ends_us // DAY_US).tolist() == [1, 2, 4]
+
+
+def test_misread_and_missing_values_widen_the_span() -> None:
+    totals = known_totals(daily([100.0, np.nan, 120.0, 900.0, 140.0]))
+    assert totals.kwh.tolist() == [20.0, 20.0]
+    assert (totals.ends_us // DAY_US).tolist() == [2, 4]
+
+
+def test_there_is_no_total_over_more_than_eight_days() -> None:
+    totals = known_totals(daily([100.0, 200.0, 300.0], days=[0, 8, 17]))
+    assert totals.kwh.tolist() == [100.0]
+
+
+@pytest.mark.parametrize("readings", [[], [5.0], [np.nan, np.nan]])
+def test_too_few_readings_give_no_total(readings: list[float]) -> None:
+    assert len(known_totals(daily(readings)).kwh) == 0
+
+
+@given(st.lists(st.floats(0.0, 900.0), min_size=1, max_size=30), st.floats(0.0, 9_999.0))
+def test_totals_of_a_wrapping_register_are_what_was_used(used: list[float], first: float) -> None:
+    counted = np.concatenate([[first], first + np.cumsum(used)])
+    totals = known_totals(daily((counted % 10_000.0).tolist()), register_kwh=10_000.0)
+    np.testing.assert_allclose(totals.kwh, used, atol=1e-6)
+
+
+def test_wrap_is_valid_and_told_and_reset_is_doubted(judged: Judged) -> None:
+    told = judged(np.array([99_990.0, 5.0, 20.0, 3.0, 10.0]), REGISTER)
+    assert told == {1: (5.0, Quality.VALID | Quality.ROLLOVER), 3: (3.0, Quality.QUESTIONABLE | Quality.RESET)}
+
+
+def test_misread_register_is_a_spike_and_is_filled_on_the_line(judged: Judged) -> None:
+    told = judged(np.array([100.0, 900.0, 110.0, 120.0]), REGISTER)
+    assert told == {1: (105.0, Quality.SPIKE | Quality.ESTIMATED_LINEARLY)}
+
+
+def test_register_stands_still_at_night(judged: Judged) -> None:
+    assert judged(np.full(96, 4_321.0), REGISTER) == {}
+
+
+def test_register_beyond_its_range_or_below_zero_is_rejected(judged: Judged) -> None:
+    told = judged(np.array([10.0, 100_001.0, 12.0, -1.0, 14.0]), REGISTER)
+    assert Quality.OUT_OF_RANGE in told[1][1]
+    assert Quality.NEGATIVE in told[3][1]
