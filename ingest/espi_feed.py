@@ -22,7 +22,7 @@ from ingest.pieces import FaultList
 from ingest.xml_stream import XmlRefusedError, XmlStream
 
 ATOM, ESPI = "http://www.w3.org/2005/Atom ", "http://naesb.org/espi "
-MAX_LINKS = 200_000  # of usage points, meter readings and reading types, and different ones of interval blocks
+MAX_LINKS = 50_000  # of usage points, meter readings and reading types, and different ones of interval blocks
 MAX_LINK_LENGTH = 2_000
 ELECTRICITY = "0"
 _KEPT_FIELDS = FIELDS | {"kind"}
@@ -107,6 +107,8 @@ class _ResourceReader:
                 problem = f"begins with <{name.rpartition(' ')[2][:80]}>, not with a feed of Atom entries"
                 raise XmlRefusedError(self.stream.line, problem, "export it as Green Button (ESPI) XML")
         if name == ATOM + "entry":
+            if self._entry is not None:
+                raise XmlRefusedError(self.stream.line, "holds an entry within an entry", "export it again")
             self._entry = _Entry(self.stream.line)
         elif (entry := self._entry) is None:
             return

@@ -115,6 +115,8 @@ class _BlockReader:
 
     def _end(self, name: str, text: str) -> None:
         self._parents.pop()
+        if name == ATOM + "entry":
+            self._series = None
         if self._series is None or not self._parents:
             return
         parent = self._parents[-1]
