@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,14 +12,22 @@ from rich.console import Console
 from api.commands.session import AsJson, print_json
 from grid.faults import Fault, InputError
 
-_ACCEPTED = "give a MATPOWER case file (.m) or a unit commitment instance of pglib-uc (.json)"
+if TYPE_CHECKING:
+    from grid.dispatch import DispatchProblem
+
+_ACCEPTED = (
+    "give a MATPOWER case file (.m), a unit commitment instance of pglib-uc (.json), or a folder with network.m or "
+    "network.json and periods.json"
+)
 
 
 def dispatch(
-    case: Annotated[Path, typer.Argument(help="A MATPOWER case (.m) or a pglib-uc instance (.json).")],
+    case: Annotated[Path, typer.Argument(help="A MATPOWER case (.m), a pglib-uc instance (.json), or a folder.")],
     out: Annotated[Path | None, typer.Option(help="Where to write the plan, as JSON.")] = None,
-    gap: Annotated[float, typer.Option(help="Unit commitment: the relative gap that suffices.")] = 0.001,
-    time_limit: Annotated[float, typer.Option(help="Unit commitment: seconds until the best plan is taken.")] = 60.0,
+    gap: Annotated[float, typer.Option(help="Of an instance or a folder: the relative gap that suffices.")] = 0.001,
+    time_limit: Annotated[
+        float, typer.Option(help="Of an instance or a folder: seconds until the best plan is taken.")
+    ] = 60.0,
     as_json: AsJson = False,
 ) -> None:
     """Dispatch a case at least cost: commitment, set points, flows, prices, reasons."""
@@ -68,7 +76,27 @@ def _plan_file(case: Path, gap: float, time_limit: float) -> dict[str, Any]:
         plan = plan_dispatch(read_pglib_uc(_text(case)), time_limit_seconds=time_limit, relative_gap=gap)
         document = case_document(plan, case=case.stem)
         return {**document, "renewables": joined_renewables(document["renewables"])}
+    if case.is_dir():
+        from grid.dispatch import case_document, plan_dispatch
+
+        plan = plan_dispatch(_folder(case), time_limit_seconds=time_limit, relative_gap=gap)
+        return case_document(plan, case=case.resolve().name)
     raise InputError([Fault(str(case), "is of no kind that can be dispatched", _ACCEPTED)])
+
+
+def _folder(case: Path) -> DispatchProblem:
+    from grid.cases import read_folder
+
+    networks = [file for file in (case / "network.m", case / "network.json") if file.is_file()]
+    faults = []
+    if len(networks) != 1:
+        told = "has both network.m and network.json" if networks else "has neither network.m nor network.json"
+        faults.append(Fault(str(case), told, "give one of them"))
+    if not (case / "periods.json").is_file():
+        faults.append(Fault(str(case), "has no periods.json", "give the time axis and what goes on in it"))
+    if faults:
+        raise InputError(faults)
+    return read_folder(_text(networks[0]), _text(case / "periods.json"), matpower=networks[0].suffix == ".m")
 
 
 def _text(file: Path) -> str:

@@ -57,6 +57,8 @@ class Branches:
     Attributes:
         resistance_pu, reactance_pu: Of the series impedance; the reactance is not zero, but may be negative.
         limit_mw: Rating in both directions, infinite where there is none.
+        emergency_mw: Rating after an outage (``rateC``, else ``rateB``), at least ``limit_mw``.
+        tap_ratio: Off-nominal turns ratio; 1 for a line.
         angle_minimum, angle_maximum: Limits of the angle at ``from_bus`` less that at ``to_bus``. [rad]
     """
 
@@ -66,6 +68,8 @@ class Branches:
     resistance_pu: FloatArray
     reactance_pu: FloatArray
     limit_mw: FloatArray
+    emergency_mw: FloatArray
+    tap_ratio: FloatArray
     angle_minimum: FloatArray
     angle_maximum: FloatArray
     in_service: BoolArray

@@ -28,6 +28,12 @@ class Fields:
     def has(self, key: str) -> bool:
         return self._data.get(key) is not None
 
+    def is_object(self, key: str) -> bool:
+        return isinstance(self._data.get(key), dict)
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._data)
+
     def number(
         self, key: str, *, default: float | None = None, least: float = -math.inf, most: float = math.inf
     ) -> float:
@@ -91,6 +97,15 @@ class Fields:
         for t in [t for t, fine in enumerate(good) if not fine]:
             self.fault(f"{key}[{t}]", f"must be a finite number, got {_shown(value[t])}", "fill the gap, or correct it")
         return np.array([float(x) if fine else 0.0 for x, fine in zip(value, good, strict=True)])
+
+    def lists(self, key: str, periods: int) -> FloatArray:
+        """A list of series, shape (series, periods)."""
+        rows = self._data.get(key, [])
+        if not isinstance(rows, list) or not rows:
+            self.fault(key, f"must be a list of lists, got {_shown(rows)}", "give at least one")
+            return np.zeros((0, periods))
+        named = Fields({f"{key}[{i}]": row for i, row in enumerate(rows)}, self._place, self._faults)
+        return np.array([named.series(f"{key}[{i}]", periods) for i in range(len(rows))])
 
     def object(self, key: str) -> Fields:
         """The object under ``key``; an empty one where there is none."""

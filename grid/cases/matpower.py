@@ -221,10 +221,19 @@ def _branches(tables: _Tables, isolated: BoolArray) -> Branches:
         resistance_pu=branch[:, 2],
         reactance_pu=branch[:, 3],
         limit_mw=np.where(rate == 0.0, np.inf, rate),
+        emergency_mw=_emergency(branch),
+        tap_ratio=np.where(branch[:, 8] == 0.0, 1.0, branch[:, 8]),
         angle_minimum=np.where(none | (angles[:, 0] <= -90.0), -DEFAULT_ANGLE, np.radians(angles[:, 0])),
         angle_maximum=np.where(none | (angles[:, 1] >= 90.0), DEFAULT_ANGLE, np.radians(angles[:, 1])),
         in_service=alive,
     )
+
+
+def _emergency(branch: FloatArray) -> FloatArray:
+    """The rating after an outage, shape (branches,): rateC, else rateB, never below rateA; 0 and NaN are none."""
+    normal, short, emergency = (np.nan_to_num(rate) for rate in branch[:, 5:8].T)
+    rating = np.maximum(np.where(emergency > 0.0, emergency, short), normal)
+    return np.where(normal == 0.0, np.inf, rating)
 
 
 def _links(tables: _Tables, isolated: BoolArray) -> Links:

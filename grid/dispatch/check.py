@@ -10,6 +10,7 @@ import numpy as np
 from grid.assets import ThermalUnit
 from grid.dispatch.costs import production_cost
 from grid.dispatch.plan import DispatchPlan, UnitState
+from grid.network import Network
 from grid.time_axis import FloatArray
 
 _MW = 1e-2
@@ -141,7 +142,7 @@ def _storages(plan: DispatchPlan) -> Iterator[str]:
     yield from _reported(plan, missing)
 
 
-def _injections(plan: DispatchPlan) -> FloatArray:
+def injections_of(plan: DispatchPlan) -> FloatArray:
     """Net injection at each bus from the plan's set-points, shape (buses, periods). [MW]"""
     problem = plan.problem
     bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
@@ -160,14 +161,14 @@ def _injections(plan: DispatchPlan) -> FloatArray:
 
 def _network(plan: DispatchPlan) -> Iterator[str]:
     problem, network = plan.problem, plan.problem.network
-    injection = _injections(plan)
+    injection = injections_of(plan)
     for period, imbalance in enumerate(injection.sum(axis=0)):
         if abs(imbalance) > _MW:
             yield f"period {period}: production and load differ by {imbalance} MW"
     for link, flow in zip(network.dc_links, plan.link_flow_mw, strict=True):
         if np.abs(flow).max(initial=0.0) > link.limit_mw + _MW:
             yield f"{link.link_id}: flow beyond {link.limit_mw} MW"
-    flows = _flows_by_angles(plan, injection)
+    flows = flows_by_angles(network, injection)
     if np.abs(flows - plan.branch_flow_mw).max(initial=0.0) > _MW:
         yield "branch flows do not follow from the injections"
     relaxed: dict[tuple[str, int], float] = {}
@@ -183,9 +184,8 @@ def _network(plan: DispatchPlan) -> Iterator[str]:
     yield from _reported(plan, relaxed)
 
 
-def _flows_by_angles(plan: DispatchPlan, injection: FloatArray) -> FloatArray:
+def flows_by_angles(network: Network, injection: FloatArray) -> FloatArray:
     """Branch flows from a dense B-theta solution with susceptance 1 / (x * tap), shape (branches, periods). [MW]"""
-    network = plan.problem.network
     bus = {b.bus_id: i for i, b in enumerate(network.buses)}
     laplacian = np.zeros((len(bus), len(bus)))
     for branch in network.branches:

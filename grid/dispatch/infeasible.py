@@ -18,6 +18,7 @@ import numpy as np
 
 from grid.dispatch.linear import IntArray
 from grid.dispatch.model import DispatchModel, build_model
+from grid.dispatch.outages import Outages
 from grid.dispatch.plan import DispatchPlan, DispatchProblem, Reason, Status
 from grid.dispatch.ptdf import Ptdf
 from grid.dispatch.relaxation import LinearSolution, UnsolvedError, solve_with_lines
@@ -68,12 +69,13 @@ def infeasible_plan(
     problem: DispatchProblem,
     terms: Sequence[UnitTerms],
     ptdf: Ptdf,
+    outages: Outages | None,
     *,
     build_seconds: float,
     solve_seconds: float,
 ) -> DispatchPlan:
     """The outcome of a problem that has no plan: no schedule, but the conflict in ``message`` and ``reasons``."""
-    conflict = find_conflict(problem, terms, ptdf)
+    conflict = find_conflict(problem, terms, ptdf, outages)
     periods, buses = problem.axis.periods, len(problem.network.buses)
     units, plants, storages = (len(a) for a in (problem.thermal_units, problem.renewable_plants, problem.storages))
     branches, links = len(problem.network.branches), len(problem.network.dc_links)
@@ -104,10 +106,12 @@ def infeasible_plan(
     )
 
 
-def find_conflict(problem: DispatchProblem, terms: Sequence[UnitTerms], ptdf: Ptdf) -> Conflict:
+def find_conflict(
+    problem: DispatchProblem, terms: Sequence[UnitTerms], ptdf: Ptdf, outages: Outages | None = None
+) -> Conflict:
     """The irreducible conflict of a problem whose linear relaxation is infeasible while every limit is held."""
     relaxable = replace(problem, penalties=problem.penalties.finite())
-    model = build_model(relaxable, terms, identical_units(problem), ptdf=ptdf)
+    model = build_model(relaxable, terms, identical_units(problem), ptdf=ptdf, outages=outages)
     if _solve(model, relaxed=None) is None:
         return Conflict((), ())
     relaxed: set[str] = set()
@@ -137,9 +141,8 @@ def _columns_by_limit(model: DispatchModel) -> dict[str, list[IntArray]]:
         columns[f"must-take plants at bus {network.buses[i].bus_id}"] = [spill]
     for storage, stored in zip(problem.storages, model.storages, strict=True):
         columns[f"final level of storage {storage.storage_id}"] = [stored.end_shortfall]
-    for (branch, _), over in sorted(model.overload.items()):
-        name = f"rating of branch {network.branches[branch].branch_id}"
-        columns.setdefault(name, []).extend(np.array([column]) for column in over)
+    for line, over in sorted(model.overload.items()):
+        columns.setdefault(f"rating of {model.line_name(line)}", []).append(np.array(over))
     return columns
 
 
@@ -167,20 +170,16 @@ def _way_out(model: DispatchModel, limit: str, solution: LinearSolution) -> WayO
     problem, step = model.problem, model.problem.axis.step_hours
     blocks, by_period = _columns_by_limit(model)[limit], np.zeros(problem.axis.periods)
     cost = model.linear.column_arrays()[2]
-    line_periods = [period for (branch, period) in sorted(model.overload) if _rating(model, branch) == limit]
-    for k, block in enumerate(blocks):
-        if len(block) == len(by_period):
-            by_period += solution.values[block]
-        else:
-            by_period[line_periods[k // 2] if line_periods else -1] += float(solution.values[block].sum())
+    periods = [line.period for line in sorted(model.overload) if f"rating of {model.line_name(line)}" == limit]
+    if periods:
+        by_period[periods] = [float(solution.values[block].sum()) for block in blocks]
+    else:
+        for block in blocks:
+            by_period[-len(block) :] += solution.values[block]
     used = np.flatnonzero(by_period > REPORTED_MW)
     first, last = (int(used[0]), int(used[-1])) if used.size else (0, 0)
     price = sum(float(cost[block] @ solution.values[block]) for block in blocks)
     return WayOut(limit, float(by_period.max(initial=0.0)), float(by_period.sum() * step), first, last, price)
-
-
-def _rating(model: DispatchModel, branch: int) -> str:
-    return f"rating of branch {model.problem.network.branches[branch].branch_id}"
 
 
 def _in_words(way: WayOut) -> str:

@@ -1,8 +1,9 @@
 """The whole model of a dispatch problem: thermal groups, renewables, storages, links, balance, reserves, branches.
 
 Per period one balance over the whole network (lossless DC), and a row only for those branches that are asked for:
-``-limit <= sum_b PTDF[l, b] * injection[b] <= limit``. Every soft limit has a column of its own, priced by
-:class:`grid.dispatch.plan.Penalties`, so that a well-formed problem always has an answer.
+``-limit <= sum_b PTDF[l, b] * injection[b] <= limit``, with ``PTDF[l] + LODF[l, k] PTDF[k]`` after an outage k. Every
+soft limit has a column of its own, priced by :class:`grid.dispatch.plan.Penalties`, so that a well-formed problem
+always has an answer.
 
 Reserve upward is held by thermal headroom and by storages that could still serve it for a whole period; downward also
 by curtailable renewables, whose surplus can simply be turned down.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +21,22 @@ import numpy.typing as npt
 from grid.assets import RenewablePlant, Storage
 from grid.dispatch.adequacy import add_adequacy
 from grid.dispatch.linear import INFINITY, IntArray, LinearModel
+from grid.dispatch.outages import Outages
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.ptdf import Ptdf
 from grid.dispatch.thermal import ThermalGroup, add_thermal_group
 from grid.dispatch.unit_terms import UnitTerms
 from grid.time_axis import FloatArray
 
-Line = tuple[int, int]  # (branch, period)
+INTACT = -1
+
+
+class Line(NamedTuple):
+    """A branch in a period, with no other out of service or after the ``outage`` of one."""
+
+    branch: int
+    period: int
+    outage: int = INTACT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,12 +68,14 @@ class DispatchModel:
         link: Flow of each HVDC link, shape (links, periods).
         reserve_short_up, reserve_short_down, renewable_reserve_down: Shape (periods,).
         balance_rows, reserve_up_rows, reserve_down_rows: Shape (periods,).
-        line_rows: Row of each branch and period that is in the model.
+        outages: Of a problem that asks for N-1 security, else None.
+        line_rows: Row of each line that is in the model.
         overload: Its two columns, beyond ``limit`` and beyond ``-limit``.
     """
 
     problem: DispatchProblem
     ptdf: Ptdf
+    outages: Outages | None
     linear: LinearModel
     groups: tuple[tuple[int, ...], ...]
     thermal: list[ThermalGroup]
@@ -91,23 +104,43 @@ class DispatchModel:
         np.add.at(injection, self.injection_buses, values[self.injection_columns] * self.injection_factors[:, None])
         return injection
 
+    def factors(self, line: Line) -> FloatArray:
+        """Flow on a line per MW injected at each bus and taken out at the first, shape (buses,)."""
+        if self.outages is None or line.outage == INTACT:
+            return self.ptdf.row(line.branch)
+        moved = self.outages.factor(line.branch, line.outage)
+        return self.ptdf.row(line.branch) + moved * self.ptdf.row(line.outage)
+
+    def rating_mw(self, line: Line) -> float:
+        """The rating of a line, infinite where there is none."""
+        if self.outages is not None and line.outage != INTACT:
+            return float(self.outages.emergency_mw[line.branch])
+        limit = self.problem.network.branches[line.branch].limit_mw
+        return np.inf if limit is None else limit
+
+    def line_name(self, line: Line) -> str:
+        """A line in words."""
+        branches = self.problem.network.branches
+        name = f"branch {branches[line.branch].branch_id}"
+        return name if line.outage == INTACT else f"{name} after the outage of {branches[line.outage].branch_id}"
+
     def add_lines(self, lines: Iterable[Line]) -> None:
-        """Put the limits of branches in periods into the model; those that are there already are left alone."""
+        """Put the limits of lines into the model; those that are there already are left alone."""
         price = self.problem.penalties.overload * self.problem.axis.step_hours
-        for branch, period in lines:
-            limit = self.problem.network.branches[branch].limit_mw
-            if limit is None or (branch, period) in self.line_rows:
+        for line in lines:
+            limit = self.rating_mw(line)
+            if np.isinf(limit) or line in self.line_rows:
                 continue
-            factors = self.ptdf.row(branch)
-            fixed = float(factors @ self.fixed_injection_mw[:, period])
+            factors = self.factors(line)
+            fixed = float(factors @ self.fixed_injection_mw[:, line.period])
             over = _soft(self.linear, 2, price=price)
             row = self.linear.rows(1, lower=-limit - fixed, upper=limit - fixed)
             self.linear.put(row, over, [-1.0, 1.0])
             self.linear.put(
-                row, self.injection_columns[:, period], factors[self.injection_buses] * self.injection_factors
+                row, self.injection_columns[:, line.period], factors[self.injection_buses] * self.injection_factors
             )
-            self.line_rows[branch, period] = int(row[0])
-            self.overload[branch, period] = (int(over[0]), int(over[1]))
+            self.line_rows[line] = int(row[0])
+            self.overload[line] = (int(over[0]), int(over[1]))
 
 
 def build_model(
@@ -116,6 +149,7 @@ def build_model(
     groups: tuple[tuple[int, ...], ...],
     *,
     ptdf: Ptdf,
+    outages: Outages | None = None,
     lines: Iterable[Line] = (),
 ) -> DispatchModel:
     """Build the model of ``problem`` with its thermal units in ``groups`` and the limits of ``lines``."""
@@ -141,6 +175,7 @@ def build_model(
     model = DispatchModel(
         problem=problem,
         ptdf=ptdf,
+        outages=outages,
         linear=linear,
         groups=groups,
         thermal=thermal,

@@ -79,6 +79,8 @@ class DispatchProblem:
         timezone: For the texts of reasons; IANA name of the clock that the operators look at. Empty if the periods have
             no date: texts then count them.
         start_rule: What a start costs after which time off.
+        secure: Every branch must stay within its emergency rating after the outage of any one other branch (N-1),
+            before anything is re-dispatched. Outages that would split the network are left out.
     """
 
     axis: TimeAxis
@@ -96,6 +98,7 @@ class DispatchProblem:
     currency: str = "USD"
     timezone: str = "UTC"
     start_rule: StartRule = StartRule.TIME_OFF
+    secure: bool = False
 
 
 class Status(StrEnum):

@@ -12,6 +12,7 @@ from grid.dispatch.commitment import BoolArray, assign_units, bridge_dips
 from grid.dispatch.incumbent import gap_between
 from grid.dispatch.infeasible import infeasible_plan
 from grid.dispatch.model import DispatchModel, build_model
+from grid.dispatch.outages import Outages
 from grid.dispatch.plan import DispatchPlan, DispatchProblem, Status
 from grid.dispatch.prices import FixedDispatch, dispatch_fixed, prices_of
 from grid.dispatch.ptdf import Ptdf
@@ -67,14 +68,15 @@ def plan_dispatch(
     require_valid(problem)
     terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
     ptdf = Ptdf(problem.network)
-    model = build_model(problem, terms, identical_units(problem), ptdf=ptdf)
+    outages = Outages(problem.network, ptdf) if problem.secure else None
+    model = build_model(problem, terms, identical_units(problem), ptdf=ptdf, outages=outages)
     build_seconds = time.monotonic() - began
 
     try:
         relaxed = solve_with_lines(model)
     except UnsolvedError:
         seconds = time.monotonic() - began - build_seconds
-        return infeasible_plan(problem, terms, ptdf, build_seconds=build_seconds, solve_seconds=seconds)
+        return infeasible_plan(problem, terms, ptdf, outages, build_seconds=build_seconds, solve_seconds=seconds)
     found = first_plan(model, relaxed, deadline=began + _FIRST_SHARE * time_limit_seconds)
     dispatching = time.monotonic()
     best = _candidate(model, terms, found.values, relaxed)
@@ -127,10 +129,10 @@ def _candidate(
     charging = charging.reshape(-1, problem.axis.periods)
     lines = list(model.line_rows)
     try:
-        dispatch = dispatch_fixed(problem, terms, on, charging, ptdf=model.ptdf, lines=lines)
+        dispatch = dispatch_fixed(problem, terms, on, charging, ptdf=model.ptdf, outages=model.outages, lines=lines)
     except UnsolvedError:  # a commitment that was rounded may break limits that are never relaxed: show by how much
         relaxable = replace(problem, penalties=problem.penalties.finite())
-        dispatch = dispatch_fixed(relaxable, terms, on, charging, ptdf=model.ptdf, lines=lines)
+        dispatch = dispatch_fixed(relaxable, terms, on, charging, ptdf=model.ptdf, outages=model.outages, lines=lines)
         return _Candidate(on, dispatch, heuristic=True)
     return _Candidate(on, dispatch, heuristic=found is None)
 

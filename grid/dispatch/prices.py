@@ -20,6 +20,7 @@ import numpy as np
 
 from grid.dispatch.commitment import BoolArray
 from grid.dispatch.model import DispatchModel, Line, build_model
+from grid.dispatch.outages import Outages
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.ptdf import Ptdf
 from grid.dispatch.relaxation import LinearSolution, solve_with_lines
@@ -40,7 +41,8 @@ class Prices:
     """Prices of a dispatch, arrays as in :class:`grid.dispatch.plan.DispatchPlan`. [money/MWh]
 
     Attributes:
-        branch_shadow_price: Saving per MW of limit and hour, shape (branches, periods), >= 0.
+        branch_shadow_price: Saving per MW of limit and hour, shape (branches, periods), >= 0; where the network must
+            survive outages, of the emergency rating after each of them as well.
     """
 
     lmp: FloatArray
@@ -59,6 +61,7 @@ def dispatch_fixed(
     *,
     ptdf: Ptdf,
     lines: Iterable[Line],
+    outages: Outages | None = None,
 ) -> FixedDispatch:
     """Dispatch with units and the storages' direction held fixed.
 
@@ -66,11 +69,12 @@ def dispatch_fixed(
         on: Commitment, shape (units, periods); must respect minimum times and initial states.
         charging: Whether each storage may charge (or else discharge), shape (storages, periods).
         lines: Branch limits to begin with; violated ones are added.
+        outages: Those after which ratings must hold, too.
 
     Raises:
         UnsolvedError: If the commitment cannot be dispatched.
     """
-    model = build_model(problem, terms, single_units(problem), ptdf=ptdf, lines=lines)
+    model = build_model(problem, terms, single_units(problem), ptdf=ptdf, outages=outages, lines=lines)
     lower, upper, _, _ = model.linear.column_arrays()
     for columns, committed in zip(model.thermal, on, strict=True):
         lower[columns.on] = upper[columns.on] = committed.astype(np.float64)
@@ -93,10 +97,10 @@ def prices_of(dispatch: FixedDispatch) -> Prices:
     problem, hours = model.problem, model.problem.axis.step_hours
     shadow = np.zeros((len(problem.network.branches), problem.axis.periods))
     lmp = np.tile(duals[model.balance_rows] / hours, (len(problem.network.buses), 1))
-    for (branch, period), row in model.line_rows.items():
+    for line, row in model.line_rows.items():
         dual = duals[row] / hours
-        shadow[branch, period] = abs(dual)
-        lmp[:, period] += dual * model.ptdf.row(branch)
+        shadow[line.branch, line.period] += abs(dual)
+        lmp[:, line.period] += dual * model.factors(line)
     energy = np.tile((load_shares(problem) * lmp).sum(axis=0), (len(lmp), 1))
     return Prices(
         lmp=lmp,

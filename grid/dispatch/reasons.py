@@ -84,19 +84,19 @@ def _alternative_cost(reason: Reason, lmp: FloatArray, taken: FloatArray, curtai
 def _branch_in_the_way(explained: Explained, bus_id: str, period: int) -> tuple[str, float] | None:
     """The full branch that lowers the price at a bus the most against the load's, and its shadow price.
 
-    None if no branch lowers it.
+    It may be full after an outage only. None if no branch lowers it.
     """
     model, duals = explained.dispatch.model, explained.dispatch.solution.row_duals
     bus, shares = explained.bus(bus_id), load_shares(explained.problem)[:, period]
     worst, name, price = -TOLERANCE_PRICE, None, 0.0
-    for (branch, t), row in model.line_rows.items():
-        if t != period:
+    for line, row in model.line_rows.items():
+        if line.period != period:
             continue
-        factors = model.ptdf.row(branch)
+        factors = model.factors(line)
         effect = float(duals[row] * (factors[bus] - shares @ factors))
         if effect < worst:
-            worst, name = effect, explained.problem.network.branches[branch].branch_id
-            price = float(explained.prices.branch_shadow_price[branch, t])
+            worst, name = effect, model.line_name(line).removeprefix("branch ")
+            price = abs(float(duals[row])) / explained.problem.axis.step_hours
     return None if name is None else (name, price)
 
 

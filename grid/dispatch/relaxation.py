@@ -68,9 +68,14 @@ def solve_with_lines(
 
 
 def violated_lines(model: DispatchModel, values: FloatArray) -> list[Line]:
-    """Branches and periods beyond their limit that are not in the model yet."""
+    """Lines beyond their rating that are not in the model yet; of a branch after outages, the worst outage only."""
     branches = model.problem.network.branches
     limits = np.array([np.inf if branch.limit_mw is None else branch.limit_mw for branch in branches])
     flows = model.ptdf.flows(model.injections_mw(values))
     beyond = np.argwhere(np.abs(flows) > limits[:, None] + FLOW_TOLERANCE_MW)
-    return [line for branch, period in beyond if (line := (int(branch), int(period))) not in model.line_rows]
+    lines = [Line(int(branch), int(period)) for branch, period in beyond]
+    if model.outages is not None:
+        lines += [
+            Line(*at) for at in model.outages.overloads(flows, known=model.line_rows, tolerance_mw=FLOW_TOLERANCE_MW)
+        ]
+    return [line for line in lines if line not in model.line_rows]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grid.dispatch.commitment import BoolArray
-from grid.dispatch.model import available_by_bus
+from grid.dispatch.model import INTACT, available_by_bus
 from grid.dispatch.plan import DispatchProblem, Violation
 from grid.dispatch.prices import FixedDispatch
 from grid.dispatch.unit_terms import UnitTerms
@@ -147,10 +147,11 @@ def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
         for i, columns in blocks.items():
             name = f"{what} at bus {network.buses[i].bus_id}"
             yield from (Violation(name, t, mw, price) for t, mw in enumerate(x[columns].tolist()) if mw > REPORTED_MW)
-    for (branch, period), over in sorted(model.overload.items()):
+    for line, over in sorted(model.overload.items()):
         mw = float(x[list(over)].sum())
         if mw > REPORTED_MW:
-            yield Violation(f"overload of branch {network.branches[branch].branch_id}", period, mw, prices.overload)
+            kind = "overload" if line.outage == INTACT else "emergency overload"
+            yield Violation(f"{kind} of {model.line_name(line)}", line.period, mw, prices.overload)
     system = (
         ("upward reserve short", model.reserve_short_up, prices.reserve_up),
         ("downward reserve short", model.reserve_short_down, prices.reserve_down),

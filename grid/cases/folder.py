@@ -1,0 +1,148 @@
+"""A folder case: ``network.m`` or ``network.json`` with ``periods.json`` into a problem of many periods on a network.
+
+``docs/dispatch.md`` lists the fields of both.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import fields as fields_of
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from grid.assets import Storage, ThermalUnit
+from grid.cases.fields import Fields
+from grid.cases.folder_assets import read_demand_response, read_plants, read_storages, read_units
+from grid.cases.matpower import read_matpower
+from grid.cases.network_files import Grid, grid_of_case, grid_of_json
+from grid.cases.uncertain import Profile, check_together, net_load_reserve, read_profile
+from grid.dispatch.plan import DispatchProblem, Penalties
+from grid.faults import Fault, InputError
+from grid.time_axis import EPOCH, FloatArray, TimeAxis
+
+_TOP = (
+    "start", "step_minutes", "periods", "timezone", "currency", "load_scale", "loads", "renewables", "units",
+    "storages", "demand_response", "reserves", "penalties", "n_1",
+)  # fmt: skip
+
+
+def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProblem:
+    """The problem that the texts of a folder's two files state.
+
+    Args:
+        matpower: Whether ``network`` is a MATPOWER file, else JSON.
+
+    Raises:
+        InputError: With every fault of both files, each with its place.
+    """
+    faults: list[Fault] = []
+    grid = _grid(network, matpower, faults)
+    top = Fields(_json(periods, "periods.json", faults), "", faults)
+    top.unknown(*_TOP)
+    axis = _axis(top)
+    scale = top.series("load_scale", axis.periods, default=1.0)
+    loads = top.object("loads")
+    profiles = {name: read_profile(loads, name, axis.periods, sign=1.0) for name in loads.names()}
+    load = np.array([_load(bus.bus_id, grid, profiles, scale) for bus in grid.network.buses])
+    known = {bus.bus_id for bus in grid.network.buses}
+    for name in sorted(set(loads.names()) - known) if known else ():
+        loads.fault(name, "is no bus of the network", "correct the name, or add the bus")
+    plants, available = read_plants(top, axis.periods, profiles)
+    units, initial = read_units(top, grid, {plant.plant_id for plant in plants})
+    shifts = list(read_demand_response(top))
+    up, down = _reserves(top, axis.periods, profiles)
+    problem = DispatchProblem(
+        axis=axis,
+        network=grid.network,
+        thermal_units=(*units, *(shift for shift in shifts if isinstance(shift, ThermalUnit))),
+        renewable_plants=plants,
+        storages=(*read_storages(top), *(shift for shift in shifts if isinstance(shift, Storage))),
+        load_mw=load.reshape(len(grid.network.buses), axis.periods),
+        available_mw=available,
+        reserve_up_mw=up,
+        reserve_down_mw=down,
+        initial=initial,
+        initial_mwh={},
+        penalties=_penalties(top),
+        currency=top.text("currency", default="USD"),
+        timezone=top.text("timezone", default="UTC") if top.has("start") else "",
+        secure=top.flag("n_1", default=False),
+    )
+    if faults:
+        raise InputError(faults)
+    return problem
+
+
+def _grid(text: str, matpower: bool, faults: list[Fault]) -> Grid:
+    if not matpower:
+        return grid_of_json(Fields(_json(text, "network.json", faults), "network", faults))
+    try:
+        return grid_of_case(read_matpower(text), faults)
+    except InputError as error:
+        faults += error.faults
+        return grid_of_json(Fields({}, "network", []))
+
+
+def _json(text: str, place: str, faults: list[Fault]) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        faults.append(Fault(place, f"is no JSON: {error}", "correct it"))
+        return {}
+
+
+def _axis(top: Fields) -> TimeAxis:
+    step = timedelta(minutes=top.whole("step_minutes", least=1, default=60))
+    periods = top.whole("periods", least=1)
+    if not top.has("start"):
+        return TimeAxis(EPOCH, step, periods)
+    text = top.text("start")
+    try:
+        start = datetime.fromisoformat(text)
+        if start.tzinfo is not None:
+            return TimeAxis(start.astimezone(UTC), step, periods)
+    except ValueError:
+        pass
+    top.fault("start", f"must be an instant with its offset, got {text!r}", "such as 2026-03-01T00:00:00Z")
+    return TimeAxis(EPOCH, step, periods)
+
+
+def _load(bus: str, grid: Grid, profiles: dict[str, Profile], scale: FloatArray) -> FloatArray:
+    """A bus's load: its own profile, or what the network gives it times ``load_scale``."""
+    return profiles[bus].central if bus in profiles else grid.load_mw.get(bus, 0.0) * scale
+
+
+def _reserves(top: Fields, periods: int, profiles: dict[str, Profile]) -> tuple[FloatArray, FloatArray]:
+    """Upward and downward requirement: the greater of what is asked for and what the levels of net load take."""
+    reserves = top.object("reserves")
+    reserves.unknown("up_mw", "down_mw", "up_level", "down_level")
+    asked = [reserves.series(key, periods, default=0.0) for key in ("up_mw", "down_mw")]
+    levels = [
+        reserves.number(key, least=0.0, most=1.0) if reserves.has(key) else None for key in ("up_level", "down_level")
+    ]
+    check_together(profiles, top, [level for level in levels if level is not None])
+    if len({len(profile.scenarios) for profile in profiles.values()} - {0}) > 1:
+        return asked[0], asked[1]
+    up, down = (
+        asked[i] if level is None
+        else np.maximum(asked[i], net_load_reserve(list(profiles.values()), level, up=i == 0, periods=periods))
+        for i, level in enumerate(levels)
+    )  # fmt: skip
+    return up, down
+
+
+def _penalties(top: Fields) -> Penalties:
+    """The usual prices but for those told; null is a limit that is never relaxed."""
+    told = top.object("penalties")
+    names = [field.name for field in fields_of(Penalties)]
+    told.unknown(*names)
+    usual = Penalties()
+    prices = {
+        name: math.inf if name in told.names() and not told.has(name)
+        else told.number(name, default=getattr(usual, name), least=0.0)
+        for name in names
+    }  # fmt: skip
+    return Penalties(**prices)

@@ -1,0 +1,132 @@
+"""What stands on the buses of a folder case, as ``periods.json`` tells it: plants, units, storages, demand response.
+
+A demand response with rebound is a storage that is full at the beginning and must be full at the end: what is reduced
+now is served later, ``rebound`` times as much of it. One without rebound is a unit that is dispatched at its price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from grid.assets import CostSegment, RenewableKind, RenewablePlant, StartCost, Storage, ThermalUnit
+from grid.cases.fields import Fields
+from grid.cases.network_files import Grid
+from grid.cases.uncertain import Profile, read_profile
+from grid.dispatch.plan import UnitState
+from grid.time_axis import FloatArray
+
+_UNIT = (
+    "minimum_up_hours", "minimum_down_hours", "ramp_mw_per_hour", "start_ramp_mw", "stop_ramp_mw", "start_costs",
+    "must_run", "fuel", "initial", "out_of_service",
+)  # fmt: skip
+_STORAGE = (
+    "bus", "power_mw", "energy_mwh", "charge_efficiency", "discharge_efficiency", "initial_mwh", "end_minimum_mwh",
+    "cycle_cost_per_mwh",
+)  # fmt: skip
+
+
+def read_plants(
+    top: Fields, periods: int, profiles: dict[str, Profile]
+) -> tuple[tuple[RenewablePlant, ...], FloatArray]:
+    """The plants and what is available of each; their profiles join ``profiles``."""
+    plants, rows = [], []
+    for name, plant in top.items("renewables"):
+        plant.unknown("bus", "kind", "available_mw", "curtailable")
+        profile = read_profile(plant, "available_mw", periods, sign=-1.0)
+        if (profile.central < 0.0).any():
+            plant.fault("available_mw", "no value may be negative", "count what is consumed as load")
+        kind = plant.text("kind", default="wind")
+        if kind not in list(RenewableKind):
+            plant.fault("kind", f"must be one of {', '.join(RenewableKind)}, got {kind!r}", "correct it")
+            kind = RenewableKind.WIND
+        most = float(profile.central.max(initial=0.0))
+        curtailable = plant.flag("curtailable", default=True)
+        plants.append(RenewablePlant(name, plant.text("bus"), RenewableKind(kind), most, name, 1.0, curtailable))
+        rows.append(profile.central)
+        profiles[f"renewables: {name}"] = profile
+    return tuple(plants), np.array(rows).reshape(-1, periods)
+
+
+def read_units(top: Fields, grid: Grid, replaced: set[str]) -> tuple[list[ThermalUnit], dict[str, UnitState]]:
+    """The network's units with what ``periods.json`` tells of them; a plant of the same name takes a unit's place."""
+    told = dict(top.items("units"))
+    for name in sorted(set(told) - {unit.unit_id for unit in grid.units}) if grid.network.buses else ():
+        told[name].fault("name", "is no unit of the network", "correct the name, or add the unit to the network")
+    units, initial = [], {}
+    for unit in grid.units:
+        if unit.unit_id in replaced:
+            continue
+        detailed = _detailed(unit, told[unit.unit_id]) if unit.unit_id in told else unit
+        if detailed is None:
+            continue
+        units.append(detailed)
+        if unit.unit_id in told and told[unit.unit_id].has("initial"):
+            state = told[unit.unit_id].object("initial")
+            state.unknown("on", "hours", "power_mw")
+            on = state.flag("on", default=True)
+            power = state.number("power_mw", default=unit.minimum_mw if on else 0.0)
+            initial[unit.unit_id] = UnitState(on, state.number("hours", default=1e4, least=0.0), power)
+    return units, initial
+
+
+def _detailed(unit: ThermalUnit, told: Fields) -> ThermalUnit | None:
+    told.unknown(*_UNIT)
+    if told.flag("out_of_service", default=False):
+        return None
+    ramp = told.number("ramp_mw_per_hour", default=unit.ramp_up_mw_per_hour, least=0.0)
+    start_costs = unit.start_costs
+    if told.has("start_costs"):
+        start_costs = tuple(
+            StartCost(tier.number("offline_hours", least=0.0), tier.number("cost")) for tier in told.rows("start_costs")
+        )
+    return replace(
+        unit,
+        minimum_up_hours=told.number("minimum_up_hours", default=0.0, least=0.0),
+        minimum_down_hours=told.number("minimum_down_hours", default=0.0, least=0.0),
+        ramp_up_mw_per_hour=ramp,
+        ramp_down_mw_per_hour=ramp,
+        start_ramp_mw=told.number("start_ramp_mw", default=unit.capacity_mw),
+        stop_ramp_mw=told.number("stop_ramp_mw", default=unit.capacity_mw),
+        start_costs=start_costs,
+        must_run=told.flag("must_run", default=False),
+        fuel=told.text("fuel", default=""),
+    )
+
+
+def read_storages(top: Fields) -> Iterator[Storage]:
+    for name, storage in top.items("storages"):
+        storage.unknown(*_STORAGE)
+        yield Storage(
+            storage_id=name,
+            bus_id=storage.text("bus"),
+            power_mw=storage.number("power_mw", least=0.0),
+            energy_mwh=storage.number("energy_mwh", least=0.0),
+            charge_efficiency=storage.number("charge_efficiency", default=1.0),
+            discharge_efficiency=storage.number("discharge_efficiency", default=1.0),
+            initial_mwh=storage.number("initial_mwh", default=0.0),
+            end_minimum_mwh=storage.number("end_minimum_mwh", default=0.0),
+            cycle_cost_per_mwh=storage.number("cycle_cost_per_mwh", default=0.0),
+        )
+
+
+def read_demand_response(top: Fields) -> Iterator[Storage | ThermalUnit]:
+    for name, shift in top.items("demand_response"):
+        shift.unknown("bus", "power_mw", "energy_mwh", "cost_per_mwh", "rebound")
+        bus, power = shift.text("bus"), shift.number("power_mw", least=0.0)
+        cost, rebound = shift.number("cost_per_mwh", default=0.0), shift.number("rebound", default=1.0)
+        if rebound != 0.0 and rebound < 1.0:
+            shift.fault("rebound", f"must be 0 or at least 1, got {rebound:g}", "1 serves later all that was reduced")
+            continue
+        if rebound == 0.0:
+            segments = (CostSegment(power, cost),) if power else ()
+            free = max(power, 1.0)
+            yield ThermalUnit(
+                name, bus, 0.0, power, 0.0, segments, (StartCost(0.0, 0.0),), 0.0, 0.0, free, free, power, power,
+                must_run=True, fuel="demand response",
+            )  # fmt: skip
+            continue
+        energy = shift.number("energy_mwh", least=0.0)
+        yield Storage(name, bus, power, energy, 1.0 / rebound, 1.0, energy, energy, cost)

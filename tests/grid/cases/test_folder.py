@@ -1,0 +1,175 @@
+"""Folder cases: what becomes of both files, reserves from quantiles and scenarios, and every fault at once."""
+
+from __future__ import annotations
+
+import json
+import math
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grid.cases import read_folder
+from grid.dispatch import DispatchProblem, check_plan, plan_dispatch
+from grid.dispatch.outage_check import check_outages
+from grid.faults import InputError
+
+DAY = Path(__file__).parent / "three_bus_day"
+NETWORK: dict[str, Any] = {
+    "buses": {"a": {"load_mw": 10}, "b": {}},
+    "branches": {"ab": {"from": "a", "to": "b", "reactance_pu": 0.1, "limit_mw": 50, "emergency_mw": 60}},
+    "links": {"dc": {"from": "a", "to": "b", "limit_mw": 5}},
+    "units": {"u": {"bus": "b", "minimum_mw": 5, "capacity_mw": 40, "minimum_cost_per_hour": 90,
+                    "segments": [{"width_mw": 35, "cost_per_mwh": 12}]}},
+}  # fmt: skip
+
+
+def read(periods: dict[str, Any], network: dict[str, Any] | None = None) -> DispatchProblem:
+    return read_folder(json.dumps(NETWORK if network is None else network), json.dumps(periods), matpower=False)
+
+
+def faults_of(periods: dict[str, Any], network: dict[str, Any] | None = None) -> str:
+    with pytest.raises(InputError) as raised:
+        read(periods, network)
+    return str(raised.value)
+
+
+@pytest.fixture(scope="module")
+def day() -> DispatchProblem:
+    return read_folder((DAY / "network.m").read_text(), (DAY / "periods.json").read_text(), matpower=True)
+
+
+def test_the_example_is_planned_secure_and_sound(day: DispatchProblem) -> None:
+    plan = plan_dispatch(day, time_limit_seconds=10.0, relative_gap=0.0)
+    assert check_plan(plan) == []
+    assert check_outages(plan) == []
+    assert plan.violations == ()
+    flows = np.abs(plan.branch_flow_mw[:2]).sum(axis=0)  # after the outage of one line from bus 1 the other has it all
+    assert flows.max() == pytest.approx(105.0)
+    assert plan.branch_shadow_price.max() > 0.0
+
+
+def test_the_example_says_what_its_files_say(day: DispatchProblem) -> None:
+    assert day.axis.start.isoformat() == "2026-02-28T23:00:00+00:00"
+    assert (day.currency, day.timezone, day.secure, day.penalties.overload) == ("EUR", "Europe/Berlin", True, 2000.0)
+    assert day.load_mw[1].tolist() == pytest.approx([28.0, 32.0, 40.0, 44.0, 40.0, 32.0])
+    assert day.load_mw[2].tolist() == [56.0, 64.0, 80.0, 88.0, 80.0, 64.0]
+    units = {unit.unit_id: unit for unit in day.thermal_units}
+    assert set(units) == {"gen-1", "gen-2", "smelter"}
+    assert units["gen-1"].start_ramp_mw == 60.0
+    assert units["gen-1"].minimum_cost_per_hour == pytest.approx(0.02 * 40**2 + 12 * 40 + 200)
+    assert day.initial["gen-1"].power_mw == 70.0
+    ring = {branch.branch_id: branch for branch in day.network.branches}
+    assert (ring["branch-3"].tap_ratio, ring["branch-3"].emergency_mw) == (0.98, 80.0)
+    store = next(storage for storage in day.storages if storage.storage_id == "cold-store")
+    assert (store.initial_mwh, store.end_minimum_mwh, store.charge_efficiency) == (8.0, 8.0, pytest.approx(1 / 1.1))
+
+
+def test_quantiles_are_combined_in_quadrature(day: DispatchProblem) -> None:
+    """Load 7 MW above its median, wind 20 MW below, at the first hour; 5 MW are asked for at least."""
+    assert day.reserve_up_mw[0] == pytest.approx(math.hypot(7.0, 20.0))
+    assert day.reserve_down_mw[0] == pytest.approx(math.hypot(6.0, 15.0))
+
+
+def test_scenarios_are_wrong_together() -> None:
+    """Load and wind rise together in one scenario: their errors cancel, and the net load hardly moves."""
+    loads = {"a": {"scenarios": [[10.0], [30.0]]}}
+    together = {"w": {"bus": "b", "available_mw": {"scenarios": [[5.0], [25.0]]}}}
+    against = {"w": {"bus": "b", "available_mw": {"scenarios": [[25.0], [5.0]]}}}
+    reserves = {"up_level": 1.0}
+    one = read({"periods": 1, "loads": loads, "renewables": together, "reserves": reserves})
+    other = read({"periods": 1, "loads": loads, "renewables": against, "reserves": reserves})
+    assert one.load_mw[0].tolist() == [20.0]
+    assert one.reserve_up_mw.tolist() == [0.0]
+    assert other.reserve_up_mw.tolist() == [20.0]
+
+
+def test_demand_that_is_shifted_comes_back_with_its_rebound() -> None:
+    shift = {"bus": "a", "power_mw": 4, "energy_mwh": 4, "rebound": 1.25}
+    periods = {"periods": 3, "load_scale": [1.0, 4.2, 1.0], "demand_response": {"heat": shift}}
+    plan = plan_dispatch(read(periods), time_limit_seconds=5.0, relative_gap=0.0)
+    assert plan.discharge_mw[0].tolist() == pytest.approx([0.0, 2.0, 0.0], abs=1e-6)  # 42 MW of load, 40 of capacity
+    assert plan.charge_mw[0].sum() == pytest.approx(2.5)
+
+
+def test_a_limit_of_price_null_is_never_relaxed_and_its_conflict_is_named() -> None:
+    problem = read({"periods": 1, "load_scale": 9, "penalties": {"shedding": None, "overload": None}})
+    plan = plan_dispatch(problem, time_limit_seconds=5.0)
+    assert plan.status == "infeasible"
+    assert "load served in full by up to 50.0 MW in period 0" in plan.message
+
+
+def test_conflicting_limits_are_irreducible_and_each_has_its_way_out() -> None:
+    """40 MW must come over a line of 30: less load or a hotter line, either is enough."""
+    network = deepcopy(NETWORK)
+    network["branches"]["ab"].update(limit_mw=30, emergency_mw=30)
+    network["links"] = {}
+    none = {"shedding": None, "overload": None, "surplus": None, "reserve_up": None}
+    plan = plan_dispatch(read({"periods": 2, "load_scale": [1, 4], "penalties": none}, network), time_limit_seconds=5.0)
+    assert plan.status == "infeasible"
+    assert {reason.asset_id for reason in plan.reasons} == {"load served in full", "rating of branch ab"}
+    assert all("10.0 MW in period 1" in reason.text for reason in plan.reasons)
+    assert plan.message.index("branch ab by up to") < plan.message.index("load served in full by up to")
+
+
+def test_every_fault_of_both_files_comes_at_once() -> None:
+    network = deepcopy(NETWORK)
+    network["branches"]["ab"]["reactance_pu"] = "x"
+    network["units"]["u"]["colour"] = "red"
+    told = faults_of(
+        {
+            "periods": 2,
+            "start": "2026-03-01T00:00:00",
+            "load_scale": [1.0],
+            "loads": {"c": 5, "a": {"quantiles": {"0.1": [1, 2], "1.5": [1, 2]}}},
+            "renewables": {"w": {"bus": "b", "kind": "tide", "available_mw": [1, -1]}},
+            "units": {"v": {"must_run": True}, "u": {"must_run": "yes", "initial": {"on": 1}}},
+            "demand_response": {"heat": {"bus": "a", "power_mw": 1, "energy_mwh": 1, "rebound": 0.5}},
+            "reserves": {"up_mw": [1, None]},
+            "penalties": {"shading": 1},
+            "n_1": "yes",
+        },
+        network,
+    )
+    for words in (
+        "ab: reactance_pu: must be a finite number, got 'x'",
+        "u: colour: is not known",
+        "start: must be an instant with its offset",
+        "load_scale: must have 2 values",
+        "loads: c: is no bus of the network",
+        "1.5: must be a level between 0 and 1",
+        "must have the level 0.5",
+        "w: kind: must be one of solar, wind, hydro",
+        "w: available_mw: no value may be negative",
+        "v: name: is no unit of the network",
+        "u: must_run: must be true or false",
+        "u: initial: on: must be true or false",
+        "heat: rebound: must be 0 or at least 1",
+        "reserves: up_mw[1]: must be a finite number",
+        "penalties: shading: is not known",
+        "n_1: must be true or false",
+    ):
+        assert words in told
+
+
+@pytest.mark.parametrize(
+    ("periods", "words"),
+    [
+        ({"periods": 1, "loads": {"a": {"quantiles": {"0.4": [9], "0.5": [8]}}}}, "cross in period 0"),
+        ({"periods": 1, "loads": {"a": {"quantiles": {"0.5": [8]}}}, "reserves": {"up_level": 0.9}}, "level 0.9"),
+        ({"periods": 1, "loads": {"a": {"scenarios": [[1], [2]]}, "b": {"scenarios": [[1]]}}}, "as many everywhere"),
+        ({"periods": 1, "loads": {"a": {"scenarios": []}}}, "must be a list of lists"),
+        ({"periods": 1, "loads": {"a": {}}}, "must have either quantiles or scenarios"),
+        ({"periods": 0}, "periods: must be 1 or more, got 0"),
+    ],
+)
+def test_profiles_that_do_not_fit_are_refused(periods: dict[str, Any], words: str) -> None:
+    assert words in faults_of(periods)
+
+
+def test_a_network_file_that_cannot_be_read_is_told_once_and_not_by_its_echoes() -> None:
+    with pytest.raises(InputError) as raised:
+        read_folder("function mpc = x", '{"periods": 1, "loads": {"9": 1}, "units": {"gen-1": {}}}', matpower=True)
+    assert all(fault.place.startswith("mpc.") for fault in raised.value.faults)
