@@ -22,7 +22,7 @@ from grid.store.stream import Partition, database_identity
 from ingest.topics import CONNECT_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, require_broker, unavailable
 
 HEARTBEATS_PER_SESSION = 9  # with its next heartbeat a member learns that the group meets again
-LONGEST_SILENCE_SECONDS = 60.0  # of a worker that hangs; then its partitions move on, too
+SILENT_SESSIONS = 2  # a worker that hangs for so long leaves the group; so long does the group wait for one, too
 POLL_MILLISECONDS = 250
 
 _log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class GroupMember:
         self._worker_id = worker_id
         self._monotonic = monotonic
         self._session_seconds = session.total_seconds()
+        self._longest_silence = SILENT_SESSIONS * self._session_seconds
         self._decision = _Decision()
         self._seen: frozenset[TopicPartition] | None = None
         self._met_at = 0.0
@@ -106,7 +107,7 @@ class GroupMember:
                 enable_auto_commit=False,
                 session_timeout_ms=int(self._session_seconds * 1000),
                 heartbeat_interval_ms=int(self._session_seconds * 1000 / HEARTBEATS_PER_SESSION),
-                max_poll_interval_ms=int(LONGEST_SILENCE_SECONDS * 1000),
+                max_poll_interval_ms=int(self._longest_silence * 1000),
                 partition_assignment_strategy=[RoundRobinPartitionAssignor],
                 allow_auto_create_topics=False,
                 bootstrap_timeout_ms=CONNECT_TIMEOUT_SECONDS * 1000,
@@ -123,7 +124,7 @@ class GroupMember:
         """Take part in the group until told to leave. A fault ends it; :meth:`renew` raises it and joins anew."""
         try:
             while not self._leaving.is_set():
-                if self._monotonic() - self._asked_at > LONGEST_SILENCE_SECONDS:
+                if self._monotonic() - self._asked_at > self._longest_silence:
                     self._leaving.wait(POLL_MILLISECONDS / 1000)  # unpolled, the client leaves the group
                 else:
                     consumer.poll(timeout_ms=POLL_MILLISECONDS)

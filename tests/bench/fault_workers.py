@@ -18,6 +18,7 @@ from ingest.ownership import OwnershipKind
 PATIENCE = timedelta(seconds=1.0)  # short, so that a killed worker's partitions move soon
 FROZEN_SECONDS = 1.8
 LAYOUT_SECONDS = 2.0  # after which a topic made anew is noticed
+SILENT_SESSIONS = 60  # nobody leaves the group because the database is away: see bench_faults.GROUP
 BATCH_READINGS = 4_000  # small, so that there are many transactions to be killed in
 
 
@@ -45,7 +46,7 @@ def work(
     import ingest.reader
     import ingest.topics
     import ingest.worker
-    from grid.store.database import DatabaseUnavailableError
+    from grid.store.database import is_transient
     from ingest.topics import BrokerUnavailableError
     from ingest.worker import run_worker
 
@@ -56,6 +57,7 @@ def work(
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it tells of every reset connection
     ingest.reader.BATCH_READINGS = BATCH_READINGS
     ingest.worker.LAYOUT_SECONDS = LAYOUT_SECONDS
+    ingest.groups.SILENT_SESSIONS = SILENT_SESSIONS
     ingest.reader.REQUEST_TIMEOUT_SECONDS = request_timeout_seconds  # type: ignore[attr-defined]
     ingest.groups.REQUEST_TIMEOUT_SECONDS = request_timeout_seconds  # type: ignore[attr-defined]
     ingest.topics.REQUEST_TIMEOUT_SECONDS = request_timeout_seconds
@@ -64,12 +66,12 @@ def work(
             run_worker(
                 database_url=database_url, bootstrap=bootstrap, ownership=ownership, patience=PATIENCE, stop=stop
             )
-        except (DatabaseUnavailableError, BrokerUnavailableError) as away:
-            logging.getLogger(__name__).warning("starting again: %s", away)
+        except Exception as error:
+            if not (isinstance(error, BrokerUnavailableError) or is_transient(error)):
+                logging.getLogger(__name__).exception("a defect")
+                raise
+            logging.getLogger(__name__).warning("starting again: %s", error)
             stop.wait(0.2)
-        except Exception:
-            logging.getLogger(__name__).exception("a defect")
-            raise
 
 
 def _end_with_parent(lifetime_seconds: float) -> None:

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HARNESS = Path(__file__).parent.parent / "bench" / "bench_faults.py"
 
 
-def test_whatever_is_killed_crashed_or_cut_every_value_is_counted_once() -> None:
-    command = [sys.executable, str(HARNESS), "--short", "--seed", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+@pytest.mark.parametrize("ownership", ["lease", "group"])
+def test_whatever_is_killed_crashed_or_cut_every_value_is_counted_once(ownership: str) -> None:
+    command = [sys.executable, str(HARNESS), "--short", "--ownership", ownership, "--seed", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert "every value was counted once" in done.stdout

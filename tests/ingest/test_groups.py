@@ -116,12 +116,8 @@ def test_a_fault_of_the_broker_reaches_the_worker_which_then_joins_anew(
 
 
 def test_a_worker_that_hangs_loses_its_partitions_and_gets_some_when_it_goes_on(
-    conn: psycopg.Connection,
-    partitions: tuple[Partition, ...],
-    join: Callable[[str], GroupMember],
-    monkeypatch: pytest.MonkeyPatch,
+    conn: psycopg.Connection, partitions: tuple[Partition, ...], join: Callable[[str], GroupMember]
 ) -> None:
-    monkeypatch.setattr("ingest.groups.LONGEST_SILENCE_SECONDS", 1.0)
     hanging, other = join("hanging"), join("other")
     shares(conn, partitions, hanging, sizes=(8,))
     shares(conn, partitions, hanging, other, sizes=(4, 4))
