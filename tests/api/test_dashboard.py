@@ -184,7 +184,8 @@ def test_the_board_fills_follows_events_and_takes_a_decision(own_api: Any, brows
     browser.wait("document.querySelector('#plan-state').textContent.includes('What-if')")
     assert browser.value("document.documentElement.scrollWidth <= innerWidth"), "the board is wider than its window"
     assert browser.errors == []
-    assert {httpx.URL(url).port for url in browser.requested} == {httpx.URL(own_api.url).port}
+    asked = [url for url in browser.requested if not url.startswith("data:")]  # the browser draws its own icons so
+    assert [url for url in asked if httpx.URL(url).port != httpx.URL(own_api.url).port] == []
 
 
 @pytest.mark.browser
