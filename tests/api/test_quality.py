@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import psycopg
 import pytest
 
 from api.client import GridPilot
-from grid.readings import Quality
+from grid.readings import Quality, ReadingBlock, Source
+from grid.store.saving import save_readings
+from grid.units import Channel
+from ingest.validator import run_validator
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -231,3 +235,41 @@ def test_the_client_tells_quality_and_edits_as_frames(grid: GridPilot) -> None:
     assert len(grid.quality.withdraw("town:load", NOW - 10 * HOUR, NOW - 8 * HOUR, reason="was right")) == 2
     assert len(grid.quality.edits("town:load", NOW - 48 * HOUR, NOW)) == 2
     assert len(grid.quality.edits("town:load", NOW - 48 * HOUR, NOW, withdrawn=True)) == 4
+
+
+def test_from_a_fault_through_validation_and_an_edit_and_back(own_api: Any) -> None:
+    """The whole way: a sentinel is sent, found, estimated; an operator sets a value, and takes it back."""
+    wrong = NOW - 20 * HOUR
+    sent = own_api.get(f"{TOWN}/readings", params=span(wrong, wrong + HOUR)).json()["readings"]
+    before = sent[0]["value"]
+    with psycopg.connect(own_api.database_url) as conn:
+        starts = np.array([int(wrong.timestamp()) * 1_000_000], dtype=np.int64)
+        sentinel = ReadingBlock(Source.METER, "town", Channel.LOAD, 60, starts, np.array([-99.0]), revision=1)
+        save_readings(conn, [sentinel], received_at=NOW)
+
+    def validated() -> dict[str, Any]:
+        run_validator(database_url=own_api.database_url, until_caught_up=True)
+        asked = span(wrong, wrong + HOUR) | {"layer": "validated"}
+        (row,) = own_api.get(f"{TOWN}/readings", params=asked).json()["readings"]
+        return dict(row)
+
+    estimated = validated()
+    assert estimated["value"] == pytest.approx(before, rel=0.05)
+    assert estimated["quality"] & Quality.SENTINEL
+    told = own_api.get(f"{TOWN}/quality", params=span(wrong, wrong + HOUR)).json()
+    assert (told["total"]["estimated"], told["total"]["intervals"]) == (1, 1)
+    assert "sentinel" in told["spans"][0]["reasons"]
+    assert "town:load" in [one["series_id"] for one in own_api.get("/quality").json()["series"]]
+
+    body = {"action": "set", "start": wrong.isoformat(), "values": [71_000.0], "reason": "read off the display"}
+    (edit,) = own_api.post(f"{TOWN}/edits", json=body).json()
+    assert edit["old_value"] == pytest.approx(estimated["value"])
+    edited = validated()
+    assert (edited["value"], edited["quality"] & Quality.EDITED) == (71_000.0, Quality.EDITED)
+    assert own_api.get(f"{TOWN}/quality", params=span(wrong, wrong + HOUR)).json()["total"]["edited"] == 1
+
+    with own_api.client() as client:
+        client.delete(f"{TOWN}/edits/{edit['edit_id']}", params={"reason": "another feeder's"})
+    assert validated() == estimated
+    raw = own_api.get(f"{TOWN}/readings", params=span(wrong, wrong + HOUR)).json()["readings"]
+    assert [row["value"] for row in raw] == [-99.0], "never changed"
