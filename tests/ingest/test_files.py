@@ -90,7 +90,9 @@ def test_a_row_of_a_huge_text_is_told_in_few_words(tmp_path: Path) -> None:
     assert len(fault) < 1_000
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"meter_id,channel"), b"PK\x03\x04rest"])
+@pytest.mark.parametrize(
+    "content", [gzip.compress(b"meter_id,channel", mtime=0), b"PK\x03\x04rest"], ids=["gzip", "zip"]
+)
 def test_a_compressed_file_is_refused_unread(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "readings.csv"
     path.write_bytes(content)
