@@ -72,7 +72,7 @@ class FlaggedSpan:
 
     Attributes:
         start, end: Half-open.
-        quality: Bits of :class:`grid.readings.Quality`.
+        quality: Bits of :class:`grid.readings.Quality`, without CORRECTED, which is no flaw and would part a span.
         missing: True if they have no value.
     """
 
@@ -148,7 +148,8 @@ def flagged_spans(
         known_by: As it was known then (wall clock); None for now.
     """
     rows = conn.execute(
-        f"SELECT interval_start, interval_minutes, quality, value IS NULL FROM ({rows_query(Layer.VALIDATED)}) AS row"
+        f"SELECT interval_start, interval_minutes, quality & ~{Quality.CORRECTED}, value IS NULL"
+        f" FROM ({rows_query(Layer.VALIDATED)}) AS row"
         f" WHERE quality & ~{_PLAIN} <> 0 ORDER BY interval_start, interval_minutes LIMIT %(limit)s",
         {"keys": _keys(conn, [channel]), "start": start, "end": end, "known_by": known_by, "limit": limit},
     ).fetchall()

@@ -110,6 +110,7 @@ def test_flagged_intervals_in_a_row_are_one_span(conn: psycopg.Connection) -> No
     save(conn, [1.0] * 12)
     for hour in (2, 3, 4, 7):
         judged(conn, hour, 1.0, FLAT)
+    conn.execute("UPDATE reading SET quality = 256 WHERE interval_start IN (%s, %s)", (START, START + 3 * HOUR))
     judged(conn, 8, None, FLAT)
     expected = [
         FlaggedSpan(START + 2 * HOUR, START + 5 * HOUR, 3, FLAT, False),
