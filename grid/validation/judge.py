@@ -59,8 +59,11 @@ def judge(
     until_us = to_us(require_utc(judge_until, name="judge_until"))
     rules = DEFAULT_RULES.for_kind(profile.kind) if rules is None else rules
     told = [_edited(edits)]
-    for cluster in _clusters(readings):
-        told += _judge_cluster(cluster, profile, rules, edits, totals, parts)
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # values near the largest float: infinite sums are compared right
+        for cluster in _clusters(readings):
+            told += _judge_cluster(cluster, profile, rules, edits, totals, parts)
     starts, values, quality = (np.concatenate(arrays) for arrays in zip(*told, strict=True))
     _, first = np.unique(starts, return_index=True)  # in order of time; an edit stands before what rules say
     first = first[(starts[first] >= from_us) & (starts[first] < until_us)]

@@ -18,8 +18,9 @@ from grid.validation.nouns import ChannelProfile
 from grid.validation.settings import SunRule
 
 _DOWN = -0.02  # 1.1 degrees below the horizon: half the sun's disc, refraction, and the series' error
+_RISEN = 0.01
 _ALBEDO = 0.2
-_DARK_DAYS = 3
+_DARK_DAYS = 5
 _DRIFT_DAYS = 7
 _DRIFT_DAYS_NEEDED = 4
 _ENOUGH_LIGHT = 0.5  # of the best day around: else the middle of its energy says nothing
@@ -33,8 +34,8 @@ class Sky:
 
     Attributes:
         height: Sine of the sun's highest elevation within the slot.
-        most: The most light that a clear sky gives within the slot, on the plane of the array. [W/m2]
-        mean: What it gives in the middle of the slot. [W/m2]
+        most: The most light that a clear sky gives within the slot, facing the sun if the plane is not known. [W/m2]
+        mean: What it gives in the middle of the slot, on the level if the plane is not known. [W/m2]
     """
 
     height: FloatArray
@@ -59,7 +60,7 @@ def clear_sky(lattice: Lattice, profile: ChannelProfile) -> Sky:
     begin, middle, end = (_sun_and_light(lattice, profile, at=at) for at in (0.0, 0.5, 1.0))
     height = np.maximum(np.maximum(begin[0], middle[0]), end[0])
     most = np.maximum(np.maximum(begin[1], middle[1]), end[1])
-    return Sky(height, most, middle[1])
+    return Sky(height, most, middle[1] if _plane_known(profile) else _haurwitz(middle[0]))
 
 
 def night_generation(values: FloatArray, sky: Sky, *, largest: FloatArray, rule: SunRule) -> BoolArray:
@@ -114,8 +115,7 @@ def clock_drift(lattice: Lattice, values: FloatArray, sky: Sky, profile: Channel
     Args:
         values: NaN where missing or rejected, shape (slots,).
     """
-    known_plane = profile.channel is Channel.IRRADIANCE or None not in (profile.tilt_deg, profile.azimuth_deg)
-    bound = rule.drift_minutes if known_plane else rule.drift_minutes_unknown_plane
+    bound = rule.drift_minutes if _plane_known(profile) else rule.drift_minutes_unknown_plane
     shifts = day_windows(_daily_shift(lattice, values, sky, profile), back=_DRIFT_DAYS, ahead=_DRIFT_DAYS)
     told = np.count_nonzero(~np.isnan(shifts), axis=1) >= _DRIFT_DAYS_NEEDED
     drifting = np.zeros(len(shifts), dtype=np.bool_)
@@ -165,6 +165,17 @@ def _sun_and_light(lattice: Lattice, profile: ChannelProfile, *, at: float) -> t
     return np.cos(zenith), _clear_sky_light(zenith, hour_angle, declination, latitude, profile)
 
 
+def _plane_known(profile: ChannelProfile) -> bool:
+    return profile.channel is Channel.IRRADIANCE or None not in (profile.tilt_deg, profile.azimuth_deg)
+
+
+def _haurwitz(height: FloatArray) -> FloatArray:
+    """The clear sky's light on the level at the sine of the sun's elevation. [W/m2]"""
+    up = height > _RISEN
+    height = np.where(up, height, 1.0)
+    return np.where(up, 1098.0 * height * np.exp(-0.059 / height), 0.0)
+
+
 def _clear_sky_light(
     zenith: FloatArray, hour_angle: FloatArray, declination: FloatArray, latitude: float, profile: ChannelProfile
 ) -> FloatArray:
@@ -172,11 +183,11 @@ def _clear_sky_light(
 
     On the level for irradiance, on the array's plane for generation; a plane that is not known could face the sun.
     """
-    up = np.cos(zenith) > 0.01
-    height = np.where(up, np.cos(zenith), 1.0)
-    level = np.where(up, 1098.0 * height * np.exp(-0.059 / height), 0.0)
+    level = _haurwitz(np.cos(zenith))
     if profile.channel is Channel.IRRADIANCE:
-        return np.asarray(level)
+        return level
+    up = np.cos(zenith) > _RISEN
+    height = np.where(up, np.cos(zenith), 1.0)
     air_mass = 1.0 / (height + 0.50572 * (96.07995 - np.degrees(np.arccos(height))) ** -1.6364)
     beam = np.where(up, 1353.0 * 0.7 ** (air_mass**0.678), 0.0)
     diffuse = np.maximum(level - beam * height, 0.1 * level)

@@ -142,9 +142,10 @@ def _dead_sensor(case: Case, verdicts: Verdicts) -> None:
     days = np.unique(case.readings.starts_us[lit] // DAY_US)
     told = np.unique(verdicts.starts_us[verdicts.quality & int(Quality.ZERO) != 0] // DAY_US)
     before = np.unique(case.readings.starts_us[~dead] // DAY_US)
+    doubted = np.unique(verdicts.starts_us[_bad(verdicts)] // DAY_US)
     print(
-        f"    {'':<8} dead after July 2019: {np.isin(days, told).mean():.1%} of {len(days)} days found,"
-        f" {np.isin(before, told).mean():.1%} of the days before"
+        f"    {'':<8} dead after July 2019: {np.isin(days, told).mean():.1%} of {len(days)} days are told dead, and"
+        f" {np.isin(before, told).mean():.1%} of the days before; {np.isin(days, doubted).mean():.1%} flagged at all"
     )
 
 

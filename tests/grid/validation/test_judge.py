@@ -238,3 +238,17 @@ def test_estimates_do_not_change_what_was_handed_in(readings: Readings, househol
     before = replace(sent, values=sent.values.copy())
     judge(sent, ChannelProfile(Channel.IMPORT), judge_from=START, judge_until=START + timedelta(days=30))
     np.testing.assert_array_equal(sent.values, before.values)
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+@pytest.mark.parametrize("minutes", [1, 15, 960, 1500])
+def test_every_channel_and_interval_is_judged_whatever_is_sent(
+    readings: Readings, channel: Channel, minutes: int
+) -> None:
+    values = np.tile([0.0, 1e308, -1e308, np.nan, 1e-300, -1.0, 65535.0, 0.5], 20)
+    profile = ChannelProfile(channel, "solar", "Australia/Lord_Howe", latitude=-90.0, longitude=180.0)
+    start = floor_to_step(START, timedelta(minutes=minutes))
+    end = start + timedelta(minutes=minutes * 200)
+    verdicts = judge(readings(values, start=start, minutes=minutes), profile, judge_from=start, judge_until=end)
+    assert len(verdicts) >= 20  # every missing value at least
+    assert np.isfinite(verdicts.values[verdicts.quality & int(Quality.VALID) != 0]).all()
