@@ -86,6 +86,7 @@ def _database() -> Iterator[Finding]:
     from grid.store.freshness import chain_state
     from grid.store.migrate import check_schema, has_timescale
     from grid.store.sites import load_site
+    from grid.store.storage import storage_state
 
     url = read_settings(DatabaseSettings).database_url
     with connect(url, application_name="gridpilot-doctor") as conn:
@@ -93,6 +94,12 @@ def _database() -> Iterator[Finding]:
         yield Finding("database", "good", f"{shown_address(url)}, {kind} {conn.info.server_version // 10000}")
         check_schema(conn)
         yield Finding("schema", "good", "is this version's")
+        store = storage_state(conn)
+        yield Finding(
+            "storage",
+            "good",
+            f"{store.bytes / 1e9:.2f} GB, readings in {store.partitions} {store.kind}, {store.due:,} totals due",
+        )
         site = load_site(conn)
         yield Finding("site", "good", f"{site.site_id}, {len(site.meters)} meters, {len(site.network.buses)} buses")
         state = chain_state(conn)

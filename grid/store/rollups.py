@@ -95,9 +95,12 @@ WITH spans AS MATERIALIZED (
 ), fresh AS MATERIALIZED (
     SELECT t.* FROM chosen c CROSS JOIN LATERAL reading_totals(c.channel_key, c.span, {zone}) t
 ), gone AS (
-    DELETE FROM {table} h USING spans s
-    WHERE h.channel_key = s.channel_key AND h.bucket_start >= lower(s.span) AND h.bucket_start < upper(s.span)
-      AND NOT EXISTS (SELECT FROM fresh f WHERE f.channel_key = h.channel_key AND f.bucket_start = h.bucket_start)
+    DELETE FROM {table} WHERE ctid = ANY (ARRAY(  -- by the index, span by span, however long the table is
+        SELECT h.ctid FROM spans s CROSS JOIN LATERAL (
+            SELECT ctid, channel_key, bucket_start FROM {table}
+            WHERE channel_key = s.channel_key AND bucket_start >= lower(s.span) AND bucket_start < upper(s.span) OFFSET 0
+        ) h WHERE NOT EXISTS (
+            SELECT FROM fresh f WHERE f.channel_key = h.channel_key AND f.bucket_start = h.bucket_start)))
 )
 INSERT INTO {table} AS h SELECT * FROM fresh
 ON CONFLICT (channel_key, bucket_start) DO UPDATE
@@ -123,16 +126,17 @@ _EXCEPTIONS = """
 def _refresh(conn: psycopg.Connection, marks: Sequence[_Mark]) -> None:
     """Refresh the continuous aggregates over the marked times; a refresh cannot run inside a transaction."""
     spans = conn.execute(
-        "SELECT lower(s) - interval '1 day', upper(s) + interval '1 day' FROM unnest(("
-        " SELECT range_agg(tstzrange(starts, ends, '[]'))"
-        " FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS m(starts, ends))) AS s",
+        "SELECT greatest(lower(s) - interval '1 day', readings_from), upper(s) + interval '1 day'"
+        " FROM rollup_setting, unnest((SELECT range_agg(tstzrange(starts, ends, '[]'))"
+        " FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS m(starts, ends))) AS s"
+        " WHERE upper(s) > readings_from",  # to refresh what was dropped would drop its totals
         ([m.interval_from for m in marks], [m.interval_until for m in marks]),
     ).fetchall()
     conn.commit()
-    conn.autocommit = True
+    before, conn.autocommit = conn.autocommit, True
     try:
         for start, end in spans:
             for table in _TOTALS:
                 conn.execute("CALL refresh_continuous_aggregate(%s, %s, %s)", (f"{table}_sums", start, end))
     finally:
-        conn.autocommit = False
+        conn.autocommit = before

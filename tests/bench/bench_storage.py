@@ -7,6 +7,7 @@ the roll-up would leave it, with 1 % of the readings corrected and 0.5 % judged,
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 
@@ -82,14 +84,31 @@ def fill(conn: psycopg.Connection, meters: int) -> None:
     conn.autocommit = False
 
 
-def median_ms(asked: Callable[[int], object], times: int) -> float:
-    """Median wall time of one answer. [ms]"""
+class Taken(NamedTuple):
+    """What one answer took: the median wall time, and the CPU time of the server's process on average. [ms]"""
+
+    wall_ms: float
+    cpu_ms: float
+
+
+def timed(conn: psycopg.Connection, asked: Callable[[int], object], times: int) -> Taken:
+    """Ask several times; the process's CPU time counts in steps of 10 ms, so few times say little about short ones."""
     taken = []
+    cpu_before = server_cpu_ms(conn)
     for i in range(times):
         began = time.perf_counter()
         asked(i)
         taken.append(time.perf_counter() - began)
-    return 1e3 * statistics.median(taken)
+    return Taken(1e3 * statistics.median(taken), (server_cpu_ms(conn) - cpu_before) / times)
+
+
+def server_cpu_ms(conn: psycopg.Connection) -> float:
+    """CPU time that the server's process of this connection has used; NaN where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{conn.info.backend_pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return float("nan")
+    return 1e3 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def answer(conn: psycopg.Connection, query: str, parameters: Sequence[object] = ()) -> int:
@@ -98,8 +117,8 @@ def answer(conn: psycopg.Connection, query: str, parameters: Sequence[object] = 
         return sum(len(chunk) for chunk in rows)
 
 
-def measure(conn: psycopg.Connection, meters: int) -> dict[str, float]:
-    """Milliseconds of every read."""
+def measure(conn: psycopg.Connection, meters: int) -> dict[str, Taken]:
+    """What every read takes."""
 
     def week(i: int, known_by: datetime | None = None) -> object:
         meter = f"m-{1 + i * 7919 % meters}"
@@ -123,13 +142,14 @@ def measure(conn: psycopg.Connection, meters: int) -> dict[str, float]:
                       " WHERE interval_start >= %s GROUP BY channel_key", [END - timedelta(days=30)])  # fmt: skip
 
     taken = {
-        "last 7 days of one meter": median_ms(week, 60),
-        "  as of before the corrections": median_ms(lambda i: week(i, END + WEEK), 60),
-        "  as of now": median_ms(lambda i: week(i, CORRECTED_AT + WEEK), 60),
-        "a month of daily totals, every meter": median_ms(month_of_all, 5),
-        "  summed by day": median_ms(by_day, 5),
-        "a month summed from the readings": median_ms(live_day, 1),
-        "a month of hours of one meter": median_ms(hours_of_one, 40),
+        "last 7 days of one meter, at first sight": timed(conn, week, 60),
+        "last 7 days of one meter": timed(conn, week, 60),
+        "  as of before the corrections": timed(conn, lambda i: week(i, END + WEEK), 60),
+        "  as of now": timed(conn, lambda i: week(i, CORRECTED_AT + WEEK), 60),
+        "a month of daily totals, every meter": timed(conn, month_of_all, 5),
+        "  summed by day": timed(conn, by_day, 5),
+        "a month summed from the readings": timed(conn, live_day, 1),
+        "a month of hours of one meter": timed(conn, hours_of_one, 40),
     }
     conn.execute(
         "INSERT INTO rollup_due (channel_key, interval_from, interval_until)"
@@ -137,8 +157,8 @@ def measure(conn: psycopg.Connection, meters: int) -> dict[str, float]:
         (END - timedelta(hours=1), END),
     )
     conn.commit()
-    taken["daily totals, 5 % of the meters due"] = median_ms(month_of_all, 3)
-    taken["roll-up of these"] = median_ms(lambda _: roll_up_all(conn), 1)
+    taken["daily totals, 5 % of the meters due"] = timed(conn, month_of_all, 3)
+    taken["roll-up of these"] = timed(conn, lambda _: roll_up_all(conn), 1)
     return taken
 
 
@@ -156,17 +176,18 @@ def main() -> None:
         fill(conn, meters)
         print(f"{meters * QUARTERS:,} readings of {meters:,} meters, filled in {time.perf_counter() - began:.0f} s")
         taken = measure(conn, meters)
+        print(f"{'':<44} {'median':>10} {'server CPU':>12}")
         for what, ms in taken.items():
-            print(f"{what:<40} {ms:>10.1f} ms")
-        as_of = taken["  as of before the corrections"] / taken["last 7 days of one meter"]
-        print(f"{'as of, against plain':<40} {as_of:>10.2f}")
+            print(f"{what:<44} {ms.wall_ms:>7.1f} ms {ms.cpu_ms:>9.1f} ms")
+        as_of = taken["  as of before the corrections"].wall_ms / taken["last 7 days of one meter"].wall_ms
+        print(f"{'as of, against plain':<44} {as_of:>7.2f}")
         sizes = conn.execute(
             "SELECT (SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits"
             " WHERE inhparent = 'reading'::regclass),"
             " pg_total_relation_size('reading_hourly'), pg_total_relation_size('reading_daily')"
         ).fetchone()
         for name, size in zip(("readings", "hourly totals", "daily totals"), sizes or (), strict=True):
-            print(f"{name:<40} {int(size) / 1e6:>10.0f} MB")
+            print(f"{name:<44} {int(size) / 1e6:>7.0f} MB")
 
 
 if __name__ == "__main__":

@@ -157,40 +157,31 @@ SELECT set_rollup_zone(document ->> 'timezone') FROM site ORDER BY loaded_at DES
 CREATE FUNCTION make_reading_partitions(spans integer[], counts bigint[]) RETURNS integer LANGUAGE sql AS 'SELECT 0';
 
 -- Stable views ----------------------------------------------------------------------------------------------
--- The totals at rest; TimescaleDB adds its continuous aggregates.
-CREATE VIEW rolled_hourly AS SELECT * FROM reading_hourly;
-CREATE VIEW rolled_daily AS SELECT * FROM reading_daily;
+-- One view of totals: what is at rest and not due, from each of the relations at_rest, and what is due, live. Every arm
+-- joins the channel by itself, so that a question about one meter reaches the index of each. zone is SQL: NULL for
+-- hours, or the zone of days.
+CREATE FUNCTION make_totals_view(name text, at_rest text[], zone text) RETURNS void LANGUAGE plpgsql AS $make$
+DECLARE
+    columns text := $columns$
+        c.owner_id AS meter_id, c.channel, $columns$ || CASE WHEN zone = 'NULL' THEN $columns$
+        t.bucket_start AS interval_start, 60::smallint AS interval_minutes, $columns$ ELSE $columns$
+        (t.bucket_start AT TIME ZONE %1$s)::date AS day, t.bucket_start AS interval_start,
+        (extract(epoch FROM bucket_end(t.bucket_start, %1$s) - t.bucket_start) / 60)::smallint AS interval_minutes,
+        $columns$ END || $columns$
+        CASE WHEN c.channel = 'state_of_charge' OR c.channel LIKE '%%\_register' THEN t.last_value
+             ELSE t.value_minutes / nullif(t.known_minutes, 0) END AS value, c.unit,
+        CASE WHEN c.unit = 'kW' THEN t.value_minutes / 60 END AS energy_kwh,
+        t.known_minutes, t.readings, t.estimated, t.missing $columns$;
+    rested text := (SELECT string_agg(format('SELECT ' || columns || $rested$
+        FROM channel c JOIN %2$s AS t USING (channel_key) LEFT JOIN due_buckets(%1$s) d USING (channel_key)
+        WHERE c.source = 'meter' AND (d.spans IS NULL OR NOT d.spans @> t.bucket_start) $rested$, zone, relation),
+        ' UNION ALL ') FROM unnest(at_rest) AS relation);
+BEGIN
+    EXECUTE format('CREATE OR REPLACE VIEW %I AS ', name) || rested || format(' UNION ALL SELECT ' || columns || $live$
+        FROM channel c JOIN due_buckets(%1$s) d USING (channel_key) CROSS JOIN LATERAL unnest(d.spans) AS s(span)
+        CROSS JOIN LATERAL reading_totals(c.channel_key, s.span, %1$s) t
+        WHERE c.source = 'meter' $live$, zone);
+END $make$;
 
-CREATE VIEW v_reading_hourly AS
-SELECT c.owner_id AS meter_id, c.channel, t.bucket_start AS interval_start, 60::smallint AS interval_minutes,
-       CASE WHEN c.channel = 'state_of_charge' OR c.channel LIKE '%\_register' THEN t.last_value
-            ELSE t.value_minutes / nullif(t.known_minutes, 0) END AS value, c.unit,
-       CASE WHEN c.unit = 'kW' THEN t.value_minutes / 60 END AS energy_kwh,
-       t.known_minutes, t.readings, t.estimated, t.missing
-FROM channel c JOIN (
-    SELECT h.* FROM rolled_hourly h LEFT JOIN due_buckets(NULL) d USING (channel_key)
-    WHERE d.spans IS NULL OR NOT d.spans @> h.bucket_start
-    UNION ALL
-    SELECT t.* FROM due_buckets(NULL) d CROSS JOIN LATERAL unnest(d.spans) AS s(span)
-    CROSS JOIN LATERAL reading_totals(d.channel_key, s.span, NULL) t
-) t USING (channel_key)
-WHERE c.source = 'meter';
-
-CREATE VIEW v_reading_daily AS
-SELECT c.owner_id AS meter_id, c.channel, (t.bucket_start AT TIME ZONE t.zone)::date AS day,
-       t.bucket_start AS interval_start,
-       (extract(epoch FROM bucket_end(t.bucket_start, t.zone) - t.bucket_start) / 60)::smallint AS interval_minutes,
-       CASE WHEN c.channel = 'state_of_charge' OR c.channel LIKE '%\_register' THEN t.last_value
-            ELSE t.value_minutes / nullif(t.known_minutes, 0) END AS value, c.unit,
-       CASE WHEN c.unit = 'kW' THEN t.value_minutes / 60 END AS energy_kwh,
-       t.known_minutes, t.readings, t.estimated, t.missing
-FROM channel c JOIN (
-    SELECT h.*, (SELECT timezone FROM rollup_setting) AS zone
-    FROM rolled_daily h LEFT JOIN due_buckets((SELECT timezone FROM rollup_setting)) d USING (channel_key)
-    WHERE d.spans IS NULL OR NOT d.spans @> h.bucket_start
-    UNION ALL
-    SELECT t.*, z.timezone FROM rollup_setting z CROSS JOIN LATERAL due_buckets(z.timezone) d
-    CROSS JOIN LATERAL unnest(d.spans) AS s(span)
-    CROSS JOIN LATERAL reading_totals(d.channel_key, s.span, z.timezone) t
-) t USING (channel_key)
-WHERE c.source = 'meter';
+SELECT make_totals_view('v_reading_hourly', '{reading_hourly}', 'NULL');
+SELECT make_totals_view('v_reading_daily', '{reading_daily}', '(SELECT timezone FROM rollup_setting)');

@@ -29,27 +29,17 @@ SELECT make_reading_sums('reading_hourly_sums', 'time_bucket(''1 hour'', interva
     'date_bin(''1 hour'', interval_start AT TIME ZONE ''UTC'', ''1970-01-01'') + interval ''1 hour''');
 SELECT make_reading_daily_sums((SELECT timezone FROM rollup_setting));
 
-CREATE OR REPLACE VIEW rolled_hourly AS
-SELECT * FROM reading_hourly
-UNION ALL
-SELECT s.channel_key, s.bucket_start, s.value_minutes, coalesce(s.known_minutes, 0)::integer, s.readings::integer, 0,
-       s.missing::integer, s.last_value
-FROM reading_hourly_sums s
-WHERE NOT EXISTS (SELECT FROM reading_hourly h
-                  WHERE h.channel_key = s.channel_key AND h.bucket_start = s.bucket_start);
-
-CREATE FUNCTION point_rolled_daily() RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    CREATE OR REPLACE VIEW rolled_daily AS
-    SELECT * FROM reading_daily
-    UNION ALL
-    SELECT s.channel_key, s.bucket_start, s.value_minutes, coalesce(s.known_minutes, 0)::integer, s.readings::integer,
-           0, s.missing::integer, s.last_value
-    FROM reading_daily_sums s
-    WHERE NOT EXISTS (SELECT FROM reading_daily h
-                      WHERE h.channel_key = s.channel_key AND h.bucket_start = s.bucket_start);
-END $$;
-SELECT point_rolled_daily();
+-- What the views read beside the few totals that are no plain sums, in the same columns.
+CREATE FUNCTION plain_sums(name text) RETURNS text LANGUAGE sql AS $$
+    SELECT format($sums$(
+        SELECT s.channel_key, s.bucket_start, s.value_minutes, coalesce(s.known_minutes, 0)::integer AS known_minutes,
+               s.readings::integer AS readings, 0 AS estimated, s.missing::integer AS missing, s.last_value
+        FROM %1$I s LEFT JOIN %2$I h USING (channel_key, bucket_start) WHERE h.channel_key IS NULL)$sums$,
+        name || '_sums', name)
+$$;
+SELECT make_totals_view('v_reading_hourly', ARRAY['reading_hourly', plain_sums('reading_hourly')], 'NULL');
+SELECT make_totals_view('v_reading_daily', ARRAY['reading_daily', plain_sums('reading_daily')],
+                        '(SELECT timezone FROM rollup_setting)');
 
 -- The totals at rest were made on plain tables until now, or not at all.
 TRUNCATE reading_hourly, reading_daily;
@@ -61,10 +51,11 @@ BEGIN
     PERFORM now() AT TIME ZONE zone;         -- raises for a zone that the server does not know
     UPDATE rollup_setting SET timezone = zone WHERE timezone <> zone;
     IF FOUND THEN
-        CREATE OR REPLACE VIEW rolled_daily AS SELECT * FROM reading_daily;
+        PERFORM make_totals_view('v_reading_daily', '{reading_daily}', '(SELECT timezone FROM rollup_setting)');
         DROP MATERIALIZED VIEW reading_daily_sums;
         PERFORM make_reading_daily_sums(zone);
-        PERFORM point_rolled_daily();
+        PERFORM make_totals_view('v_reading_daily', ARRAY['reading_daily', plain_sums('reading_daily')],
+                                 '(SELECT timezone FROM rollup_setting)');
         TRUNCATE reading_daily;
         PERFORM mark_all_rollups();
     END IF;
