@@ -16,7 +16,7 @@ from grid.store.series import register_meters
 from grid.store.stream import Partition
 from grid.time_axis import EPOCH
 from grid.units import Channel
-from ingest.batch import BatchReport, BatchStore, OffsetsMovedBackError, Record, decode_record
+from ingest.batch import DEAD_LETTERS_TOLD, BatchReport, BatchStore, OffsetsMovedBackError, Record, decode_record
 from ingest.dead_letters import discard, replay
 from ingest.encoding import encode_message
 
@@ -168,3 +168,34 @@ def test_decoded_content_is_what_a_record_counts() -> None:
     assert record(0, 1.0, 2.0).readings == 2
     assert isinstance(record(0, 1.0).content, ReadingBlock)
     assert decode_record(P0, 0, None, b"x", source=Source.METER).readings == 0
+
+
+def test_a_dead_letter_is_logged_with_its_coordinates_once_it_is_stored(
+    conn: psycopg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    def crash(conn: psycopg.Connection, report: BatchReport) -> None:
+        raise ConnectionError("cut")
+
+    poison = decode_record(P1, 17, b"m-\xff", b"{}", source=Source.METER)
+    with pytest.raises(ConnectionError):
+        store(conn, poison, read_from=0, store=BatchStore(before_commit=crash))
+    assert not caplog.records, "it is none yet"
+    store(conn, poison)
+    (line,) = caplog.records
+    told = {name: vars(line)[name] for name in ("topic", "partition", "offset", "meter_id", "error_class", "levelname")}
+    assert told == {
+        "topic": "t",
+        "partition": 1,
+        "offset": 17,
+        "meter_id": "m-\\xff",
+        "error_class": "missing_field",
+        "levelname": "WARNING",
+    }
+    assert line.getMessage().startswith("t[1]@17 is a dead letter: missing_field: ")
+
+
+def test_a_broken_format_does_not_flood_the_log(conn: psycopg.Connection, caplog: pytest.LogCaptureFixture) -> None:
+    store(conn, *(decode_record(P0, offset, None, b"{}", source=Source.METER) for offset in range(50)))
+    assert len(caplog.records) == DEAD_LETTERS_TOLD + 1
+    assert caplog.messages[-1] == "40 more of the same batch are dead letters"
+    assert len(list_dead_letters(conn)) == 50

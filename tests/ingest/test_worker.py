@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -18,21 +18,17 @@ import numpy as np
 import psycopg
 import pytest
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import OffsetOutOfRangeError
 
-from grid.faults import InputError
 from grid.readings import Source
 from grid.store.database import connect
-from grid.store.stream import Partition
 from grid.time_axis import EPOCH
 from grid.units import Channel
 from ingest.encoding import encode_message
-from ingest.metrics import IngestMetrics
 from ingest.ownership import OwnershipKind
 from ingest.producer import ReadingProducer
 from ingest.reader import Batch, PartitionReader
-from ingest.topics import describe_topics, ensure_topics
-from ingest.worker import IngestReport, StreamTruncatedError, run_worker
+from ingest.topics import ensure_topics
+from ingest.worker import IngestReport, run_worker
 
 LEASE = timedelta(seconds=1.5)
 _names = count(1)
@@ -72,7 +68,6 @@ class Stream:
         stop: threading.Event | None = None,
         on_progress: Callable[[IngestReport], None] | None = None,
         ownership: OwnershipKind = "lease",
-        metrics: IngestMetrics | None = None,
     ) -> IngestReport:
         return run_worker(
             database_url=self.database_url,
@@ -84,7 +79,6 @@ class Stream:
             stop=stop,
             on_progress=on_progress,
             ownership=ownership,
-            metrics=metrics,
         )
 
     def counted(self) -> int:
@@ -337,72 +331,6 @@ def test_a_defect_ends_the_worker_and_stores_nothing(stream: Stream, monkeypatch
     assert stream.work().readings == sent
 
 
-def drop_messages(stream: Stream, monkeypatch: pytest.MonkeyPatch, *, below: int) -> None:
-    """Let the broker seem to hold no message of partition 0 below an offset: the embedded one cannot delete any."""
-    (partition,) = (
-        p for p in describe_topics(stream.bootstrap, [stream.readings_topic]).all_partitions if p.number == 0
-    )
-    monkeypatch.setattr(PartitionReader, "first_offsets", lambda self, ps: {p: below * (p == partition) for p in ps})
-
-
-def test_messages_that_the_broker_dropped_before_they_were_read_are_recorded_and_alarmed(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stream.produce(owners=1, messages=5, values=10)
-    drop_messages(stream, monkeypatch, below=3)
-    metrics = IngestMetrics()
-    assert stream.work(metrics=metrics).gaps == 1
-    assert metrics.registry.get_sample_value("gridpilot_ingest_gaps_total") == 1
-    assert stream.ask("SELECT to_offset - from_offset FROM stream_gap") == 3
-    assert stream.ask("SELECT (payload->>'messages')::int FROM event WHERE kind = 'alarm'") == 3
-    assert stream.ask("SELECT count(*) FROM event WHERE payload->>'alarm' = 'stream_gap'") == 1
-    assert stream.work().gaps == 0, "the next worker finds the offset moved on"
-    assert stream.ask("SELECT count(*) FROM stream_gap") == 1
-
-
-def refuse_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the broker answer the first poll that would bring messages with an offset out of range."""
-    whole, refused = KafkaConsumer.poll, []
-
-    def poll(consumer: KafkaConsumer, **options: Any) -> Any:
-        polled = whole(consumer, **options)
-        if polled and not refused:
-            refused.append(polled)
-            raise OffsetOutOfRangeError(dict.fromkeys(polled, 0))
-        return polled
-
-    monkeypatch.setattr(KafkaConsumer, "poll", poll)
-
-
-def test_messages_dropped_while_they_are_read_are_a_gap_and_the_rest_is_read(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stream.produce(owners=1, messages=5, values=10)
-    refuse_once(monkeypatch)
-    known = PartitionReader.first_offsets
-    asked: list[int] = []
-
-    def first_offsets(reader: PartitionReader, partitions: Collection[Partition]) -> dict[Partition, int]:
-        asked.append(len(partitions))
-        if len(asked) == 1:
-            return known(reader, partitions)
-        return {p: 2 * (p.topic == stream.readings_topic and p.number == 0) for p in partitions}
-
-    monkeypatch.setattr(PartitionReader, "first_offsets", first_offsets)
-    report = stream.work()
-    assert (report.gaps, stream.ask("SELECT to_offset FROM stream_gap")) == (1, 2)
-
-
-def test_a_broker_that_lost_what_was_read_ends_the_worker_with_the_reason(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stream.produce(owners=1, messages=5, values=10)
-    refuse_once(monkeypatch)
-    with pytest.raises(StreamTruncatedError, match="lost data that it had acknowledged"):
-        stream.work()
-    assert stream.ask("SELECT count(*) FROM stream_gap") == 0
-
-
 def test_an_answer_of_the_broker_that_leaves_a_partition_out_is_asked_for_again(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -418,16 +346,3 @@ def test_an_answer_of_the_broker_that_leaves_a_partition_out_is_asked_for_again(
     monkeypatch.setattr(KafkaConsumer, "beginning_offsets", left_out)
     assert stream.work().readings == sent
     assert len(asked) > 1
-
-
-@pytest.mark.parametrize("bootstrap", ["127.0.0.1:1", "localhost", "localhost:port", ""])
-def test_a_broker_that_is_away_is_named_with_its_setting(database_url: str, bootstrap: str) -> None:
-    with pytest.raises(InputError, match=rf"GRIDPILOT_KAFKA_BOOTSTRAP.*{bootstrap}"):
-        run_worker(database_url=database_url, bootstrap=bootstrap)
-
-
-def test_a_topic_that_exists_is_left_as_it_is(broker: str) -> None:
-    name = f"worker-test-{next(_names)}"
-    ensure_topics(broker, topics=[name], partitions=2)
-    ensure_topics(broker, topics=[name], partitions=5)
-    assert len(describe_topics(broker, [name]).all_partitions) == 2
