@@ -29,6 +29,8 @@ SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
 REST_SECONDS = 1.0
 """How soon new marks are noticed while nothing waits; what comes within it is judged together."""
+ROLLUP_MARKS = 200
+"""Totals of so many spans are brought in line at once: what comes meanwhile waits for a second or so."""
 WATCH_EVERY = timedelta(hours=1)
 """How often, on the site's clock, silent channels are looked for: one look at the end of each channel."""
 BACKLOG_SECONDS = 10.0
@@ -94,7 +96,8 @@ class _Validator:
         while not stop.is_set():
             try:
                 batch = self._validate(self._connection())
-                rolled = self._roll_up(self._connection(), idle=not batch.channels)
+                # Totals are exact without it: a validator that is to return has no need to wait for them.
+                rolled = 0 if until_caught_up else self._roll_up(self._connection(), idle=not batch.channels)
                 pause = SHORTEST_PAUSE_SECONDS
             except (psycopg.Error, DatabaseUnavailableError) as error:
                 self._recover(error, pause)
@@ -117,7 +120,7 @@ class _Validator:
         if not idle and time.monotonic() < self._rollup_due_at:
             return 0
         self._rollup_due_at = time.monotonic() + ROLLUP_SECONDS
-        return roll_up(conn)
+        return roll_up(conn, limit=ROLLUP_MARKS)
 
     def close(self) -> None:
         """Disconnect."""
