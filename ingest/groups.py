@@ -24,6 +24,7 @@ from ingest.topics import CONNECT_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, requ
 HEARTBEATS_PER_SESSION = 9  # with its next heartbeat a member learns that the group meets again
 SILENT_SESSIONS = 2  # a worker that hangs for so long leaves the group; so long does the group wait for one, too
 POLL_MILLISECONDS = 250
+CLOSE_MILLISECONDS = 3000  # to say goodbye to a broker that may be away
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ class GroupMember:
         except BaseException as fault:  # it belongs to the worker's own thread
             self._fault = fault
         finally:
-            consumer.close(autocommit=False, timeout_ms=int(self._session_seconds * 1000))
+            consumer.close(autocommit=False, timeout_ms=CLOSE_MILLISECONDS)
 
 
 class _Decision(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
