@@ -21,6 +21,7 @@ REFERENCE_DAYS_BACK = 14
 _REFERENCES_NEEDED = 2
 _SHOULDER_HOURS = 24.0
 _LEVEL_RANGE = (0.25, 4.0)
+_MOST_SCALED = 10.0
 _BY_REFERENCE_DAYS = POWER | {Channel.VOLTAGE, Channel.AIR_TEMPERATURE, Channel.IRRADIANCE}
 
 
@@ -136,7 +137,11 @@ class ReferenceDays:
 def _scale_to_totals(
     lattice: Lattice, filled: FloatArray, values: FloatArray, bits: IntArray, totals: KnownTotals
 ) -> None:
-    """Scale the estimates within each span so that the span's energy is what the register counted."""
+    """Scale the estimates within each span so that the span's energy is what the register counted.
+
+    A total that would raise them more than tenfold is not believed: it holds something else, such as what piled up
+    while the meter was silent.
+    """
     begins, ends, kwh = slots_of_spans(lattice, totals)
     estimated = np.concatenate([[0], np.cumsum(bits != 0)])
     missing = np.concatenate([[0], np.cumsum(np.isnan(filled))])
@@ -146,5 +151,7 @@ def _scale_to_totals(
         span, guessed = filled[begin:end], bits[begin:end] != 0
         rest = total / hours - float(values[begin:end][~guessed].sum())
         now = float(span[guessed].sum())
-        if rest >= 0:
-            span[guessed] = span[guessed] * (rest / now) if now > 0 else rest / guessed.sum()
+        if now > 0 and 0 <= rest <= _MOST_SCALED * now:
+            span[guessed] *= rest / now
+        elif now == 0 and rest >= 0:
+            span[guessed] = rest / guessed.sum()

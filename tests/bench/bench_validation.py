@@ -48,6 +48,7 @@ def main() -> None:
     sets = {"sgsc_households": households(DATA), "liander_openstef": substations(DATA)}
     for name, cases in sets.items():
         _planted(name, list(islice(cases, options.channels)), np.random.default_rng(options.seed))
+    _sums_and_registers(np.random.default_rng(options.seed))
     _english_homes()
     _chinese_plants()
     _golden()
@@ -79,6 +80,46 @@ def _planted(name: str, cases: list[Case], rng: np.random.Generator) -> None:
         print(f"  {kind:<20}{hits / of:>9.1%}{of:>11,}")
     wrong = _reasons(np.concatenate(qualities))
     print(f"  false flags: {flagged / clean:.3%} of {clean:,} clean intervals ({wrong})")
+
+
+def _sums_and_registers(rng: np.random.Generator) -> None:
+    """Homes behind a check meter, one of them failing for hours; and their registers, wrapping, reset and misread."""
+    homes = [case.readings for case in islice(households(DATA), 40)]
+    hits = {"sum check": [0, 0], "register wrap": [0, 0], "register reset": [0, 0], "register misread": [0, 0]}
+    for group in range(0, 40, 5):
+        common = homes[group].starts_us
+        for home in homes[group + 1 : group + 5]:
+            common = np.intersect1d(common, home.starts_us)
+        parts = np.stack([home.values[np.isin(home.starts_us, common)] for home in homes[group : group + 5]])
+        total = IntervalReadings(30, common, parts.sum(axis=0), common + 1_800_000_000)
+        wrong = np.zeros(len(common), dtype=bool)
+        for begin in rng.integers(0, max(1, len(common) - 48), 6):
+            wrong[begin : begin + 24] = parts[0, begin : begin + 24] > 0.1 * total.values[begin : begin + 24]
+        sent = replace(total, values=np.where(wrong, total.values - parts[0], total.values))
+        verdicts = judge(total, ChannelProfile(Channel.IMPORT, "load"), parts=sent, **EVER)
+        _count(hits["sum check"], verdicts, common[wrong], Quality.SUM_MISMATCH)
+    for home in homes:
+        used = np.cumsum(np.nan_to_num(home.values)) / 2.0
+        profile = ChannelProfile(Channel.IMPORT_REGISTER, register_kwh=100_000.0)
+        reset, misread = rng.choice(np.arange(200, len(used) - 200, 500), 2, replace=False)
+        wrapping = (99_000.0 + used) % 100_000.0
+        wraps = home.starts_us[1:][np.diff(wrapping) < 0]
+        wrapping[misread] = (wrapping[misread] + 50_000.0) % 100_000.0
+        verdicts = judge(replace(home, values=wrapping), profile, **EVER)
+        _count(hits["register wrap"], verdicts, wraps, Quality.ROLLOVER)
+        _count(hits["register misread"], verdicts, home.starts_us[[misread]], Quality.SPIKE)
+        exchanged = 40_000.0 + used
+        exchanged[reset:] -= exchanged[reset]
+        verdicts = judge(replace(home, values=exchanged), profile, **EVER)
+        _count(hits["register reset"], verdicts, home.starts_us[[reset]], Quality.RESET)
+    print("\nsgsc_households behind check meters and with registers: planted faults")
+    for name, (got, of) in hits.items():
+        print(f"  {name:<20}{got / of:>9.1%}{of:>11,}")
+
+
+def _count(hits: list[int], verdicts: Verdicts, wrong: np.ndarray, bit: Quality) -> None:
+    hits[0] += int(np.isin(wrong, verdicts.starts_us[verdicts.quality & int(bit) != 0]).sum())
+    hits[1] += len(wrong)
 
 
 def _portions(case: Case) -> list[int]:

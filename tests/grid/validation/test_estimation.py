@@ -105,6 +105,13 @@ def test_total_that_the_rest_already_exceeds_scales_nothing(judged: Judged, read
     assert judged(sent, totals=totals) == {20: (1.0, LINEAR)}
 
 
+def test_total_that_would_raise_estimates_more_than_tenfold_is_not_believed(judged: Judged, readings: Readings) -> None:
+    sent = readings(np.where(np.arange(48) == 20, np.nan, 1.0))
+    for kwh, estimate in ((23.5 + 5.0, 10.0), (23.5 + 5.1, 1.0)):
+        totals = KnownTotals(sent.starts_us[:1], sent.starts_us[:1] + DAY_US, np.array([kwh]))
+        assert judged(sent, totals=totals) == {20: (pytest.approx(estimate), LINEAR)}
+
+
 def test_zero_neighbours_and_a_known_total_share_it_evenly(judged: Judged, readings: Readings) -> None:
     values = np.zeros(48)
     values[20:22] = np.nan
