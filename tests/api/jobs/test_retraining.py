@@ -108,7 +108,7 @@ def test_it_trains_once_a_night_and_goes_on_after_one_that_failed(
     settings: TrainProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = datetime(2026, 1, 5, 6, 50, tzinfo=UTC)  # 01:50 in New York
-    trained = nights(settings, monkeypatch, (start + timedelta(minutes=10 * i) for i in range(250)))
+    trained = nights(settings, monkeypatch, (start + timedelta(minutes=30 * i) for i in range(84)))
     assert [instant.date().day for instant in trained] == [5, 6]
     assert all(timedelta(0) <= instant - instant.replace(hour=7, minute=30) < timedelta(hours=1) for instant in trained)
 
@@ -116,11 +116,11 @@ def test_it_trains_once_a_night_and_goes_on_after_one_that_failed(
 def test_a_site_loaded_meanwhile_brings_its_own_clock(settings: TrainProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     def clock() -> Iterator[datetime]:
         start = datetime(2026, 1, 5, 12, tzinfo=UTC)
-        for i in range(200):
-            if i == 20:
+        for i in range(80):
+            if i == 10:
                 with psycopg.connect(settings.database_url) as conn:
                     save_site(conn, replace(SITE, timezone="Asia/Tokyo"))  # 02:30 there is 17:30 UTC
-            yield start + timedelta(minutes=3 * i)
+            yield start + timedelta(minutes=6 * i)
 
     (first,) = nights(settings, monkeypatch, clock())
     assert first - datetime(2026, 1, 5, 17, 30, tzinfo=UTC) < timedelta(minutes=30)
