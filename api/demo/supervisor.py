@@ -79,7 +79,6 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
         with chain.bar() as progress:
             replay.send_history(progress, check=chain.check)
         chain.run("validate", "--until-caught-up")
-        chain.start("validate")
         if any(find_champion(conn, kind) is None for kind in ("load", "solar")):
             chain.run("train", "--budget-seconds", str(_TRAIN_SECONDS))
         chain.run("forecast", "--once")
@@ -88,6 +87,7 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
             console.print(f"[dim]{note}[/]", soft_wrap=True)
         if once:
             return
+        chain.start("validate")
         chain.start("serve", GRIDPILOT_PORT=str(port))
         chain.start("forecast")
         chain.start("plan", GRIDPILOT_PLAN_TIME_LIMIT_SECONDS=str(_LIVE_PLAN_SECONDS))
