@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from api.commands.session import AsJson, print_json
 from grid.faults import Fault, InputError
-
-if TYPE_CHECKING:
-    from grid.dispatch import DispatchProblem
 
 _ACCEPTED = (
     "give a MATPOWER case file (.m), a unit commitment instance of pglib-uc (.json), or a folder with network.m or "
@@ -28,11 +25,14 @@ def dispatch(
     time_limit: Annotated[
         float, typer.Option(help="Of an instance or a folder: seconds until the best plan is taken.")
     ] = 60.0,
+    ac_check: Annotated[
+        bool, typer.Option("--ac-check", help="Of a MATPOWER network: an AC power flow of the result, with remedies.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Dispatch a case at least cost: commitment, set points, flows, prices, reasons."""
     _check(out, gap, time_limit)
-    document = _plan_file(case, gap, time_limit)
+    document = _plan(case, gap=gap, time_limit=time_limit, ac_check=ac_check)
     if out is not None:
         try:
             out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -62,31 +62,70 @@ def _check(out: Path | None, gap: float, time_limit: float) -> None:
         raise InputError(faults)
 
 
-def _plan_file(case: Path, gap: float, time_limit: float) -> dict[str, Any]:
-    if case.suffix == ".m" and not case.is_dir():
-        from grid.cases import read_matpower
-        from grid.dispatch.opf import solve_opf
-        from grid.dispatch.opf_document import opf_document
-
-        return opf_document(solve_opf(read_matpower(_text(case))))
-    if case.suffix == ".json" and not case.is_dir():
-        from grid.cases.pglib_uc import joined_renewables, read_pglib_uc
-        from grid.dispatch import case_document, plan_dispatch
-
-        plan = plan_dispatch(read_pglib_uc(_text(case)), time_limit_seconds=time_limit, relative_gap=gap)
-        document = case_document(plan, case=case.stem)
-        return {**document, "renewables": joined_renewables(document["renewables"])}
+def _plan(case: Path, *, gap: float, time_limit: float, ac_check: bool) -> dict[str, Any]:
     if case.is_dir():
-        from grid.dispatch import case_document, plan_dispatch
-
-        plan = plan_dispatch(_folder(case), time_limit_seconds=time_limit, relative_gap=gap)
-        return case_document(plan, case=case.resolve().name)
+        return _plan_folder(case, gap, time_limit, ac_check)
+    if case.suffix == ".m":
+        return _plan_matpower(_text(case), ac_check)
+    if case.suffix == ".json":
+        if ac_check:
+            problem = "needs a network, which an instance of pglib-uc does not have"
+            raise InputError([Fault("--ac-check", problem, "leave it out")])
+        return _plan_instance(case, gap, time_limit)
     raise InputError([Fault(str(case), "is of no kind that can be dispatched", _ACCEPTED)])
 
 
-def _folder(case: Path) -> DispatchProblem:
-    from grid.cases import read_folder
+def _plan_matpower(text: str, ac_check: bool) -> dict[str, Any]:
+    from grid.cases import read_matpower
+    from grid.cases.ac_data import read_ac_data
+    from grid.dispatch.opf import solve_opf
+    from grid.dispatch.opf_document import opf_document
 
+    network = read_matpower(text)
+    ac = read_ac_data(text) if ac_check else None
+    result = solve_opf(network)
+    document = opf_document(result)
+    if ac is not None and document["status"] != "infeasible":
+        from grid.dispatch.ac_check import check_opf
+
+        document["ac"] = check_opf(result, ac)
+    return document
+
+
+def _plan_instance(file: Path, gap: float, time_limit: float) -> dict[str, Any]:
+    from grid.cases.pglib_uc import joined_renewables, read_pglib_uc
+    from grid.dispatch import case_document, plan_dispatch
+
+    plan = plan_dispatch(read_pglib_uc(_text(file)), time_limit_seconds=time_limit, relative_gap=gap)
+    document = case_document(plan, case=file.stem)
+    return {**document, "renewables": joined_renewables(document["renewables"])}
+
+
+def _plan_folder(case: Path, gap: float, time_limit: float, ac_check: bool) -> dict[str, Any]:
+    from grid.cases import read_folder, read_matpower
+    from grid.cases.ac_data import read_ac_data
+    from grid.dispatch import case_document, plan_dispatch
+
+    network, periods = _folder_files(case)
+    matpower = network.suffix == ".m"
+    if ac_check and not matpower:
+        problem = "needs network.m: network.json has no reactive power"
+        raise InputError([Fault("--ac-check", problem, "leave it out, or describe the network in network.m")])
+    text = _text(network)
+    problem_of_case = read_folder(text, _text(periods), matpower=matpower)
+    ac = read_ac_data(text) if ac_check else None
+    plan = plan_dispatch(problem_of_case, time_limit_seconds=time_limit, relative_gap=gap)
+    document = case_document(plan, case=case.resolve().name)
+    if ac is not None and document["status"] != "infeasible":
+        from grid.dispatch.ac_check import check_plan_ac
+        from grid.dispatch.check import injections_of
+
+        document["ac"] = check_plan_ac(plan, read_matpower(text), ac, injections_of(plan))
+    return document
+
+
+def _folder_files(case: Path) -> tuple[Path, Path]:
+    """The two files of a folder case."""
     networks = [file for file in (case / "network.m", case / "network.json") if file.is_file()]
     faults = []
     if len(networks) != 1:
@@ -96,7 +135,7 @@ def _folder(case: Path) -> DispatchProblem:
         faults.append(Fault(str(case), "has no periods.json", "give the time axis and what goes on in it"))
     if faults:
         raise InputError(faults)
-    return read_folder(_text(networks[0]), _text(case / "periods.json"), matpower=networks[0].suffix == ".m")
+    return networks[0], case / "periods.json"
 
 
 def _text(file: Path) -> str:
@@ -123,5 +162,7 @@ def _summary(document: dict[str, Any]) -> str:
             f"prices from {min(prices):,.2f} to {max(prices):,.2f} per MWh; "
             + (f"full branches: {shown}" if full else "no branch is full"),
             *([f"relaxed: {'; '.join(relaxed[:8])}"] if relaxed else []),
+            *([f"AC power flow: {document['ac']['message']}"] if "ac" in document else []),
+            *[f"  {v['what']}: {v['text']}; {v['remedy']}" for v in document.get("ac", {}).get("violations", [])[:8]],
         ]
     )

@@ -97,6 +97,7 @@ def _detailed(unit: ThermalUnit, told: Fields) -> ThermalUnit | None:
 
 
 def read_storages(top: Fields) -> Iterator[Storage]:
+    """The storages."""
     for name, storage in top.items("storages"):
         storage.unknown(*_STORAGE)
         yield Storage(
@@ -113,6 +114,7 @@ def read_storages(top: Fields) -> Iterator[Storage]:
 
 
 def read_demand_response(top: Fields) -> Iterator[Storage | ThermalUnit]:
+    """Each demand response as the storage or the unit that stands for it."""
     for name, shift in top.items("demand_response"):
         shift.unknown("bus", "power_mw", "energy_mwh", "cost_per_mwh", "rebound")
         bus, power = shift.text("bus"), shift.number("power_mw", least=0.0)

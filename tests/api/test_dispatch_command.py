@@ -137,9 +137,40 @@ def test_wrong_options_are_named_together(tmp_path: Path, dispatch: Call) -> Non
     assert "--time-limit" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "missing.m", "missing.json", "."])
+@pytest.mark.parametrize("name", ["notes.txt", "missing.m", "missing.json"])
 def test_what_is_no_case_file_is_told_what_is_accepted(tmp_path: Path, dispatch: Call, name: str) -> None:
     (tmp_path / "notes.txt").write_text("{}")
     done = dispatch(tmp_path / name)
     assert done.returncode == 2
     assert "MATPOWER case" in done.stderr
+
+
+def test_a_folder_is_planned_and_checked_with_alternating_current(tmp_path: Path, dispatch: Call) -> None:
+    (tmp_path / "network.m").write_text(CASE)
+    (tmp_path / "periods.json").write_text('{"periods": 2, "load_scale": [0.5, 1.0]}')
+    done = dispatch(tmp_path, "--ac-check", "--json")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert [record["power_mw"] for record in plan["units"]["gen-1"]] == [25.0, 40.0]
+    assert len(plan["ac"]["losses_mw"]) == 2
+
+
+def test_what_a_folder_lacks_is_named_together(tmp_path: Path, dispatch: Call) -> None:
+    done = dispatch(tmp_path)
+    assert done.returncode == 2
+    assert "has neither network.m nor network.json" in done.stderr
+    assert "has no periods.json" in done.stderr
+
+
+def test_an_alternating_current_check_stands_in_the_plan_of_a_case(tmp_path: Path, dispatch: Call) -> None:
+    case = tmp_path / "two.m"
+    case.write_text(CASE)
+    done = dispatch(case, "--ac-check")
+    assert done.returncode == 0, done.stderr
+    assert "AC power flow:" in done.stdout
+
+
+def test_an_alternating_current_check_needs_a_network(tmp_path: Path, dispatch: Call) -> None:
+    done = dispatch(instance(tmp_path, [0.0, 20.0]), "--ac-check")
+    assert done.returncode == 2
+    assert "needs a network" in done.stderr
