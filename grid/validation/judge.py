@@ -117,7 +117,7 @@ def _judge_cluster(
     _put_edits(lattice, edits)
     findings = find_faults(lattice, profile, rules, totals=totals, parts=parts)
     bits = findings.bits
-    bits[lattice.slots(regular.starts_us)[late(regular, rules.stamps)]] |= int(Quality.LATE)
+    bits[lattice.slots(regular.starts_us)[late(lattice, regular, rules.stamps)]] |= int(Quality.LATE)
     bits[derived] |= int(Quality.DERIVED | Quality.OFF_GRID)
     slot = lattice.slots(readings.starts_us)
     on_slot = too_early & ~across & (slot >= 0) & (slot < len(bits))

@@ -101,7 +101,7 @@ RULES: tuple[Reason, ...] = (
     ),
     _reason(
         Quality.LATE,
-        "The reading was received long after its interval; forecasts and plans before it did not know it.",
+        "The reading was received days after newer ones; forecasts and plans in between did not know it.",
         "Nothing, unless it is often: then look at the connection.",
     ),
     _reason(

@@ -62,7 +62,7 @@ class StampRule:
 
     Attributes:
         future_minutes: How far the end of an interval may lie after its receipt: the error of the clocks.
-        late_hours: Received this long after the end of its interval, a reading is late.
+        late_hours: Received this long after readings of the following days, a reading is late.
     """
 
     future_minutes: float = 5.0

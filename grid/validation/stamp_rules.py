@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from grid.time_axis import FloatArray
 from grid.validation.lattice import DAY_US, HOUR_US, MINUTE_US, BoolArray, Lattice
@@ -10,24 +11,31 @@ from grid.validation.nouns import IntArray, IntervalReadings
 from grid.validation.settings import StampRule
 
 _COVERED = 0.5
+_FOLLOWING_DAYS = 8
 _EXPECTED_US = 20 * DAY_US
 
 
 def future(readings: IntervalReadings, rule: StampRule) -> BoolArray:
     """Received before their interval was over: no meter can have measured them."""
-    early: BoolArray = _age_us(readings) < -rule.future_minutes * MINUTE_US
+    ends_us = readings.starts_us + readings.interval_minutes * MINUTE_US
+    early: BoolArray = readings.received_us - ends_us < -rule.future_minutes * MINUTE_US
     return early
 
 
-def late(readings: IntervalReadings, rule: StampRule) -> BoolArray:
-    """Received long after their interval: what was decided before was decided without them.
+def late(lattice: Lattice, readings: IntervalReadings, rule: StampRule) -> BoolArray:
+    """Received long after readings of the days that follow: what was decided meanwhile was decided without them.
 
-    Only a channel that was heard in time until then can be late; a history that is loaded afterwards is not.
+    A history that is loaded in order is not late, however old it is.
+
+    Args:
+        readings: On slots of the lattice.
     """
-    old = _age_us(readings) > rule.late_hours * HOUR_US
-    last_in_time = np.maximum.accumulate(np.where(old, np.iinfo(np.int64).min // 2, readings.starts_us))
-    expected: BoolArray = readings.starts_us - last_in_time <= _EXPECTED_US
-    return old & expected
+    day = lattice.slots(readings.starts_us) // lattice.per_day
+    first = np.full(len(lattice.values) // lattice.per_day + _FOLLOWING_DAYS, np.inf)
+    np.minimum.at(first, day, readings.received_us)
+    newer = sliding_window_view(first[1:], _FOLLOWING_DAYS).min(axis=1)
+    behind: BoolArray = readings.received_us - newer[day] > rule.late_hours * HOUR_US
+    return behind
 
 
 def off_grid(readings: IntervalReadings, *, phase_us: int) -> BoolArray:
@@ -57,8 +65,3 @@ def derive_slots(lattice: Lattice, starts_us: IntArray, values: FloatArray) -> t
     covered, weighted = covered[1:-1], weighted[1:-1]
     slots = np.flatnonzero(covered >= _COVERED)
     return slots, weighted[slots] / covered[slots]
-
-
-def _age_us(readings: IntervalReadings) -> IntArray:
-    """How long after the end of its interval each reading was received."""
-    return readings.received_us - (readings.starts_us + readings.interval_minutes * MINUTE_US)

@@ -124,7 +124,7 @@ def _stamps(planting: Planting, free: np.ndarray, rng: np.random.Generator, each
                 received[fault] = starts[fault] - int(rng.integers(1, 48)) * step_us
                 _note(planting, name, starts[fault], Quality.FUTURE)
             else:
-                received[fault] += int(rng.integers(4, 20)) * DAY_US
+                received[fault] += int(rng.integers(5, 20)) * DAY_US
                 _note(planting, name, starts[fault], Quality.LATE)
     planting.readings = IntervalReadings(readings.interval_minutes, starts[kept], readings.values[kept], received[kept])
     return planting

@@ -106,9 +106,17 @@ def test_reading_far_in_the_future_makes_no_gap_before_it(judged: Judged, readin
 
 
 def test_late_reading_is_valid_and_told(judged: Judged, readings: Readings) -> None:
-    sent = readings(np.array([1.0, 2.0, 3.0]))
-    sent.received_us[1] += 4 * DAY_US
+    """The first of the next day is received at 00:30 on it; 72 hours after that is the limit."""
+    sent = readings(np.arange(1.0, 97.0))
+    sent.received_us[1] = sent.received_us[48] + 72 * 60 * MINUTE_US
+    assert judged(sent) == {}
+    sent.received_us[1] += 1
     assert judged(sent) == {1: (2.0, Quality.VALID | Quality.LATE)}
+
+
+def test_history_that_is_loaded_in_order_is_not_late(judged: Judged, readings: Readings) -> None:
+    sent = readings(np.arange(1.0, 97.0))
+    assert judged(replace(sent, received_us=sent.received_us + 3650 * DAY_US)) == {}
 
 
 def test_readings_across_the_slots_give_their_mean_by_overlap(judged: Judged, readings: Readings) -> None:
