@@ -1,4 +1,4 @@
-"""Members that forecast load and other series of people's making: regression, trees, LSTM, climatology, naive."""
+"""Members that forecast load and other series of people's making: regression, trees, networks, climatology, naive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from forecasting.climatology import Climatology
 from forecasting.file_members import (
     CLIMATOLOGY,
     LEVELS,
-    LSTM,
+    LONGEST_NETWORK_HOURS,
     NAIVE,
     REGRESSION,
     TREES,
@@ -51,7 +51,7 @@ class LoadMembers:
         self._climatology = Climatology(rows.values, calendar, by_day_type=True)
         self._split = split_history(rows.axis.periods, rows.periods)
         self._temperature, self._ahead = _temperatures(rows, calendar)
-        self._model: LoadModel | None = None
+        self._models: dict[str, LoadModel] = {}
         self._regressions: list[Regression] = []
         self._trees: LoadTrees | None = None
         if trained and self._split.test >= FIRST_HOURS + 72:
@@ -68,34 +68,36 @@ class LoadMembers:
             )
         if trained and network_fits(self._split, rows.periods):
             self._panel = _panel(rows, self._temperature, self._ahead)
-            self._model, _ = fit_load_model(
-                self._panel,
-                weather_ids=rows.names,
-                split=self._split,
-                levels=LEVELS,
-                periods=rows.periods,
-                options=course.network(learning_rate=2e-3, leads=16),
-            )
+            for name, encoder in course.networks.items():
+                self._models[name], _ = fit_load_model(
+                    self._panel,
+                    weather_ids=rows.names,
+                    split=self._split,
+                    levels=LEVELS,
+                    periods=rows.periods,
+                    options=course.network(encoder, learning_rate=2e-3, leads=16),
+                )
         else:
             self.reasons.append(
-                f"The LSTM does not speak: {rows.axis.periods} hours of history are too few to train and judge "
-                f"it on a horizon of {rows.periods} hours, or that is longer than a month."
+                f"No network speaks: {rows.axis.periods} hours of history are too few to train and judge it on a "
+                f"horizon of {rows.periods} hours, or that is longer than {LONGEST_NETWORK_HOURS // 24} days."
             )
 
     def past(self, origins: IndexArray, periods: int) -> Quantiles:
-        return self._speak(self._model, origins, periods, until=self._split.test)
+        return self._speak(self._models, origins, periods, until=self._split.test)
 
     def present(self) -> Quantiles:
-        model, end = self._model, self._split.end
-        if model is not None:
+        end = self._split.end
+        models = dict(self._models)
+        for name, model in models.items():
             core, temperatures = fit_load_core_and_weather(
                 self._panel, hours=end, floor=model.floor_kw, periods=model.periods
             )
             # The network speaks in units of the core's spread, so that a core that has seen more may take its place.
-            model = replace(model, core=replace(core, spread=model.core.spread), temperatures=temperatures)
-        return self._speak(model, np.array([end]), self._rows.periods, until=end)
+            models[name] = replace(model, core=replace(core, spread=model.core.spread), temperatures=temperatures)
+        return self._speak(models, np.array([end]), self._rows.periods, until=end)
 
-    def _speak(self, model: LoadModel | None, origins: IndexArray, periods: int, *, until: int) -> Quantiles:
+    def _speak(self, models: dict[str, LoadModel], origins: IndexArray, periods: int, *, until: int) -> Quantiles:
         climatology = self._climatology.quantiles(origins, periods, levels=LEVELS)
         said = {CLIMATOLOGY: climatology, NAIVE: filled(self._naive.quantiles(origins, periods), climatology)}
         if self._regressions:
@@ -103,8 +105,7 @@ class LoadMembers:
             said[REGRESSION] = np.stack(told)
         if self._trees is not None:
             said[TREES] = self._trees.speak(self._trees.grow(until), origins, periods)
-        if model is not None:
-            said[LSTM] = self._network(model, origins)[:, :, :periods]
+        said |= {name: self._network(model, origins)[:, :, :periods] for name, model in models.items()}
         return said
 
     def _network(self, model: LoadModel, origins: IndexArray) -> FloatArray:

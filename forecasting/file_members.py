@@ -9,6 +9,7 @@ import numpy as np
 
 from forecasting.baseline import DAY_HOURS, WEEK_HOURS, seasonal_naive
 from forecasting.calendar import Calendar
+from forecasting.encoders import Encoder
 from forecasting.fitting import TimeSplit
 from forecasting.load_windows import LOAD_CONTEXT_HOURS
 from forecasting.training import TrainingOptions
@@ -19,12 +20,15 @@ from grid.time_axis import FloatArray
 Effort = Literal["fast", "full"]
 LEVELS = (0.01, 0.03, *(round(0.05 * k, 2) for k in range(1, 20)), 0.97, 0.99)
 """The levels the members speak in; those asked for are read off them."""
-LONGEST_NETWORK_HOURS = 32 * 24
+LONGEST_NETWORK_HOURS = 8 * 24
+"""Beyond a week the last days, which the networks read, say little."""
 MINIMUM_KNOWN_HOURS = 14 * 24
-_MOST_ORIGINS = 24
+_FEWEST_ORIGINS, _MOST_ORIGINS, _SCORED_HOURS = 24, 84, 2016
+"""A backtest scores about so many hours, from so many origins."""
 
-LSTM, REGRESSION, TREES, CLIMATOLOGY, NAIVE, WEATHER = (
-    "lstm-attention",
+NETWORKS: dict[str, Encoder] = {"lstm": "lstm", "tcn": "tcn", "self-attention": "attention"}
+"""Members that read the last week by a network, and how they do so."""
+REGRESSION, TREES, CLIMATOLOGY, NAIVE, WEATHER = (
     "regression",
     "boosted-trees",
     "climatology",
@@ -42,11 +46,20 @@ class Course:
     effort: Effort = "full"
     seed: int = 0
 
-    def network(self, *, learning_rate: float, leads: int) -> TrainingOptions:
-        """Options of the LSTM; its steps are counted, not timed, so that a seed tells all."""
-        steps = {"fast": 80, "full": 300}[self.effort]
+    @property
+    def networks(self) -> dict[str, Encoder]:
+        """Which networks are trained."""
+        return NETWORKS if self.effort == "full" else {"lstm": "lstm"}
+
+    def network(self, encoder: Encoder, *, learning_rate: float, leads: int) -> TrainingOptions:
+        """Options of a network; its steps are counted, not timed, so that a seed tells all."""
         return TrainingOptions(
-            seed=self.seed, max_steps=steps, budget_seconds=3600.0, learning_rate=learning_rate, leads=leads
+            seed=self.seed,
+            max_steps={"fast": 80, "full": 300}[self.effort],
+            budget_seconds=3600.0,
+            learning_rate=learning_rate,
+            leads=leads,
+            encoder=encoder,
         )
 
     @property
@@ -93,7 +106,7 @@ def split_history(hours: int, periods: int) -> TimeSplit:
 
 
 def network_fits(split: TimeSplit, periods: int) -> bool:
-    """Whether there is enough history to train, calibrate and judge the LSTM on such a horizon."""
+    """Whether there is enough history to train, calibrate and judge a network on such a horizon."""
     return (
         periods <= LONGEST_NETWORK_HOURS
         and split.tail >= LOAD_CONTEXT_HOURS + periods + MINIMUM_KNOWN_HOURS
@@ -106,7 +119,8 @@ def backtest_origins(split: TimeSplit, periods: int) -> tuple[IndexArray, int]:
     """Origins at the hour of day at which the horizon begins, and how many hours ahead they are scored."""
     ahead = min(periods, split.end - split.test)
     origins = np.arange(split.end - ahead, split.test - 1, -24)[::-1]
-    step = max(-(-len(origins) // _MOST_ORIGINS), 1)
+    wanted = min(max(_SCORED_HOURS // ahead, _FEWEST_ORIGINS), _MOST_ORIGINS)
+    step = max(-(-len(origins) // wanted), 1)
     return origins[::-1][::step][::-1].astype(np.int64), ahead
 
 

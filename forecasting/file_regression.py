@@ -17,7 +17,7 @@ from grid.time_axis import FloatArray
 
 FIRST_HOURS = 14 * 24
 """The first fit needs so much history."""
-_REFIT_HOURS, _MOST_REFITS = 30 * 24, 60
+_REFIT_HOURS, _MOST_REFITS = 14 * 24, 60
 _RESIDUAL_ORIGINS = 2 * 366
 _SPARSE_DAYS = 8
 _MIDDLES = tuple(((np.arange(19) + 0.5) / 19).tolist())

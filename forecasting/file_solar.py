@@ -1,4 +1,4 @@
-"""Members that forecast the sun's power: clear-sky core, LSTM, a network on the weather known ahead, climatology."""
+"""Members that forecast the sun's power: trees, networks on the weather and on the last days, climatology."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from forecasting.file_clear import clear_power
 from forecasting.file_members import (
     CLIMATOLOGY,
     LEVELS,
-    LSTM,
+    LONGEST_NETWORK_HOURS,
     NAIVE,
     TREES,
     WEATHER,
@@ -50,7 +50,7 @@ class SolarMembers:
     """Everything that can be said of the solar power of some rows.
 
     Args:
-        trained: Whether the LSTM may speak; otherwise history is too short for it.
+        trained: Whether trees and networks may speak; otherwise history is too short for them.
     """
 
     def __init__(self, rows: Rows, *, course: Course, trained: bool) -> None:
@@ -81,14 +81,14 @@ class SolarMembers:
             self._trees = SolarTrees(
                 self._panel, _withheld(rows), self._limit, periods=rows.periods, options=course.sun_trees
             )
-        self._lstm: tuple[SolarCore, QuantileNetwork, FloatArray] | None = None
+        self._networks: dict[str, tuple[SolarCore, QuantileNetwork, FloatArray]] = {}
         enough = np.isfinite(self._panel.index[:, : self._split.tail]).sum() >= 50
         if trained and enough and network_fits(self._split, rows.periods):
-            self._lstm = self._train_lstm()
+            self._networks = self._train_networks()
         else:
             self.reasons.append(
-                f"The LSTM does not speak: history is too short for a horizon of {rows.periods} hours, or that is "
-                "longer than a month."
+                f"No network reads the last days: history is too short for a horizon of {rows.periods} hours, or that "
+                f"is longer than {LONGEST_NETWORK_HOURS // 24} days."
             )
 
     def past(self, origins: IndexArray, periods: int) -> Quantiles:
@@ -113,22 +113,21 @@ class SolarMembers:
             said[WEATHER] = np.clip(answer.reshape(*clear.shape[:-1], len(LEVELS)) * clear, 0.0, limit)
         if self._trees is not None:
             said[TREES] = self._trees.speak(self._trees.grow(until), origins, periods)
-        if self._lstm is not None:
-            core, network, shifts = self._lstm
+        for name, (core, network, shifts) in self._networks.items():
             source = self._windows(core)
             rows, at = np.meshgrid(np.arange(len(clear)), np.maximum(origins, LOAD_CONTEXT_HOURS), indexing="ij")
             series, origin = rows.ravel(), at.ravel()
             parts = [slice(begin, begin + _CHUNK) for begin in range(0, len(series), _CHUNK)]
             told = [predict_kw(network, shifts, source, series[part], origin[part]) for part in parts]
             shape = (len(clear), len(origins), self._rows.periods, len(LEVELS))
-            said[LSTM] = np.concatenate(told).reshape(shape)[:, :, :periods]
+            said[name] = np.concatenate(told).reshape(shape)[:, :, :periods]
         return said
 
     def _windows(self, core: SolarCore, panel: SolarPanel | None = None) -> SolarWindows:
         shown = self._panel if panel is None else panel
         return SolarWindows(shown, core=core, model_row=np.arange(len(shown.kw)), periods=self._rows.periods)
 
-    def _train_lstm(self) -> tuple[SolarCore, QuantileNetwork, FloatArray]:
+    def _train_networks(self) -> dict[str, tuple[SolarCore, QuantileNetwork, FloatArray]]:
         panel, split, periods = self._panel, self._split, self._rows.periods
         panel = replace(panel, kw=np.where(np.arange(panel.axis.periods) < split.test, panel.kw, np.nan))
         fitted = slice(0, split.tail)
@@ -142,10 +141,13 @@ class SolarMembers:
         )
         source = self._windows(core, panel)
         windows = split_windows(source, split, context=LOAD_CONTEXT_HOURS, periods=periods)
-        options = self._course.network(learning_rate=1e-3, leads=24)
-        network, _ = train_network(source, windows, levels=LEVELS, options=options)
         tail = source.cut(windows.tail_series, windows.tail_origins)
-        return core, network, fit_shifts(predict(network, tail), tail, levels=LEVELS)
+        made = {}
+        for name, encoder in self._course.networks.items():
+            options = self._course.network(encoder, learning_rate=1e-3, leads=24)
+            network, _ = train_network(source, windows, levels=LEVELS, options=options)
+            made[name] = core, network, fit_shifts(predict(network, tail), tail, levels=LEVELS)
+        return made
 
     def _train_weather(self, until: int) -> list[WeatherNetwork]:
         """Networks on the weather, trained on the hours before ``until``."""

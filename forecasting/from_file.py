@@ -1,4 +1,4 @@
-"""A forecast from a file, without a database: the service's core, LSTM and calibration, trained on the file's history.
+"""A forecast from a file, without a database: every member trained on the file's own history.
 
 Every series is forecast by a weighted average of members. The weights and the width of the bands come from a backtest
 on the file's own last weeks, at the hour of day at which the horizon begins; members that cannot speak say why.
@@ -14,32 +14,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecasting.file_load import LoadMembers
-from forecasting.file_members import (
-    CLIMATOLOGY,
-    LEVELS,
-    MINIMUM_KNOWN_HOURS,
-    NAIVE,
-    Course,
-    Effort,
-    Members,
-    Quantiles,
-    backtest_origins,
-    split_history,
-)
+from forecasting.file_members import CLIMATOLOGY, LEVELS, MINIMUM_KNOWN_HOURS, NAIVE, Course, Effort, split_history
+from forecasting.file_mixture import Heard, Mixture, hear, mix
 from forecasting.file_request import FileSeries
 from forecasting.file_rows import Rows, make_rows
-from forecasting.file_solar import SolarMembers
-from forecasting.mixing import at_levels, learn_weights, learn_width, mean_of, widened
+from forecasting.mixing import at_levels, mean_of
 from grid.faults import Fault, InputError
 from grid.scores import pinball_losses
 from grid.time_axis import FloatArray
 
 DEFAULT_LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
-
-
-_HALF_TRUST = 3.0
-"""So many horizons of backtest count half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +94,7 @@ def forecast_file(
     """
     course = Course(effort=effort, seed=seed)
     answers: dict[str, tuple[FloatArray, SeriesReport]] = {}
-    for _, group in groupby(sorted(series, key=_kind_of_work), key=_kind_of_work):
+    for _, group in groupby(sorted(series, key=kind_of_work), key=kind_of_work):
         rows = make_rows(list(group))
         if on_progress is not None:
             on_progress(", ".join(one.series_id for one in rows.series[:5]) + (" …" if len(rows.series) > 5 else ""))
@@ -135,7 +119,7 @@ def forecast_file(
     return FileForecast(pd.concat(tables, ignore_index=True), tuple(answers[one.series_id][1] for one in series))
 
 
-def _kind_of_work(one: FileSeries) -> tuple[str, ...]:
+def kind_of_work(one: FileSeries) -> tuple[str, ...]:
     """Series that agree in this are forecast together by one network."""
     settings, origin = one.settings, one.axis.start + one.axis.step * one.origin
     horizon = one.axis.periods - one.origin
@@ -151,62 +135,31 @@ def _kind_of_work(one: FileSeries) -> tuple[str, ...]:
         origin.isoformat(),
         f"{horizon:06d}",
         f"{hours // 4383:03d}",  # histories of about one length: a long one is not cut for the sake of a short one
-        ",".join(sorted(one.covariates)) if settings.kind == "solar" else "",
+        ",".join(sorted(one.covariates)),
     )
 
 
 def _forecast_rows(rows: Rows, course: Course) -> dict[str, tuple[FloatArray, SeriesReport]]:
     """Quantiles at LEVELS of every interval of the horizon, and the report, by series."""
-    kind, trained = _kind_of_work(rows.series[0])[:2]
-    members: Members = (SolarMembers if kind == "solar" else LoadMembers)(
-        rows, course=course, trained=trained == "trained"
-    )
-    split = split_history(rows.axis.periods, rows.periods)
-    origins, ahead = backtest_origins(split, rows.periods)
-    past = members.past(origins, ahead)
-    present = members.present()
-    names = tuple(name for name in present if np.isfinite(present[name]).all())
-    at = origins[:, None] + np.arange(ahead)
-    actual = rows.values[:, np.minimum(at, rows.axis.periods - 1)]  # (rows, origins, ahead)
-    # Origins whose horizons overlap say much the same: what counts is how many horizons the backtest could hold.
-    apart = (split.end - split.test) / rows.periods
-    trust = apart / (apart + _HALF_TRUST)
+    heard = hear(rows, course=course, trained=kind_of_work(rows.series[0])[1] == "trained")
     answers = {}
     for index, one in enumerate(rows.series):
-        own = slice(index * rows.parts, (index + 1) * rows.parts)
-        happened = actual[own].reshape(-1)
-        said = np.stack([past[name][own].reshape(-1, len(LEVELS)) for name in names])
-        weights = learn_weights(happened, said, levels=LEVELS, seed=course.seed, trust=trust)
-        mixed = np.einsum("m,mil->il", weights, said)
-        width = round(1.0 + trust * (learn_width(happened, mixed, levels=LEVELS) - 1.0), 3)
-        final = np.einsum("m,mrpl->rpl", weights, np.stack([present[name][own][:, 0] for name in names]))
-        final = np.sort(widened(final, width, levels=LEVELS), axis=-1)
-        quantiles = rows.joined(final, index)
-        mixed = widened(mixed, width, levels=LEVELS)
-        report = _report(one, rows, dict(zip(names, weights, strict=True)), width, happened, mixed, past, own, members)
-        answers[one.series_id] = quantiles, report
+        mixture = mix(heard, index, seed=course.seed)
+        answers[one.series_id] = mixture.quantiles, _report(one, heard, index, mixture)
     return answers
 
 
-def _report(
-    one: FileSeries,
-    rows: Rows,
-    weights: dict[str, float],
-    width: float,
-    happened: FloatArray,
-    mixed: FloatArray,
-    past: Quantiles,
-    own: slice,
-    members: Members,
-) -> SeriesReport:
-    naive = past[NAIVE][own].reshape(-1, len(LEVELS))
+def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> SeriesReport:
+    own = slice(index * heard.rows.parts, (index + 1) * heard.rows.parts)
+    happened = heard.actual[own].reshape(-1)
     skill = None
     if np.isfinite(happened).any():
-        loss = float(np.nanmean(pinball_losses(happened, mixed, levels=LEVELS)))
+        naive = heard.past[NAIVE][own].reshape(-1, len(LEVELS))
+        loss = float(np.nanmean(pinball_losses(happened, mixture.backtest, levels=LEVELS)))
         reference = float(np.nanmean(pinball_losses(happened, naive, levels=LEVELS)))
         skill = round(1.0 - loss / reference, 4) if reference > 0.0 else None
-    spoken = {name: round(float(weight), 4) for name, weight in weights.items() if weight > 0.0}
-    reasons = [sentence for sentence in members.reasons if _concerns(sentence, one, rows)]
+    spoken = {name: round(weight, 4) for name, weight in mixture.weights.items()}
+    reasons = [sentence for sentence in heard.reasons if _concerns(sentence, one, heard.rows)]
     known = one.values[: one.origin]
     if np.nanmin(known) == np.nanmax(known):
         reasons.append("Its history is constant: the forecast repeats it.")
@@ -216,10 +169,10 @@ def _report(
         series_id=one.series_id,
         method="+".join(sorted(spoken, key=lambda name: -spoken[name])),
         weights=spoken,
-        width=width,
+        width=mixture.width,
         skill=skill,
-        backtest_origins=len(past[NAIVE][0]) if skill is not None else 0,
-        degraded=not set(weights) - {CLIMATOLOGY, NAIVE},
+        backtest_origins=heard.actual.shape[1] if skill is not None else 0,
+        degraded=not set(heard.present) - {CLIMATOLOGY, NAIVE},
         reasons=tuple(reasons),
     )
 

@@ -1,4 +1,4 @@
-"""The network: an LSTM reads the past, known-future covariates ask it by attention, a head answers in quantiles.
+"""The network: an encoder reads the past, known-future covariates ask it by attention, a head answers in quantiles.
 
 One network serves all series of a kind. It speaks of what a simple core leaves over, in units of the window's own
 spread, and starts as the core itself: its head begins at zero weights and the empirical quantiles of the core's errors.
@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
+from forecasting.encoders import Encoder, make_encoder
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkShape:
@@ -29,6 +31,7 @@ class NetworkShape:
     heads: int = 4
     embedding: int = 8
     dropout: float = 0.3
+    encoder: Encoder = "lstm"
 
     def as_dict(self) -> dict[str, object]:
         return {**asdict(self), "levels": list(self.levels)}
@@ -46,7 +49,7 @@ class QuantileNetwork(nn.Module):
         self.middle = shape.levels.index(0.5)
         self.series = nn.Embedding(shape.series, shape.embedding)
         self.patch = nn.Linear(shape.history_features + shape.embedding, hidden)
-        self.encoder = nn.LSTM(hidden, hidden, batch_first=True)
+        self.encoder = make_encoder(shape.encoder, hidden=hidden, dropout=shape.dropout)
         self.query = nn.Sequential(
             nn.Linear(shape.future_features + shape.embedding + hidden, hidden), nn.GELU(), nn.Linear(hidden, hidden)
         )
@@ -83,10 +86,11 @@ class QuantileNetwork(nn.Module):
         """
         who = self.series(series).unsqueeze(1)  # (batch, 1, embedding)
         patches = torch.cat([history, who.expand(-1, history.shape[1], -1)], dim=-1)
-        states, (last, _) = self.encoder(self.patch(patches))  # (batch, patches, hidden), (1, batch, hidden)
+        encoded = self.encoder(self.patch(patches))
+        states = encoded[0] if isinstance(encoded, tuple) else encoded  # (batch, patches, hidden)
         periods = future.shape[1]
         asked = torch.cat(
-            [future, who.expand(-1, periods, -1), last[0].unsqueeze(1).expand(-1, periods, -1)], dim=-1
+            [future, who.expand(-1, periods, -1), states[:, -1:].expand(-1, periods, -1)], dim=-1
         )  # (batch, periods, future features + embedding + hidden)
         query = self.query(asked)  # (batch, periods, hidden)
         answer, _ = self.attention(query, states, states, need_weights=False)  # (batch, periods, hidden)

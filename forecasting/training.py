@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from forecasting.encoders import Encoder
 from forecasting.network import NetworkShape, QuantileNetwork
 from forecasting.windows import IndexArray, Windows, WindowSource
 from grid.time_axis import FloatArray
@@ -30,6 +31,7 @@ class TrainingOptions:
         batch: Windows a step.
         leads: How many randomly chosen leads of each window a step learns from; neighbouring hours say much the same.
         threads: For torch; on a shared machine one is faster than two.
+        encoder: How the network reads the past.
     """
 
     seed: int = 0
@@ -43,6 +45,7 @@ class TrainingOptions:
     patience: int = 6
     threads: int = 1
     average: float = 0.98
+    encoder: Encoder = "lstm"
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -111,6 +114,7 @@ def train_network(
         levels=levels,
         hidden=hidden,
         dropout=dropout,
+        encoder=options.encoder,
     )
     network = QuantileNetwork(shape)
     network.start_at(torch.from_numpy(_core_quantiles(sample, levels)))

@@ -1,0 +1,107 @@
+"""Members heard, and mixed: what each says of past and horizon, and the weighted average that a backtest chooses.
+
+Hearing is the work; mixing is cheap, so that an ablation hears once and mixes as often as it likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.file_load import LoadMembers
+from forecasting.file_members import LEVELS, Course, Members, Quantiles, backtest_origins, split_history
+from forecasting.file_rows import Rows
+from forecasting.file_solar import SolarMembers
+from forecasting.mixing import learn_weights, learn_width, widened
+from grid.time_axis import FloatArray
+
+_HALF_TRUST = 3.0
+"""So many horizons of backtest count half."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What every member said of some rows.
+
+    Attributes:
+        past: At origins in the backtest, each member of shape (rows, origins, hours ahead, levels).
+        present: Of the horizon, each of shape (rows, periods, levels); only members that speak of all of it.
+        actual: What happened in the backtest, shape (rows, origins, hours ahead). NaN where unknown.
+        trust: From 0 to 1: how many horizons the backtest holds. Origins whose horizons overlap say much the same.
+        reasons: What could not be used, and what stood in for it.
+    """
+
+    rows: Rows
+    past: Quantiles
+    present: Quantiles
+    actual: FloatArray
+    trust: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mixture:
+    """One series' forecast in its own unit, and how it was mixed.
+
+    Attributes:
+        quantiles: At LEVELS, shape (intervals, levels).
+        weights: Of the members that spoke.
+        width: By how much the bands were widened after mixing.
+        backtest: The mixture's own quantiles in the backtest, shape (intervals scored, levels), on the rows' scale.
+    """
+
+    quantiles: FloatArray
+    weights: dict[str, float]
+    width: float
+    backtest: FloatArray
+
+
+def hear(rows: Rows, *, course: Course, trained: bool) -> Heard:
+    """Fit every member that can speak of the rows, and let it speak.
+
+    Args:
+        trained: Whether history is long enough for more than climatology and the seasonal naive.
+    """
+    kind = SolarMembers if rows.series[0].settings.kind == "solar" else LoadMembers
+    members: Members = kind(rows, course=course, trained=trained)
+    split = split_history(rows.axis.periods, rows.periods)
+    origins, ahead = backtest_origins(split, rows.periods)
+    past = members.past(origins, ahead)
+    present = {name: said[:, 0] for name, said in members.present().items() if np.isfinite(said).all()}
+    at = np.minimum(origins[:, None] + np.arange(ahead), rows.axis.periods - 1)
+    apart = (split.end - split.test) / rows.periods
+    return Heard(
+        rows=rows,
+        past={name: past[name] for name in present},
+        present=present,
+        actual=rows.values[:, at],
+        trust=apart / (apart + _HALF_TRUST),
+        reasons=tuple(members.reasons),
+    )
+
+
+def mix(heard: Heard, index: int, *, seed: int, without: Collection[str] = ()) -> Mixture:
+    """The forecast of one series: weights by the backtest, then the width.
+
+    Args:
+        index: Of the series among ``heard.rows.series``.
+        seed: Of the sample of the backtest that is looked at where it is long.
+        without: Members that are not asked.
+    """
+    own = slice(index * heard.rows.parts, (index + 1) * heard.rows.parts)
+    names = [name for name in heard.present if name not in without]
+    happened = heard.actual[own].reshape(-1)
+    said = np.stack([heard.past[name][own].reshape(-1, len(LEVELS)) for name in names])
+    weights = learn_weights(happened, said, levels=LEVELS, seed=seed, trust=heard.trust)
+    past = np.einsum("m,mil->il", weights, said)
+    width = round(1.0 + heard.trust * (learn_width(happened, past, levels=LEVELS) - 1.0), 3)
+    final = np.einsum("m,mrpl->rpl", weights, np.stack([heard.present[name][own] for name in names]))
+    final = np.sort(widened(final, width, levels=LEVELS), axis=-1)
+    return Mixture(
+        quantiles=heard.rows.joined(final, index),
+        weights={name: float(weight) for name, weight in zip(names, weights, strict=True) if weight > 0.0},
+        width=width,
+        backtest=widened(past, width, levels=LEVELS),
+    )
