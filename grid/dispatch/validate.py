@@ -36,7 +36,7 @@ def _names(problem: DispatchProblem) -> Iterator[Fault]:
         *((b.branch_id, bus) for b in problem.network.branches for bus in (b.from_bus, b.to_bus)),
         *((link.link_id, bus) for link in problem.network.dc_links for bus in (link.from_bus, link.to_bus)),
     ]
-    named = [*((kind, name) for kind, name, _ in assets), *(("bus", bus.bus_id) for bus in problem.network.buses)]
+    named = [*(("asset", name) for _, name, _ in assets), *(("bus", bus.bus_id) for bus in problem.network.buses)]
     for (_, name), count in Counter(named).items():
         if count > 1:
             yield Fault(name, f"the id must be unique, it stands {count} times", "rename or delete the others")
@@ -63,6 +63,9 @@ def _network(problem: DispatchProblem) -> Iterator[Fault]:
             yield Fault(branch.branch_id, f"tap_ratio must be positive, got {branch.tap_ratio}", "use 1 for a line")
         if branch.limit_mw is not None and not branch.limit_mw > 0.0:
             yield Fault(branch.branch_id, f"limit_mw must be positive, got {branch.limit_mw}", "give its rating")
+        if branch.emergency_mw is not None and not branch.emergency_mw >= (branch.limit_mw or 0.0):
+            told = f"emergency_mw must be at least limit_mw, got {branch.emergency_mw} and {branch.limit_mw}"
+            yield Fault(branch.branch_id, told, "leave it out where it is the same")
     for link in network.dc_links:
         if not link.limit_mw >= 0.0:
             yield Fault(link.link_id, f"limit_mw must not be negative, got {link.limit_mw}", "give its rating")

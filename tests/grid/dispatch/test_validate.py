@@ -73,3 +73,12 @@ def test_initial_state_that_cannot_be_is_named(state: UnitState, problem: Dispat
 
 def test_a_unit_named_twice_is_named(problem: DispatchProblem) -> None:
     assert faults_of(replace(problem, thermal_units=problem.thermal_units * 2)) == ["u"]
+
+
+def test_assets_of_two_kinds_cannot_share_a_name(problem: DispatchProblem) -> None:
+    assert faults_of(replace(problem, storages=(replace(problem.storages[0], storage_id="u"),))) == ["u"]
+
+
+def test_an_emergency_rating_below_the_continuous_one_is_named(problem: DispatchProblem) -> None:
+    line = Branch("line", "a", "b", 0.1, 5.0, emergency_mw=4.0)
+    assert faults_of(with_branches(problem, line)) == ["line"]
