@@ -94,7 +94,7 @@ class GroupMember:
     def release(self, conn: psycopg.Connection | None) -> None:
         self._leaving.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(2 * CLOSE_MILLISECONDS / 1000)  # the group misses us soon enough, should it hang
 
     def _join(self, conn: psycopg.Connection) -> None:
         with conn.transaction():

@@ -18,7 +18,7 @@ from grid.store.stream import Partition, database_identity
 from ingest.groups import GroupMember
 from ingest.topics import describe_topics, ensure_topics
 
-SESSION = timedelta(seconds=1.5)
+SESSION = timedelta(seconds=3)
 _names = count(1)
 
 
@@ -56,7 +56,7 @@ def shares(
     conn: psycopg.Connection, partitions: tuple[Partition, ...], *members: GroupMember, sizes: tuple[int, ...]
 ) -> list[frozenset[Partition]]:
     """What each member owns, once they own as many as ``sizes`` says."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 30
     while True:
         owned = [member.renew(conn, partitions) for member in members]
         if tuple(map(len, owned)) == sizes:
