@@ -11,12 +11,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.file_load import LoadMembers
-from forecasting.file_members import LEVELS, Course, Members, Quantiles, backtest_origins, split_history
+from forecasting.file_members import (
+    CLIMATOLOGY,
+    LEVELS,
+    NAIVE,
+    Course,
+    Members,
+    Quantiles,
+    backtest_origins,
+    split_history,
+)
 from forecasting.file_rows import Rows
 from forecasting.file_solar import SolarMembers
 from forecasting.mixing import learn_weights, learn_width, widened
 from grid.time_axis import FloatArray
 
+_PRIOR = {CLIMATOLOGY: 0.5, NAIVE: 0.25}
+"""What the plain members count for beside one that was fitted."""
 _HALF_TRUST = 3.0
 """So many horizons of backtest count half."""
 
@@ -94,7 +105,8 @@ def mix(heard: Heard, index: int, *, seed: int, without: Collection[str] = ()) -
     names = [name for name in heard.present if name not in without]
     happened = heard.actual[own].reshape(-1)
     said = np.stack([heard.past[name][own].reshape(-1, len(LEVELS)) for name in names])
-    weights = learn_weights(happened, said, levels=LEVELS, seed=seed, trust=heard.trust)
+    prior = [_PRIOR.get(name, 1.0) for name in names]
+    weights = learn_weights(happened, said, levels=LEVELS, seed=seed, trust=heard.trust, prior=prior)
     past = np.einsum("m,mil->il", weights, said)
     width = round(1.0 + heard.trust * (learn_width(happened, past, levels=LEVELS) - 1.0), 3)
     final = np.einsum("m,mrpl->rpl", weights, np.stack([heard.present[name][own] for name in names]))

@@ -164,7 +164,7 @@ def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> Seri
     if np.nanmin(known) == np.nanmax(known):
         reasons.append("Its history is constant: the forecast repeats it.")
     if skill is None:
-        reasons.append("No backtest was possible: all members weigh the same.")
+        reasons.append("No backtest was possible: members weigh what they count for beforehand.")
     return SeriesReport(
         series_id=one.series_id,
         method="+".join(sorted(spoken, key=lambda name: -spoken[name])),

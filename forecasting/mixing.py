@@ -27,7 +27,13 @@ _POWER = 4
 
 
 def learn_weights(
-    actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[float], seed: int, trust: float = 1.0
+    actual: FloatArray,
+    quantiles: FloatArray,
+    *,
+    levels: Sequence[float],
+    seed: int,
+    trust: float = 1.0,
+    prior: Sequence[float] | None = None,
 ) -> FloatArray:
     """Weights of the members, none negative, summing to one: by each one's own loss, leaning to the best average.
 
@@ -39,13 +45,15 @@ def learn_weights(
         quantiles: Shape (members, intervals, levels).
         seed: Of the sample that is looked at where there are many intervals.
         trust: From 0 to 1: how much the best average may have its say; little where few origins were seen.
+        prior: What each member counts for before anything is known of its loss; all the same if None.
 
     Returns:
-        Shape (members,); equal weights if nothing is known.
+        Shape (members,); the prior's share if nothing is known.
     """
     count = len(quantiles)
     known = np.flatnonzero(np.isfinite(actual) & np.isfinite(quantiles).all(axis=(0, 2)))
-    weights: FloatArray = np.full(count, 1.0 / count)
+    counted = np.ones(count) if prior is None else np.asarray(prior, dtype=np.float64)
+    weights: FloatArray = counted / counted.sum()
     if not len(known) or count == 1:
         return weights
     if len(known) > _MOST_INTERVALS:
@@ -54,6 +62,7 @@ def learn_weights(
     tau = np.asarray(levels)
     own = np.array([float(pinball_losses(happened, one, levels=levels).mean()) for one in said])
     alone = (own.min() / np.maximum(own, 1e-12)) ** _POWER if own.min() > 0.0 else (own <= 0.0).astype(np.float64)
+    alone = alone * counted
     best, best_loss = weights, np.inf
     for _ in range(_STEPS):
         mixed = np.einsum("m,mil->il", weights, said)

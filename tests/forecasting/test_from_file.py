@@ -155,6 +155,20 @@ def test_a_constant_series_is_forecast_as_constant_and_says_so(tmp_path: Path) -
     assert any("constant" in reason for reason in made.reports[0].reasons)
 
 
+def test_a_covariate_known_ahead_is_read_and_one_that_is_withheld_does_no_harm(tmp_path: Path) -> None:
+    frame = town(60, horizon_hours=24).drop(columns="temp")
+    driver = np.random.default_rng(5).choice([-1.0, 1.0], len(frame))
+    frame["price"], frame["meter"] = driver, np.random.default_rng(6).normal(size=len(frame))
+    frame["value"] += 8.0 * driver
+    frame.loc[frame["value"].isna(), "meter"] = np.nan
+    table = asked(tmp_path, frame, {"kind": "generic", "interval_minutes": 60}).table
+    high = driver[-24:] > 0.0
+    plain = town(60, horizon_hours=24).drop(columns="temp")
+    without = asked(tmp_path, plain, {"kind": "generic", "interval_minutes": 60}).table
+    gained = (table["q0.5"] - without["q0.5"]).to_numpy()
+    assert gained[high].mean() > gained[~high].mean() + 3.0
+
+
 def test_negative_values_are_forecast(tmp_path: Path) -> None:
     frame = town(14, horizon_hours=24)
     frame["value"] -= 60.0
