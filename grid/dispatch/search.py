@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from grid.dispatch.bounding import bound
 from grid.dispatch.improving import improve, solve_within
@@ -51,25 +51,33 @@ def search(
     )
     state = Incumbent(known, gap=gap, deadline=deadline)
     if threads == 1:
-        half = time.monotonic() + _IMPROVING_SHARE * state.remaining()
-        first = Incumbent(known, gap=gap, deadline=half)
-        improve(model, relaxed, start.values, first)
-        state = Incumbent(first.found, gap=gap, deadline=deadline)
-    tasks = [_Task("bounding", lambda: bound(model, state), stop=state.stop)]
-    if threads > 1:
-        tasks.append(_Task("improving", lambda: improve(model, relaxed, start.values, state), stop=state.stop))
+        half = Incumbent(known, gap=gap, deadline=time.monotonic() + _IMPROVING_SHARE * state.remaining())
+        _run({"improving": lambda: improve(model, relaxed, start.values, half)}, half)
+        state = Incumbent(half.found, gap=gap, deadline=deadline)
+        _run({"bounding": lambda: bound(model, state)}, state)
+    else:
+        works = {
+            "bounding": lambda: bound(model, state),
+            "improving": lambda: improve(model, relaxed, start.values, state),
+        }
+        _run(works, state)
+    log.info("search ended with a gap of %.3f %%", 100.0 * state.gap)
+    return state.found
+
+
+def _run(works: Mapping[str, Callable[[], None]], incumbent: Incumbent) -> None:
+    """Do ``works`` in a thread each, until the search is over or the first of them is done."""
+    tasks = [_Task(name, work, stop=incumbent.stop) for name, work in works.items()]
     try:
         for task in tasks:
             task.start()
-        while tasks[0].is_alive() and not state.over():
+        while tasks[0].is_alive() and not incumbent.over():
             time.sleep(_POLL_SECONDS)
     finally:
-        state.stop.set()  # on Ctrl-C too: nothing of a search outlives it for long
+        incumbent.stop.set()  # on Ctrl-C too: nothing of a search outlives it for long
     give_up = time.monotonic() + _GRACE_SECONDS
     for task in tasks:
         task.finish(until=give_up)
-    log.info("search ended with a gap of %.3f %%", 100.0 * state.gap)
-    return state.found
 
 
 def first_plan(model: DispatchModel, relaxed: LinearSolution, *, deadline: float) -> Found:
