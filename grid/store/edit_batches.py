@@ -1,4 +1,4 @@
-"""Edits of many intervals at once: as one act with one reason, and as one entry of the audit log."""
+"""Edits, of one interval or many, as one act with one reason and one entry of the audit log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from grid.store.audit import append_audit
 from grid.store.edits import ReadingEdit, list_edits
 from grid.store.series import ChannelId, find_channel_keys
 from grid.store.validation_due import DueSpan, mark_due
+from grid.time_axis import require_utc
 
 MAX_EDITS = 10_000
 """Intervals that may be edited at once."""
+LONGEST_MINUTES = 25 * 60
+"""Of an interval: a local day when clocks go back."""
 
 
 class KnownInterval(NamedTuple):
@@ -93,7 +96,9 @@ def add_edits(
         at: Wall clock.
 
     Raises:
-        InputError: If there is no such channel, no interval or too many, a value is not finite, or the reason is empty.
+        InputError: If there is no such channel, no interval or too many, one that is none, a value is not finite, or no
+            reason.
+        ValueError: If an instant is not in UTC.
     """
     (key,) = find_channel_keys(conn, [channel])
     name = series_id(channel[1], channel[2])
@@ -104,6 +109,9 @@ def add_edits(
         faults.append(Fault("intervals", f"must be 1 to {MAX_EDITS}, got {len(intervals)}", "choose another span"))
     if any(interval.value is not None and not math.isfinite(interval.value) for interval in intervals):
         faults.append(Fault("values", "must be numbers, or nothing", "leave one out to declare it missing"))
+    if not all(map(_is_interval, intervals)):
+        remedy = f"name the start (a whole minute) and the length (1 to {LONGEST_MINUTES} minutes) of each"
+        faults.append(Fault("intervals", "must be intervals that a meter could send", remedy))
     if faults or key is None:
         raise InputError(faults)
     starts, minutes, values = zip(*intervals, strict=True)
@@ -184,6 +192,11 @@ def withdraw_edits(
             name = series_id(channel[1], channel[2])
             append_audit(conn, actor=actor, action="reading.edit.withdraw", document=_told(name, done, reason))
     return done
+
+
+def _is_interval(interval: IntervalValue) -> bool:
+    start = require_utc(interval.interval_start, name="interval_start")
+    return 1 <= interval.interval_minutes <= LONGEST_MINUTES and not (start.second or start.microsecond)
 
 
 def _told(name: str, edits: Sequence[ReadingEdit], reason: str) -> dict[str, object]:

@@ -6,7 +6,6 @@ reading stays as it was sent. Withdrawing an edit is another row, and an older e
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,11 +14,9 @@ from typing import Any
 import psycopg
 
 from grid.faults import Fault, InputError
-from grid.readings import series_id
 from grid.store.audit import append_audit
 from grid.store.series import ChannelId, find_channel_keys
 from grid.store.validation_due import DueSpan, mark_due
-from grid.time_axis import require_utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,57 +42,6 @@ class ReadingEdit:
     withdrawn_by: str | None = None
     withdrawn_at: datetime | None = None
     withdrawal_reason: str | None = None
-
-
-def add_edit(
-    conn: psycopg.Connection[Any],
-    channel: ChannelId,
-    *,
-    interval_start: datetime,
-    interval_minutes: int,
-    value: float | None,
-    reason: str,
-    actor: str,
-    at: datetime,
-) -> ReadingEdit:
-    """Set the validated value of one interval by hand, audited; an interval that never came may be set too.
-
-    Args:
-        value: In the channel's stored unit; None declares the interval missing.
-        actor: Who edits, as the audit log calls them, such as ``key:NAME``.
-        at: Wall clock.
-
-    Raises:
-        InputError: If there is no such channel, the reason is empty, the value is not finite, or the interval is none.
-        ValueError: If an instant is not in UTC.
-    """
-    require_utc(interval_start, name="interval_start")
-    (key,) = find_channel_keys(conn, [channel])
-    name = series_id(channel[1], channel[2])
-    faults = []
-    if key is None:
-        faults.append(Fault("series", f"no such series: {name!r}", "name one that has readings"))
-    if not reason.strip():
-        faults.append(Fault("reason", "is empty", "say why the value is set by hand"))
-    if value is not None and not math.isfinite(value):
-        faults.append(Fault("value", f"must be a number or nothing, got {value}", "leave it out to declare it missing"))
-    if not 1 <= interval_minutes <= 1440 or interval_start.second or interval_start.microsecond:
-        remedy = "name the start (a whole minute) and the length (1 to 1440 minutes) of one interval"
-        faults.append(Fault("interval", f"{interval_minutes} minutes from {interval_start.isoformat()}", remedy))
-    if faults or key is None:
-        raise InputError(faults)
-    with conn.transaction():
-        old_value = _validated_value(conn, key, interval_start, interval_minutes)
-        row = conn.execute(
-            "INSERT INTO reading_edit (channel_key, interval_start, interval_minutes, old_value, value, reason,"
-            " edited_by, edited_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING edit_id",
-            (key, interval_start, interval_minutes, old_value, value, reason, actor, at),
-        ).fetchone()
-        assert row is not None
-        edit = ReadingEdit(row[0], interval_start, interval_minutes, old_value, value, reason, actor, at)
-        _mark(conn, key, edit, at)
-        append_audit(conn, actor=actor, action="reading.edit", document=_document(name, edit))
-    return edit
 
 
 def withdraw_edit(
@@ -154,19 +100,6 @@ def _select(conn: psycopg.Connection[Any], condition: str, parameters: dict[str,
         parameters,
     ).fetchall()
     return [ReadingEdit(*row) for row in rows]
-
-
-def _validated_value(
-    conn: psycopg.Connection[Any], key: int, interval_start: datetime, interval_minutes: int
-) -> float | None:
-    row = conn.execute(
-        "SELECT value FROM (SELECT 1 AS rank, value FROM verdict WHERE {0} UNION ALL"
-        " SELECT 2, value FROM reading WHERE {0}) AS known ORDER BY rank LIMIT 1".format(
-            "channel_key = %(key)s AND interval_start = %(start)s AND interval_minutes = %(minutes)s"
-        ),
-        {"key": key, "start": interval_start, "minutes": interval_minutes},
-    ).fetchone()
-    return row[0] if row else None
 
 
 def _mark(conn: psycopg.Connection[Any], key: int, edit: ReadingEdit, at: datetime) -> None:

@@ -12,7 +12,8 @@ import pytest
 from grid.readings import Quality, Source
 from grid.site import Site, SumCheck
 from grid.site_file import EXAMPLE_SITE, read_site_file
-from grid.store.edits import add_edit, withdraw_edit
+from grid.store.edit_batches import IntervalValue, add_edits
+from grid.store.edits import withdraw_edit
 from grid.store.sites import save_site
 from grid.time_axis import FloatArray
 from grid.units import Channel
@@ -130,12 +131,10 @@ def test_an_edit_holds_against_the_rules_and_its_withdrawal_brings_their_verdict
     before = meters.everything()
     channel = (Source.METER, "m", Channel.LOAD)
     at = START + 200 * HOUR
-    edit = add_edit(
+    (edit,) = add_edits(
         meters.conn,
         channel,
-        interval_start=at,
-        interval_minutes=60,
-        value=777.0,
+        [IntervalValue(at, 60, 777.0)],
         reason="read on site",
         actor="key:ann",
         at=datetime.now(UTC),

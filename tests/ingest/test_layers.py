@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from grid.readings import Layer, Quality, Source
-from grid.store.edits import add_edit, withdraw_edit
+from grid.store.edit_batches import IntervalValue, add_edits
+from grid.store.edits import withdraw_edit
 from grid.store.reading_versions import load_channels_known_by, readings_known_by
 from grid.store.readings import load_channels
 from grid.store.series import ChannelId
@@ -49,16 +50,7 @@ def history(meters: Any) -> list[Callable[[], object]]:
         meters.save(block, start=START + at * HOUR, at=datetime.now(UTC), revision=revision)
 
     def edit() -> None:
-        add_edit(
-            meters.conn,
-            LOAD,
-            interval_start=gap,
-            interval_minutes=60,
-            value=5.0,
-            reason="seen",
-            actor="key:a",
-            at=datetime.now(UTC),
-        )
+        add_edits(meters.conn, LOAD, [IntervalValue(gap, 60, 5.0)], reason="seen", actor="key:a", at=datetime.now(UTC))
 
     def withdraw() -> None:
         (row,) = meters.conn.execute("SELECT edit_id FROM reading_edit WHERE withdraws IS NULL").fetchall()

@@ -13,7 +13,8 @@ from grid.faults import InputError
 from grid.readings import ReadingBlock, Source
 from grid.store.audit import list_audit, verify_audit
 from grid.store.database import connect
-from grid.store.edits import ReadingEdit, add_edit, list_edits, withdraw_edit
+from grid.store.edit_batches import IntervalValue, add_edits
+from grid.store.edits import ReadingEdit, list_edits, withdraw_edit
 from grid.store.saving import save_readings
 from grid.store.series import ChannelId
 from grid.time_axis import EPOCH
@@ -36,16 +37,9 @@ def conn(database_url: str) -> Iterator[psycopg.Connection]:
 
 
 def edit(conn: psycopg.Connection, hour: int, value: float | None, *, reason: str = "read on site") -> ReadingEdit:
-    return add_edit(
-        conn,
-        LOAD,
-        interval_start=START + hour * HOUR,
-        interval_minutes=60,
-        value=value,
-        reason=reason,
-        actor="key:ann",
-        at=START + 5 * HOUR,
-    )
+    interval = IntervalValue(START + hour * HOUR, 60, value)
+    (made,) = add_edits(conn, LOAD, [interval], reason=reason, actor="key:ann", at=START + 5 * HOUR)
+    return made
 
 
 def test_an_edit_remembers_what_it_replaced_and_by_whom_and_makes_its_interval_due(conn: psycopg.Connection) -> None:
@@ -94,17 +88,15 @@ def test_both_acts_stand_in_the_audit_log(conn: psycopg.Connection) -> None:
 
 def test_every_fault_of_an_edit_is_named_and_nothing_is_written(conn: psycopg.Connection) -> None:
     with pytest.raises(InputError) as caught:
-        add_edit(
+        add_edits(
             conn,
             (Source.METER, "nobody", Channel.LOAD),
-            interval_start=START + timedelta(seconds=1),
-            interval_minutes=0,
-            value=float("inf"),
+            [IntervalValue(START + timedelta(seconds=1), 0, float("inf"))],
             reason="  ",
             actor="key:ann",
             at=START,
         )
-    assert {fault.place for fault in caught.value.faults} == {"series", "reason", "value", "interval"}
+    assert {fault.place for fault in caught.value.faults} == {"series", "reason", "values", "intervals"}
     assert conn.execute("SELECT count(*) FROM reading_edit").fetchone() == (0,)
 
 
