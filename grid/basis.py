@@ -84,17 +84,9 @@ class SiteBasis:
 
 
 def site_basis(site: Site | None) -> SiteBasis:
-    """The basis of a site's channels; without a site everything has the defaults.
-
-    A sum check that would make a series a part of itself, over others, is left out: it could never come to rest.
-    """
+    """The basis of a site's channels; without a site everything has the defaults."""
     if site is None:
         return SiteBasis("UTC", RulesByKind(), {}, {}, {})
-    checks: dict[_ChannelId, SumCheck] = {}
-    for check in site.sum_checks:
-        total = _channel(check.total)
-        if total not in _everything_below(checks, check):
-            checks[total] = check
     return SiteBasis(
         timezone=site.timezone,
         rules=site.validation,
@@ -104,19 +96,8 @@ def site_basis(site: Site | None) -> SiteBasis:
             if STORED_UNIT[Channel(meter.channel)] == "kW"
         },
         register_kwh={meter.meter_id: meter.register_kwh for meter in site.meters if meter.register_kwh is not None},
-        checks=checks,
+        checks={_channel(check.total): check for check in site.sum_checks},
     )
-
-
-def _everything_below(checks: Mapping[_ChannelId, SumCheck], check: SumCheck) -> set[_ChannelId]:
-    below: set[_ChannelId] = set()
-    waiting = [_channel(part) for part in check.parts]
-    while waiting:
-        channel = waiting.pop()
-        if channel not in below:
-            below.add(channel)
-            waiting += [_channel(part) for part in checks[channel].parts] if channel in checks else []
-    return below
 
 
 def _channel(series: str) -> _ChannelId:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from graphlib import CycleError, TopologicalSorter
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -123,6 +124,14 @@ def _sum_checks(parts: SiteParts) -> Iterator[Fault]:
         if check.total in check.parts or len(set(check.parts)) < len(check.parts):
             yield Fault(f"{place}: parts", "a series stands twice in the sum", "name each series once")
         yield from range_faults(place, check)
+    totals = [check.total for check in parts.sum_checks]
+    for total in sorted({total for total in totals if totals.count(total) > 1}):
+        yield Fault(f'sum_checks "{total}"', "stands twice as a total", "put all of its parts into one sum")
+    try:
+        TopologicalSorter({check.total: set(check.parts) - {check.total} for check in parts.sum_checks}).prepare()
+    except CycleError as error:
+        circle = " of ".join(error.args[1])
+        yield Fault("sum_checks", f"go round in a circle: {circle}", "take one of these sums out")
 
 
 def _validation(rules: RulesByKind) -> Iterator[Fault]:

@@ -108,3 +108,16 @@ def test_number_of_400_digits_is_a_fault(document: dict[str, Any], section: str,
 def test_number_of_5000_digits_is_a_fault_of_the_file() -> None:
     with pytest.raises(InputError, match="is no TOML"):
         read_site_file(EXAMPLE_SITE.replace("base_mva = 100.0", f"base_mva = 1{'0' * 5000}"))
+
+
+def test_sums_that_go_round_in_a_circle_or_share_a_total_are_told(document: dict[str, Any]) -> None:
+    def check(total: str, part: str) -> dict[str, Any]:
+        return {"total": f"{total}:load", "parts": [f"{part}:load"]}
+
+    document["sum_checks"] = [check("a", "b"), check("b", "c"), check("c", "a"), check("c", "d")]
+    told = faults(document)
+    assert told[0] == 'sum_checks "c:load": stands twice as a total; put all of its parts into one sum'
+    document["sum_checks"].pop()
+    (told_circle,) = faults(document)
+    assert told_circle.startswith("sum_checks: go round in a circle: ")
+    assert {name for name in ("a:load", "b:load", "c:load") if name in told_circle} == {"a:load", "b:load", "c:load"}
