@@ -70,7 +70,7 @@ class Course:
     @property
     def sun_trees(self) -> TreeOptions:
         """Of the sun's power: hours are less alike than those of load, so that trees may be finer."""
-        return replace(self.trees, leaves=15, leaf_samples=50)
+        return replace(self.trees, rounds=2 * self.trees.rounds, leaves=24, leaf_samples=60)
 
     @property
     def weather_steps(self) -> int:

@@ -8,7 +8,7 @@ from forecasting.calendar import Calendar
 from forecasting.file_members import LEVELS
 from forecasting.fitting import TimeSplit
 from forecasting.load_windows import floor_kw
-from forecasting.regression import CONTEXT_HOURS, PENALTIES, Fit, calendar_terms, rolling_fits, temperature_terms
+from forecasting.regression import CONTEXT_HOURS, PENALTIES, calendar_terms, rolling_fits, temperature_terms
 from forecasting.residuals import ResidualModel, fit_residuals
 from forecasting.temperature import climatology_c, fit_temperature
 from forecasting.temperature_scenarios import shifted_years
@@ -53,17 +53,18 @@ class Regression:
         refits = min(max((split.end - begin) // _REFIT_HOURS, 12), _MOST_REFITS)
         instants = np.unique([*np.linspace(begin, split.end, refits + 1).astype(np.int64), split.test])
         self._fits = rolling_fits(self._design, self.log, instants=instants)
-        mean = np.full((len(PENALTIES), split.end + periods), np.nan)
-        for fit, until in zip(self._fits, [*instants[1:], split.end + periods], strict=True):
-            mean[:, fit.until : until] = fit.predict(self._design(fit.until, int(until))).T
-        left = self.log - mean[:, : split.end]
+        ends = np.minimum(np.append(instants[1:], split.end) + periods, split.end + periods)
+        told = [
+            fit.predict(self._design(fit.until, int(end))).T for fit, end in zip(self._fits, ends, strict=True)
+        ]  # each (penalties, hours to the next fit + periods)
+        left = np.full((len(PENALTIES), split.end), np.nan)
+        for fit, until, mean in zip(self._fits, [*instants[1:], split.end], told, strict=True):
+            left[:, fit.until : until] = self.log[fit.until : until] - mean[:, : until - fit.until]
         judged = np.where(np.isfinite(left[:, : split.test]), np.abs(left[:, : split.test]), 0.0).sum(axis=1)
         self._best = int(np.argmin(judged))
-        self.mean = mean[self._best]
-        """Expected log power by the newest fit before each hour, at the temperature that came or is forecast to come,
-        shape (hours + periods,). NaN before the first fit."""
+        self._instants, self._told = instants, [mean[self._best] for mean in told]
         self.residual = left[self._best]
-        """What that leaves over, out of sample, shape (hours,)."""
+        """What the newest fit before each hour leaves over, shape (hours,). NaN before the first fit."""
         known = self.residual[np.isfinite(self.residual)]
         self.scale = max(1.4826 * float(np.median(np.abs(known))) if len(known) else 0.0, 1e-3)
 
@@ -82,6 +83,25 @@ class Regression:
         begin = self.first + 24
         return np.arange(begin + (self._split.end - begin) % 24, until, 24)
 
+    def expected(self, origins: IndexArray, periods: int) -> FloatArray:
+        """Log power by the newest fit before each origin, at the temperature that came or is forecast to come.
+
+        Returns:
+            Shape (origins, periods).
+        """
+        newest = np.searchsorted(self._instants, origins, side="right") - 1
+        begins = origins - self._instants[newest]
+        return np.stack([self._told[k][at : at + periods] for k, at in zip(newest, begins, strict=True)])
+
+    def left_ahead(self, origins: IndexArray, periods: int, *, until: int) -> FloatArray:
+        """What each origin's own fit leaves over in the hours after it, shape (origins, periods).
+
+        NaN where unknown, and from ``until`` on.
+        """
+        at = origins[:, None] + np.arange(periods)
+        known = np.where(at < until, self.log[np.minimum(at, len(self.log) - 1)], np.nan)
+        return np.asarray(known - self.expected(origins, periods))
+
     def speak(self, origins: IndexArray, periods: int, *, until: int) -> FloatArray:
         """Quantiles at LEVELS, shape (origins, periods, levels), errors learnt from hours before ``until``."""
         model = self.errors(periods, until)
@@ -99,14 +119,14 @@ class Regression:
     def errors(self, periods: int, until: int) -> ResidualModel:
         """How residuals go on, learnt before ``until``."""
         origins = self.origins(until)[-_RESIDUAL_ORIGINS:]
-        return fit_residuals(self.residual, origins, periods=periods, until=until, levels=_MIDDLES)
+        ahead = self.left_ahead(origins, periods, until=until)
+        return fit_residuals(self.residual, ahead, origins, levels=_MIDDLES)
 
     def _courses(self, origin: int, periods: int, *, present: bool) -> FloatArray:
         """Expected log power for every course that temperature may take, shape (scenarios, periods)."""
-        fit = [fit for fit in self._fits if fit.until <= origin][-1]
         reach = min(self._reach, periods)
         if self.path is None or reach == periods:
-            return self._predict(fit, self._design(origin, origin + periods))[None]
+            return self.expected(np.array([origin]), periods)
         every = 4 if present else _SPARSE_DAYS
         paths = shifted_years(
             self.path,
@@ -116,16 +136,14 @@ class Regression:
             every_days=every,
         )
         if not len(paths):
-            return self._predict(fit, self._design(origin, origin + periods))[None]
+            return self.expected(np.array([origin]), periods)
+        fit = self._fits[int(np.searchsorted(self._instants, origin, side="right")) - 1]
         calendar = self.calendar.part(slice(origin, origin + periods))
         fixed = self._fixed[origin : origin + periods]
         count = fixed.shape[1]
         level = fixed @ fit.weights[self._best][:count].astype(np.float32) + fit.level[self._best]
         weights = fit.weights[self._best][count:].astype(np.float32)
         return np.stack([level + temperature_terms(path, calendar) @ weights for path in paths]).astype(np.float64)
-
-    def _predict(self, fit: Fit, design: Float32Array) -> FloatArray:
-        return fit.predict(design)[..., self._best]
 
     def _design(self, begin: int, end: int) -> Float32Array:
         if self.path is None:

@@ -16,6 +16,8 @@ from grid.time_axis import FloatArray
 
 _MEAN_HOURS = (6, 24, 72, 168)
 _EDGE_WEIGHT = 0.02
+_LONGEST_MEMORY_HOURS = 8 * 24
+"""Where weather is known over a longer horizon, the last days before it would only add noise."""
 _LEAST_HOURS = 10 * 24
 """Hours before the first one that is learnt from, so that there are last days."""
 
@@ -76,22 +78,22 @@ class SolarTrees:
         same = origin + (at - origin) % 24 - 24  # the newest known hour at this hour of day
         day, season = panel.day_angle[row, at], panel.year_angle[at]
         columns = [
-            at - origin,
+            np.minimum(at - origin, _LONGEST_MEMORY_HOURS),
             np.sin(day),
             np.cos(day),
             np.sin(season),
             np.cos(season),
             self._share[row, at],
             row,
-            self._index[row, same],
-            self._index[row, np.maximum(same - 24, 0)],
         ]
-        for hours in _MEAN_HOURS:
-            begin = np.maximum(origin - hours, 0)
-            clear = self._clear[row, origin] - self._clear[row, begin]
-            power = self._power[row, origin] - self._power[row, begin]
-            columns.append(np.where(clear > 0.0, power / np.maximum(clear, 1e-9), np.nan))
-        columns += list(self._withheld[row, same].T)
+        if panel.weather is None or self._periods <= _LONGEST_MEMORY_HOURS:
+            columns += [self._index[row, same], self._index[row, np.maximum(same - 24, 0)]]
+            columns += list(self._withheld[row, same].T)
+            for hours in _MEAN_HOURS:
+                begin = np.maximum(origin - hours, 0)
+                clear = self._clear[row, origin] - self._clear[row, begin]
+                power = self._power[row, origin] - self._power[row, begin]
+                columns.append(np.where(clear > 0.0, power / np.maximum(clear, 1e-9), np.nan))
         if panel.weather is not None:
             columns += list(panel.weather[row, at].T)
         return np.stack(columns, axis=-1).astype(np.float32)

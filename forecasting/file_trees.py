@@ -63,9 +63,8 @@ class LoadTrees:
             course = one.errors(periods, until)
             origins = one.origins(until)[-_MOST_ORIGINS:]
             shown, centre = self._features(row, course, origins, leads)
-            at = origins[:, None] + leads
-            left = np.where(at < until, one.residual[np.minimum(at, until - 1)] - centre, np.nan) / one.scale
-            taken = draw.random(at.shape) < share
+            left = (one.left_ahead(origins, periods, until=until) - centre) / one.scale
+            taken = draw.random(left.shape) < share
             features.append(shown[taken])
             targets.append(np.clip(left[taken], -_BOUND, _BOUND))
             courses.append(course)
@@ -79,7 +78,7 @@ class LoadTrees:
         for row, one in enumerate(self._regressions):
             features, centre = self._features(row, grown.courses[row], origins, leads)
             told = grown.trees.quantiles(features.reshape(-1, features.shape[-1]), levels=LEVELS)
-            level = one.mean[origins[:, None] + leads] + centre
+            level = one.expected(origins, periods) + centre
             made[row] = np.exp(level[..., None] + one.scale * told.reshape(*level.shape, -1)) - one.floor
         return np.maximum(made, 0.0)
 
@@ -92,7 +91,7 @@ class LoadTrees:
         fading = recent_features(one.residual, origins, leads)
         centre = np.einsum("olf,lf->ol", fading, course.weights[lead_group(leads)])
         past = np.nan_to_num(recent(one.residual, origins, 28 * 24)) / one.scale
-        mean = one.mean[at]
+        mean = one.expected(origins, len(leads))
         week = recent(one.log, origins, 168).reshape(len(origins), 7, 24)[:, :, leads % 24]  # (origins, 7, leads)
         week = week - mean[:, None, :]
         unknown = np.isnan(week)

@@ -79,25 +79,25 @@ class ResidualModel:
 
 
 def fit_residuals(
-    residual: FloatArray, origins: IndexArray, *, periods: int, until: int, levels: tuple[float, ...]
+    residual: FloatArray, ahead: FloatArray, origins: IndexArray, *, levels: tuple[float, ...]
 ) -> ResidualModel:
-    """Fit on the given origins, all at one hour of the day; only residuals before ``until`` are looked at.
+    """Fit on the given origins, all at one hour of the day.
 
     Args:
         residual: Out of sample, shape (hours,). NaN where unknown.
+        ahead: The residuals that followed each origin, shape (origins, periods). NaN where they must not be known.
         origins: Shape (origins,).
     """
     groups = len(LEAD_EDGES) + 1
     weights = np.zeros((groups, FEATURES))
     quantiles = np.zeros((groups, 24, len(levels)))
-    every = residual[:until][np.isfinite(residual[:until])]
+    every = ahead[np.isfinite(ahead)]
     quantiles[:] = np.quantile(every, levels) if len(every) else 0.0
-    group = lead_group(np.arange(periods))
+    group = lead_group(np.arange(ahead.shape[1]))
     for number in np.unique(group):
         leads = np.flatnonzero(group == number)
         leads = leads[:: max(len(leads) // _LEADS_PER_GROUP, 1)] if len(leads) <= 336 else leads[::23]
-        at = origins[:, None] + leads
-        target = np.where(at < until, residual[np.minimum(at, len(residual) - 1)], np.nan)
+        target = ahead[:, leads]
         known = np.isfinite(target)
         if known.sum() < _FEW:
             continue

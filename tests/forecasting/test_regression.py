@@ -94,9 +94,9 @@ def test_an_error_that_lasts_is_carried_on_and_one_that_does_not_is_not() -> Non
     origins = np.arange(40 * 24, 298 * 24, 24)
     leads = np.arange(24)
     for residual, share in ((white, 0.05), (lasting, 0.5)):
-        model = fit_residuals(residual, origins, periods=24, until=299 * 24, levels=(0.1, 0.5, 0.9))
-        told = model.centre(residual, origins, leads)
         actual = residual[origins[:, None] + leads]
+        model = fit_residuals(residual, actual, origins, levels=(0.1, 0.5, 0.9))
+        told = model.centre(residual, origins, leads)
         explained = 1.0 - np.mean((actual - told) ** 2) / np.mean(actual**2)
         assert (explained > share) == (share == 0.5)
         covered = (actual > told + model.spread(leads)[:, 0]) & (actual < told + model.spread(leads)[:, 2])
