@@ -54,7 +54,7 @@ def improve(
     best = incumbent.found.values
     if best is not None:
         kernel, patience = without_reduced_cost(model, relaxed, best), _LONG_PATIENCE * incumbent.remaining()
-        solve_within(model, kernel, incumbent, by="without reduced cost", seconds=patience)
+        solve_within(model, kernel, incumbent, by="without reduced cost", start=best, seconds=patience)
     random, share = np.random.default_rng(seed), _FIRST_SHARE
     while not incumbent.over():
         units = random.permutation(len(model.groups))
@@ -66,15 +66,26 @@ def improve(
 
 
 def solve_within(
-    model: DispatchModel, bounds: Bounds, incumbent: Incumbent, *, by: str, seconds: float = math.inf
+    model: DispatchModel,
+    bounds: Bounds,
+    incumbent: Incumbent,
+    *,
+    by: str,
+    start: FloatArray | None = None,
+    seconds: float = math.inf,
 ) -> None:
-    """Solve the model within narrower bounds and offer what comes out; its bound is not the whole model's."""
+    """Solve the model within narrower bounds and offer what comes out; its bound is not the whole model's.
+
+    Args:
+        start: A solution that lies within ``bounds`` but for rounding; the best one may have changed since they were
+            drawn around it.
+    """
     if incumbent.over():
         return
     gap = max(incumbent.target / 4.0, _WITHIN_GAP)
     highs = new_highs(gap=gap, seconds=min(incumbent.remaining(), seconds))
     model.linear.load(highs, integer=True, lower=bounds[0], upper=bounds[1])
-    begin_from(highs, incumbent.found.values)
+    begin_from(highs, None if start is None else np.clip(start, *bounds))
     listen(highs, incumbent, by=by)
     require_ok(highs.run(), "run")
     offer_result(highs, incumbent, by=by)
@@ -86,5 +97,5 @@ def _free(model: DispatchModel, incumbent: Incumbent, part: Part, *, by: str) ->
     if best is None:
         return 0.0
     began, patience = time.monotonic(), _PATIENCE * incumbent.remaining()
-    solve_within(model, freed(model, best, part), incumbent, by=by, seconds=patience)
+    solve_within(model, freed(model, best, part), incumbent, by=by, start=best, seconds=patience)
     return (time.monotonic() - began) / max(patience, 1e-9)

@@ -86,7 +86,10 @@ def test_what_no_dispatch_can_save_is_reported_by_outage(make_problem: Any) -> N
 
 def test_the_emergency_rating_holds_after_an_outage_only(make_problem: Any) -> None:
     problem = make_problem(RING)
-    hot = tuple(replace(branch, emergency_mw=95.0) for branch in problem.network.branches)
+    hot = tuple(
+        replace(branch, limit_mw=min(branch.limit_mw or 95.0, 95.0), emergency_mw=95.0)
+        for branch in problem.network.branches
+    )
     plan = plan_dispatch(
         replace(problem, network=replace(problem.network, branches=hot), secure=True), relative_gap=0.0
     )

@@ -8,9 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grid.dispatch import DispatchProblem, Status, check_plan, plan_dispatch
+from grid.dispatch import DispatchProblem, Status, check_plan, improving, plan_dispatch
 from grid.dispatch import search as search_module
-from grid.dispatch.incumbent import Incumbent, gap_between
+from grid.dispatch.incumbent import Found, Incumbent, gap_between
+from grid.dispatch.model import build_model
+from grid.dispatch.neighbourhoods import held_at, near_fractions
+from grid.dispatch.ptdf import Ptdf
+from grid.dispatch.relaxation import solve_with_lines
+from grid.dispatch.unit_terms import identical_units, unit_terms
 
 
 @pytest.fixture
@@ -99,3 +104,23 @@ def test_a_system_with_hardly_anything_in_it_is_planned(data: dict[str, Any], ma
     plan = plan_dispatch(make_problem(data), time_limit_seconds=5.0, relative_gap=0.0)
     assert plan.status is Status.OPTIMAL
     assert check_plan(plan) == []
+
+
+def test_a_better_plan_found_elsewhere_does_not_upset_a_part_drawn_around_the_one_before(
+    problem: DispatchProblem,
+) -> None:
+    """Another thread offers a plan with other counts after the bounds were drawn, before the program is begun."""
+    terms = [unit_terms(unit, step_hours=1.0) for unit in problem.thermal_units]
+    model = build_model(problem, terms, identical_units(problem), ptdf=Ptdf(problem.network))
+    relaxed = solve_with_lines(model)
+    incumbent = Incumbent(Found(float("inf"), relaxed.objective, None), gap=0.0, deadline=time.monotonic() + 20.0)
+    improving.solve_within(model, near_fractions(model, relaxed), incumbent, by="first")
+    first = incumbent.found
+    assert first.values is not None
+    nothing_free = held_at(model, first.values)
+    everyone_on = first.values.copy()
+    for group, columns in zip(model.groups, model.thermal, strict=True):
+        everyone_on[columns.on] = len(group)
+    incumbent.offer(first.objective - 1.0, everyone_on, by="elsewhere")
+    improving.solve_within(model, nothing_free, incumbent, by="part", start=first.values)
+    assert incumbent.found.values is everyone_on
