@@ -28,10 +28,13 @@ BEGIN
 END $$;
 CREATE INDEX reading_default_time ON partitions.reading_default (interval_start);
 
--- Makes the partitions that a batch is about to fill: in spans of four weeks, counted from 1970, of which this batch
--- and the default partition together hold at least 1,000 readings. Where the default partition already holds more than
--- 10,000, the span stays there: moving them would hold up everybody. Returns how many were made.
-CREATE OR REPLACE FUNCTION make_reading_partitions(spans integer[], counts bigint[]) RETURNS integer LANGUAGE plpgsql AS $$
+-- Makes partitions for spans of four weeks, counted from 1970, of which a batch and the default partition together hold
+-- at least 1,000 readings. Where the default partition already holds more than 10,000, the span stays there: moving them
+-- would hold up everybody. A span without a count is made ahead of its readings. Returns how many were made.
+-- Who waits for a reader of the default partition has all others queue behind him: so not for long, but longer than
+-- deadlock_timeout, after which autovacuum gives way; and for a span ahead, which has weeks to be made, not at all.
+CREATE FUNCTION make_dense_partitions(spans integer[], counts bigint[]) RETURNS integer LANGUAGE plpgsql
+SET lock_timeout = '1200ms' AS $$
 DECLARE
     made integer := 0;
     wanted record;
@@ -41,16 +44,17 @@ BEGIN
         SELECT s.count, 'reading_' || s.span AS name,
                timestamptz '1970-01-01Z' + s.span * interval '672 hours' AS first,
                timestamptz '1970-01-01Z' + (s.span + 1) * interval '672 hours' AS behind
-        FROM unnest(spans, counts) AS s(span, count)
-        WHERE to_regclass('partitions.reading_' || s.span) IS NULL
+        FROM unnest(spans, counts) AS s(span, count) ORDER BY s.count NULLS LAST
     LOOP
+        CONTINUE WHEN to_regclass('partitions.' || wanted.name) IS NOT NULL;
         SELECT count(*) INTO stray FROM (SELECT FROM partitions.reading_default
             WHERE interval_start >= wanted.first AND interval_start < wanted.behind LIMIT 10001) AS found;
         CONTINUE WHEN stray + wanted.count < 1000 OR stray > 10000;
-        -- Whoever may yet write to the default partition has looked at it, here, in its transaction: that one ends
-        -- first. Two who want to make the same one wait for each other; the server ends one, which then tries again.
-        LOCK TABLE partitions.reading_default IN ACCESS EXCLUSIVE MODE;
-        CONTINUE WHEN to_regclass('partitions.' || wanted.name) IS NOT NULL;    -- somebody was faster
+        IF wanted.count IS NULL THEN
+            LOCK TABLE partitions.reading_default IN ACCESS EXCLUSIVE MODE NOWAIT;
+        ELSE
+            LOCK TABLE partitions.reading_default IN ACCESS EXCLUSIVE MODE;
+        END IF;
         EXECUTE format('CREATE TABLE partitions.%I (LIKE partitions.reading_default INCLUDING DEFAULTS INCLUDING '
                        'CONSTRAINTS)', wanted.name);
         EXECUTE format('WITH moved AS (DELETE FROM partitions.reading_default WHERE interval_start >= %L '
@@ -60,6 +64,31 @@ BEGIN
                        wanted.name, wanted.first, wanted.behind);
         made := made + 1;
     END LOOP;
+    RETURN made;
+END $$;
+
+-- Called before a batch is stored. Where somebody reads the default partition for long, the batch goes there, and a
+-- later one tries again.
+CREATE OR REPLACE FUNCTION make_reading_partitions(spans integer[], counts bigint[]) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    made integer := 0;
+BEGIN
+    IF NOT EXISTS (SELECT FROM unnest(spans) AS s(span) WHERE to_regclass('partitions.reading_' || s.span) IS NULL) THEN
+        RETURN 0;
+    END IF;
+    BEGIN
+        -- One at a time, before either has looked at the default partition: nobody waits for a lock in exchange for his
+        -- own. Where there is nothing to make, leaving by the exception gives all of these locks back.
+        PERFORM pg_advisory_xact_lock(hashtext('gridpilot reading partitions'));
+        made := make_dense_partitions(spans, counts);
+        IF made = 0 THEN
+            RAISE lock_not_available;
+        END IF;
+    EXCEPTION WHEN lock_not_available THEN
+        made := 0;
+    END;
+    -- What the batch then sends to the default partition is no other's to move until it has ended.
+    LOCK TABLE partitions.reading_default IN ROW EXCLUSIVE MODE;
     RETURN made;
 END $$;
 
@@ -80,5 +109,5 @@ BEGIN
     DROP SCHEMA partitions CASCADE;
     CREATE OR REPLACE FUNCTION make_reading_partitions(spans integer[], counts bigint[]) RETURNS integer
         LANGUAGE sql AS 'SELECT 0';
-    DROP FUNCTION views_of_readings, merge_reading_partitions;
+    DROP FUNCTION views_of_readings, make_dense_partitions, merge_reading_partitions;
 END $$;

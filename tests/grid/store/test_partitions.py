@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import numpy as np
 import psycopg
 import pytest
-from psycopg import errors
 
 from grid.readings import ReadingBlock, Source
 from grid.store.database import connect
 from grid.store.migrate import has_timescale, migrate
+from grid.store.partitions import make_partitions
 from grid.store.saving import save_readings
 from grid.time_axis import EPOCH
 from grid.units import Channel
@@ -51,6 +50,11 @@ def held(conn: psycopg.Connection) -> dict[str, int]:
     return {name.removeprefix("partitions."): count for name, count in rows}
 
 
+def partitions(conn: psycopg.Connection) -> set[str]:
+    rows = conn.execute("SELECT relname FROM pg_class WHERE relnamespace = 'partitions'::regnamespace AND relkind = 'r'")
+    return {name for (name,) in rows}
+
+
 def test_a_dense_batch_gets_its_partitions_and_its_thin_edges_do_not(conn: psycopg.Connection) -> None:
     save(conn, block(START - timedelta(days=1), 96 + 2688 + 96))
     assert held(conn) == {"reading_default": 192, "reading_734": 2688}
@@ -76,21 +80,55 @@ def test_a_correction_finds_its_reading_in_whichever_partition_it_is(conn: psyco
     assert conn.execute("SELECT count(*) FROM reading_history").fetchone() == (4,)
 
 
-def test_writers_who_want_the_same_partition_at_once_lose_nothing(conn: psycopg.Connection, database_url: str) -> None:
+def test_a_dense_span_has_the_next_one_made_ahead(conn: psycopg.Connection) -> None:
+    save(conn, block(START, 1000))
+    assert partitions(conn) == {"reading_default", "reading_734", "reading_735"}
+    save(conn, block(START + SPAN, 4))
+    assert held(conn) == {"reading_734": 1000, "reading_735": 4}
+    assert "reading_736" not in partitions(conn)
+
+
+def test_writers_who_want_the_same_partition_at_once_neither_lose_nor_fail(
+    conn: psycopg.Connection, database_url: str
+) -> None:
     owners = ["a", "b", "c"]
     save(conn, *(block(START - SPAN, 1, owner=owner) for owner in owners))
     together = Barrier(len(owners))
 
     def write(owner: str) -> None:
-        together.wait(timeout=20)
-        for _ in owners:
-            with suppress(errors.DeadlockDetected), connect(database_url, application_name=owner) as own:
-                save(own, block(START, 2000, owner=owner))
-                return
+        with connect(database_url, application_name=owner) as own:
+            together.wait(timeout=20)
+            save(own, block(START, 2000, owner=owner))
 
     with ThreadPoolExecutor(len(owners)) as pool:
         list(pool.map(write, owners))
     assert held(conn) == {"reading_default": 3, "reading_734": 6000}
+
+
+def test_a_reader_who_takes_long_stops_neither_ingest_nor_other_readers(
+    conn: psycopg.Connection, database_url: str
+) -> None:
+    save(conn, block(START, 400))
+    with connect(database_url, application_name="export") as export:
+        export.execute("SELECT count(*) FROM partitions.reading_default")
+        save(conn, block(START, 2000, owner="n"))
+        assert held(conn) == {"reading_default": 2400}
+        assert conn.execute("SHOW lock_timeout").fetchone() == ("0",)
+        conn.commit()
+    save(conn, block(START, 400, owner="o"))
+    assert held(conn) == {"reading_734": 2800}
+
+
+def test_who_could_make_none_is_not_overtaken_by_who_can(conn: psycopg.Connection, database_url: str) -> None:
+    """What goes to the default partition must not meet a partition made meanwhile: the server would refuse it."""
+    start_us = np.array([(START - EPOCH) // timedelta(microseconds=1)])
+    with connect(database_url, application_name="other") as other:
+        assert make_partitions(conn, start_us) == 0
+        assert make_partitions(other, np.repeat(start_us, 1000)) == 0
+        other.rollback()
+        save_readings(conn, [block(START, 1)], received_at=START)
+        conn.commit()
+    assert held(conn) == {"reading_default": 1}
 
 
 def test_readings_views_and_grants_survive_the_way_to_one_table_and_back(conn: psycopg.Connection) -> None:
