@@ -18,6 +18,7 @@ import psycopg
 from psycopg import errors
 
 from grid.readings import ReadingBlock, Rejection, Source
+from grid.store.database import server_clock
 from grid.store.dead_letters import add_dead_letter
 from grid.store.saving import SaveReport, save_readings
 from grid.store.series import unregistered
@@ -114,7 +115,7 @@ class BatchStore:
         records: Sequence[Record],
         *,
         read_from: Mapping[Partition, int],
-        received_at: datetime,
+        received_at: datetime | None = None,
     ) -> BatchReport:
         """Store records, each partition's in order of offset. One that the database refuses becomes a dead letter.
 
@@ -122,7 +123,7 @@ class BatchStore:
             conn: Outside any transaction.
             records: All that was read since the last call.
             read_from: Per partition the offset at which that reading began.
-            received_at: When they came in (wall clock).
+            received_at: When they came in; None for the server's clock once the offsets are locked.
 
         Raises:
             OffsetsMovedBackError: If the database stands before ``read_from``.
@@ -146,10 +147,11 @@ class BatchStore:
         conn: psycopg.Connection,
         records: Sequence[Record],
         read_from: Mapping[Partition, int],
-        received_at: datetime,
+        received_at: datetime | None,
     ) -> BatchReport:
         with conn.transaction():
             offsets = lock_offsets(conn, {r.partition for r in records})
+            received_at = received_at or server_clock(conn)
             for p, next_offset in offsets.items():
                 if next_offset < read_from[p]:
                     raise OffsetsMovedBackError(f"{p.topic}[{p.number}]: at {next_offset}, read from {read_from[p]}")

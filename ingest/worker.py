@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
@@ -256,7 +256,7 @@ class _Worker:
     def _store_batch(self, conn: psycopg.Connection, batch: Batch) -> BatchReport:
         began = time.monotonic()
         try:
-            stored = self._store.store(conn, batch.records, read_from=batch.read_from, received_at=datetime.now(UTC))
+            stored = self._store.store(conn, batch.records, read_from=batch.read_from)
         except BaseException:
             self._announcer.forget()
             self._alarm.forget()

@@ -53,6 +53,14 @@ def _connect_timeout(text: object) -> int:
         raise InputError([Fault(SETTING, problem, "write connect_timeout=5, or leave it out")]) from None
 
 
+def server_clock(conn: psycopg.Connection) -> datetime:
+    """The server's wall clock, the same for all hosts; within a transaction it goes on."""
+    row = conn.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    instant: datetime = row[0]
+    return instant
+
+
 def transaction_start(conn: psycopg.Connection) -> datetime:
     """The instant of the transaction in hand: what ``now()`` is to all of its statements."""
     row = conn.execute("SELECT now()").fetchone()

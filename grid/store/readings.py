@@ -6,7 +6,7 @@ Intervals of any length are brought onto the axis by the rules of :mod:`grid.res
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import psycopg
@@ -18,6 +18,9 @@ from grid.store.layers import values_query
 from grid.store.series import ChannelId, find_channel_keys
 from grid.time_axis import FloatArray, TimeAxis
 from grid.units import STORED_UNIT, Channel
+
+AHEAD_OF_TIME = timedelta(minutes=5)
+"""An interval that ends later than this after it was received has a false stamp: some clock is wrong."""
 
 PACKED_READING = np.dtype([("start", TIMESTAMPTZ), ("minutes", INT2), ("value", FLOAT8)])
 
@@ -88,7 +91,7 @@ def load_channels(
 def latest_interval_end(conn: psycopg.Connection, series: Sequence[str]) -> datetime | None:
     """The end of the newest interval that any of the meters' series has a value for: the data's clock.
 
-    None if there is none.
+    None if there is none. Intervals that were received more than :data:`AHEAD_OF_TIME` before their end do not count.
     """
     keys = find_channel_keys(conn, [(Source.METER, *parse_series_id(s)) for s in series])
     row = conn.execute(
@@ -97,8 +100,9 @@ def latest_interval_end(conn: psycopg.Connection, series: Sequence[str]) -> date
         CROSS JOIN LATERAL (
             SELECT interval_start + interval_minutes * interval '1 minute' AS interval_end FROM reading r
             WHERE r.channel_key = k.channel_key AND value IS NOT NULL
+              AND interval_start + interval_minutes * interval '1 minute' <= received_at + %s
             ORDER BY interval_start DESC, interval_minutes DESC LIMIT 1) newest
         """,
-        ([key for key in keys if key is not None],),
+        ([key for key in keys if key is not None], AHEAD_OF_TIME),
     ).fetchone()
     return row[0] if row else None

@@ -139,7 +139,7 @@ def mark_silent(
             ORDER BY r.interval_start DESC, r.interval_minutes DESC LIMIT 1) newest
         LEFT JOIN LATERAL (
             SELECT v.interval_start + v.interval_minutes * interval '1 minute' AS interval_end
-            FROM verdict v WHERE v.channel_key = c.channel_key
+            FROM verdict v WHERE v.channel_key = c.channel_key AND v.interval_start < %(awaited_until)s
             ORDER BY v.interval_start DESC, v.interval_minutes DESC LIMIT 1) judged ON true
         CROSS JOIN LATERAL (SELECT greatest(newest.interval_end, judged.interval_end) AS until) told
         CROSS JOIN LATERAL (SELECT least(%(awaited_until)s, newest.interval_end + %(longest)s) AS until) awaited
@@ -151,8 +151,9 @@ def mark_silent(
 
 
 def lock_due(conn: psycopg.Connection[Any], *, channels: int) -> dict[int, list[DueMark]]:
-    """Take up to so many channels that have waited longest, and return their marks, by channel and in order of time.
+    """Take up to so many channels that have waited longest: their marks, each channel's in order of time.
 
+    The channel that has waited longest comes first.
     Until the transaction ends no other validator gets these channels; channels that another one has are left out.
     """
     # Locks are tried row by row and only until there are enough; the ordering must not be mixed up with them.
@@ -165,7 +166,8 @@ def lock_due(conn: psycopg.Connection[Any], *, channels: int) -> dict[int, list[
     # Only now, with the locks held, is it certain what still waits.
     marks = conn.execute(
         "SELECT due_id, channel_key, interval_from, interval_until, marked_at FROM validation_due"
-        " WHERE channel_key = ANY(%s) ORDER BY channel_key, interval_from, due_id",
+        " WHERE channel_key = ANY(%s)"
+        " ORDER BY min(due_id) OVER (PARTITION BY channel_key), channel_key, interval_from, due_id",
         ([key for (key,) in rows],),
     ).fetchall()
     due: dict[int, list[DueMark]] = {}

@@ -11,6 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import psycopg
 
 from grid.basis import SiteBasis, site_basis
@@ -174,3 +175,13 @@ def test_a_lost_connection_is_waited_for(meters: Any) -> None:
         stop.set()
         thread.join(20)
     assert total[0].channels == 2
+
+
+def test_a_stamp_in_the_future_does_not_end_the_watch_over_its_channel(meters: Any) -> None:
+    meters.save(meters.course(20))
+    end = START + timedelta(days=20)
+    meters.save(np.array([nan]), start=end + timedelta(days=3), at=end)
+    meters.validate(present=end)
+    assert list(meters.verdicts()) == [end + timedelta(days=3)]
+    meters.validate(present=end + 6 * HOUR)
+    assert [start for start in meters.verdicts() if start < end + 6 * HOUR] == [end + i * HOUR for i in range(5)]

@@ -54,7 +54,7 @@ def conn(database_url: str) -> Iterator[psycopg.Connection]:
 
 def save(conn: psycopg.Connection, *blocks: ReadingBlock) -> None:
     with conn.transaction():
-        save_readings(conn, blocks, received_at=START)
+        save_readings(conn, blocks, received_at=START + timedelta(days=1))
 
 
 def test_many_series_come_back_in_the_order_asked_for_and_an_unknown_one_is_missing(conn: psycopg.Connection) -> None:
@@ -128,3 +128,12 @@ def test_a_meter_first_seen_in_the_stream_is_accepted_but_not_registered(conn: p
     assert unregistered(conn, ["m", "n"]) == {"m", "n"}
     register_meters(conn, ["m"])
     assert unregistered(conn, ["m", "n"]) == {"n"}
+
+
+def test_a_stamp_in_the_future_does_not_set_the_clock_of_the_data(conn: psycopg.Connection) -> None:
+    received = START + timedelta(hours=3, minutes=-5)
+    with conn.transaction():
+        save_readings(conn, [block("a", np.array([1.0, 2.0, 3.0]))], received_at=received)
+        late = block("a", np.array([4.0]), start=START + timedelta(days=700))
+        save_readings(conn, [late], received_at=received)
+    assert latest_interval_end(conn, ["a:load"]) == START + timedelta(hours=3)
