@@ -120,7 +120,7 @@ class _Validator:
         if not idle and time.monotonic() < self._rollup_due_at:
             return 0
         self._rollup_due_at = time.monotonic() + ROLLUP_SECONDS
-        return roll_up(conn, limit=ROLLUP_MARKS)
+        return roll_up(conn, limit=ROLLUP_MARKS) or 0
 
     def close(self) -> None:
         """Disconnect."""

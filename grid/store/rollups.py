@@ -8,7 +8,8 @@ intervals are of several lengths or off their grid.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
@@ -29,46 +30,61 @@ class _Mark(NamedTuple):
     interval_until: datetime
 
 
-def roll_up(conn: psycopg.Connection, *, limit: int = 5_000) -> int:
-    """Bring the totals in line with up to ``limit`` of the oldest marks, and remove these; returns how many.
-
-    It commits by itself, so there must be no transaction open. One process at a time does it: where another one is
-    busy with it, nothing is done.
+@contextmanager
+def roll_up_lock(conn: psycopg.Connection, *, wait: bool = True) -> Iterator[bool]:
+    """Let no other process roll up meanwhile. Whoever holds it may take it again.
 
     Args:
-        limit: Marks, each of one channel and, as a rule, at most a week.
+        wait: Until another process is done with it; otherwise the block is told that it does not hold the lock.
     """
-    row = conn.execute(f"SELECT pg_try_advisory_lock({_LOCK})").fetchone()
+    if wait:
+        conn.execute(f"SELECT pg_advisory_lock({_LOCK})")
+    held = wait or conn.execute(f"SELECT pg_try_advisory_lock({_LOCK})").fetchone() == (True,)
     conn.commit()
-    if row is None or not row[0]:
-        return 0
     try:
-        found = conn.execute(
-            "SELECT due_id, channel_key, interval_from, interval_until FROM rollup_due ORDER BY due_id LIMIT %s",
-            (limit,),
-        ).fetchall()
-        marks = [_Mark(*mark) for mark in found]
-        timescale = has_timescale(conn)
-        conn.commit()
-        if marks and timescale:
-            _refresh(conn, marks)
-        if marks:
-            with conn.transaction():
-                _rewrite(conn, marks, timescale=timescale)
-        return len(marks)
+        yield held
     finally:
-        if not conn.closed:
+        if held and not conn.closed:
             conn.rollback()
             conn.execute(f"SELECT pg_advisory_unlock({_LOCK})")
             conn.commit()
 
 
+def roll_up(conn: psycopg.Connection, *, limit: int = 5_000) -> int | None:
+    """Bring the totals in line with up to ``limit`` of the oldest marks, and remove these; returns how many.
+
+    It commits by itself, so there must be no transaction open. One process at a time does it: where another one is
+    busy with it, nothing is done, and it returns None.
+
+    Args:
+        limit: Marks, each of one channel and, as a rule, at most a week.
+    """
+    with roll_up_lock(conn, wait=False) as held:
+        return _roll_up(conn, limit=limit) if held else None
+
+
 def roll_up_all(conn: psycopg.Connection) -> int:
-    """Roll up until nothing is due; returns how many marks that took."""
+    """Roll up until nothing is due, once no other process does; returns how many marks that took."""
     done = 0
-    while step := roll_up(conn):
-        done += step
+    with roll_up_lock(conn):
+        while step := _roll_up(conn, limit=5_000):
+            done += step
     return done
+
+
+def _roll_up(conn: psycopg.Connection, *, limit: int) -> int:
+    found = conn.execute(
+        "SELECT due_id, channel_key, interval_from, interval_until FROM rollup_due ORDER BY due_id LIMIT %s", (limit,)
+    ).fetchall()
+    marks = [_Mark(*mark) for mark in found]
+    timescale = has_timescale(conn)
+    conn.commit()
+    if marks and timescale:
+        _refresh(conn, marks)
+    if marks:
+        with conn.transaction():
+            _rewrite(conn, marks, timescale=timescale)
+    return len(marks)
 
 
 def _rewrite(conn: psycopg.Connection, marks: Sequence[_Mark], *, timescale: bool) -> None:

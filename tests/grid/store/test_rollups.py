@@ -229,6 +229,33 @@ def test_days_of_another_zone_are_made_anew(conn: psycopg.Connection) -> None:
         settle(conn)
 
 
+@pytest.mark.parametrize(("zone", "past"), [("Asia/Kolkata", 30), ("Asia/Kathmandu", 15), ("Europe/London", 0)])
+def test_hours_are_those_of_the_sites_clock(conn: psycopg.Connection, zone: str, past: int) -> None:
+    first = SPRING + past * MINUTE
+    save(conn, [1.0, 2.0, 3.0], start=first, minutes=60)
+    settle(conn)
+    conn.execute("SELECT set_rollup_zone(%s::text)", (zone,))
+    conn.commit()
+    for _ in range(2):
+        wanted = {("load", first + i * HOUR): (i + 1.0, 60, 1, 0, 0) for i in range(3)}
+        assert totals(conn, "v_reading_hourly") == wanted
+        settle(conn)
+    conn.execute("SELECT set_rollup_zone(%s::text)", (ZONE,))
+    conn.commit()
+    for _ in range(2):
+        assert len(totals(conn, "v_reading_hourly")) == (0 if past else 3)
+        settle(conn)
+
+
+def test_the_hour_that_autumn_repeats_is_two_hours(conn: psycopg.Connection) -> None:
+    first = datetime(2026, 10, 25, 0, tzinfo=UTC)  # 02:00 in summer time; an hour later it is 02:00 again
+    save(conn, [1.0] * 4 + [2.0] * 4, start=first)
+    for _ in range(2):
+        hours = totals(conn, "v_reading_hourly")
+        assert hours == {("load", first): (1.0, 60, 4, 0, 0), ("load", first + HOUR): (2.0, 60, 4, 0, 0)}
+        settle(conn)
+
+
 def test_what_is_committed_while_another_rolls_up_stays_due(conn: psycopg.Connection, database_url: str) -> None:
     save(conn, [1.0] * 4)
     judge(conn)
@@ -252,7 +279,7 @@ def test_only_one_process_rolls_up_at_a_time(conn: psycopg.Connection, database_
     judge(conn)
     with connect(database_url, application_name="busy") as busy:
         busy.execute("SELECT pg_advisory_lock(hashtext('gridpilot roll-up'))")
-        assert roll_up(conn) == 0
+        assert roll_up(conn) is None, "busy is not the same as nothing due"
         busy.execute("SELECT pg_advisory_unlock(hashtext('gridpilot roll-up'))")
     assert roll_up(conn) == 1
     check(conn)
