@@ -34,6 +34,7 @@ class Piece:
     Attributes:
         touched: The span that its marks name.
         newest: Start and length in minutes of its newest interval; None if it has none.
+        final_before: Nothing that begins before is judged again, since what it rests on was dropped.
     """
 
     channel: ChannelId
@@ -41,12 +42,16 @@ class Piece:
     touched: DueSpan
     marks: tuple[DueMark, ...]
     newest: tuple[datetime, int] | None
+    final_before: datetime | None = None
 
     @property
     def judged(self) -> DueSpan:
         """The touched span, and as far around it as its readings bear upon verdicts."""
         key, begin, until = self.touched
-        return DueSpan(key, begin - LOOK_AHEAD, until + LOOK_BACK)
+        begin, until = begin - LOOK_AHEAD, until + LOOK_BACK
+        if self.final_before is not None:
+            begin, until = max(begin, self.final_before), max(until, self.final_before)
+        return DueSpan(key, begin, until)
 
     @property
     def needed(self) -> DueSpan:

@@ -17,6 +17,7 @@ import psycopg
 
 from grid.basis import SiteBasis
 from grid.readings import Quality
+from grid.store.retention import judged_from
 from grid.store.series import channels_of_keys, find_channel_keys
 from grid.store.validation_due import DueMark, DueSpan, lock_due, mark_due, settle_due
 from grid.store.verdicts import Key, VerdictChanges, difference, newest_intervals, write_changes
@@ -113,13 +114,13 @@ def _pieces(
     conn: psycopg.Connection, site: SiteBasis, due: Mapping[int, Sequence[DueMark]], *, before: datetime
 ) -> list[Piece]:
     """As many channels as the readings of a batch allow, of each the first span that is judged in one go."""
-    channels = channels_of_keys(conn, due)
+    channels, final_before = channels_of_keys(conn, due), judged_from(conn)
     newest = newest_intervals(conn, list(due), before=before)
     pieces: list[Piece] = []
     readings = 0.0
     for key, marks in due.items():
         touched, chosen = _first_span(marks)
-        piece = Piece(channels[key], site.of(channels[key]), touched, chosen, newest.get(key))
+        piece = Piece(channels[key], site.of(channels[key]), touched, chosen, newest.get(key), final_before)
         known = min(piece.needed.interval_until, before) - piece.needed.interval_from
         readings += max(0.0, known / timedelta(minutes=piece.newest[1])) if piece.newest else 0.0
         if pieces and readings > MOST_READINGS:
