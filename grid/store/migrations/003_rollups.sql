@@ -5,6 +5,7 @@
 
 CREATE TABLE rollup_setting (               -- one row: what the totals stand on
     timezone      text NOT NULL,            -- the zone of local days; that of the site once one is loaded
+    hours_from    timestamptz NOT NULL DEFAULT '2026-01-01Z',   -- a midnight there: hours count from it, :30 in India
     readings_from timestamptz NOT NULL DEFAULT '-infinity',     -- earlier readings were dropped, their totals stay
     one_row       boolean PRIMARY KEY DEFAULT true CHECK (one_row)
 );
@@ -58,23 +59,34 @@ CREATE TRIGGER verdict_changed AFTER UPDATE ON verdict REFERENCING NEW TABLE AS 
 CREATE TRIGGER verdict_removed AFTER DELETE ON verdict REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION mark_rollup_of_verdict();
 
--- The bucket that holds an instant: the hour, or the local day of a zone.
-CREATE FUNCTION bucket_start(instant timestamptz, zone text) RETURNS timestamptz LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN zone IS NULL THEN date_bin('1 hour', instant, '1970-01-01Z')
+-- The bucket that holds an instant: the hour, counted from hours_from (a clock change of an hour moves none), or the
+-- local day of a zone.
+CREATE FUNCTION bucket_start(instant timestamptz, zone text, hours_from timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN zone IS NULL THEN date_bin('1 hour', instant, hours_from)
                 ELSE date_trunc('day', instant AT TIME ZONE zone) AT TIME ZONE zone END
 $$;
-CREATE FUNCTION bucket_end(instant timestamptz, zone text) RETURNS timestamptz LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN zone IS NULL THEN date_bin('1 hour', instant, '1970-01-01Z') + interval '1 hour'
+CREATE FUNCTION bucket_end(instant timestamptz, zone text, hours_from timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN zone IS NULL THEN date_bin('1 hour', instant, hours_from) + interval '1 hour'
                 ELSE (date_trunc('day', instant AT TIME ZONE zone) + interval '1 day') AT TIME ZONE zone END
+$$;
+-- The same by the setting, for the few; where there are many, the planner had better see through the call.
+CREATE FUNCTION bucket_start(instant timestamptz, zone text) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT bucket_start(instant, zone, hours_from) FROM rollup_setting
+$$;
+CREATE FUNCTION bucket_end(instant timestamptz, zone text) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT bucket_end(instant, zone, hours_from) FROM rollup_setting
 $$;
 
 -- The whole buckets that a span touches, without those of which readings were dropped: their totals stay.
 CREATE FUNCTION whole_buckets(interval_from timestamptz, interval_until timestamptz, zone text) RETURNS tstzrange
 LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN behind > first THEN tstzrange(first, behind) END
-    FROM (SELECT greatest(bucket_start(interval_from, zone), CASE WHEN isfinite(readings_from)
-                     THEN bucket_end(readings_from - interval '1 microsecond', zone) ELSE readings_from END) AS first,
-                 bucket_end(greatest(interval_until - interval '1 microsecond', interval_from), zone) AS behind
+    FROM (SELECT greatest(bucket_start(interval_from, zone, hours_from), CASE WHEN isfinite(readings_from)
+                     THEN bucket_end(readings_from - interval '1 microsecond', zone, hours_from)
+                     ELSE readings_from END) AS first,
+                 bucket_end(greatest(interval_until - interval '1 microsecond', interval_from), zone, hours_from) AS behind
           FROM rollup_setting) AS span
 $$;
 
@@ -102,8 +114,9 @@ RETURNS SETOF reading_hourly LANGUAGE sql STABLE ROWS 50 AS $$
                           AND r.interval_start = v.interval_start AND r.interval_minutes = v.interval_minutes)
     ), placed AS (
         SELECT *, interval_start + interval_minutes * interval '1 minute' AS interval_end,
-               bucket_start(interval_start, zone) AS bucket, bucket_end(interval_start, zone) AS bucket_end
-        FROM validated
+               bucket_start(interval_start, zone, hours_from) AS bucket,
+               bucket_end(interval_start, zone, hours_from) AS bucket_end
+        FROM validated, rollup_setting
     ), inside AS (
         SELECT *, interval_start = date_bin(interval_minutes * interval '1 minute', interval_start, '1970-01-01Z')
                   AS on_grid,
@@ -141,12 +154,16 @@ CREATE FUNCTION mark_all_rollups() RETURNS void LANGUAGE sql AS $$
 $$;
 SELECT mark_all_rollups();
 
--- Days are those of this zone from now on.
+-- Days and hours are those of this zone from now on. Hours stay where they are unless its clocks differ by a part of one.
 CREATE FUNCTION set_rollup_zone(zone text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    midnight timestamptz := timestamp '2026-01-01' AT TIME ZONE zone;   -- raises for a zone that the server does not know
 BEGIN
-    PERFORM now() AT TIME ZONE zone;         -- raises for a zone that the server does not know
-    UPDATE rollup_setting SET timezone = zone WHERE timezone <> zone;
-    IF FOUND THEN
+    IF EXISTS (SELECT FROM rollup_setting WHERE timezone <> zone) THEN
+        IF EXISTS (SELECT FROM rollup_setting WHERE date_bin('1 hour', midnight, hours_from) <> midnight) THEN
+            TRUNCATE reading_hourly;
+        END IF;
+        UPDATE rollup_setting SET timezone = zone, hours_from = midnight;
         TRUNCATE reading_daily;
         PERFORM mark_all_rollups();
     END IF;

@@ -25,8 +25,14 @@ CREATE FUNCTION make_reading_daily_sums(zone text) RETURNS void LANGUAGE sql AS 
                'AT TIME ZONE ''UTC''', zone))
 $$;
 
-SELECT make_reading_sums('reading_hourly_sums', 'time_bucket(''1 hour'', interval_start)',
-    'date_bin(''1 hour'', interval_start AT TIME ZONE ''UTC'', ''1970-01-01'') + interval ''1 hour''');
+CREATE FUNCTION make_reading_hourly_sums(hours_from timestamptz) RETURNS void LANGUAGE sql AS $$
+    SELECT make_reading_sums('reading_hourly_sums',
+        format('time_bucket(''1 hour'', interval_start, origin => timestamptz %L)', hours_from),
+        format('date_bin(''1 hour'', interval_start AT TIME ZONE ''UTC'', timestamp %L) + interval ''1 hour''',
+               hours_from AT TIME ZONE 'UTC'))
+$$;
+
+SELECT make_reading_hourly_sums((SELECT hours_from FROM rollup_setting));
 SELECT make_reading_daily_sums((SELECT timezone FROM rollup_setting));
 
 -- What the views read beside the few totals that are no plain sums, in the same columns.
@@ -37,26 +43,35 @@ CREATE FUNCTION plain_sums(name text) RETURNS text LANGUAGE sql AS $$
         FROM %1$I s LEFT JOIN %2$I h USING (channel_key, bucket_start) WHERE h.channel_key IS NULL)$sums$,
         name || '_sums', name)
 $$;
-SELECT make_totals_view('v_reading_hourly', ARRAY['reading_hourly', plain_sums('reading_hourly')], 'NULL');
-SELECT make_totals_view('v_reading_daily', ARRAY['reading_daily', plain_sums('reading_daily')],
-                        '(SELECT timezone FROM rollup_setting)');
+CREATE FUNCTION read_plain_sums() RETURNS void LANGUAGE sql AS $$
+    SELECT make_totals_view('v_reading_hourly', ARRAY['reading_hourly', plain_sums('reading_hourly')], 'NULL');
+    SELECT make_totals_view('v_reading_daily', ARRAY['reading_daily', plain_sums('reading_daily')],
+                            '(SELECT timezone FROM rollup_setting)');
+$$;
+SELECT read_plain_sums();
 
 -- The totals at rest were made on plain tables until now, or not at all.
 TRUNCATE reading_hourly, reading_daily;
 SELECT mark_all_rollups();
 
--- Days of another zone are another aggregate.
+-- Days of another zone are another aggregate, and so are hours where its clocks differ by a part of one.
 CREATE OR REPLACE FUNCTION set_rollup_zone(zone text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    midnight timestamptz := timestamp '2026-01-01' AT TIME ZONE zone;   -- raises for a zone that the server does not know
 BEGIN
-    PERFORM now() AT TIME ZONE zone;         -- raises for a zone that the server does not know
-    UPDATE rollup_setting SET timezone = zone WHERE timezone <> zone;
-    IF FOUND THEN
+    IF EXISTS (SELECT FROM rollup_setting WHERE timezone <> zone) THEN
         PERFORM make_totals_view('v_reading_daily', '{reading_daily}', '(SELECT timezone FROM rollup_setting)');
         DROP MATERIALIZED VIEW reading_daily_sums;
         PERFORM make_reading_daily_sums(zone);
-        PERFORM make_totals_view('v_reading_daily', ARRAY['reading_daily', plain_sums('reading_daily')],
-                                 '(SELECT timezone FROM rollup_setting)');
         TRUNCATE reading_daily;
+        IF EXISTS (SELECT FROM rollup_setting WHERE date_bin('1 hour', midnight, hours_from) <> midnight) THEN
+            PERFORM make_totals_view('v_reading_hourly', '{reading_hourly}', 'NULL');
+            DROP MATERIALIZED VIEW reading_hourly_sums;
+            PERFORM make_reading_hourly_sums(midnight);
+            TRUNCATE reading_hourly;
+        END IF;
+        UPDATE rollup_setting SET timezone = zone, hours_from = midnight;
+        PERFORM read_plain_sums();
         PERFORM mark_all_rollups();
     END IF;
 END $$;

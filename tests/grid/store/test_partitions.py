@@ -51,7 +51,9 @@ def held(conn: psycopg.Connection) -> dict[str, int]:
 
 
 def partitions(conn: psycopg.Connection) -> set[str]:
-    rows = conn.execute("SELECT relname FROM pg_class WHERE relnamespace = 'partitions'::regnamespace AND relkind = 'r'")
+    rows = conn.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'partitions'::regnamespace AND relkind = 'r'"
+    )
     return {name for (name,) in rows}
 
 
