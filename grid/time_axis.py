@@ -15,6 +15,11 @@ import pandas as pd
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def to_us(instant: datetime) -> int:
+    """Microseconds since 1970 of an aware instant, exactly."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
 def require_utc(instant: datetime, *, name: str) -> datetime:
     """Return ``instant`` unchanged if it is aware and in UTC.
 

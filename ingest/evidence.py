@@ -14,10 +14,10 @@ from grid.readings import Quality
 from grid.store.series import ChannelId, find_channel_keys
 from grid.store.validation_due import DueMark, DueSpan
 from grid.store.verdicts import Key, load_edits, load_spans, load_verdicts
-from grid.time_axis import EPOCH
+from grid.time_axis import to_us
 from grid.validation import LOOK_AHEAD, LOOK_BACK, Edits, IntervalReadings, KnownTotals, Verdicts, known_totals
+from grid.validation.clocks import kept_clock
 from grid.validation.faults import LONGEST_OUTAGE_US
-from grid.validation.lattice import slot_phase_us
 
 LONGEST_AWAITED = timedelta(microseconds=LONGEST_OUTAGE_US)
 """A channel silent for longer is not awaited any more; once it speaks again, the rules say what was a gap."""
@@ -151,10 +151,10 @@ def with_awaited(
     if piece.newest is None or piece.newest[1] != readings.interval_minutes:
         return readings, None
     step_us = readings.interval_minutes * _MINUTE_US
-    phase_us = slot_phase_us(piece.basis.profile.timezone, step_us=step_us)
     newest_us = to_us(piece.newest[0])
     owed_us = min(to_us(awaited_until), newest_us + step_us + LONGEST_OUTAGE_US)
-    next_us = (owed_us - phase_us) // step_us * step_us + phase_us
+    clock = kept_clock(readings.starts_us, piece.basis.profile.timezone, step_us=step_us)
+    next_us = int(clock.starts(np.array([owed_us]), step_us=step_us)[0])
     if next_us <= newest_us + step_us or newest_us not in readings.starts_us:
         return readings, None
     at = int(np.searchsorted(readings.starts_us, next_us))
@@ -198,8 +198,3 @@ def _hulls(spans: Iterable[DueSpan]) -> list[DueSpan]:
 def _slice(starts_us: np.ndarray[tuple[int], np.dtype[np.int64]], span: DueSpan) -> slice:
     begin, end = np.searchsorted(starts_us, [to_us(span.interval_from), to_us(span.interval_until)]).tolist()
     return slice(begin, end)
-
-
-def to_us(instant: datetime) -> int:
-    """Microseconds since 1970, exactly."""
-    return (instant - EPOCH) // timedelta(microseconds=1)

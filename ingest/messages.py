@@ -28,8 +28,7 @@ from grid.readings import (
     Rejection,
     Source,
 )
-from grid.store.reading_rows import microseconds
-from grid.time_axis import EPOCH, FloatArray
+from grid.time_axis import EPOCH, FloatArray, to_us
 from grid.units import STORED_UNIT, Channel, accepted_units, to_stored_unit
 
 MAX_OWNER_ID_LENGTH = 200
@@ -38,7 +37,7 @@ EARLIEST = EPOCH
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 ABSOLUTE_ZERO_C = -273.15 - 1e-9  # with room for the rounding of a conversion
 
-_EARLIEST_US, _LATEST_US = microseconds(EARLIEST), microseconds(LATEST)
+_EARLIEST_US, _LATEST_US = to_us(EARLIEST), to_us(LATEST)
 _CHANNELS = {channel.value: channel for channel in Channel}
 _OWNER_FIELD = {Source.METER: "meter_id", Source.WEATHER: "site_id"}
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?")
@@ -171,9 +170,9 @@ def _shape(wire: _Wire, minutes: int) -> tuple[_IntArray, FloatArray] | Rejectio
         return Rejection("too_many_values", "values", f"at most {MAX_VALUES_PER_MESSAGE} a message, got {count}")
     if wire.readings:
         stamps, numbers = zip(*wire.readings, strict=True)
-        return np.array([microseconds(stamp) for stamp in stamps], dtype=np.int64), np.array(numbers, dtype=np.float64)
+        return np.array([to_us(stamp) for stamp in stamps], dtype=np.int64), np.array(numbers, dtype=np.float64)
     if wire.values and wire.start is not None:
-        first, step = microseconds(wire.start), minutes * 60_000_000
+        first, step = to_us(wire.start), minutes * 60_000_000
         starts = np.arange(first, first + count * step, step, dtype=np.int64)
         return starts, np.array(wire.values, dtype=np.float64)
     if wire.values and wire.start is None:

@@ -30,8 +30,7 @@ import pyarrow.parquet as pa_parquet
 
 from grid.faults import Fault, InputError
 from grid.readings import Source
-from grid.store.reading_rows import microseconds
-from grid.time_axis import FloatArray
+from grid.time_axis import FloatArray, to_us
 from grid.units import Channel
 from ingest.messages import EARLIEST, LATEST, interval_minutes
 from ingest.pieces import MAX_FAULTS, PIECE_ROWS, FaultList, IntArray, Piece
@@ -184,7 +183,7 @@ def _check(frame: pd.DataFrame, rows: IntArray, source: Source, faults: FaultLis
     refuse(~known, "channel", lambda got: f"is none we know: {got!r}", f"use one of {', '.join(Channel)}")
     start_us, bad = _instants(frame["interval_start"])
     refuse(bad, "interval_start", lambda got: f"is no instant with an offset: {got!r}", "write 2026-03-01T00:00:00Z")
-    outside = ~bad & ((start_us < microseconds(EARLIEST)) | (start_us >= microseconds(LATEST)))
+    outside = ~bad & ((start_us < to_us(EARLIEST)) | (start_us >= to_us(LATEST)))
     refuse(outside, "interval_start", lambda got: f"lies before {EARLIEST} or not before {LATEST}: {got}", "correct it")
     minutes, bad = _minutes(frame["interval_minutes"])
     refuse(bad, "interval_minutes", lambda got: f"is no interval: {got!r}", "write 15, or PT15M")
@@ -198,7 +197,7 @@ def _check(frame: pd.DataFrame, rows: IntArray, source: Source, faults: FaultLis
     if "issued_at" in frame:
         absent = frame["issued_at"].isna().to_numpy()
         issued_us, bad = _instants(frame["issued_at"])
-        bad |= (issued_us < microseconds(EARLIEST)) | (issued_us >= microseconds(LATEST))
+        bad |= (issued_us < to_us(EARLIEST)) | (issued_us >= to_us(LATEST))
         issued_us[absent] = -1
         refuse(bad & ~absent, "issued_at", lambda got: f"is no instant with an offset: {got!r}", "write it with one")
     return Piece(

@@ -21,7 +21,7 @@ from grid.store.binary_copy import (
     IntArray,
     pack_rows,
 )
-from grid.time_axis import EPOCH, FloatArray
+from grid.time_axis import FloatArray, to_us
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +92,7 @@ def rows_of_blocks(blocks: Sequence[ReadingBlock], keys: Sequence[int]) -> Readi
     def spread(per_block: Sequence[int]) -> IntArray:
         return np.repeat(np.array(per_block, dtype=np.int64), counts)
 
-    issued = [microseconds(b.issued_at) for b in blocks if b.issued_at is not None]
+    issued = [to_us(b.issued_at) for b in blocks if b.issued_at is not None]
     return ReadingRows(
         channel_key=spread(keys),
         issued_us=spread(issued) if issued else None,
@@ -131,7 +131,7 @@ def pack_readings(rows: ReadingRows, *, received_at: datetime) -> tuple[list[str
     quality = np.where(np.isnan(rows.value), Quality.MISSING.value, 0)
     quality |= rows.quality
     quality |= np.where(rows.revision > 0, Quality.CORRECTED.value, 0)
-    received = np.full(len(rows), microseconds(received_at) - POSTGRES_EPOCH_US)
+    received = np.full(len(rows), to_us(received_at) - POSTGRES_EPOCH_US)
     columns: list[tuple[str, str, Array]] = [
         ("channel_key", INT4, rows.channel_key),
         ("interval_start", TIMESTAMPTZ, rows.start_us - POSTGRES_EPOCH_US),
@@ -145,9 +145,3 @@ def pack_readings(rows: ReadingRows, *, received_at: datetime) -> tuple[list[str
         columns.insert(1, ("issued_at", TIMESTAMPTZ, rows.issued_us - POSTGRES_EPOCH_US))
     names = [name for name, _, _ in columns]
     return names, pack_rows([(kind, values) for _, kind, values in columns], null_column=names.index("value"))
-
-
-def microseconds(instant: datetime) -> int:
-    """Whole microseconds from 1970 to an aware instant, exactly."""
-    elapsed = instant - EPOCH
-    return (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds

@@ -1,18 +1,11 @@
-"""Local days: the zone's clock on every slot, and hours that a sender loses when clocks change."""
+"""Local days: hours that a sender loses when clocks change."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
+from grid.validation.clocks import wall_clock_us
 from grid.validation.lattice import HOUR_US, BoolArray, Lattice, runs_of
-from grid.validation.nouns import IntArray
-
-
-def wall_clock_us(starts_us: IntArray, timezone: str) -> IntArray:
-    """What a wall clock in the zone shows, as microseconds since its 1970, same shape."""
-    shown = pd.DatetimeIndex(starts_us.astype("datetime64[us]"), tz="UTC").tz_convert(timezone).tz_localize(None)
-    return shown.as_unit("us").asi8
 
 
 def lost_hours(lattice: Lattice, timezone: str) -> BoolArray:

@@ -10,8 +10,8 @@ import numpy as np
 from grid.readings import Quality
 from grid.time_axis import FloatArray
 from grid.units import Channel
-from grid.validation.clock_rules import wall_clock_us
-from grid.validation.lattice import DAY_US, HOUR_US, BoolArray, Lattice, runs_of
+from grid.validation.clocks import wall_clock_us
+from grid.validation.lattice import DAY_US, BoolArray, Lattice, runs_of
 from grid.validation.nouns import ChannelProfile, IntArray, KnownTotals
 from grid.validation.range_rules import ONE_WAY, POWER
 from grid.validation.settings import EstimationRule
@@ -93,7 +93,7 @@ class ReferenceDays:
         self._shoulder = lattice.slots_in(_SHOULDER_HOURS)
         self._additive = profile.channel not in POWER | {Channel.IRRADIANCE}
         wall_us = wall_clock_us(lattice.starts_us, profile.timezone)
-        self._wall = (wall_us - wall_us[0]) // lattice.step_us
+        self._wall = wall_us // lattice.step_us - wall_us[0] // lattice.step_us
         self._weekend = ((wall_us // DAY_US + 3) % 7 >= 5) & (profile.kind != "solar")  # 1970 began on a Thursday
         if profile.channel in {Channel.AIR_TEMPERATURE, Channel.IRRADIANCE}:
             self._weekend[:] = False
@@ -146,12 +146,12 @@ def _scale_to_totals(
     estimated = np.concatenate([[0], np.cumsum(bits != 0)])
     missing = np.concatenate([[0], np.cumsum(np.isnan(filled))])
     touched = (estimated[ends] > estimated[begins]) & (missing[ends] == missing[begins])
-    hours = lattice.step_us / HOUR_US
+    hours = lattice.hours
     for begin, end, total in zip(begins[touched], ends[touched], kwh[touched], strict=True):
-        span, guessed = filled[begin:end], bits[begin:end] != 0
-        rest = total / hours - float(values[begin:end][~guessed].sum())
-        now = float(span[guessed].sum())
+        span, long, guessed = filled[begin:end], hours[begin:end], bits[begin:end] != 0
+        rest = total - float(values[begin:end][~guessed] @ long[~guessed])
+        now = float(span[guessed] @ long[guessed])
         if now > 0 and 0 <= rest <= _MOST_SCALED * now:
             span[guessed] *= rest / now
         elif now == 0 and rest >= 0:
-            span[guessed] = rest / guessed.sum()
+            span[guessed] = rest / long[guessed].sum()

@@ -32,7 +32,9 @@ LONGEST_OUTAGE_US = 8 * DAY_US
 """Of a longer outage only the last eight days before the channel came back are gaps."""
 
 FORGOTTEN_US = 20 * DAY_US
-"""A channel that was silent for longer starts anew: nothing before is compared with anything after."""
+"""A channel that was silent for longer starts anew: nothing before is compared with anything after.
+
+Only where a register stood before is not forgotten."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +57,9 @@ def find_faults(
     *,
     totals: KnownTotals | None,
     parts: IntervalReadings | None,
+    stood_at: float = np.nan,
 ) -> Findings:
-    """Apply every rule that fits the channel."""
+    """Apply every rule that fits the channel; ``stood_at`` is where a register stood before. [kWh]"""
     bits = np.zeros(len(lattice.values), dtype=np.int64)
     empty = lattice.came & np.isnan(lattice.values)
     _mark(bits, empty, Quality.MISSING)
@@ -66,7 +69,7 @@ def find_faults(
     if gap.any() or empty.any():
         _mark(bits, (gap | empty) & lost_hours(lattice, profile.timezone), Quality.CLOCK_CHANGE)
     if profile.channel in REGISTERS:
-        _register_faults(bits, lattice, profile, rules)
+        _register_faults(bits, lattice, profile, rules, stood_at)
         return Findings(bits, np.zeros(len(bits), dtype=np.bool_))
     around = _interval_faults(bits, lattice, profile, rules, totals, parts)
     return Findings(bits, around.change < rules.estimation.smooth_share * around.peak)
@@ -84,7 +87,7 @@ def gaps(lattice: Lattice) -> BoolArray:
     return missing
 
 
-def _register_faults(bits: IntArray, lattice: Lattice, profile: ChannelProfile, rules: Rules) -> None:
+def _register_faults(bits: IntArray, lattice: Lattice, profile: ChannelProfile, rules: Rules, stood_at: float) -> None:
     """Sign, misread values, wraps and resets, among the readings that are there."""
     values, wraps_at = lattice.values, profile.register_kwh
     _mark(bits, negative(values, np.zeros(len(values)), profile, rules.range), Quality.NEGATIVE)
@@ -94,8 +97,10 @@ def _register_faults(bits: IntArray, lattice: Lattice, profile: ChannelProfile, 
     odd = misread(values[there], register_kwh=wraps_at)
     bits[there[odd]] |= Quality.SPIKE
     there = there[~odd]
-    bits[there[rolled_over(values[there], register_kwh=wraps_at)]] |= Quality.ROLLOVER
-    bits[there[was_reset(values[there], register_kwh=wraps_at)]] |= Quality.RESET
+    before = [] if np.isnan(stood_at) else [stood_at]
+    kwh = np.concatenate([before, values[there]])
+    bits[there[rolled_over(kwh, register_kwh=wraps_at)[len(before) :]]] |= Quality.ROLLOVER
+    bits[there[was_reset(kwh, register_kwh=wraps_at)[len(before) :]]] |= Quality.RESET
 
 
 def _interval_faults(

@@ -8,11 +8,12 @@ from itertools import pairwise
 import numpy as np
 
 from grid.readings import Quality
-from grid.time_axis import FloatArray, require_utc
+from grid.time_axis import FloatArray, require_utc, to_us
 from grid.units import REGISTERS, Channel
+from grid.validation.clocks import clock_changes, kept_clock
 from grid.validation.estimation import estimate
 from grid.validation.faults import FORGOTTEN_US, Findings, find_faults
-from grid.validation.lattice import MINUTE_US, BoolArray, Lattice, lay_out, slot_phase_us, to_us
+from grid.validation.lattice import MINUTE_US, BoolArray, Lattice, lay_out
 from grid.validation.nouns import ChannelProfile, Edits, IntArray, IntervalReadings, KnownTotals, Verdicts
 from grid.validation.reasons import DOUBTING, REJECTING
 from grid.validation.settings import DEFAULT_RULES, Rules
@@ -20,7 +21,10 @@ from grid.validation.stamp_rules import derive_slots, future, late, off_grid
 
 LOOK_BACK = timedelta(days=48)
 """How long before an interval readings may bear on its verdict: a known total (8 days), within it another gap (8 with
-the day beside it), its reference days (14), what was usual around those (14), a run of zeros and whole days (4)."""
+the day beside it), its reference days (14), what was usual around those (14), a run of zeros and whole days (4).
+Where a register stood before is looked up as far back, however long it was silent."""
+
+_LOOK_BACK_US = LOOK_BACK // timedelta(microseconds=1)
 
 LOOK_AHEAD = timedelta(days=22)
 """How long after an interval readings may bear on its verdict: a known total (8 days), within it another gap (8), what
@@ -62,8 +66,9 @@ def judge(
     with np.errstate(
         over="ignore", invalid="ignore"
     ):  # values near the largest float: infinite sums are compared right
-        for cluster in _clusters(readings):
-            told += _judge_cluster(cluster, profile, rules, edits, totals, parts)
+        for cluster in _clusters(readings, profile):
+            stood_at = _stood_at(readings, cluster, profile, rules)
+            told += _judge_cluster(cluster, profile, rules, edits, totals, parts, stood_at)
     starts, values, quality = (np.concatenate(arrays) for arrays in zip(*told, strict=True))
     _, first = np.unique(starts, return_index=True)  # in order of time; an edit stands before what rules say
     first = first[(starts[first] >= from_us) & (starts[first] < until_us)]
@@ -82,9 +87,11 @@ def _edited(edits: Edits | None) -> _Told:
     return edits.starts_us, edits.values, int(Quality.EDITED) | declared_missing
 
 
-def _clusters(readings: IntervalReadings) -> list[IntervalReadings]:
-    """The readings, split where the channel was silent for so long that nothing reaches over."""
-    apart = np.flatnonzero(np.diff(readings.starts_us) > FORGOTTEN_US) + 1
+def _clusters(readings: IntervalReadings, profile: ChannelProfile) -> list[IntervalReadings]:
+    """The readings, split where the channel was silent for so long that nothing reaches over, or changes its clock."""
+    silent = np.flatnonzero(np.diff(readings.starts_us) > FORGOTTEN_US) + 1
+    step_us = readings.interval_minutes * MINUTE_US
+    apart = np.union1d(silent, clock_changes(readings.starts_us, profile.timezone, step_us=step_us))
     bounds = [0, *apart.tolist(), len(readings.starts_us)]
     return [_chosen(readings, slice(begin, end)) for begin, end in pairwise(bounds) if end > begin]
 
@@ -95,6 +102,17 @@ def _chosen(readings: IntervalReadings, which: slice | BoolArray) -> IntervalRea
     )
 
 
+def _stood_at(readings: IntervalReadings, cluster: IntervalReadings, profile: ChannelProfile, rules: Rules) -> float:
+    """Where a register stood before a cluster, at most ``LOOK_BACK`` before its first reading; else NaN. [kWh]"""
+    if profile.channel not in REGISTERS:
+        return np.nan
+    may_be = (readings.values >= 0) & (readings.values <= (profile.register_kwh or np.inf))
+    standing = _chosen(readings, may_be & ~future(readings, rules.stamps))
+    at = int(np.searchsorted(standing.starts_us, cluster.starts_us[0]))
+    near = 0 < at < len(standing.starts_us) and np.diff(standing.starts_us)[at - 1] <= _LOOK_BACK_US
+    return float(standing.values[at - 1]) if near else np.nan
+
+
 def _judge_cluster(
     readings: IntervalReadings,
     profile: ChannelProfile,
@@ -102,20 +120,21 @@ def _judge_cluster(
     edits: Edits | None,
     totals: KnownTotals | None,
     parts: IntervalReadings | None,
+    stood_at: float,
 ) -> list[_Told]:
     """What is told of readings that belong together: those of no regular interval, and every regular interval."""
     step_us = readings.interval_minutes * MINUTE_US
-    phase_us = slot_phase_us(profile.timezone, step_us=step_us)
-    too_early, across = future(readings, rules.stamps), off_grid(readings, phase_us=phase_us)
+    clock = kept_clock(readings.starts_us, profile.timezone, step_us=step_us)
+    too_early, across = future(readings, rules.stamps), off_grid(readings, clock=clock)
     stamp_bits = too_early * int(Quality.FUTURE) | across * int(Quality.OFF_GRID)
     measured, regular = _chosen(readings, ~too_early), _chosen(readings, ~too_early & ~across)
     if len(measured.starts_us) == 0:
         return [_unplaced(readings, stamp_bits)]
     span_us = int(measured.starts_us[0]), int(measured.starts_us[-1])
-    lattice = lay_out(regular.starts_us, regular.values, step_us=step_us, phase_us=phase_us, span_us=span_us)
+    lattice = lay_out(regular.starts_us, regular.values, step_us=step_us, clock=clock, span_us=span_us)
     derived = _derive(lattice, _chosen(readings, across & ~too_early), profile)
     _put_edits(lattice, edits)
-    findings = find_faults(lattice, profile, rules, totals=totals, parts=parts)
+    findings = find_faults(lattice, profile, rules, totals=totals, parts=parts, stood_at=stood_at)
     bits = findings.bits
     bits[lattice.slots(regular.starts_us)[late(lattice, regular, rules.stamps)]] |= int(Quality.LATE)
     bits[derived] |= int(Quality.DERIVED | Quality.OFF_GRID)
@@ -152,8 +171,7 @@ def _put_edits(lattice: Lattice, edits: Edits | None) -> None:
     """Edited values in place of what came, so that estimates beside them start from them."""
     if edits is not None:
         slot = lattice.slots(edits.starts_us)
-        on = (edits.starts_us - lattice.start_us) % lattice.step_us == 0
-        on &= (slot >= 0) & (slot < len(lattice.values))
+        on = lattice.begins(edits.starts_us) & (slot >= 0) & (slot < len(lattice.values))
         lattice.values[slot[on]] = edits.values[on]
         lattice.came[slot[on]] = True
 

@@ -1,16 +1,15 @@
-"""Readings laid on regular slots, whole UTC days of them, so that rules are plain expressions on arrays."""
+"""Readings laid on regular slots, whole days of them by some clock, so that rules are plain expressions on arrays."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from grid.time_axis import EPOCH, FloatArray
+from grid.time_axis import FloatArray
+from grid.validation.clocks import UTC_CLOCK, Clock
 from grid.validation.nouns import IntArray
 
 BoolArray = npt.NDArray[np.bool_]
@@ -25,25 +24,39 @@ class Lattice:
     """Regular slots of one channel over whole days.
 
     Attributes:
-        start_us: Start of the first slot, microseconds since 1970.
-        step_us: Length of a slot.
+        start_us: Start of the first slot, microseconds since 1970 as the clock shows them.
+        step_us: Length of a slot, as the clock shows it.
         values: In the stored unit, shape (slots,). NaN where no value came.
         came: Whether a reading came at all, shape (slots,).
+        clock: The clock by which the slots are regular. Where it is changed, a slot is longer or shorter.
     """
 
     start_us: int
     step_us: int
     values: FloatArray
     came: BoolArray
+    clock: Clock = UTC_CLOCK
 
     @property
     def starts_us(self) -> IntArray:
-        """Start of every slot, shape (slots,)."""
-        return self.start_us + self.step_us * np.arange(len(self.values), dtype=np.int64)
+        """Start of every slot, microseconds since 1970 (UTC), shape (slots,)."""
+        return self.clock.instants(self.start_us + self.step_us * np.arange(len(self.values), dtype=np.int64))
+
+    @property
+    def hours(self) -> FloatArray:
+        """Length of every slot, shape (slots,). [h]"""
+        if self.clock.timezone is None:
+            return np.full(len(self.values), self.step_us / HOUR_US)
+        bounds = self.clock.instants(self.start_us + self.step_us * np.arange(len(self.values) + 1, dtype=np.int64))
+        return np.diff(bounds) / HOUR_US
 
     def slots(self, starts_us: IntArray) -> IntArray:
         """The slot in which each instant lies; below 0 or beyond the last for instants outside."""
-        return (starts_us - self.start_us) // self.step_us
+        return (self.clock.shown(starts_us) - self.start_us) // self.step_us
+
+    def begins(self, instants_us: IntArray) -> BoolArray:
+        """At which instants a slot begins, within the lattice or outside."""
+        return self.clock.begins(instants_us, step_us=self.step_us)
 
     @property
     def per_day(self) -> int:
@@ -60,40 +73,27 @@ class Lattice:
         return int(hours * HOUR_US) // self.step_us
 
 
-def to_us(instant: datetime) -> int:
-    """Microseconds since 1970 of an aware instant, exactly."""
-    since = instant - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def slot_phase_us(timezone: str, *, step_us: int) -> int:
-    """Where slots begin: at multiples of their length by UTC, or by the zone's standard clock where that differs.
-
-    It differs where a zone is off by a part of the interval: hourly readings in India begin at half past by UTC.
-    """
-    standard = ZoneInfo(timezone).utcoffset(datetime(2000, 1, 1))  # noqa: DTZ001 - a wall clock's, by intent
-    return 0 if standard is None else -int(standard.total_seconds()) * 1_000_000 % step_us
-
-
 def lay_out(
-    starts_us: IntArray, values: FloatArray, *, step_us: int, phase_us: int, span_us: tuple[int, int]
+    starts_us: IntArray, values: FloatArray, *, step_us: int, clock: Clock, span_us: tuple[int, int]
 ) -> Lattice:
     """The slots of every day that ``span_us`` touches, with the values in place.
 
     Args:
         starts_us: On slots within the span, none twice, shape (readings,).
         values: Same shape.
+        clock: By which the slots are regular.
         span_us: First and last instant, both within.
     """
     block_us = step_us * max(1, DAY_US // step_us)
-    first = (span_us[0] - phase_us) // block_us * block_us + phase_us
-    days = (span_us[1] - first) // block_us + 1
-    slot = (starts_us - first) // step_us
+    begin, end = clock.shown(np.array(span_us, dtype=np.int64)).tolist()
+    first = begin // block_us * block_us
+    days = (end - first) // block_us + 1
+    slot = (clock.shown(starts_us) - first) // step_us
     laid = np.full(days * (block_us // step_us), np.nan)
     laid[slot] = values
     came = np.zeros(len(laid), dtype=np.bool_)
     came[slot] = True
-    return Lattice(first, step_us, laid, came)
+    return Lattice(first, step_us, laid, came, clock)
 
 
 def day_windows(daily: FloatArray, *, back: int, ahead: int) -> FloatArray:

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from grid.time_axis import FloatArray
-from grid.validation.lattice import DAY_US, HOUR_US, MINUTE_US, BoolArray, Lattice
+from grid.validation.clocks import Clock
+from grid.validation.lattice import HOUR_US, MINUTE_US, BoolArray, Lattice
 from grid.validation.nouns import IntArray, IntervalReadings
 from grid.validation.settings import StampRule
 
 _COVERED = 0.5
 _FOLLOWING_DAYS = 8
-_EXPECTED_US = 20 * DAY_US
 
 
 def future(readings: IntervalReadings, rule: StampRule) -> BoolArray:
@@ -38,10 +38,9 @@ def late(lattice: Lattice, readings: IntervalReadings, rule: StampRule) -> BoolA
     return behind
 
 
-def off_grid(readings: IntervalReadings, *, phase_us: int) -> BoolArray:
-    """Starts that lie on no slot ``phase + k * interval``."""
-    off: BoolArray = (readings.starts_us - phase_us) % (readings.interval_minutes * MINUTE_US) != 0
-    return off
+def off_grid(readings: IntervalReadings, *, clock: Clock) -> BoolArray:
+    """Starts at which the clock shows no multiple of the interval."""
+    return ~clock.begins(readings.starts_us, step_us=readings.interval_minutes * MINUTE_US)
 
 
 def derive_slots(lattice: Lattice, starts_us: IntArray, values: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -57,7 +56,7 @@ def derive_slots(lattice: Lattice, starts_us: IntArray, values: FloatArray) -> t
     at = lattice.slots(starts_us)
     inside = ~np.isnan(values) & (at >= -1) & (at < len(lattice.values))
     at, values = at[inside], values[inside]
-    right = (starts_us[inside] - lattice.start_us) % lattice.step_us / lattice.step_us
+    right = (lattice.clock.shown(starts_us[inside]) - lattice.start_us) % lattice.step_us / lattice.step_us
     covered, weighted = np.zeros(len(lattice.values) + 2), np.zeros(len(lattice.values) + 2)
     for slot, weight in ((at + 1, 1.0 - right), (at + 2, right)):  # one to the right, for the slot before the first
         np.add.at(covered, slot, weight)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from grid.time_axis import FloatArray
-from grid.validation.lattice import HOUR_US, BoolArray, Lattice
+from grid.validation.lattice import BoolArray, Lattice
 from grid.validation.nouns import IntArray, IntervalReadings, KnownTotals
 from grid.validation.settings import SumRule
 
@@ -41,7 +41,7 @@ def totals_mismatch(lattice: Lattice, values: FloatArray, totals: KnownTotals, r
     """
     begins, ends, kwh = slots_of_spans(lattice, totals)
     known = ~np.isnan(values)
-    energy = np.where(known, values, 0.0) * (lattice.step_us / HOUR_US)
+    energy = np.where(known, values, 0.0) * lattice.hours
     open_ = np.zeros(len(values), dtype=np.bool_)
     complete = np.concatenate([[0], np.cumsum(known)])
     for begin, end, total in zip(begins, ends, kwh, strict=True):
@@ -55,14 +55,13 @@ def totals_mismatch(lattice: Lattice, values: FloatArray, totals: KnownTotals, r
 def slots_of_spans(lattice: Lattice, totals: KnownTotals) -> tuple[IntArray, IntArray, FloatArray]:
     """First slot, slot after the last, and energy of the spans that begin and end on slots within the lattice."""
     begin, on = _slots(lattice, totals.starts_us)
-    end, off = _slots(lattice, totals.ends_us - lattice.step_us)
-    kept = on & off & (end >= begin)
-    return begin[kept], end[kept] + 1, totals.kwh[kept]
+    end = lattice.slots(totals.ends_us)
+    kept = on & lattice.begins(totals.ends_us) & (end > begin) & (end <= len(lattice.values))
+    return begin[kept], end[kept], totals.kwh[kept]
 
 
 def _slots(lattice: Lattice, starts_us: IntArray) -> tuple[IntArray, BoolArray]:
     """The slot of each start, and whether it begins just there."""
     slot = lattice.slots(starts_us)
     inside = (slot >= 0) & (slot < len(lattice.values))
-    exact: BoolArray = inside & ((starts_us - lattice.start_us) % lattice.step_us == 0)
-    return slot, exact
+    return slot, inside & lattice.begins(starts_us)

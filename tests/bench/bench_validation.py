@@ -25,9 +25,9 @@ from validation_data import Case, chinese_plants, english_homes, golden, househo
 from api.settings import CacheSettings, read_settings
 from grid.faults import InputError
 from grid.readings import Quality
+from grid.time_axis import to_us
 from grid.units import Channel
 from grid.validation import ChannelProfile, IntervalReadings, KnownTotals, Verdicts, judge, known_totals
-from grid.validation.lattice import to_us
 from grid.validation.reasons import DOUBTING, REJECTING
 
 EVER = {"judge_from": datetime(2000, 1, 1, tzinfo=UTC), "judge_until": datetime(2040, 1, 1, tzinfo=UTC)}

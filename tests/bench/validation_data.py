@@ -15,6 +15,7 @@ from api.demo.wheels import PVDAQ_WHEEL, fetch_wheel, read_member
 from grid.time_axis import FloatArray
 from grid.units import Channel
 from grid.validation import ChannelProfile, IntervalReadings
+from grid.validation.clocks import UTC_CLOCK
 from grid.validation.lattice import lay_out
 from grid.validation.sun_rules import clear_sky
 
@@ -130,7 +131,7 @@ def place_of(level: IntervalReadings) -> tuple[float, float]:
     step_us = level.interval_minutes * MINUTE_US
     seen = np.nan_to_num(level.values) > 5.0
     span_us = int(level.starts_us[0]), int(level.starts_us[-1])
-    lattice = lay_out(level.starts_us, level.values, step_us=step_us, phase_us=0, span_us=span_us)
+    lattice = lay_out(level.starts_us, level.values, step_us=step_us, clock=UTC_CLOCK, span_us=span_us)
 
     def agreed(latitude: float, longitude: float) -> float:
         profile = ChannelProfile(Channel.IRRADIANCE, latitude=latitude, longitude=longitude)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from grid.readings import Quality
-from grid.time_axis import FloatArray
+from grid.time_axis import FloatArray, to_us
 from grid.units import Channel
 from grid.validation import ChannelProfile, IntervalReadings, Verdicts, judge
-from grid.validation.lattice import MINUTE_US, to_us
+from grid.validation.lattice import MINUTE_US
 
 START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
 Readings = Callable[..., IntervalReadings]

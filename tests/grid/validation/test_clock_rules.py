@@ -10,10 +10,10 @@ import pytest
 
 from grid.local_days import local_midnight
 from grid.readings import Quality
+from grid.time_axis import to_us
 from grid.units import Channel
 from grid.validation import ChannelProfile, IntervalReadings
-from grid.validation.clock_rules import wall_clock_us
-from grid.validation.lattice import to_us
+from grid.validation.clocks import wall_clock_us
 
 Judged = Callable[..., dict[float, tuple[float, Quality]]]
 Readings = Callable[..., IntervalReadings]

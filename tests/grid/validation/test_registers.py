@@ -81,6 +81,28 @@ def test_misread_register_is_a_spike_and_is_filled_on_the_line(judged: Judged) -
     assert told == {1: (105.0, Quality.SPIKE | Quality.ESTIMATED_LINEARLY)}
 
 
+def monthly(kwh: list[float], *, days: list[int]) -> IntervalReadings:
+    starts = np.array(days, dtype=np.int64) * DAY_US
+    return IntervalReadings(15, starts, np.array(kwh), starts + DAY_US)
+
+
+@pytest.mark.parametrize("days", [30, 48])
+def test_register_read_monthly_wraps_and_is_reset(judged: Judged, days: int) -> None:
+    sent = monthly([99_990.0, 400.0, 900.0, 20.0], days=[20_000 + i * days for i in range(4)])
+    told = [quality for _, quality in judged(sent, REGISTER).values()]
+    assert told == [Quality.VALID | Quality.ROLLOVER, Quality.QUESTIONABLE | Quality.RESET]
+
+
+def test_where_a_register_stood_is_looked_up_no_further_back_than_is_loaded(judged: Judged) -> None:
+    assert judged(monthly([99_990.0, 400.0], days=[20_000, 20_049]), REGISTER) == {}
+
+
+def test_what_cannot_be_a_reading_is_not_where_a_register_stood(judged: Judged) -> None:
+    sent = monthly([500.0, -1.0, np.nan, 100_001.0, 600.0], days=[20_000, 20_001, 20_002, 20_003, 20_030])
+    told = list(judged(sent, REGISTER).values())
+    assert not any(quality & (Quality.RESET | Quality.ROLLOVER) for _, quality in told)
+
+
 def test_register_stands_still_at_night(judged: Judged) -> None:
     assert judged(np.full(96, 4_321.0), REGISTER) == {}
 

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grid.readings import Quality
-from grid.time_axis import FloatArray
+from grid.time_axis import FloatArray, to_us
 from grid.units import Channel
 from grid.validation import ChannelProfile
-from grid.validation.lattice import Lattice, to_us
+from grid.validation.lattice import Lattice
 from grid.validation.sun_rules import Sky, clear_sky
 
 Judged = Callable[..., dict[float, tuple[float, Quality]]]
