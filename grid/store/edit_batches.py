@@ -13,6 +13,7 @@ from grid.faults import Fault, InputError
 from grid.readings import series_id
 from grid.store.audit import append_audit
 from grid.store.edits import ReadingEdit, list_edits
+from grid.store.retention import require_not_final
 from grid.store.series import ChannelId, find_channel_keys
 from grid.store.validation_due import DueSpan, mark_due
 from grid.time_axis import require_utc
@@ -96,8 +97,8 @@ def add_edits(
         at: Wall clock.
 
     Raises:
-        InputError: If there is no such channel, no interval or too many, one that is none, a value is not finite, or no
-            reason.
+        InputError: If there is no such channel, no interval or too many, one that is none, a value is not finite, no
+            reason, or retention made an interval final.
         ValueError: If an instant is not in UTC.
     """
     (key,) = find_channel_keys(conn, [channel])
@@ -117,6 +118,7 @@ def add_edits(
     starts, minutes, values = zip(*intervals, strict=True)
     end = starts[-1] + timedelta(minutes=minutes[-1])
     with conn.transaction():
+        require_not_final(conn, starts[0])
         known = known_intervals(conn, channel, start=starts[0], end=end, limit=10 * MAX_EDITS)
         before = {(interval.interval_start, interval.interval_minutes): interval.validated for interval in known}
         old_values = [before.get(place) for place in zip(starts, minutes, strict=True)]
@@ -164,7 +166,8 @@ def withdraw_edits(
     """Take back every edit in force of the intervals that start in [start, end), audited as one act.
 
     Raises:
-        InputError: If the reason is empty, or there are more than :data:`MAX_EDITS` edits.
+        InputError: If the reason is empty, there are more than :data:`MAX_EDITS` edits, or retention made an interval
+            final.
     """
     if not reason.strip():
         raise InputError([Fault("reason", "is empty", "say why the edits are withdrawn")])
@@ -173,6 +176,8 @@ def withdraw_edits(
         if len(edits) > MAX_EDITS:
             problem = f"the span has {len(edits)} edits, at most {MAX_EDITS} can be withdrawn at once"
             raise InputError([Fault("end", problem, "choose a shorter one")])
+        if edits:
+            require_not_final(conn, edits[0].interval_start)
         (key,) = find_channel_keys(conn, [channel])
         taken = {
             row[0]

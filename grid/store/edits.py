@@ -15,6 +15,7 @@ import psycopg
 
 from grid.faults import Fault, InputError
 from grid.store.audit import append_audit
+from grid.store.retention import require_not_final
 from grid.store.series import ChannelId, find_channel_keys
 from grid.store.validation_due import DueSpan, mark_due
 
@@ -50,7 +51,7 @@ def withdraw_edit(
     """Take an edit back, audited; the edit as it stands then, or None if there is none of that number.
 
     Raises:
-        InputError: If the reason is empty, or the edit was withdrawn before.
+        InputError: If the reason is empty, the edit was withdrawn before, or retention made its interval final.
     """
     if not reason.strip():
         raise InputError([Fault("reason", "is empty", "say why the edit is withdrawn")])
@@ -63,6 +64,7 @@ def withdraw_edit(
         if row is None:
             return None
         key, interval_start, interval_minutes, value, name = row
+        require_not_final(conn, interval_start)
         done = conn.execute(
             "INSERT INTO reading_edit (channel_key, interval_start, interval_minutes, old_value, value, reason,"
             " edited_by, edited_at, withdraws) VALUES (%s, %s, %s, %s, NULL, %s, %s, %s, %s)"

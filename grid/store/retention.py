@@ -42,6 +42,7 @@ _ROWS = {
     "verdict_history": "interval_start < %(before)s",
     "reading_history": "interval_start < %(before)s AND issued_at IS NULL",
     "validation_done": "interval_until <= %(before)s",
+    "validation_done_folded": "interval_until <= %(before)s",
 }
 
 
@@ -94,6 +95,18 @@ def judged_from(conn: psycopg.Connection) -> datetime | None:
     """Verdicts on intervals that begin before are final, since what they rest on was dropped; None if nothing was."""
     row = conn.execute("SELECT readings_from FROM rollup_setting WHERE isfinite(readings_from)").fetchone()
     return row[0] + LOOK_BACK if row else None
+
+
+def require_not_final(conn: psycopg.Connection, start: datetime) -> None:
+    """Refuse to change by hand what is not judged again.
+
+    Raises:
+        InputError: If intervals from ``start`` lie before :func:`judged_from`.
+    """
+    final_before = judged_from(conn)
+    if final_before is not None and start < final_before:
+        problem = f"what validation found before {final_before.isoformat()} is final: readings it rests on were dropped"
+        raise InputError([Fault("start", f"{problem}, got {start.isoformat()}", "leave it, or choose a later one")])
 
 
 def plan_retention(conn: psycopg.Connection, *, before: datetime) -> RetentionPlan:

@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pytest
 
+from grid.faults import InputError
 from grid.readings import Source
-from grid.store.edit_batches import IntervalValue, add_edits
+from grid.store.edit_batches import IntervalValue, add_edits, withdraw_edits
+from grid.store.edits import withdraw_edit
 from grid.store.retention import drop_readings
 from grid.units import Channel
 from grid.validation import LOOK_BACK
@@ -16,6 +19,7 @@ from grid.validation import LOOK_BACK
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 HORIZON = START + 40 * DAY
+CHANNEL = (Source.METER, "m", Channel.LOAD)
 
 
 def test_corrections_after_retention_neither_bring_edits_back_nor_change_final_verdicts(meters: Any) -> None:
@@ -26,7 +30,7 @@ def test_corrections_after_retention_neither_bring_edits_back_nor_change_final_v
     with meters.conn.transaction():
         add_edits(
             meters.conn,
-            (Source.METER, "m", Channel.LOAD),
+            CHANNEL,
             [IntervalValue(HORIZON - 5 * DAY, 60, 5.0)],
             reason="meter was read by hand",
             actor="key:test",
@@ -44,3 +48,21 @@ def test_corrections_after_retention_neither_bring_edits_back_nor_change_final_v
         final = [row for row in kept if row[1] < HORIZON + LOOK_BACK]
         assert [row for row in meters.everything() if row[1] < HORIZON + LOOK_BACK] == final
     assert meters.everything() != kept, "what lies farther behind is judged again"
+
+
+def test_edits_that_would_have_no_effect_are_refused(meters: Any) -> None:
+    act = {"reason": "x", "actor": "key:test", "at": START + 150 * DAY}
+    meters.save(meters.course(150), at=START + 150 * DAY)
+    final, open_ = HORIZON + LOOK_BACK - DAY, HORIZON + LOOK_BACK
+    (edit,) = add_edits(meters.conn, CHANNEL, [IntervalValue(final, 60, 5.0)], **act)
+    meters.validate()
+    drop_readings(meters.conn, before=HORIZON)
+    with pytest.raises(InputError, match="is final"):
+        add_edits(meters.conn, CHANNEL, [IntervalValue(final, 60, 6.0)], **act)
+    with pytest.raises(InputError, match="is final"):
+        withdraw_edit(meters.conn, edit.edit_id, **act)
+    with pytest.raises(InputError, match="is final"):
+        withdraw_edits(meters.conn, CHANNEL, start=START, end=START + 150 * DAY, **act)
+    add_edits(meters.conn, CHANNEL, [IntervalValue(open_, 60, 6.0)], **act)
+    meters.validate()
+    assert [meters.verdicts()[start][0] for start in (final, open_)] == [5.0, 6.0]
