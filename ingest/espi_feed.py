@@ -23,7 +23,9 @@ from ingest.xml_stream import XmlRefusedError, XmlStream
 
 ATOM, ESPI = "http://www.w3.org/2005/Atom ", "http://naesb.org/espi "
 MAX_LINKS = 50_000  # of usage points, meter readings and reading types, and different ones of interval blocks
-MAX_LINK_LENGTH = 2_000
+MAX_LINK_LENGTH = 2_000  # and of an identity
+MAX_CODE_LENGTH = 40  # of a code that is kept; no longer one is valid, and no more of it is ever shown
+MAX_ENTRIES = 5_000_000
 ELECTRICITY = "0"
 _KEPT_FIELDS = FIELDS | {"kind"}
 
@@ -109,6 +111,8 @@ class _ResourceReader:
         if name == ATOM + "entry":
             if self._entry is not None:
                 raise XmlRefusedError(self.stream.line, "holds an entry within an entry", "export it again")
+            if len(self.link_of_entry) == MAX_ENTRIES:
+                raise XmlRefusedError(self.stream.line, f"has more than {MAX_ENTRIES} entries", "split the feed")
             self._entry = _Entry(self.stream.line)
         elif (entry := self._entry) is None:
             return
@@ -125,9 +129,9 @@ class _ResourceReader:
             self._keep(entry)
             self._entry = None
         elif name == ATOM + "id":
-            entry.entry_id = text
+            entry.entry_id = text[:MAX_LINK_LENGTH]
         elif text and entry.kind != "IntervalBlock" and (field_name := name.removeprefix(ESPI)) in _KEPT_FIELDS:
-            entry.fields.setdefault(field_name, text)
+            entry.fields.setdefault(field_name, text[:MAX_CODE_LENGTH])
 
     def _link(self, entry: _Entry, relation: str, target: str) -> None:
         if len(target) > MAX_LINK_LENGTH:

@@ -22,6 +22,7 @@ from ingest.messages import EARLIEST, LATEST, MAX_INTERVAL_MINUTES
 from ingest.pieces import PIECE_ROWS, FaultList, Piece
 from ingest.xml_stream import XmlRefusedError, XmlStream
 
+MAX_QUALITIES = 16  # of one reading
 _INTEGER = re.compile(r"[+-]?[0-9]{1,12}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,12})?")
 _IN_READING = {
@@ -124,7 +125,8 @@ class _BlockReader:
         if part is not None:
             self._reading[part] = text
         elif name == ESPI + "quality" and parent == ESPI + "ReadingQuality":
-            self._qualities.append(text)
+            if len(self._qualities) <= MAX_QUALITIES:  # one too many is enough to know
+                self._qualities.append(text)
         elif name == ESPI + "start" and parent == ESPI + "interval":
             self._block_start = self._whole(text, "IntervalBlock start", self.stream.line)
         elif name == ESPI + "IntervalReading":
@@ -135,6 +137,11 @@ class _BlockReader:
             self._nth += 1
 
     def _take_reading(self, owner_id: str, meaning: ReadingType) -> None:
+        if len(self._qualities) > MAX_QUALITIES:
+            self._faults.add(
+                self._line, "quality", f"there are more than {MAX_QUALITIES} of one reading", "export it again"
+            )
+            return
         before = self._faults.count
         start, seconds = self._period(meaning)
         value = self._value(meaning)

@@ -178,6 +178,44 @@ def test_a_type_that_is_no_mean_or_total_of_energy_is_left_out_with_a_reason(fie
     assert isinstance(read_type(fields), str)
 
 
+def test_more_qualities_than_a_reading_can_have_are_a_fault_and_cost_no_memory(tmp_path: Path) -> None:
+    said, peaks = [], []
+    for count in (16, 20_000, 60_000):
+        path = changed(tmp_path, ("<quality>9</quality>", "<quality>9</quality>\n" * count))
+        faults = FaultList(path)
+        tracemalloc.start()
+        rows_of(path, faults)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        said.append(faults.count)
+    assert said == [0, 1, 1]
+    assert "quality: there are more than 16" in faults_of(path)[0]
+    assert peaks[2] < 1.6 * peaks[1]
+
+
+def test_what_is_kept_of_a_resource_is_short_whatever_it_holds(tmp_path: Path) -> None:
+    text = HOUSE.read_text(encoding="utf-8")
+    point = text[text.index("<entry>") : text.index("</entry>") + len("</entry>")]
+    filled = point.replace(
+        "<kind>0</kind>", f"<kind>{'0' * 9_000}</kind><uom xmlns='http://naesb.org/espi'>{'1' * 9_000}</uom>"
+    )
+    peaks = []
+    for count in (20, 500):
+        path = changed(tmp_path, ("</feed>", filled.replace("UsagePoint/1", "UsagePoint/9") * count + "</feed>"))
+        tracemalloc.start()
+        rows_of(path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 3e6, "of eight million characters more"
+
+
+def test_a_feed_of_ever_more_entries_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "feed.xml"
+    path.write_text(FEED + "\n<entry/>" * 11 + "</feed>", encoding="utf-8")
+    monkeypatch.setattr("ingest.espi_feed.MAX_ENTRIES", 10)
+    assert faults_of(path) == ["feed.xml, line 12: has more than 10 entries; split the feed"]
+
+
 FEED = "<feed xmlns='http://www.w3.org/2005/Atom'>"
 LAUGHS = "".join(f'<!ENTITY l{i + 1} "{f"&l{i};" * 10}">' for i in range(9))
 HOSTILE = {
