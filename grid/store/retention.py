@@ -35,6 +35,7 @@ _CHANNELS_AT_ONCE = 100
 _LOCK_TRIES = 60
 _LOCK_PAUSE_SECONDS = 0.5
 _PATIENCE = "500ms"  # shorter than deadlock_timeout: it is the retention that gives way
+_PATIENCE_TO_DROP = "1200ms"  # longer: it is autovacuum that gives way
 
 # What goes row by row. Forecasts that others sent are kept, and so is their history: both or neither.
 _ROWS = {
@@ -177,7 +178,7 @@ def _make_final(conn: psycopg.Connection, day: datetime) -> bool:
     return waits is None
 
 
-def _patiently(conn: psycopg.Connection, work: Callable[[], _T]) -> _T:
+def _patiently(conn: psycopg.Connection, work: Callable[[], _T], *, patience: str = _PATIENCE) -> _T:
     """Do it in a transaction that gives up soon where it must wait for a lock, since others queue behind it; try again.
 
     Raises:
@@ -186,7 +187,7 @@ def _patiently(conn: psycopg.Connection, work: Callable[[], _T]) -> _T:
     for _ in range(_LOCK_TRIES):
         try:
             with conn.transaction():
-                conn.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+                conn.execute(f"SET LOCAL lock_timeout = '{patience}'")
                 # Deleting from a compressed chunk unpacks the segments of the channels concerned.
                 conn.execute("SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
                 return work()
@@ -219,7 +220,8 @@ def _drop_partitions(conn: psycopg.Connection, day: datetime) -> int:
     behind = (day - EPOCH) // timedelta(microseconds=SPAN_US)
     old = sorted(name for (name,) in names if int(name.removeprefix("reading_")) < behind)
     for name in old:
-        _patiently(conn, partial(conn.execute, sql.SQL("DROP TABLE {}").format(sql.Identifier("partitions", name))))
+        drop = sql.SQL("DROP TABLE {}").format(sql.Identifier("partitions", name))
+        _patiently(conn, partial(conn.execute, drop), patience=_PATIENCE_TO_DROP)
     return len(old)
 
 
@@ -231,5 +233,6 @@ def _drop_chunks(conn: psycopg.Connection, day: datetime) -> int:
     ).fetchall()
     conn.commit()
     for (end,) in ends:
-        _patiently(conn, partial(conn.execute, "SELECT drop_chunks('reading', %s::timestamptz)", (end,)))
+        drop = partial(conn.execute, "SELECT drop_chunks('reading', %s::timestamptz)", (end,))
+        _patiently(conn, drop, patience=_PATIENCE_TO_DROP)
     return len(ends)
