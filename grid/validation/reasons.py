@@ -106,7 +106,7 @@ RULES: tuple[Reason, ...] = (
     ),
     _reason(
         Quality.OFF_GRID,
-        "The interval does not begin on a multiple of its length.",
+        "The interval does not begin on a multiple of its length by the clock that its channel keeps.",
         "Set the sender's clock. What can be derived for the regular intervals is.",
     ),
     _reason(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grid.readings import Quality
+from grid.time_axis import EPOCH, to_us
 from grid.units import Channel
-from grid.validation import ChannelProfile, IntervalReadings, known_totals
+from grid.validation import LOOK_AHEAD, LOOK_BACK, ChannelProfile, IntervalReadings, judge, known_totals
 from grid.validation.lattice import DAY_US
 from grid.validation.registers import misread, rolled_over, was_reset
 
@@ -91,6 +93,30 @@ def test_register_read_monthly_wraps_and_is_reset(judged: Judged, days: int) -> 
     sent = monthly([99_990.0, 400.0, 900.0, 20.0], days=[20_000 + i * days for i in range(4)])
     told = [quality for _, quality in judged(sent, REGISTER).values()]
     assert told == [Quality.VALID | Quality.ROLLOVER, Quality.QUESTIONABLE | Quality.RESET]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 60), st.floats(-50.0, 2_000.0)), min_size=2, max_size=30),
+    st.integers(1, 80),
+)
+def test_sparse_register_is_judged_in_pieces_as_at_once(read: list[tuple[int, float]], piece_days: int) -> None:
+    days, kwh = (np.array(column) for column in zip(*read, strict=True))
+    first, last = 20_000, 20_000 + int(days.sum())
+    starts = (first + np.cumsum(days)) * DAY_US
+    sent = IntervalReadings(1440, starts, 98_000.0 + np.cumsum(kwh) % 4_000.0, starts + DAY_US)
+    profile = ChannelProfile(Channel.IMPORT_REGISTER, register_kwh=100_000.0)
+    sent.values[sent.values > 100_000.0] -= 100_000.0
+
+    def judge_days(since_day: int, until_day: int) -> list[tuple[int, int]]:
+        since, until = (EPOCH + timedelta(days=day) for day in (since_day, until_day))
+        near = (starts >= to_us(since - LOOK_BACK)) & (starts < to_us(until + LOOK_AHEAD))
+        piece = IntervalReadings(1440, starts[near], sent.values[near], sent.received_us[near])
+        told = judge(piece, profile, judge_from=since, judge_until=until)
+        return list(zip(told.starts_us.tolist(), told.quality.tolist(), strict=True))
+
+    whole = judge(sent, profile, judge_from=EPOCH, judge_until=EPOCH + timedelta(days=last + 1))
+    pieces = [told for day in range(first, last + 1, piece_days) for told in judge_days(day, day + piece_days)]
+    assert pieces == list(zip(whole.starts_us.tolist(), whole.quality.tolist(), strict=True))
 
 
 def test_where_a_register_stood_is_looked_up_no_further_back_than_is_loaded(judged: Judged) -> None:
