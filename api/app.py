@@ -125,6 +125,7 @@ def create_app(
 def _pool(database_url: str) -> ConnectionPool[psycopg.Connection[Any]]:
     def configure(conn: psycopg.Connection[Any]) -> None:
         conn.execute("SET timezone = 'UTC'")
+        conn.execute("SET jit = off")  # compiling costs more than these queries
         conn.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
         conn.commit()
 

@@ -39,9 +39,10 @@ def test_a_session_speaks_utc_and_keeps_the_options_of_the_url(database_url: str
     joiner = "&" if "?" in database_url else "?"
     with connect(f"{database_url}{joiner}options=-c%20work_mem%3D7MB", application_name="probe") as conn:
         row = conn.execute(
-            "SELECT current_setting('timezone'), current_setting('work_mem'), current_setting('application_name')"
+            "SELECT current_setting('timezone'), current_setting('work_mem'), current_setting('application_name'),"
+            " current_setting('jit')"
         ).fetchone()
-    assert row == ("UTC", "7MB", "probe")
+    assert row == ("UTC", "7MB", "probe", "off")
 
 
 def test_shown_address_hides_the_password() -> None:
