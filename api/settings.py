@@ -126,6 +126,9 @@ class ValidateProcess(DatabaseSettings, ClockSettings, MetricsSettings):
     gap_hours: float = Field(
         26.0, ge=0, le=168, description="How long after its end an interval may still come before it is a gap. [h]"
     )
+    validate_every_minutes: float = Field(
+        5.0, ge=0, le=60, description="How long a validated series waits, so that readings are judged together. [min]"
+    )
 
 
 class TrainProcess(DatabaseSettings, ClockSettings, TrainSettings):

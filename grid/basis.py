@@ -37,6 +37,11 @@ class Basis:
     register: _ChannelId | None
     parts: tuple[_ChannelId, ...]
 
+    @property
+    def rests_on(self) -> tuple[_ChannelId, ...]:
+        """Other channels that must be known."""
+        return self.parts if self.register is None else (self.register, *self.parts)
+
 
 @dataclass(frozen=True, slots=True)
 class SiteBasis:

@@ -11,10 +11,11 @@ import psycopg
 
 from grid.basis import Basis
 from grid.readings import Quality
+from grid.resampling import IntArray, resample
 from grid.store.series import ChannelId, find_channel_keys
 from grid.store.validation_due import DueMark, DueSpan
 from grid.store.verdicts import Key, load_edits, load_spans, load_verdicts
-from grid.time_axis import to_us
+from grid.time_axis import EPOCH, FloatArray, TimeAxis, to_us
 from grid.validation import LOOK_AHEAD, LOOK_BACK, Edits, IntervalReadings, KnownTotals, Verdicts, known_totals
 from grid.validation.clocks import kept_clock
 from grid.validation.faults import LONGEST_OUTAGE_US
@@ -58,12 +59,6 @@ class Piece:
         """What must be known to judge that."""
         key, begin, until = self.judged
         return DueSpan(key, begin - LOOK_BACK, until + LOOK_AHEAD)
-
-    @property
-    def rests_on(self) -> tuple[ChannelId, ...]:
-        """Other channels that must be known."""
-        register = self.basis.register
-        return self.basis.parts if register is None else (register, *self.basis.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,25 +109,31 @@ class Evidence:
         return known_totals(readings, register_kwh=piece.basis.profile.register_kwh)
 
     def sum_of_parts(self, piece: Piece, minutes: int) -> IntervalReadings | None:
-        """The sum of the parts; NaN where one is missing, rejected or estimated. None if a part has no readings."""
-        total: IntervalReadings | None = None
+        """The sum of the parts over the piece's intervals, whatever the lengths of theirs.
+
+        NaN where one is missing, rejected or estimated. None if a part has no readings.
+        """
+        starts = self.readings_of(piece, minutes).starts_us
+        if not piece.basis.parts or not len(starts):
+            return None
+        total = np.zeros(len(starts))
         for part in piece.basis.parts:
-            key = self.keys.get(part, -1), minutes
-            if key not in self.readings:
+            held = [key for key in self.readings if key[0] == self.keys.get(part)]
+            if not held:
                 return None
-            readings = _overlaid(self.readings[key], self.standing.get(key), bits=_EVERY_BIT)
-            total = readings if total is None else _added(total, readings)
-        return total
+            known = [_overlaid(self.readings[key], self.standing.get(key), bits=_EVERY_BIT) for key in held]
+            total += _means(known, starts, minutes)
+        return IntervalReadings(minutes, starts, total, starts)
 
 
 def load_evidence(conn: psycopg.Connection, pieces: Sequence[Piece]) -> Evidence:
     """One query each for readings, verdicts and edits, whatever the number of channels."""
-    others = sorted({other for piece in pieces for other in piece.rests_on})
+    others = sorted({other for piece in pieces for other in piece.basis.rests_on})
     found = find_channel_keys(conn, others) if others else []
     keys = {other: key for other, key in zip(others, found, strict=True) if key is not None}
     needed = [piece.needed for piece in pieces]
     for piece in pieces:
-        needed += [piece.needed._replace(channel_key=keys[other]) for other in piece.rests_on if other in keys]
+        needed += [piece.needed._replace(channel_key=keys[other]) for other in piece.basis.rests_on if other in keys]
     hulls = _hulls(needed)
     return Evidence(load_spans(conn, hulls), load_verdicts(conn, hulls), load_edits(conn, hulls), keys)
 
@@ -155,7 +156,7 @@ def with_awaited(
     owed_us = min(to_us(awaited_until), newest_us + step_us + LONGEST_OUTAGE_US)
     clock = kept_clock(readings.starts_us, piece.basis.profile.timezone, step_us=step_us)
     next_us = int(clock.starts(np.array([owed_us]), step_us=step_us)[0])
-    if next_us <= newest_us + step_us or newest_us not in readings.starts_us:
+    if next_us <= newest_us + step_us or newest_us not in readings.starts_us or next_us in readings.starts_us:
         return readings, None
     at = int(np.searchsorted(readings.starts_us, next_us))
     with_next = IntervalReadings(
@@ -179,11 +180,23 @@ def _overlaid(readings: IntervalReadings, standing: Verdicts | None, *, bits: in
     return IntervalReadings(readings.interval_minutes, readings.starts_us, values, readings.received_us)
 
 
-def _added(a: IntervalReadings, b: IntervalReadings) -> IntervalReadings:
-    """The sum over the intervals that both have."""
-    starts, left, right = np.intersect1d(a.starts_us, b.starts_us, assume_unique=True, return_indices=True)
-    received = np.maximum(a.received_us[left], b.received_us[right])
-    return IntervalReadings(a.interval_minutes, starts, a.values[left] + b.values[right], received)
+def _means(held: Sequence[IntervalReadings], starts_us: IntArray, minutes: int) -> FloatArray:
+    """What a channel's readings of any length say of intervals of one length: shape (intervals,), NaN where unknown."""
+    own_us = np.concatenate([readings.starts_us for readings in held])
+    values = np.concatenate([readings.values for readings in held])
+    lengths = np.repeat([readings.interval_minutes for readings in held], [len(r.values) for r in held])
+    known = ~np.isnan(values)
+    step_us = minutes * _MINUTE_US
+    means = np.full(len(starts_us), np.nan)
+    # Local days and their parts begin at one phase in winter and at another in summer.
+    phases, counts = np.unique(starts_us % step_us, return_counts=True)
+    for phase in phases[np.argsort(-counts)[:2]]:
+        at = np.flatnonzero(starts_us % step_us == phase)
+        slots = (starts_us[at] - starts_us[at[0]]) // step_us
+        begin = EPOCH + timedelta(microseconds=int(starts_us[at[0]]))
+        axis = TimeAxis(begin, timedelta(minutes=minutes), int(slots[-1]) + 1)
+        means[at] = resample(own_us[known], lengths[known], values[known], axis=axis)[slots]
+    return means
 
 
 def _hulls(spans: Iterable[DueSpan]) -> list[DueSpan]:

@@ -6,6 +6,7 @@ and another validator takes them.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,10 +17,11 @@ import numpy as np
 import psycopg
 
 from grid.basis import SiteBasis
-from grid.readings import Quality
+from grid.readings import Quality, series_id
+from grid.store.database import server_clock
 from grid.store.retention import judged_from
-from grid.store.series import channels_of_keys, find_channel_keys
-from grid.store.validation_due import DueMark, DueSpan, lock_due, mark_due, settle_due
+from grid.store.series import ChannelId, channels_of_keys, find_channel_keys
+from grid.store.validation_due import LONGEST_PIECE, DueMark, DueSpan, lock_due, mark_due, settle_due
 from grid.store.verdicts import Key, VerdictChanges, difference, newest_intervals, write_changes
 from grid.time_axis import EPOCH
 from grid.validation import LOOK_AHEAD, LOOK_BACK, Verdicts, judge
@@ -28,8 +30,9 @@ from ingest.evidence import Evidence, Piece, load_evidence, with_awaited
 MOST_CHANNELS = 256
 MOST_READINGS = 500_000
 """About so many readings are held at once, whatever is due."""
-LONGEST_PIECE = timedelta(days=366)
-"""Of a longer span the rest stays due: judged piece by piece the verdicts are the same."""
+_USUAL_MINUTES = 15
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +71,45 @@ def judge_batch(
     conn: psycopg.Connection,
     site_now: Callable[[psycopg.Connection], SiteBasis],
     *,
-    judged_at: datetime,
     awaited_until: datetime | None,
+    every: timedelta = timedelta(0),
 ) -> JudgedBatch:
     """Judge what has waited longest and commit; no channel if nothing waits, or others have all of it.
+
+    Verdicts stand from the instant, by the server's clock, at which they begin to be written. What is asked as of an
+    instant is final once no transaction is open that began before it.
 
     Args:
         site_now: Reads what the site in force says. It is asked once the marks are taken, so that it is never older
             than a mark that a new site made.
-        judged_at: Wall clock; the verdicts stand from then on.
         awaited_until: Intervals that ended by then and never came are gaps, also at the end of a channel; with None
             only those between readings are.
+        every: A channel that was judged less than this ago waits, so that several readings are judged together.
+
+    Raises:
+        Exception: What the rules raised on a channel that breaks them; the log names it. Everything else is judged.
     """
     began = time.monotonic()
+    broken: list[Exception] = []
     with conn.transaction():
-        due = lock_due(conn, channels=MOST_CHANNELS)
+        due = lock_due(conn, channels=MOST_CHANNELS, every=every)
         if not due:
             return JudgedBatch()
         site = site_now(conn)
-        pieces = _pieces(conn, site, due, before=judged_at)
-        evidence = load_evidence(conn, pieces)
+        chosen = _pieces(conn, site, due, before=server_clock(conn))
+        evidence = load_evidence(conn, chosen)
         loaded = time.monotonic()
-        changes = {key: change for piece in pieces for key, change in _judge(piece, evidence, awaited_until)}
+        pieces: list[Piece] = []
+        changes: dict[Key, VerdictChanges] = {}
+        for piece in chosen:
+            try:
+                changes |= dict(_judge(piece, evidence, awaited_until))
+                pieces.append(piece)
+            except Exception as error:
+                _log.error("%s cannot be judged from %s to %s", _named(piece), *piece.touched[1:], exc_info=error)
+                broken.append(error)
         judged = time.monotonic()
+        judged_at = server_clock(conn)
         write_changes(conn, changes, judged_at=judged_at)
         mark_due(conn, _resting_on_these(conn, site, pieces, changes), marked_at=judged_at)
         settle_due(
@@ -99,6 +118,8 @@ def judge_batch(
             until={piece.touched.channel_key: piece.touched.interval_until for piece in pieces},
             judged_at=judged_at,
         )
+    if broken:
+        raise broken[0]
     return JudgedBatch(
         channels=len(pieces),
         intervals=sum(evidence.count(piece.judged) for piece in pieces),
@@ -117,29 +138,43 @@ def _pieces(
     channels, final_before = channels_of_keys(conn, due), judged_from(conn)
     newest = newest_intervals(conn, list(due), before=before)
     pieces: list[Piece] = []
+    hulls: dict[ChannelId, tuple[datetime, datetime]] = {}
     readings = 0.0
     for key, marks in due.items():
-        touched, chosen = _first_span(marks)
-        piece = Piece(channels[key], site.of(channels[key]), touched, chosen, newest.get(key), final_before)
-        known = min(piece.needed.interval_until, before) - piece.needed.interval_from
-        readings += max(0.0, known / timedelta(minutes=piece.newest[1])) if piece.newest else 0.0
+        channel, basis = channels[key], site.of(channels[key])
+        step = timedelta(minutes=newest[key][1] if key in newest else _USUAL_MINUTES)
+        longest = max(MOST_READINGS * step / (1 + len(basis.rests_on)), timedelta(days=1))
+        touched, chosen = _first_span(marks, longest=min(longest, LONGEST_PIECE))
+        piece = Piece(channel, basis, touched, chosen, newest.get(key), final_before)
+        begin = piece.needed.interval_from
+        until = max(begin, min(piece.needed.interval_until, before))
+        # Of each channel one span is loaded that holds all that is needed of it: what lies between counts too.
+        for other in {channel, *basis.rests_on}:
+            first, last = hulls.get(other, (begin, begin))
+            hulls[other] = min(first, begin), max(last, until)
+            readings += (hulls[other][1] - hulls[other][0] - (last - first)) / step
         if pieces and readings > MOST_READINGS:
             break
         pieces.append(piece)
     return pieces
 
 
-def _first_span(marks: Sequence[DueMark]) -> tuple[DueSpan, tuple[DueMark, ...]]:
+def _first_span(marks: Sequence[DueMark], *, longest: timedelta) -> tuple[DueSpan, tuple[DueMark, ...]]:
     """The first marks of a channel, as long as what each bears upon meets what the next does, and their span."""
     key, begin, until = marks[0].span
     chosen = []
     for mark in marks:
         apart = mark.span.interval_from - until > LOOK_BACK + LOOK_AHEAD
-        if apart or mark.span.interval_from >= begin + LONGEST_PIECE:
+        if apart or mark.span.interval_from >= begin + longest:
             break
         chosen.append(mark)
         until = max(until, mark.span.interval_until)
-    return DueSpan(key, begin, min(until, begin + LONGEST_PIECE)), tuple(chosen)
+    return DueSpan(key, begin, min(until, begin + longest)), tuple(chosen)
+
+
+def _named(piece: Piece) -> str:
+    _, owner, channel = piece.channel
+    return series_id(owner, channel)
 
 
 def _judge(piece: Piece, evidence: Evidence, awaited_until: datetime | None) -> Iterator[tuple[Key, VerdictChanges]]:

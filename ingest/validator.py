@@ -10,17 +10,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 
 from grid.basis import SiteBasis, site_basis
 from grid.faults import InputError
-from grid.store.database import DatabaseUnavailableError, connect, explain, is_transient
+from grid.store.database import DatabaseUnavailableError, connect, explain, is_transient, server_clock
 from grid.store.migrate import check_schema
 from grid.store.rollups import roll_up
 from grid.store.sites import load_site
-from grid.store.validation_due import mark_silent, validation_backlog
+from grid.store.validation_due import fold_done, mark_silent, validation_backlog
 from ingest.evidence import LONGEST_AWAITED
 from ingest.judging import JudgedBatch, judge_batch
 from ingest.validation_metrics import ValidationMetrics
@@ -49,6 +49,7 @@ def run_validator(
     until_caught_up: bool = False,
     clock: Clock | None = None,
     patience: timedelta = DEFAULT_PATIENCE,
+    every: timedelta = timedelta(0),
     on_progress: Callable[[JudgedBatch], None] | None = None,
     stop: threading.Event | None = None,
     metrics: ValidationMetrics | None = None,
@@ -60,6 +61,8 @@ def run_validator(
         clock: The site's present, for intervals that should have come at the end of a channel; None where it is not
             known yet. Without a clock only gaps between readings are noticed.
         patience: How long after its end an interval may still come before it is a gap.
+        every: A channel that was judged less than this ago waits, so that several readings are judged together; no
+            more so where ``until_caught_up``.
         on_progress: Called after every batch with the totals so far.
         stop: Set it to end after the batch in hand.
 
@@ -68,7 +71,8 @@ def run_validator(
     """
     with connect(database_url, application_name="gridpilot-validate") as conn:
         check_schema(conn)
-    validator = _Validator(database_url, clock or _no_clock, patience, metrics or ValidationMetrics())
+    every = timedelta(0) if until_caught_up else every
+    validator = _Validator(database_url, clock or _no_clock, patience, every, metrics or ValidationMetrics())
     try:
         return validator.run(until_caught_up, on_progress or _ignore, stop or threading.Event())
     finally:
@@ -78,15 +82,19 @@ def run_validator(
 class _Validator:
     """One validator's connection and what it remembers; see :func:`run_validator`."""
 
-    def __init__(self, database_url: str, clock: Clock, patience: timedelta, metrics: ValidationMetrics) -> None:
+    def __init__(
+        self, database_url: str, clock: Clock, patience: timedelta, every: timedelta, metrics: ValidationMetrics
+    ) -> None:
         self._database_url = database_url
         self._clock = clock
         self._patience = patience
+        self._every = every
         self._metrics = metrics
         self._open: psycopg.Connection | None = None
         self._site: tuple[str | None, SiteBasis] = (None, site_basis(None))
         self._watched_until: datetime | None = None
         self._backlog_due_at = 0.0
+        self._folded_until: datetime | None = None
         self._rollup_due_at = time.monotonic() + ROLLUP_SECONDS
 
     def run(
@@ -138,7 +146,7 @@ class _Validator:
 
     def _validate(self, conn: psycopg.Connection) -> JudgedBatch:
         """Look for silent channels when it is time, and judge one batch."""
-        now = datetime.now(UTC)
+        now = server_clock(conn)
         present = self._clock(conn)
         awaited_until = None if present is None else present - self._patience
         if awaited_until is not None and (
@@ -148,10 +156,14 @@ class _Validator:
             self._watched_until = awaited_until
             if silent:
                 _log.info("%d channels are silent", silent, extra={"channels": silent})
-        batch = judge_batch(conn, self._basis, judged_at=now, awaited_until=awaited_until)
+        batch = judge_batch(conn, self._basis, awaited_until=awaited_until, every=self._every)
         if batch.channels:
             self._metrics.judged(batch)
             self._tell(batch)
+        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        if not batch.channels and self._folded_until != today:
+            fold_done(conn, judged_before=today)
+            self._folded_until = today
         if time.monotonic() >= self._backlog_due_at:
             self._metrics.waiting(validation_backlog(conn), at=now)
             self._backlog_due_at = time.monotonic() + BACKLOG_SECONDS

@@ -45,6 +45,7 @@ def validate_stream(settings: ValidateProcess, *, until_caught_up: bool, stop: t
             until_caught_up=until_caught_up,
             clock=clock,
             patience=timedelta(hours=settings.gap_hours),
+            every=timedelta(minutes=settings.validate_every_minutes),
             stop=stop,
             metrics=metrics,
         )

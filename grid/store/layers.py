@@ -7,6 +7,7 @@ Every query here takes the parameters ``keys`` (channel keys), ``start``, ``end`
 from __future__ import annotations
 
 from grid.readings import Layer, Quality
+from grid.store.validation_due import FOLDED_SPAN, LONGEST_PIECE
 
 _INTERVALS = "channel_key = ANY(%(keys)s) AND interval_start >= %(start)s AND interval_start < %(end)s"
 
@@ -27,12 +28,20 @@ _VERDICTS = f"""
     WHERE {_INTERVALS} AND judged_at <= %(known_by)s AND superseded_at > %(known_by)s
 """
 _SPANS = "channel_key = ANY(%(keys)s) AND interval_from < %(end)s AND interval_until > %(start)s"
+# No span that was judged is longer than this, so what begins before cannot reach into the intervals asked for.
+_EARLIEST = f"%(start)s - interval '{(LONGEST_PIECE + FOLDED_SPAN).days} days'"
 _DUE = f"""
     SELECT channel_key, interval_from, interval_until FROM validation_due
     WHERE {_SPANS} AND (%(known_by)s::timestamptz IS NULL OR marked_at <= %(known_by)s)
     UNION ALL
     SELECT channel_key, interval_from, interval_until FROM validation_done
-    WHERE {_SPANS} AND marked_at <= %(known_by)s AND judged_at > %(known_by)s
+    WHERE {_SPANS} AND interval_from > {_EARLIEST} AND marked_at <= %(known_by)s AND judged_at > %(known_by)s
+    UNION ALL
+    SELECT channel_key, s.* FROM validation_done_folded CROSS JOIN LATERAL (
+        SELECT one_from, one_until FROM unnest(spans_from, spans_until, spans_marked_at, spans_judged_at)
+            AS one(one_from, one_until, one_marked_at, one_judged_at)
+        WHERE one_marked_at <= %(known_by)s AND one_judged_at > %(known_by)s) s
+    WHERE {_SPANS} AND interval_from > {_EARLIEST} AND marked_at <= %(known_by)s AND judged_at > %(known_by)s
 """
 _SAME_INTERVAL = (
     "v.channel_key = r.channel_key AND v.interval_start = r.interval_start AND v.interval_minutes = r.interval_minutes"

@@ -20,6 +20,11 @@ from grid.time_axis import EPOCH
 MERGE_WITHIN = timedelta(days=7)
 """Intervals of one channel no farther apart are marked together; the surroundings of each reach farther anyway."""
 
+LONGEST_PIECE = timedelta(days=366)
+"""Judged in one go; of a longer mark the rest stays due. So no row of ``validation_done`` is longer."""
+FOLDED_SPAN = timedelta(days=7)
+"""Marks that begin within so long a span of intervals are folded together."""
+
 _CHANNEL_LOCK = 0x6772_6965  # first half of the advisory locks that validators hold, one per channel
 _MERGE_US = MERGE_WITHIN // timedelta(microseconds=1)
 _MINUTE_US = 60_000_000
@@ -150,18 +155,25 @@ def mark_silent(
     return cursor.rowcount
 
 
-def lock_due(conn: psycopg.Connection[Any], *, channels: int) -> dict[int, list[DueMark]]:
+def lock_due(
+    conn: psycopg.Connection[Any], *, channels: int, every: timedelta = timedelta(0)
+) -> dict[int, list[DueMark]]:
     """Take up to so many channels that have waited longest: their marks, each channel's in order of time.
 
     The channel that has waited longest comes first.
     Until the transaction ends no other validator gets these channels; channels that another one has are left out.
+
+    Args:
+        every: Channels that were settled less than this ago are left out as well.
     """
     # Locks are tried row by row and only until there are enough; the ordering must not be mixed up with them.
     rows = conn.execute(
         "WITH waiting AS MATERIALIZED"
-        " (SELECT channel_key FROM validation_due GROUP BY channel_key ORDER BY min(due_id))"
+        " (SELECT channel_key FROM validation_due LEFT JOIN channel_settled USING (channel_key)"
+        "  WHERE settled_at IS NULL OR settled_at <= clock_timestamp() - %s"
+        "  GROUP BY channel_key ORDER BY min(due_id))"
         " SELECT channel_key FROM waiting WHERE pg_try_advisory_xact_lock(%s, channel_key) LIMIT %s",
-        (_CHANNEL_LOCK, channels),
+        (every, _CHANNEL_LOCK, channels),
     ).fetchall()
     # Only now, with the locks held, is it certain what still waits.
     marks = conn.execute(
@@ -188,6 +200,8 @@ def settle_due(
     Args:
         until: By channel, up to where was judged.
     """
+    if not marks:
+        return
     done, rest = [], []
     for _, span, marked_at in marks:
         limit = until[span.channel_key]
@@ -209,6 +223,31 @@ def settle_due(
             f"INSERT INTO validation_due ({columns}) SELECT * FROM {unnested}",
             [list(column) for column in zip(*rest, strict=True)],
         )
+    conn.execute(
+        """
+        INSERT INTO channel_settled SELECT k, %s FROM unnest(%s::integer[]) k
+        WHERE NOT EXISTS (SELECT FROM validation_due d WHERE d.channel_key = k)
+        ON CONFLICT (channel_key) DO UPDATE SET settled_at = excluded.settled_at
+        """,
+        (judged_at, list(until)),
+    )
+
+
+def fold_done(conn: psycopg.Connection[Any], *, judged_before: datetime) -> int:
+    """Fold what was judged before an instant, a row for each channel and week of its intervals; returns how many.
+
+    Nothing is lost: a folded row holds its spans in arrays. Called once a day it leaves one row per channel and day.
+    """
+    return conn.execute(
+        """
+        WITH old AS (DELETE FROM validation_done WHERE judged_at < %s RETURNING *)
+        INSERT INTO validation_done_folded
+        SELECT channel_key, min(interval_from), max(interval_until), min(marked_at), max(judged_at),
+               array_agg(interval_from), array_agg(interval_until), array_agg(marked_at), array_agg(judged_at)
+        FROM old GROUP BY channel_key, date_bin(%s, interval_from, timestamptz '1970-01-01Z')
+        """,
+        (judged_before, FOLDED_SPAN),
+    ).rowcount
 
 
 def validation_backlog(conn: psycopg.Connection[Any]) -> Backlog:

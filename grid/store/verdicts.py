@@ -15,6 +15,7 @@ import numpy as np
 import psycopg
 
 from grid.store.binary_copy import FLOAT8, INT2, INT4, POSTGRES_EPOCH_US, TIMESTAMPTZ, IntArray, pack_rows
+from grid.store.readings import AHEAD_OF_TIME
 from grid.store.validation_due import DueSpan
 from grid.time_axis import EPOCH, FloatArray
 from grid.validation.nouns import Edits, IntervalReadings, Verdicts
@@ -102,16 +103,17 @@ def load_edits(conn: psycopg.Connection[Any], spans: Sequence[DueSpan]) -> dict[
 def newest_intervals(
     conn: psycopg.Connection[Any], keys: Sequence[int], *, before: datetime
 ) -> dict[int, tuple[datetime, int]]:
-    """Start and length in minutes of each channel's newest interval that starts before an instant."""
+    """Start and length in minutes of each channel's newest interval before an instant; of none sent ahead of time."""
     rows = conn.execute(
         """
         SELECT k.channel_key, newest.interval_start, newest.interval_minutes
         FROM unnest(%s::integer[]) AS k(channel_key)
         CROSS JOIN LATERAL (SELECT r.interval_start, r.interval_minutes FROM reading r
                             WHERE r.channel_key = k.channel_key AND r.interval_start < %s
+                              AND r.interval_start + r.interval_minutes * interval '1 minute' <= r.received_at + %s
                             ORDER BY r.interval_start DESC, r.interval_minutes DESC LIMIT 1) newest
         """,
-        (list(keys), before),
+        (list(keys), before, AHEAD_OF_TIME),
     ).fetchall()
     return {key: (start, minutes) for key, start, minutes in rows}
 

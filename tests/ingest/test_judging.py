@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grid.readings import Quality, Source
+from grid.basis import site_basis
+from grid.readings import Quality, ReadingBlock, Source
 from grid.site import Site, SumCheck
 from grid.site_file import EXAMPLE_SITE, read_site_file
 from grid.store.edit_batches import IntervalValue, add_edits
 from grid.store.edits import withdraw_edit
+from grid.store.saving import save_readings
 from grid.store.sites import save_site
-from grid.time_axis import FloatArray
+from grid.time_axis import EPOCH, FloatArray
 from grid.units import Channel
-from grid.validation import LOOK_AHEAD, LOOK_BACK
+from grid.validation import LOOK_AHEAD, LOOK_BACK, judge
+from ingest.judging import judge_batch
 from ingest.validator import run_validator
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -206,3 +209,71 @@ def test_a_site_that_judges_alike_makes_nothing_due(meters: Any) -> None:
     assert meters.count("validation_due") == 1
     meters.validate()
     assert all(quality & Quality.OUT_OF_RANGE for _, quality in meters.verdicts("town").values())
+
+
+def test_a_sum_check_holds_whatever_the_interval_lengths_of_its_parts(meters: Any) -> None:
+    save_site(meters.conn, with_check(0.05))
+    a, b = meters.course(30), meters.course(30, level=20.0)
+    quarters = (START - EPOCH) // timedelta(microseconds=1) + 900_000_000 * np.arange(4 * len(a), dtype=np.int64)
+    block = ReadingBlock(Source.METER, "a", Channel.LOAD, 15, quarters, np.repeat(a, 4), 0)
+    with meters.conn.transaction():
+        save_readings(meters.conn, [block], received_at=START + timedelta(days=31))
+    total = a + b
+    total[300:400] *= 0.7
+    for owner, values in (("b", b), ("t", total)):
+        meters.save(values, owner=owner)
+    meters.validate()
+    found = [start for start, (_, bits) in meters.verdicts("t").items() if bits & Quality.SUM_MISMATCH]
+    assert found == [START + i * HOUR for i in range(300, 400)]
+
+
+def test_a_channel_that_breaks_the_rules_is_named_and_everything_else_is_judged(
+    meters: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for owner in ("first", "broken", "last"):
+        meters.save(meters.course(3), owner=owner)
+
+    def breaking(readings: Any, *arguments: Any, **options: Any) -> Any:
+        if readings.values[0] < 0.0:
+            raise ZeroDivisionError
+        return judge(readings, *arguments, **options)
+
+    monkeypatch.setattr("ingest.judging.judge", breaking)
+    meters.save(np.array([-1.0]), owner="broken", revision=1)
+    with pytest.raises(ZeroDivisionError):
+        meters.validate()
+    assert "broken:load cannot be judged" in caplog.text
+    waiting = meters.conn.execute("SELECT DISTINCT owner_id FROM validation_due JOIN channel USING (channel_key)")
+    assert waiting.fetchall() == [("broken",)]
+
+
+def test_far_apart_spans_of_one_channel_are_not_loaded_together(meters: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = (SumCheck("t:load", ("p:load",), 0.05), SumCheck("u:load", ("p:load",), 0.05))
+    save_site(meters.conn, dataclasses.replace(EXAMPLE, sum_checks=checks))
+    for owner, day in (("p", 0), ("p", 700), ("t", 0), ("u", 700)):
+        meters.save(meters.course(2), owner=owner, start=START + timedelta(days=day))
+    meters.validate()
+    meters.conn.execute("DELETE FROM validation_due")
+    for owner, day in (("t", 0), ("u", 700)):
+        meters.save(meters.course(2) * 1.1, owner=owner, start=START + timedelta(days=day), revision=1)
+    monkeypatch.setattr("ingest.judging.MOST_READINGS", 10_000)
+    batches: list[int] = []
+    run_validator(
+        database_url=meters.url, until_caught_up=True, on_progress=lambda total: batches.append(total.channels)
+    )
+    assert batches == [1, 2]
+
+
+def test_a_channel_judged_just_now_waits_and_what_comes_meanwhile_is_judged_together(meters: Any) -> None:
+    def judged(every: timedelta) -> int:
+        return judge_batch(meters.conn, lambda _: site_basis(None), awaited_until=None, every=every).channels
+
+    values = meters.course(3)
+    meters.save(values[:70])
+    assert judged(HOUR) == 1, "nothing of it was judged before"
+    meters.save(values[70:71], start=START + 70 * HOUR)
+    meters.save(meters.course(1), owner="other")
+    assert judged(HOUR) == 1, "only the other one"
+    meters.save(values[71:], start=START + 71 * HOUR)
+    assert (judged(HOUR), meters.count("validation_due")) == (0, 2)
+    assert (judged(timedelta(0)), meters.count("validation_due")) == (1, 0)

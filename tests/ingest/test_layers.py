@@ -16,6 +16,7 @@ from grid.store.edits import withdraw_edit
 from grid.store.reading_versions import load_channels_known_by, readings_known_by
 from grid.store.readings import load_channels
 from grid.store.series import ChannelId
+from grid.store.validation_due import fold_done
 from grid.time_axis import TimeAxis
 from grid.units import Channel
 
@@ -82,6 +83,9 @@ def test_what_was_read_as_of_an_instant_is_read_again_after_corrections_verdicts
         now = datetime.now(UTC)
         seen.append((now, {layer: (read(meters, layer), on_axis(meters, layer)) for layer in Layer}))
         time.sleep(0.002)
+    folded = fold_done(meters.conn, judged_before=seen[7][0])
+    assert folded == meters.count("validation_done_folded") == 2
+    assert meters.count("validation_done") > 0
     for at, layers in seen:
         for layer, (rows, values) in layers.items():
             assert read(meters, layer, at) == rows
@@ -130,3 +134,18 @@ def test_the_views_and_the_functions_agree(meters: Any, layer: Layer) -> None:
     assert [(start, value, Quality(quality), revision) for start, value, quality, revision in rows] == read(
         meters, layer
     )
+
+
+def test_folded_spans_tell_of_every_instant_what_they_told_before(meters: Any) -> None:
+    values = meters.course(DAYS)
+    instants = []
+    for day in range(DAYS):
+        meters.save(values[24 * day : 24 * day + 24], start=START + timedelta(days=day), at=datetime.now(UTC))
+        instants.append(datetime.now(UTC))
+        meters.validate()
+    before = [read(meters, Layer.RAW, at) for at in instants]
+    assert all(rows[-1][2] == Quality(0) and len(rows) == 24 * (n + 1) for n, rows in enumerate(before))
+    assert fold_done(meters.conn, judged_before=datetime.now(UTC)) == 3, "a row for each week of intervals"
+    assert (meters.count("validation_done"), meters.count("validation_done_folded")) == (0, 3)
+    assert [read(meters, Layer.RAW, at) for at in instants] == before
+    assert fold_done(meters.conn, judged_before=datetime.now(UTC)) == 0

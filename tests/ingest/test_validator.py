@@ -79,13 +79,13 @@ def test_a_channel_that_another_validator_has_in_hand_is_left_to_it(meters: Any)
     def first() -> None:
         with connect(meters.url, application_name="first") as other:
             other.autocommit = True
-            judge_batch(other, hold, judged_at=datetime.now(UTC), awaited_until=None)
+            judge_batch(other, hold, awaited_until=None)
 
     thread = threading.Thread(target=first)
     thread.start()
     assert taken.wait(10)
     meters.save(meters.course(30), owner="m-3")
-    batch = judge_batch(meters.conn, lambda _: site_basis(None), judged_at=datetime.now(UTC), awaited_until=None)
+    batch = judge_batch(meters.conn, lambda _: site_basis(None), awaited_until=None)
     assert (batch.channels, meters.count("validation_due")) == (1, 2)
     release.set()
     thread.join(10)

@@ -26,6 +26,24 @@ CREATE TABLE validation_done (                  -- what has been judged: so that
 );
 CREATE INDEX validation_done_span ON validation_done (channel_key, interval_from);
 
+CREATE TABLE validation_done_folded (           -- the same of days past, a row for many spans
+    channel_key   integer NOT NULL,
+    interval_from timestamptz NOT NULL,         -- around all of its spans
+    interval_until timestamptz NOT NULL,
+    marked_at     timestamptz NOT NULL,         -- the first
+    judged_at     timestamptz NOT NULL,         -- the last
+    spans_from    timestamptz[] NOT NULL,
+    spans_until   timestamptz[] NOT NULL,
+    spans_marked_at timestamptz[] NOT NULL,
+    spans_judged_at timestamptz[] NOT NULL
+);
+CREATE INDEX validation_done_folded_span ON validation_done_folded (channel_key, interval_from);
+
+CREATE TABLE channel_settled (                  -- when nothing of a channel was left to judge; it may rest a while
+    channel_key   integer PRIMARY KEY,
+    settled_at    timestamptz NOT NULL
+) WITH (fillfactor = 50);
+
 CREATE TABLE verdict (                          -- only for intervals that are not plainly valid
     channel_key      integer NOT NULL,
     interval_start   timestamptz NOT NULL,
