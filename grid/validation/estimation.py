@@ -149,8 +149,8 @@ def _scale_to_totals(
     hours = lattice.hours
     for begin, end, total in zip(begins[touched], ends[touched], kwh[touched], strict=True):
         span, long, guessed = filled[begin:end], hours[begin:end], bits[begin:end] != 0
-        rest = total - float(values[begin:end][~guessed] @ long[~guessed])
-        now = float(span[guessed] @ long[guessed])
+        rest = total - float((values[begin:end] * long)[~guessed].sum())
+        now = float((span * long)[guessed].sum())
         if now > 0 and 0 <= rest <= _MOST_SCALED * now:
             span[guessed] *= rest / now
         elif now == 0 and rest >= 0:
