@@ -17,6 +17,7 @@ from grid.store.retention import LEAST_AGE, drop_readings, judged_from, newest_r
 from grid.store.rollups import roll_up_all
 from grid.store.saving import save_readings
 from grid.store.storage import storage_state
+from grid.store.validation_due import fold_done
 from grid.time_axis import EPOCH
 from grid.units import Channel
 
@@ -202,8 +203,10 @@ def test_forecasts_of_others_are_kept_with_their_history_and_what_was_judged_goe
             " FROM unnest(%s::timestamptz[]) AS at",
             ([START + days * DAY for days in (0, 18, 19)],),
         )
+        fold_done(conn, judged_before=START + 19 * DAY)  # the first two
         conn.commit()
         drop_readings(conn, before=START + 20 * DAY)
+        assert count(conn, "validation_done_folded") == 0
         assert (count(conn, "weather_forecast"), count(conn, "reading_history WHERE issued_at IS NOT NULL")) == (24, 24)
         assert count(conn, "reading_history WHERE issued_at IS NULL") == 0
         assert conn.execute("SELECT interval_from FROM validation_done").fetchall() == [(START + 19 * DAY,)]
