@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grid.readings import Quality
@@ -95,9 +95,10 @@ def test_register_read_monthly_wraps_and_is_reset(judged: Judged, days: int) -> 
     assert told == [Quality.VALID | Quality.ROLLOVER, Quality.QUESTIONABLE | Quality.RESET]
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 60), st.floats(-50.0, 2_000.0)), min_size=2, max_size=30),
-    st.integers(1, 80),
+    st.integers(8, 80),
 )
 def test_sparse_register_is_judged_in_pieces_as_at_once(read: list[tuple[int, float]], piece_days: int) -> None:
     days, kwh = (np.array(column) for column in zip(*read, strict=True))
