@@ -87,7 +87,7 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
             console.print(f"[dim]{note}[/]", soft_wrap=True)
         if once:
             return
-        chain.start("validate")
+        chain.start("validate", GRIDPILOT_VALIDATE_EVERY_MINUTES="0")
         chain.start("serve", GRIDPILOT_PORT=str(port))
         chain.start("forecast")
         chain.start("plan", GRIDPILOT_PLAN_TIME_LIMIT_SECONDS=str(_LIVE_PLAN_SECONDS))

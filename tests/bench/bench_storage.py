@@ -1,7 +1,7 @@
 """How fast what is stored comes back, at 10,000 meters and 3,000 quarter-hours each: 30 million readings.
 
-Run it by ``make bench``; ``--meters 1000`` makes it a quick one. It fills a PostgreSQL of its own by SQL, as ingest and
-the roll-up would leave it, with 1 % of the readings corrected and 0.5 % judged, and removes it afterwards.
+Run it by ``make bench``; ``--meters 1000`` makes it a quick one. It fills a PostgreSQL of its own by SQL, as ingest,
+validator and roll-up would leave it, with 1 % of the readings corrected and 0.5 % flagged, and removes it afterwards.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from grid.store.migrate import migrate
 from grid.store.partitions import SPAN_US
 from grid.store.reading_versions import readings_known_by
 from grid.store.rollups import roll_up_all
+from grid.store.validation_due import fold_done
 from grid.time_axis import EPOCH
 from grid.units import Channel
 
@@ -72,6 +73,10 @@ def fill(conn: psycopg.Connection, meters: int) -> None:
     conn.execute("INSERT INTO verdict SELECT channel_key, interval_start, 15, value, 1 << 14, received_at"
                  " FROM reading WHERE random() < 0.005")  # fmt: skip
     conn.execute("ALTER TABLE verdict ENABLE TRIGGER USER")
+    conn.execute("INSERT INTO validation_done SELECT channel_key, interval_start, interval_start + %(step)s,"
+                 " received_at, received_at + interval '30 seconds' FROM reading", {"step": STEP})  # fmt: skip
+    for day in range((END - START).days + 2):
+        fold_done(conn, judged_before=min(START + timedelta(days=day), END - timedelta(days=1)))
     for table, bucket in (("reading_hourly", "date_bin('1 hour', interval_start, '1970-01-01Z')"),
                           ("reading_daily", "date_bin('1 day', interval_start, '1970-01-01Z')")):  # fmt: skip
         conn.execute(
@@ -184,9 +189,12 @@ def main() -> None:
         sizes = conn.execute(
             "SELECT (SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits"
             " WHERE inhparent = 'reading'::regclass),"
-            " pg_total_relation_size('reading_hourly'), pg_total_relation_size('reading_daily')"
+            " pg_total_relation_size('reading_hourly'), pg_total_relation_size('reading_daily'),"
+            " pg_total_relation_size('validation_done_folded')"
         ).fetchone()
-        for name, size in zip(("readings", "hourly totals", "daily totals"), sizes or (), strict=True):
+        for name, size in zip(
+            ("readings", "hourly totals", "daily totals", "judged spans, folded"), sizes or (), strict=True
+        ):
             print(f"{name:<44} {int(size) / 1e6:>7.0f} MB")
 
 

@@ -1,4 +1,4 @@
-"""How fast readings are validated: in bulk, day by day as they come, and again.
+"""How fast readings are validated: in bulk, day by day and one by one as they come, and again.
 
 Run it by ``make bench``. It starts its own PostgreSQL. CPU seconds are those of the validator alone; what is not "in
 rules" is mostly waiting for the server. Faults are planted, so that there is something to write.
@@ -28,6 +28,7 @@ METERS = 500
 DAYS = 60
 PER_DAY = 96
 LIVE_DAYS = 5
+SINGLE = 4
 START = datetime(2026, 3, 1, tzinfo=UTC)
 STEP_US = 15 * 60 * 1_000_000
 
@@ -41,9 +42,9 @@ def meter_values(rng: np.random.Generator, days: int) -> FloatArray:
     return values
 
 
-def save(conn: psycopg.Connection, values: list[FloatArray], *, first_day: int) -> None:
+def save(conn: psycopg.Connection, values: list[FloatArray], *, first_day: float) -> None:
     """Store a block per meter as received when it ends."""
-    days = len(values[0]) // PER_DAY
+    days = len(values[0]) / PER_DAY
     start_us = (START + timedelta(days=first_day) - EPOCH) // timedelta(microseconds=1)
     starts = start_us + STEP_US * np.arange(len(values[0]), dtype=np.int64)
     blocks = [
@@ -65,7 +66,7 @@ def validate(url: str) -> tuple[JudgedBatch, float, float]:
 def main() -> None:
     """Print one line per way."""
     rng = np.random.default_rng(0)
-    values = [meter_values(rng, DAYS + LIVE_DAYS) for _ in range(METERS)]
+    values = [meter_values(rng, DAYS + LIVE_DAYS + 1) for _ in range(METERS)]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gridpilot-bench-")))
         folder.chmod(0o711)  # as root, the server runs under an account of its own
@@ -83,6 +84,12 @@ def main() -> None:
                 _show("one more day of every meter", METERS * PER_DAY, validate(postgres.url))
             else:
                 validate(postgres.url)
+        first = (DAYS + LIVE_DAYS) * PER_DAY
+        for together in (1, SINGLE):
+            save(conn, [v[first : first + together] for v in values], first_day=first / PER_DAY)
+            many = "one more reading" if together == 1 else f"{together} more readings"
+            _show(f"{many} of each meter", METERS * together, validate(postgres.url))
+            first += together
         conn.execute(
             "INSERT INTO validation_due (channel_key, interval_from, interval_until, marked_at)"
             " SELECT channel_key, min(interval_from), max(interval_until), now() FROM validation_done GROUP BY 1"

@@ -13,6 +13,7 @@ from grid.basis import site_basis
 from grid.readings import Quality, ReadingBlock, Source
 from grid.site import Site, SumCheck
 from grid.site_file import EXAMPLE_SITE, read_site_file
+from grid.store.database import server_clock
 from grid.store.edit_batches import IntervalValue, add_edits
 from grid.store.edits import withdraw_edit
 from grid.store.saving import save_readings
@@ -277,3 +278,20 @@ def test_a_channel_judged_just_now_waits_and_what_comes_meanwhile_is_judged_toge
     meters.save(values[71:], start=START + 71 * HOUR)
     assert (judged(HOUR), meters.count("validation_due")) == (0, 2)
     assert (judged(timedelta(0)), meters.count("validation_due")) == (1, 0)
+
+
+def test_verdicts_stand_from_an_instant_after_everything_they_rest_on_was_read(meters: Any) -> None:
+    values = meters.course(3)
+    values[30] = nan
+    meters.save(values)
+    seen: list[datetime] = []
+
+    def slowly(conn: Any) -> Any:
+        conn.execute("SELECT pg_sleep(0.05)")
+        seen.append(server_clock(conn))
+        return site_basis(None)
+
+    judge_batch(meters.conn, slowly, awaited_until=None)
+    stamps = meters.conn.execute("SELECT judged_at FROM verdict UNION SELECT judged_at FROM validation_done").fetchall()
+    assert len(stamps) == 1
+    assert stamps[0][0] > seen[0]

@@ -149,3 +149,15 @@ def test_channels_are_taken_by_one_at_a_time_and_the_longest_waiting_first(
         assert [names[key] for key in lock_due(other, channels=2)] == ["m-2"]
         conn.rollback()
         assert [names[key] for key in lock_due(other, channels=5)] == ["m-3", "m-1", "m-2"]
+
+
+def test_marks_come_back_with_the_longest_waiting_channel_first_so_that_a_batch_that_ends_early_starves_none(
+    conn: psycopg.Connection,
+) -> None:
+    save(conn, block([1.0], owner="early"), block([1.0], owner="late"))
+    clear(conn)
+    save(conn, block([2.0], owner="late", revision=1))
+    save(conn, block([2.0], owner="early", revision=1))
+    save(conn, block([3.0], owner="late", revision=2, start=START - 3 * DAY))
+    names = dict(conn.execute("SELECT channel_key, owner_id FROM channel").fetchall())
+    assert [names[key] for key in lock_due(conn, channels=5)] == ["late", "early"]
