@@ -17,7 +17,6 @@ from grid.faults import InputError
 from grid.readings import Quality
 from grid.store.database import connect
 from grid.time_axis import EPOCH
-from ingest.espi_types import ReadingType, read_type
 from ingest.files import check_file, replay_file
 from ingest.green_button import is_xml, read_green_button
 from ingest.pieces import FaultList
@@ -146,36 +145,6 @@ def test_two_meter_readings_of_one_channel_are_a_fault(tmp_path: Path) -> None:
 def test_a_feed_without_anything_to_send_says_why(tmp_path: Path) -> None:
     path = changed(tmp_path, ("<kind>0</kind>", "<kind>2</kind>"))
     assert "service 1 is not electricity; service 2 is not electricity" in faults_of(path)[0]
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({"uom": "72", "flowDirection": "19", "accumulationBehaviour": "3"}, "export_register"),
-        ({"uom": "72", "flowDirection": "1", "accumulationBehaviour": "2"}, "import_register"),
-        ({"uom": "38", "flowDirection": "1", "accumulationBehaviour": "12", "dataQualifier": "2"}, "import"),
-        ({"uom": "29"}, "voltage"),
-    ],
-)
-def test_a_type_stands_for_a_channel(fields: dict[str, str], expected: str) -> None:
-    meaning = read_type(fields)
-    assert isinstance(meaning, ReadingType)
-    assert meaning.channel.value == expected
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"uom": "72", "flowDirection": "4", "accumulationBehaviour": "4"},  # net
-        {"uom": "72", "flowDirection": "1", "accumulationBehaviour": "9"},  # summation over a billing period
-        {"uom": "38", "flowDirection": "1", "accumulationBehaviour": "12"},  # instantaneous power
-        {"uom": "38", "flowDirection": "1", "accumulationBehaviour": "4", "dataQualifier": "8"},  # maximum
-        {"uom": "63", "flowDirection": "1"},  # reactive power
-        {"uom": "119", "commodity": "7"},  # gas
-    ],
-)
-def test_a_type_that_is_no_mean_or_total_of_energy_is_left_out_with_a_reason(fields: dict[str, str]) -> None:
-    assert isinstance(read_type(fields), str)
 
 
 def test_more_qualities_than_a_reading_can_have_are_a_fault_and_cost_no_memory(tmp_path: Path) -> None:
