@@ -127,7 +127,7 @@ class ValidateProcess(DatabaseSettings, ClockSettings, MetricsSettings):
         26.0, ge=0, le=168, description="How long after its end an interval may still come before it is a gap. [h]"
     )
     validate_every_minutes: float = Field(
-        5.0, ge=0, le=60, description="How long a validated series waits, so that readings are judged together. [min]"
+        5.0, ge=0, le=10, description="How long a validated series waits, so that readings are judged together. [min]"
     )
 
 
