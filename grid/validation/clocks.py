@@ -50,8 +50,10 @@ class Clock:
             return shown_us - self.ahead_us
         wall = pd.DatetimeIndex(shown_us.astype("datetime64[us]"))
         first = np.ones(len(wall), dtype=np.bool_)
-        local = wall.tz_localize(self.timezone, ambiguous=first, nonexistent="shift_forward")
-        return local.tz_convert("UTC").as_unit("us").asi8
+        # not "shift_forward": pandas then takes every change for one of an hour (Lord Howe's are of half an hour)
+        local = wall.tz_localize(self.timezone, ambiguous=first, nonexistent="shift_backward")
+        left_out = local.tz_localize(None) != wall  # these stand one microsecond before the change
+        return local.tz_convert("UTC").as_unit("us").asi8 + left_out
 
     def starts(self, instants_us: IntArray, *, step_us: int) -> IntArray:
         """The start of the interval that holds each instant, same shape."""

@@ -161,10 +161,18 @@ def test_clock_of_most_readings_is_kept_and_of_none_is_utc() -> None:
     assert kept_clock(days[:0], "Europe/Berlin", step_us=DAY_US) == Clock()
 
 
-def test_time_that_a_wall_clock_leaves_out_is_the_instant_of_the_change() -> None:
-    """In Cairo clocks go from 00:00 to 01:00 on 24 April 2026: the day begins at 01:00."""
-    midnight = to_us(datetime(2026, 4, 24, tzinfo=UTC))
-    cairo = Clock(timezone="Africa/Cairo")
-    start = cairo.instants(np.array([midnight]))
-    assert start.tolist() == [to_us(datetime(2026, 4, 23, 22, tzinfo=UTC))]
-    assert cairo.begins(start, step_us=DAY_US).all()
+@pytest.mark.parametrize(
+    ("timezone", "left_out", "change", "minutes"),
+    [
+        ("Africa/Cairo", datetime(2026, 4, 24, tzinfo=UTC), datetime(2026, 4, 23, 22, tzinfo=UTC), 1440),
+        ("Australia/Lord_Howe", datetime(2024, 10, 6, 2, tzinfo=UTC), datetime(2024, 10, 5, 15, 30, tzinfo=UTC), 60),
+    ],
+)
+def test_time_that_a_wall_clock_leaves_out_is_the_instant_of_the_change(
+    timezone: str, left_out: datetime, change: datetime, minutes: int
+) -> None:
+    """In Cairo clocks go from 00:00 to 01:00, on Lord Howe from 02:00 to 02:30: there the day, the hour begins."""
+    clock = Clock(timezone=timezone)
+    start = clock.instants(np.array([to_us(left_out)]))
+    assert start.tolist() == [to_us(change)]
+    assert clock.begins(start, step_us=minutes * MINUTE_US).all()
