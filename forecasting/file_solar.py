@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -28,11 +27,11 @@ from forecasting.file_members import (
 )
 from forecasting.file_rows import Rows
 from forecasting.file_solar_trees import SolarTrees
-from forecasting.fitting import split_windows
+from forecasting.fitting import before_test, split_windows
 from forecasting.load_windows import LOAD_CONTEXT_HOURS
 from forecasting.models import predict_kw
 from forecasting.network import QuantileNetwork
-from forecasting.solar_core import SolarCore, fit_solar_core
+from forecasting.solar_core import SolarCore
 from forecasting.solar_windows import SolarPanel, SolarWindows
 from forecasting.training import predict, train_network
 from forecasting.weather_network import Intervals, WeatherNetwork, train_weather_networks, weather_quantiles
@@ -129,16 +128,7 @@ class SolarMembers:
 
     def _train_networks(self) -> dict[str, tuple[SolarCore, QuantileNetwork, FloatArray]]:
         panel, split, periods = self._panel, self._split, self._rows.periods
-        panel = replace(panel, kw=np.where(np.arange(panel.axis.periods) < split.test, panel.kw, np.nan))
-        fitted = slice(0, split.tail)
-        share = panel.clear_kw / panel.capacity_kw[:, None]
-        core = fit_solar_core(
-            panel.index[:, fitted],
-            share[:, fitted],
-            panel.day_angle[:, fitted],
-            panel.year_angle[fitted],
-            periods=periods,
-        )
+        panel, core = before_test(panel, split, periods=periods)
         source = self._windows(core, panel)
         windows = split_windows(source, split, context=LOAD_CONTEXT_HOURS, periods=periods)
         tail = source.cut(windows.tail_series, windows.tail_origins)

@@ -15,7 +15,7 @@ from forecasting.core import LoadCore, fit_load_core
 from forecasting.load_windows import LOAD_CONTEXT_HOURS, LoadPanel, LoadWindows, extended_calendar, floor_kw
 from forecasting.models import LoadModel, SolarModel
 from forecasting.solar import Plant
-from forecasting.solar_core import fit_solar_core
+from forecasting.solar_core import SolarCore, fit_solar_core
 from forecasting.solar_windows import SOLAR_CONTEXT_HOURS, SolarPanel, SolarWindows
 from forecasting.temperature import TemperatureModel, climatology_c, fit_temperature, no_temperature
 from forecasting.training import Split, TrainingOptions, TrainingResult, predict, train_network
@@ -135,6 +135,17 @@ def fit_solar_model(
     on_progress: Progress | None = None,
 ) -> tuple[SolarModel, TrainingResult]:
     """Train a solar model on everything before the panel's test; ``plants`` stand in the order of its rows."""
+    panel, core = before_test(panel, split, periods=periods)
+    source = SolarWindows(panel, core=core, model_row=np.arange(len(plants)), periods=periods)
+    windows = split_windows(source, split, context=SOLAR_CONTEXT_HOURS, periods=periods)
+    network, result = train_network(source, windows, levels=levels, options=options, on_progress=on_progress)
+    tail = source.cut(windows.tail_series, windows.tail_origins)
+    shifts = fit_shifts(predict(network, tail), tail, levels=levels)
+    return SolarModel(panel.series_ids, tuple(plants), periods, core, network, shifts), result
+
+
+def before_test(panel: SolarPanel, split: TimeSplit, *, periods: int) -> tuple[SolarPanel, SolarCore]:
+    """The panel without the readings of its test, and the core fitted to what lies before its tail."""
     panel = replace(panel, kw=np.where(np.arange(panel.axis.periods) < split.test, panel.kw, np.nan))
     fitted = slice(0, split.tail)
     share = panel.clear_kw / panel.capacity_kw[:, None]
@@ -145,12 +156,7 @@ def fit_solar_model(
         panel.year_angle[fitted],
         periods=periods,
     )
-    source = SolarWindows(panel, core=core, model_row=np.arange(len(plants)), periods=periods)
-    windows = split_windows(source, split, context=SOLAR_CONTEXT_HOURS, periods=periods)
-    network, result = train_network(source, windows, levels=levels, options=options, on_progress=on_progress)
-    tail = source.cut(windows.tail_series, windows.tail_origins)
-    shifts = fit_shifts(predict(network, tail), tail, levels=levels)
-    return SolarModel(panel.series_ids, tuple(plants), periods, core, network, shifts), result
+    return panel, core
 
 
 def every_window(rows: int, begin: int, end: int, *, step: int) -> tuple[IndexArray, IndexArray]:

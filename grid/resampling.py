@@ -17,7 +17,7 @@ from datetime import timedelta
 import numpy as np
 import numpy.typing as npt
 
-from grid.time_axis import EPOCH, FloatArray, TimeAxis
+from grid.time_axis import FloatArray, TimeAxis, to_us
 from grid.units import REGISTERS, Channel
 
 IntArray = npt.NDArray[np.int64]
@@ -42,7 +42,7 @@ def resample(
         state: Whether the channel is one of :data:`STATES`: the last value, rather than the mean.
     """
     step_us = axis.step // timedelta(microseconds=1)
-    axis_us = (axis.start - EPOCH) // timedelta(microseconds=1)
+    axis_us = to_us(axis.start)
     period, within_us = np.divmod(start_us - axis_us, step_us)
     length_us = minutes * _MINUTE_US
     inside = (period >= 0) & (period < axis.periods) & (within_us + length_us <= step_us)

@@ -15,7 +15,7 @@ import numpy as np
 import psycopg
 
 from grid.store.binary_copy import INT4, POSTGRES_EPOCH_US, TIMESTAMPTZ, IntArray, pack_rows
-from grid.time_axis import EPOCH
+from grid.time_axis import to_us
 
 MERGE_WITHIN = timedelta(days=7)
 """Intervals of one channel no farther apart are marked together; the surroundings of each reach farther anyway."""
@@ -84,7 +84,7 @@ def mark_intervals(
             (INT4, channel_key[first]),
             (TIMESTAMPTZ, start_us[first] - POSTGRES_EPOCH_US),
             (TIMESTAMPTZ, start_us[last] + minutes[last] * _MINUTE_US - POSTGRES_EPOCH_US),
-            (TIMESTAMPTZ, np.full(len(first), (marked_at - EPOCH) // timedelta(microseconds=1) - POSTGRES_EPOCH_US)),
+            (TIMESTAMPTZ, np.full(len(first), to_us(marked_at) - POSTGRES_EPOCH_US)),
         ]
     )
     columns = "channel_key, interval_from, interval_until, marked_at"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import psycopg
 from grid.store.binary_copy import FLOAT8, INT2, INT4, POSTGRES_EPOCH_US, TIMESTAMPTZ, IntArray, pack_rows
 from grid.store.readings import AHEAD_OF_TIME
 from grid.store.validation_due import DueSpan
-from grid.time_axis import EPOCH, FloatArray
+from grid.time_axis import FloatArray, to_us
 from grid.validation.nouns import Edits, IntervalReadings, Verdicts
 
 _STORED_READING = np.dtype([("start", TIMESTAMPTZ), ("minutes", INT2), ("value", FLOAT8), ("received", TIMESTAMPTZ)])
@@ -92,7 +92,7 @@ def load_edits(conn: psycopg.Connection[Any], spans: Sequence[DueSpan]) -> dict[
     ).fetchall()
     grouped: dict[Key, list[tuple[int, float]]] = {}
     for key, minutes, start, value in rows:
-        start_us = (start - EPOCH) // timedelta(microseconds=1)
+        start_us = to_us(start)
         grouped.setdefault((key, minutes), []).append((start_us, np.nan if value is None else value))
     return {
         key: Edits(np.array([at for at, _ in edits], dtype=np.int64), np.array([value for _, value in edits]))
@@ -160,7 +160,7 @@ def write_changes(conn: psycopg.Connection[Any], changes: Mapping[Key, VerdictCh
     added = [(key, c.added) for key, c in changes.items() if len(c.added)]
     if added:
         channel_key, minutes = _spread([(key, len(verdicts)) for key, verdicts in added])
-        judged_us = (judged_at - EPOCH) // timedelta(microseconds=1) - POSTGRES_EPOCH_US
+        judged_us = to_us(judged_at) - POSTGRES_EPOCH_US
         stream = pack_rows(
             [
                 (INT4, channel_key),
