@@ -3,9 +3,10 @@
 Everything happens in the caller's transaction, so that a stream's offset and its readings commit together; so do the
 marks that make what changed due for validation.
 
-Two ways lead into a table. A channel whose intervals all lie after everything stored is copied straight in; if the
-primary key objects (somebody else was faster), and for all other channels, the rows are copied into a temporary
-table and judged against what is stored. The primary key alone decides what is right; the check only picks the way.
+Two ways lead into a table. A channel that has nothing stored between its first and its last interval is copied straight
+in; if the primary key objects (somebody else was faster), and for all other channels, the rows are copied into a
+temporary table and judged against what is stored. The primary key alone decides what is right; the check only picks
+the way.
 """
 
 from __future__ import annotations
@@ -123,29 +124,33 @@ def _save_rows(
 
 
 def _fresh(conn: psycopg.Connection, rows: ReadingRows) -> BoolArray:
-    """Which rows belong to a channel (and issue) that has nothing stored from their first interval on. Sorted rows."""
+    """Which rows belong to a channel (and issue) that has nothing stored from its first row to its last. Sorted rows."""
     begins = changes(rows.group_keys)
     firsts = np.flatnonzero(begins)
+    lasts = np.append(firsts[1:], len(begins)) - 1
     issued = [None] * len(firsts) if rows.issued_us is None else rows.issued_us[firsts].tolist()
     query = sql.SQL(
         """
         SELECT EXISTS (SELECT FROM {table} r WHERE r.channel_key = g.channel_key {same_issue}
-                       AND r.interval_start >= {first}  -- of all: a planner leaves out partitions by constants only
-                       AND r.interval_start >= timestamptz '1970-01-01Z' + g.start_us * interval '1 microsecond')
-        FROM unnest(%s::integer[], %s::bigint[], %s::bigint[])
-             WITH ORDINALITY AS g(channel_key, start_us, issued_us, n)
+                       AND r.interval_start BETWEEN {first} AND {last}  -- a planner goes by constants
+                       AND r.interval_start BETWEEN timestamptz '1970-01-01Z' + g.first_us * interval '1 microsecond'
+                                                AND timestamptz '1970-01-01Z' + g.last_us * interval '1 microsecond')
+        FROM unnest(%s::integer[], %s::bigint[], %s::bigint[], %s::bigint[])
+             WITH ORDINALITY AS g(channel_key, first_us, last_us, issued_us, n)
         ORDER BY g.n
         """
     ).format(
         table=sql.Identifier(rows.table),
         first=sql.Literal(EPOCH + timedelta(microseconds=int(rows.start_us.min()))),
+        last=sql.Literal(EPOCH + timedelta(microseconds=int(rows.start_us.max()))),
         same_issue=sql.SQL(
             ""
             if rows.issued_us is None
             else "AND r.issued_at = timestamptz '1970-01-01Z' + g.issued_us * interval '1 microsecond'"
         ),
     )
-    found = conn.execute(query, (rows.channel_key[firsts].tolist(), rows.start_us[firsts].tolist(), issued)).fetchall()
+    spans = rows.channel_key[firsts].tolist(), rows.start_us[firsts].tolist(), rows.start_us[lasts].tolist()
+    found = conn.execute(query, (*spans, issued)).fetchall()
     occupied = np.array([row[0] for row in found], dtype=bool)
     fresh: BoolArray = ~occupied[np.cumsum(begins) - 1]
     return fresh

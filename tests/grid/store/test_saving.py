@@ -113,26 +113,26 @@ def test_issued_forecasts_go_by_their_issue_and_never_into_readings(conn: psycop
 @pytest.mark.parametrize("known", [False, True])
 def test_two_transactions_that_save_the_same_interval_lose_nothing(database_url: str, known: bool) -> None:
     with connect(database_url, application_name="a") as a, connect(database_url, application_name="b") as b:
-        save(a, block([0.0], first_hour=9))  # the channel exists, and both will take the judged way
+        save(a, block([0.0], first_hour=1))  # lies between what both save: they will take the judged way
         if known:
             save(a, block([0.0]))
         outcome: list[SaveReport | Exception] = []
 
         def save_behind() -> None:
             try:
-                outcome.append(save(b, block([2.0])))
+                outcome.append(save(b, block([2.0, 0.0])))
             except ConcurrentSaveError as error:
                 outcome.append(error)
 
         with a.transaction():
-            save_readings(a, [block([1.0])], received_at=NOW)
+            save_readings(a, [block([1.0, 0.0])], received_at=NOW)
             thread = threading.Thread(target=save_behind)
             thread.start()
             thread.join(0.3)
             assert thread.is_alive(), "the second must wait for the first"
         thread.join(5)
         assert isinstance(outcome[0], ConcurrentSaveError)
-        assert save(b, block([2.0])) == SaveReport(replaced=1)
+        assert save(b, block([2.0, 0.0])) == SaveReport(replaced=1, duplicates=1)
         assert history(b) == ([(0.0, 0)] if known else []) + [(1.0, 0)]
 
 
@@ -172,6 +172,14 @@ def test_settling_a_batch_keeps_one_winner_an_interval_and_sorts_by_key() -> Non
     assert winners.value.tolist() == [5.0, 2.0]
     assert beaten.value.tolist() == [1.0, 3.0]
     assert repeats == 1
+
+
+def test_a_stamp_in_the_future_does_not_slow_down_what_comes_after_it(conn: psycopg.Connection) -> None:
+    save(conn, block([1.0], first_hour=1_000_000))
+    assert save(conn, block([1.0, 2.0]), block([3.0], first_hour=5)) == SaveReport(added=3)
+    assert conn.execute("SELECT to_regclass('pg_temp.incoming_reading')").fetchone() == (None,), "copied straight in"
+    assert save(conn, block([4.0], first_hour=2)) == SaveReport(added=1)
+    assert save(conn, block([4.0, 5.0], first_hour=2)) == SaveReport(added=1, duplicates=1)
 
 
 def test_rows_of_a_channel_cannot_be_deleted_from_under_their_readings(conn: psycopg.Connection) -> None:
