@@ -124,7 +124,7 @@ def _save_rows(
 
 
 def _fresh(conn: psycopg.Connection, rows: ReadingRows) -> BoolArray:
-    """Which rows belong to a channel (and issue) that has nothing stored from its first row to its last. Sorted rows."""
+    """Which of the sorted rows belong to a channel (and issue) that has nothing stored between its first and last."""
     begins = changes(rows.group_keys)
     firsts = np.flatnonzero(begins)
     lasts = np.append(firsts[1:], len(begins)) - 1
