@@ -5,7 +5,7 @@ Hearing is the work; mixing is cheap, so that an ablation hears once and mixes a
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,20 +52,30 @@ class Heard:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How the members of one series are mixed: what a backtest learns, and any later horizon uses.
+
+    Attributes:
+        weights: Of the members that are asked, summing to one.
+        width: By how much the bands are widened after mixing.
+    """
+
+    weights: dict[str, float]
+    width: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Mixture:
     """One series' forecast in its own unit, and how it was mixed.
 
     Attributes:
         quantiles: At LEVELS, shape (intervals, levels).
-        weights: Of the members that spoke.
-        width: By how much the bands were widened after mixing.
         backtest: The mixture's own quantiles in the backtest, shape (intervals scored, levels), on the rows' scale.
     """
 
     quantiles: FloatArray
-    weights: dict[str, float]
-    width: float
+    blend: Blend
     backtest: FloatArray
 
 
@@ -94,13 +104,22 @@ def hear(rows: Rows, *, course: Course, trained: bool) -> Heard:
 
 
 def mix(heard: Heard, index: int, *, seed: int, without: Collection[str] = ()) -> Mixture:
-    """The forecast of one series: weights by the backtest, then the width.
+    """The forecast of one series.
 
     Args:
         index: Of the series among ``heard.rows.series``.
         seed: Of the sample of the backtest that is looked at where it is long.
         without: Members that are not asked.
     """
+    own = slice(index * heard.rows.parts, (index + 1) * heard.rows.parts)
+    blend = learn_blend(heard, index, seed=seed, without=without)
+    past = blended({name: said[own] for name, said in heard.past.items()}, blend)
+    present = blended({name: said[own] for name, said in heard.present.items()}, blend)
+    return Mixture(heard.rows.joined(present, index), blend, past.reshape(-1, len(LEVELS)))
+
+
+def learn_blend(heard: Heard, index: int, *, seed: int, without: Collection[str] = ()) -> Blend:
+    """Weights by the backtest, then the width; arguments as of :func:`mix`."""
     own = slice(index * heard.rows.parts, (index + 1) * heard.rows.parts)
     names = [name for name in heard.present if name not in without]
     happened = heard.actual[own].reshape(-1)
@@ -109,11 +128,17 @@ def mix(heard: Heard, index: int, *, seed: int, without: Collection[str] = ()) -
     weights = learn_weights(happened, said, levels=LEVELS, seed=seed, trust=heard.trust, prior=prior)
     past = np.einsum("m,mil->il", weights, said)
     width = round(1.0 + heard.trust * (learn_width(happened, past, levels=LEVELS) - 1.0), 3)
-    final = np.einsum("m,mrpl->rpl", weights, np.stack([heard.present[name][own] for name in names]))
-    final = np.sort(widened(final, width, levels=LEVELS), axis=-1)
-    return Mixture(
-        quantiles=heard.rows.joined(final, index),
-        weights={name: float(weight) for name, weight in zip(names, weights, strict=True) if weight > 0.0},
-        width=width,
-        backtest=widened(past, width, levels=LEVELS),
-    )
+    spoken = {name: float(weight) for name, weight in zip(names, weights, strict=True) if weight > 0.0}
+    return Blend(spoken, width)
+
+
+def blended(said: Mapping[str, FloatArray], blend: Blend) -> FloatArray:
+    """The mixture of what members say, shape (..., levels), in order; the weight of one that is silent falls to others.
+
+    Args:
+        said: By member, each of one shape (..., LEVELS).
+    """
+    spoken = {name: weight for name, weight in blend.weights.items() if name in said}
+    total = sum(spoken.values())
+    mixed = np.sum([weight / total * said[name] for name, weight in spoken.items()], axis=0)
+    return np.sort(widened(mixed, blend.width, levels=LEVELS), axis=-1)

@@ -158,7 +158,7 @@ def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> Seri
         loss = float(np.nanmean(pinball_losses(happened, mixture.backtest, levels=LEVELS)))
         reference = float(np.nanmean(pinball_losses(happened, naive, levels=LEVELS)))
         skill = round(1.0 - loss / reference, 4) if reference > 0.0 else None
-    spoken = {name: round(weight, 4) for name, weight in mixture.weights.items()}
+    spoken = {name: round(weight, 4) for name, weight in mixture.blend.weights.items()}
     reasons = [sentence for sentence in heard.reasons if _concerns(sentence, one, heard.rows)]
     known = one.values[: one.origin]
     if np.nanmin(known) == np.nanmax(known):
@@ -169,7 +169,7 @@ def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> Seri
         series_id=one.series_id,
         method="+".join(sorted(spoken, key=lambda name: -spoken[name])),
         weights=spoken,
-        width=mixture.width,
+        width=mixture.blend.width,
         skill=skill,
         backtest_origins=heard.actual.shape[1] if skill is not None else 0,
         degraded=not set(heard.present) - {CLIMATOLOGY, NAIVE},
