@@ -3,7 +3,7 @@
 Importing this package is light; torch comes with the modules that train or ask a network. The words others use:
 
 - :class:`forecasting.service.ForecastService`: ``forecast`` and ``train`` for a site and its database
-- :class:`forecasting.contest.TrainingReport`: what a training came to
+- :class:`forecasting.verdict.TrainingReport`: what a training came to
 - :mod:`forecasting.registry`: models as safetensors and a manifest, to and from a folder
 """
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
 from forecasting.backtest import Scores, score
 from forecasting.baseline import DAY_HOURS, WEEK_HOURS, seasonal_naive
+from forecasting.daily_scores import DailyScores, daily_scores
+from forecasting.drift import promises
 from forecasting.fitting import (
     Progress,
     TimeSplit,
@@ -22,10 +22,12 @@ from forecasting.fitting import (
 )
 from forecasting.load_windows import LOAD_CONTEXT_HOURS, LoadPanel, extended_calendar
 from forecasting.models import LoadModel, SolarModel, TrainedModel, predict_kw
+from forecasting.significance import compare
 from forecasting.solar import Plant, fit_plant, make_clear_sky
 from forecasting.solar_core import DAYLIGHT_SHARE
 from forecasting.solar_windows import make_solar_panel
-from forecasting.training import TrainingOptions, TrainingResult
+from forecasting.training import TrainingOptions
+from forecasting.verdict import Contest
 from forecasting.windows import IndexArray, WindowSource, future_positions
 from grid.readings import series_id
 from grid.site import Meter
@@ -47,90 +49,6 @@ _OWN_OPTIONS: dict[str, _Own] = {
 }
 TEST_STEP_HOURS = 7
 """Between the backtest's origins: odd, so that it starts at every hour of the day."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingReport:
-    """What one training came to.
-
-    Attributes:
-        kind: ``load`` or ``solar``.
-        model_id: None if no model was trained; ``reason`` then says why.
-        promoted: It is the champion now.
-        reason: A sentence.
-        scores: Against the seasonal naive on the last weeks before the training.
-        champion_scores: The former champion's on the same windows, where there was one to compare with.
-    """
-
-    kind: str
-    model_id: str | None
-    promoted: bool
-    reason: str
-    scores: Scores | None
-    champion_scores: Scores | None
-    steps: int
-    stopped_by: str
-    seconds: float
-
-    @classmethod
-    def refused(cls, kind: str, reason: str, *, seconds: float) -> TrainingReport:
-        """A report of no training."""
-        return cls(kind, None, False, reason, None, None, 0, "", seconds)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Contest:
-    """A trained challenger and how it did.
-
-    Attributes:
-        scores: The challenger's, on all its series.
-        champion_scores: The champion's on the series that both know; None without a champion.
-        against_champion: The challenger's on those same series.
-    """
-
-    model: TrainedModel
-    result: TrainingResult
-    split: TimeSplit
-    scores: Scores
-    champion_scores: Scores | None
-    against_champion: Scores | None
-
-    def verdict(self) -> tuple[bool, str]:
-        """Whether the challenger should be champion, and the sentence that says why."""
-        if self.champion_scores is None or self.against_champion is None:
-            if self.scores.skill > 0.0:
-                return True, f"No champion to compare with; skill {self.scores.skill:.3f} against the seasonal naive."
-            return False, f"Not better than the seasonal naive: skill {self.scores.skill:.3f}."
-        own, theirs = self.against_champion.pinball, self.champion_scores.pinball
-        if own < theirs:
-            return True, f"Better than the champion on the same windows: pinball {own:.5f} against {theirs:.5f}."
-        return False, f"Not better than the champion on the same windows: pinball {own:.5f} against {theirs:.5f}."
-
-    def about(self, axis: TimeAxis, options: TrainingOptions) -> dict[str, Any]:
-        """What a manifest tells of it.
-
-        Args:
-            axis: Of the history that was read.
-        """
-        result, instants = self.result, axis.start + np.array([self.split.tail, self.split.test]) * axis.step
-        return {
-            "code_version": version("gridpilot"),
-            "data": {
-                "start": axis.start.isoformat(),
-                "tail_start": instants[0].isoformat(),
-                "test_start": instants[1].isoformat(),
-                "end": axis.end.isoformat(),
-            },
-            "options": options.as_dict(),
-            "training": {
-                "steps": result.steps,
-                "stopped_by": result.stopped_by,
-                "first_tail_loss": round(result.first_loss, 6),
-                "best_tail_loss": round(result.best_loss, 6),
-            },
-            "scores": self.scores.as_dict(),
-            "champion_scores": self.champion_scores.as_dict() if self.champion_scores else None,
-        }
 
 
 def contest_load(
@@ -160,21 +78,25 @@ def contest_load(
     )
     offset = extended_calendar(panel, periods).utc_offset_hours
 
-    def judge(judged: LoadModel, names: Sequence[str]) -> Scores:
+    def judge(judged: LoadModel, names: Sequence[str]) -> tuple[Scores, DailyScores]:
         part = panel.only(names)
         series, origins = _test_windows(part.kw, split, periods, context=LOAD_CONTEXT_HOURS)
         baseline = _baseline(part.kw, series, origins, periods, WEEK_HOURS, levels, offset)
         quantiles = _ask(judged, judged.windows(part), series, origins)
-        actual = judged.windows(part).actual_kw(series, origins)
-        return score(actual, quantiles, baseline, levels=levels, mean_kw=_mean_kw(part.kw)[series])
+        actual, mean = judged.windows(part).actual_kw(series, origins), _mean_kw(part.kw)
+        hours = future_positions(origins, periods)
+        daily = daily_scores(actual, quantiles, levels=levels, mean_kw=mean, series=series, hours=hours)
+        return score(actual, quantiles, baseline, levels=levels, mean_kw=mean[series]), daily
 
-    scores = judge(model, model.series_ids)
+    scores, daily = judge(model, model.series_ids)
+    promise = promises(model.series_ids, daily, mean_kw=_mean_kw(panel.only(model.series_ids).kw))
     shared = [name for name in model.series_ids if champion is not None and name in champion.series_ids]
     comparable = champion is not None and champion.levels == levels and champion.weather_ids == tuple(weather_ids)
     if champion is None or not shared or not comparable:
-        return Contest(model, result, split, scores, None, None)
-    own = scores if len(shared) == len(model.series_ids) else judge(model, shared)
-    return Contest(model, result, split, scores, judge(champion, shared), own)
+        return Contest(model, result, split, scores, None, None, promise)
+    theirs, champion_daily = judge(champion, shared)
+    rows = [model.series_ids.index(name) for name in shared]
+    return Contest(model, result, split, scores, theirs, compare(daily.loss[rows], champion_daily.loss), promise)
 
 
 def contest_solar(
@@ -220,23 +142,26 @@ def contest_solar(
     day = share > DAYLIGHT_SHARE
     naive = _baseline(panel.kw, series, origins, periods, DAY_HOURS, levels, None)
     baseline = np.where(share[..., None] > 0.0, np.minimum(naive, panel.capacity_kw[series][:, None, None]), 0.0)
-    mean = _mean_kw(panel.kw)[series]
+    mean = _mean_kw(panel.kw)
 
-    def judge(judged: SolarModel) -> Scores:
+    def judge(judged: SolarModel) -> tuple[Scores, DailyScores]:
         own = [judged.plants[judged.series_ids.index(name)] for name in panel.series_ids]
         view = make_solar_panel(panel.axis, series_ids=panel.series_ids, kw=panel.kw, plants=own, periods=periods)
         source = judged.windows(view)
         quantiles = _ask(judged, source, series, origins)
         actual = source.actual_kw(series, origins)
-        return score(actual, quantiles, baseline, levels=levels, mean_kw=mean, counted=day)
+        daily = daily_scores(actual, quantiles, levels=levels, mean_kw=mean, series=series, hours=ahead, counted=day)
+        return score(actual, quantiles, baseline, levels=levels, mean_kw=mean[series], counted=day), daily
 
-    scores = judge(model)
+    scores, daily = judge(model)
+    promise = promises(panel.series_ids, daily, mean_kw=mean)
     comparable = (
         champion is not None and champion.levels == levels and set(champion.series_ids) == set(panel.series_ids)
     )
     if champion is None or not comparable:
-        return Contest(model, result, split, scores, None, None)
-    return Contest(model, result, split, scores, judge(champion), scores)
+        return Contest(model, result, split, scores, None, None, promise)
+    theirs, champion_daily = judge(champion)
+    return Contest(model, result, split, scores, theirs, compare(daily.loss, champion_daily.loss), promise)
 
 
 def _fitted_plants(meters: Sequence[Meter], axis: TimeAxis, kw: FloatArray, *, until: int) -> dict[int, Plant]:

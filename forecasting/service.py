@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import psycopg
 
 from forecasting.calendar import make_calendar
-from forecasting.contest import TrainingReport, contest_load, contest_solar, options_for, trainable_series
+from forecasting.contest import contest_load, contest_solar, options_for, trainable_series
 from forecasting.fitting import Progress
 from forecasting.issuing import (
     Issuance,
@@ -39,6 +39,7 @@ from forecasting.site_data import (
 from forecasting.solar import Plant, clear_sky_kw, make_clear_sky
 from forecasting.solar_windows import make_solar_panel
 from forecasting.training import TrainingOptions
+from forecasting.verdict import TrainingReport, too_old
 from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.site import Meter, Site
 from grid.store.forecasts import BASELINE, PRIMARY, save_forecasts
@@ -135,9 +136,10 @@ class ForecastService:
         seed: int = 0,
         budget_seconds: float = DEFAULT_BUDGET_SECONDS,
         threads: int = 1,
+        doubts: Mapping[str, str] | None = None,
         on_progress: Callable[[str, float], None] | None = None,
     ) -> list[TrainingReport]:
-        """Train a challenger of each kind and promote it if it is better than the champion, or the first of use.
+        """Train a challenger of each kind and promote it if it is significantly better than the champion.
 
         Writes in the caller's transaction. The challenger is scored against the seasonal naive and the champion on
         the last weeks before ``issued_at``, which neither was trained on.
@@ -147,6 +149,7 @@ class ForecastService:
             seed: Same seed, data, budget and machine: same model, unless the budget of time runs out first.
             budget_seconds: About how long both networks may train together; more also means more steps.
             threads: For torch.
+            doubts: Why a kind's champion is no longer trusted: its challenger need only be ahead.
             on_progress: Told the kind and the share of its course that is done.
 
         Returns:
@@ -158,7 +161,10 @@ class ForecastService:
                 continue
             told = None if on_progress is None else partial(on_progress, kind)
             options = options_for(kind, seed=seed, budget_seconds=budget_seconds, threads=threads)
-            reports.append(self._train_kind(conn, site, kind, options, issued_at=issued_at, on_progress=told))
+            doubt = (doubts or {}).get(kind)
+            reports.append(
+                self._train_kind(conn, site, kind, options, issued_at=issued_at, doubt=doubt, on_progress=told)
+            )
         return reports
 
     def _train_kind(
@@ -169,13 +175,14 @@ class ForecastService:
         options: TrainingOptions,
         *,
         issued_at: datetime,
+        doubt: str | None,
         on_progress: Progress | None,
     ) -> TrainingReport:
         began = time.monotonic()
         axis = history_axis(conn, site, kind=kind, issued_at=issued_at, longest=LONGEST_HISTORY)
         if axis is None:
             return TrainingReport.refused(kind, "There is no reading to train on.", seconds=time.monotonic() - began)
-        champion = self.champion(conn, kind).model
+        stored, champion = find_champion(conn, kind), self.champion(conn, kind).model
         try:
             if kind == "load":
                 history = load_load_history(conn, site, axis, issued_at=issued_at)
@@ -203,8 +210,10 @@ class ForecastService:
         except ValueError as error:
             logger.warning("no %s model was trained: %s", kind, error)
             return TrainingReport.refused(kind, f"Not trained: {error}.", seconds=time.monotonic() - began)
-        sealed = seal(contest.model, trained_at=issued_at, about=contest.about(axis, options))
-        promoted, reason = contest.verdict()
+        promoted, reason = contest.verdict(
+            doubt=doubt or (too_old(stored.manifest, issued_at=issued_at) if stored else None)
+        )
+        sealed = seal(contest.model, trained_at=issued_at, about={**contest.about(axis, options), "verdict": reason})
         save_model(conn, model_id=sealed.model_id, kind=kind, manifest=sealed.manifest, weights=sealed.weights)
         if promoted:
             promote(conn, sealed.model_id)
@@ -216,6 +225,7 @@ class ForecastService:
             reason=reason,
             scores=contest.scores,
             champion_scores=contest.champion_scores,
+            comparison=contest.comparison,
             steps=contest.result.steps,
             stopped_by=contest.result.stopped_by,
             seconds=time.monotonic() - began,

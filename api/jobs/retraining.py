@@ -12,8 +12,8 @@ import psycopg
 
 from api.jobs.clock import POLL_SECONDS, present
 from api.settings import TrainProcess
-from forecasting.contest import TrainingReport
 from forecasting.service import ForecastService
+from forecasting.verdict import TrainingReport
 from grid.faults import Fault, InputError
 from grid.store.database import connect
 from grid.store.migrate import check_schema

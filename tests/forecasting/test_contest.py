@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pytest
 
 from forecasting.backtest import Scores, score
-from forecasting.contest import Contest, contest_load, contest_solar, options_for, trainable_series
+from forecasting.contest import contest_load, contest_solar, options_for, trainable_series
 from forecasting.fitting import split_in_time
+from forecasting.significance import Comparison
 from forecasting.training import TrainingOptions, TrainingResult
+from forecasting.verdict import Contest, too_old
 from grid.forecasts import DEFAULT_LEVELS
 from grid.site import Meter
 
@@ -52,22 +55,34 @@ def scores_of(pinball: float, skill: float = 0.3) -> Scores:
     return Scores(10, pinball, 1.0, skill, 0.5, 0.9, 0.9, (skill,))
 
 
+SURE = Comparison(21, 0.5, 0.6, -0.1, -0.12, -0.08, 0.001)
+UNSURE = Comparison(21, 0.5, 0.6, -0.1, -0.3, 0.1, 0.2)
+
+
 @pytest.mark.parametrize(
-    ("own", "champion", "promoted"),
+    ("own", "champion", "comparison", "promoted"),
     [
-        (scores_of(0.5), None, True),
-        (scores_of(1.2, -0.2), None, False),
-        (scores_of(0.5), scores_of(0.6), True),
-        (scores_of(0.5), scores_of(0.5), False),
-        (scores_of(0.5), scores_of(0.4), False),
+        (scores_of(0.5), None, None, True),
+        (scores_of(1.2, -0.2), None, None, False),
+        (scores_of(0.5), scores_of(0.6), SURE, True),
+        (scores_of(0.5), scores_of(0.6), UNSURE, False),
+        (scores_of(0.5), scores_of(0.6), None, False),
     ],
 )
-def test_a_challenger_must_beat_the_champion_or_else_the_baseline(
-    own: Scores, champion: Scores | None, promoted: bool
+def test_a_challenger_must_beat_the_champion_beyond_luck_or_else_the_baseline(
+    own: Scores, champion: Scores | None, comparison: Comparison | None, promoted: bool
 ) -> None:
     result = TrainingResult(1, 1.0, "steps", 1.0, 1.0)
-    contest = Contest(None, result, split_in_time(24 * 100), own, champion, own)  # type: ignore[arg-type]
+    contest = Contest(None, result, split_in_time(24 * 100), own, champion, comparison, {})  # type: ignore[arg-type]
     assert contest.verdict()[0] is promoted
+
+
+def test_a_champion_of_last_season_is_no_longer_trusted() -> None:
+    trained = {"trained_at": "2026-01-01T00:00:00+00:00"}
+    assert too_old(trained, issued_at=datetime(2026, 3, 1, tzinfo=UTC)) is None
+    said = too_old(trained, issued_at=datetime(2026, 5, 1, tzinfo=UTC))
+    assert said == "The champion was trained 120 days ago; after 90 it must be ahead to stay."
+    assert too_old({}, issued_at=datetime(2026, 5, 1, tzinfo=UTC)) is None
 
 
 def test_even_a_hardly_trained_model_beats_repeating_last_week(made: Any) -> None:
@@ -81,6 +96,9 @@ def test_even_a_hardly_trained_model_beats_repeating_last_week(made: Any) -> Non
     )
     assert rerun.champion_scores == contest.scores
     assert rerun.verdict()[0] is False
+    assert rerun.comparison is None, "seven days cannot tell"
+    assert sorted(rerun.promise) == ["*", "m-0:load", "m-1:load"]
+    assert rerun.promise["m-1:load"]["mean_kw"] == pytest.approx(np.nanmean(made.load.kw[1]))
 
 
 def test_the_backtest_is_made_of_hours_that_training_never_saw(made: Any) -> None:
