@@ -5,6 +5,10 @@ table is the most that this database takes, so the ratios say what the rules (re
 what is due for validation) and the broker cost. The ways take turns, and medians count, so that a busy machine weighs
 on all of them alike.
 
+CPU seconds, user and system, are counted of the workers and of all processes of PostgreSQL and of the broker. With
+what the cores rested meanwhile they say what any number of workers could reach here: whatever one worker leaves unused,
+and on a machine of two cores, which the servers share, that is not much.
+
 Workers run as processes (``gridpilot ingest``). They are held back by a lock on the table until the whole stream has
 been produced, and timed from the first third stored, which they may have read already, to the last reading.
 """
@@ -18,14 +22,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import numpy as np
+import psutil
 import psycopg
 
 from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
@@ -54,6 +59,8 @@ class Servers:
 
     database_url: str
     bootstrap: str
+    postgres_pid: int
+    broker_pid: int
 
     @property
     def environment(self) -> dict[str, str]:
@@ -150,8 +157,38 @@ def raw_copy(servers: Servers, readings: int, values: int) -> float:
         return readings / (time.perf_counter() - began)
 
 
-def through_workers(servers: Servers, workers: int, readings: int, values: int) -> float:
-    """Readings a second that so many workers store of what waits for them."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one way came to: readings a second; CPU seconds per million readings, by whose they are, and of no one."""
+
+    rate: float
+    cpu: Mapping[str, float] = field(default_factory=dict)
+    idle: float = 0.0
+
+    @property
+    def ceiling(self) -> float:
+        """How many times this rate the machine could have reached, had no core rested."""
+        return 1.0 + self.idle / sum(self.cpu.values())
+
+
+def cpu_seconds(pids: Sequence[int]) -> float:
+    """What processes and all under them have used, user and system, those that have ended included."""
+    total = 0.0
+    for root in map(psutil.Process, pids):
+        for process in (*root.children(recursive=True), root):
+            with suppress(psutil.NoSuchProcess):  # ended just now: its parent counts it
+                total += sum(process.cpu_times()[:4])
+    return total
+
+
+def idle_seconds() -> float:
+    """How long the cores have rested, all together."""
+    times = psutil.cpu_times()
+    return float(times.idle + times.iowait)
+
+
+def through_workers(servers: Servers, workers: int, readings: int, values: int) -> Run:
+    """What so many workers make of what waits for them."""
     counted = "SELECT coalesce(sum(readings), 0) FROM stream_offset"
     before = servers.ask(counted)
 
@@ -160,15 +197,19 @@ def through_workers(servers: Servers, workers: int, readings: int, values: int) 
             time.sleep(0.01)
         return time.perf_counter(), stored
 
-    with servers.working(workers), psycopg.connect(servers.database_url) as holding:
+    with servers.working(workers) as pids, psycopg.connect(servers.database_url) as holding:
+        whose = {"worker": pids, "PostgreSQL": [servers.postgres_pid], "broker": [servers.broker_pid]}
         holding.execute("LOCK TABLE reading IN EXCLUSIVE MODE")
         produce(servers, readings, values)
         holding.rollback()
         began, first = wait_for(readings / 3)
+        used, idle = {name: -cpu_seconds(of) for name, of in whose.items()}, -idle_seconds()
         ended, stored = wait_for(readings)
+        used, idle = {name: cpu_seconds(whose[name]) + s for name, s in used.items()}, idle + idle_seconds()
     if stored != readings:
         raise RuntimeError(f"{stored} readings were counted, {readings} were sent")
-    return (stored - first) / (ended - began)
+    millions = (stored - first) / 1e6
+    return Run((stored - first) / (ended - began), {name: s / millions for name, s in used.items()}, idle / millions)
 
 
 def peak_megabytes(servers: Servers) -> float:
@@ -191,24 +232,32 @@ def peak_megabytes(servers: Servers) -> float:
 
 def measure(servers: Servers) -> None:
     """Print one line per way."""
-    rates: dict[tuple[str, int], list[float]] = {}
+    runs: dict[tuple[str, int], list[Run]] = {}
 
-    def note(way: str, values: int, rate: float) -> None:
-        rates.setdefault((way, values), []).append(rate)
+    def note(way: str, values: int, run: Run) -> None:
+        runs.setdefault((way, values), []).append(run)
 
     for _ in range(ROUNDS):
         for values, readings in READINGS.items():
             note("one worker", values, through_workers(servers, 1, readings, values))
-            note("raw COPY", values, raw_copy(servers, readings, values))
+            note("raw COPY", values, Run(raw_copy(servers, readings, values)))
             note("two workers", values, through_workers(servers, 2, readings, values))
             with servers.running("validate", 1):
                 note("one worker, validator beside", values, through_workers(servers, 1, readings, values))
-    print(f"{'way':<30} {'a message':>10} {'readings/s':>12} {'of raw COPY':>12} {'of one worker':>14}")
-    for (way, values), measured in rates.items():
+    heads = f"{'way':<30} {'a message':>10} {'readings/s':>12} {'of raw COPY':>12} {'of one worker':>14}"
+    print(f"{heads}  CPU seconds per million readings")
+    for (way, values), measured in runs.items():
         of_copy, of_one = (
-            statistics.median(np.divide(measured, rates[other, values])) for other in ("raw COPY", "one worker")
+            statistics.median(a.rate / b.rate for a, b in zip(measured, runs[other, values], strict=True))
+            for other in ("raw COPY", "one worker")
         )
-        print(f"{way:<30} {values:>10} {statistics.median(measured):>12,.0f} {of_copy:>12.2f} {of_one:>14.2f}")
+        rate = statistics.median(run.rate for run in measured)
+        cpu = {name: statistics.median(run.cpu[name] for run in measured) for name in measured[0].cpu}
+        told = ", ".join(f"{name} {seconds:.1f}" for name, seconds in cpu.items())
+        print(f"{way:<30} {values:>10} {rate:>12,.0f} {of_copy:>12.2f} {of_one:>14.2f}  {told}")
+    for values in READINGS:
+        most = statistics.median(run.ceiling for run in runs["one worker", values])
+        print(f"{os.cpu_count()} cores, {values} a message: at most {most:.2f} of one worker before none rests")
     print(f"most memory of a worker, {LARGE_MESSAGES} messages of 1 MiB waiting: {peak_megabytes(servers):.0f} MB")
 
 
@@ -218,11 +267,13 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gridpilot-bench-")))
         folder.chmod(0o711)  # as root, the server runs under an account of its own
         postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres"))
+        (postgres_guard,) = psutil.Process().children()
         broker = stack.enter_context(EmbeddedBroker(folder / "broker"))
+        (broker_guard,) = (child for child in psutil.Process().children() if child != postgres_guard)
         with psycopg.connect(postgres.url) as conn:
             migrate(conn)
         ensure_topics(broker.bootstrap)
-        measure(Servers(postgres.url, broker.bootstrap))
+        measure(Servers(postgres.url, broker.bootstrap, postgres_guard.pid, broker_guard.pid))
 
 
 if __name__ == "__main__":
