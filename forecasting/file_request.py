@@ -6,8 +6,9 @@ Nothing is repaired quietly: whatever is wrong is listed, with its rows, and all
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -50,6 +51,7 @@ class SeriesSettings(BaseModel):
     tilt_deg: float | None = Field(default=None, ge=0.0, le=180.0)
     azimuth_deg: float | None = Field(default=None, ge=0.0, le=360.0)
     covariates: dict[str, Covariate] = Field(default_factory=dict)
+    parent: str | None = Field(default=None, max_length=250)
 
     @field_validator("interval_minutes")
     @classmethod
@@ -136,3 +138,28 @@ def settings_of(series_id: str, entries: Mapping[str, dict[str, Any]]) -> Series
             )
             for entry in error.errors()
         ]
+
+
+def parent_faults(series: Sequence[FileSeries]) -> Iterator[Fault]:
+    """What is wrong with the hierarchy that the series' ``parent`` make: a series is a part of its parent."""
+    by_name = {one.series_id: one for one in series}
+    for one in series:
+        place, parent = f"SERIES.json {one.series_id}: parent", one.settings.parent
+        if parent is None:
+            continue
+        if parent not in by_name:
+            yield Fault(place, f"the file has no series {parent!r}", "name a series of the file, or leave it out")
+            continue
+        above = by_name[parent]
+        if _measure(one) != _measure(above):
+            problem = f"{one.series_id} and {parent} must have one unit, interval and horizon to add up"
+            yield Fault(place, problem, "give both alike, or leave the parent out")
+    try:
+        TopologicalSorter({one.series_id: {one.settings.parent} - {None} for one in series}).prepare()
+    except CycleError as error:
+        yield Fault("SERIES.json: parent", f"goes round in a circle: {' of '.join(error.args[1])}", "take one out")
+
+
+def _measure(one: FileSeries) -> tuple[object, ...]:
+    axis = one.axis
+    return one.settings.unit, axis.step, axis.start + axis.step * one.origin, axis.periods - one.origin

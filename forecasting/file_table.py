@@ -11,7 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from forecasting.file_request import DEFAULTS, FileSeries, SeriesSettings, read_settings_file, settings_of
+from forecasting.file_request import (
+    DEFAULTS,
+    FileSeries,
+    SeriesSettings,
+    parent_faults,
+    read_settings_file,
+    settings_of,
+)
 from grid.faults import Fault, InputError
 from grid.time_axis import TimeAxis
 
@@ -65,6 +72,7 @@ def read_request(table: Path, series: Path) -> list[FileSeries]:
             made.append(result)
         else:
             faults.extend(result)
+    faults = faults or list(parent_faults(made))
     if faults:
         raise InputError(faults)
     return made

@@ -7,18 +7,19 @@ on the file's own last weeks, at the hour of day at which the horizon begins; me
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from forecasting.file_joint import Spoken, add_up, spoken_of
 from forecasting.file_members import CLIMATOLOGY, LEVELS, MINIMUM_KNOWN_HOURS, NAIVE, Course, Effort, split_history
 from forecasting.file_mixture import Heard, Mixture, hear, mix
 from forecasting.file_request import FileSeries
 from forecasting.file_rows import Rows, make_rows
-from forecasting.mixing import at_levels, mean_of
+from forecasting.mixing import at_levels
 from grid.faults import Fault, InputError
 from grid.scores import pinball_losses
 from grid.time_axis import FloatArray
@@ -47,6 +48,10 @@ class SeriesReport:
     degraded: bool
     reasons: tuple[str, ...]
 
+    def because(self, reasons: Sequence[str]) -> SeriesReport:
+        """The same with more reasons."""
+        return replace(self, reasons=(*self.reasons, *reasons))
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {name: getattr(self, name) for name in self.__slots__} | {"reasons": list(self.reasons)}
@@ -54,10 +59,16 @@ class SeriesReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileForecast:
-    """The forecast of every horizon row: ``series_id, time, mean, q…``, and how each series was forecast."""
+    """The forecast of every horizon row: ``series_id, time, mean, q…``, and how each series was forecast.
+
+    Attributes:
+        scenarios: ``series_id, time, s1, s2 …`` for the same rows, the k-th of all belonging together; None if none
+            were asked for.
+    """
 
     table: pd.DataFrame
     reports: tuple[SeriesReport, ...]
+    scenarios: pd.DataFrame | None = None
 
 
 def parse_levels(text: str) -> tuple[float, ...]:
@@ -82,6 +93,7 @@ def forecast_file(
     levels: Sequence[float] = DEFAULT_LEVELS,
     effort: Effort = "full",
     seed: int = 0,
+    scenarios: int = 0,
     on_progress: Callable[[str], None] | None = None,
 ) -> FileForecast:
     """Forecast every horizon row of a file. The same input, seed and machine give the same answer.
@@ -90,33 +102,44 @@ def forecast_file(
         series: From :func:`forecasting.file_table.read_request`.
         levels: In (0, 1), increasing.
         effort: ``fast`` trains for less long.
+        scenarios: How many joint scenarios to draw.
         on_progress: Told what is being forecast.
     """
     course = Course(effort=effort, seed=seed)
-    answers: dict[str, tuple[FloatArray, SeriesReport]] = {}
+    answers: dict[str, tuple[Spoken, SeriesReport]] = {}
     for _, group in groupby(sorted(series, key=kind_of_work), key=kind_of_work):
         rows = make_rows(list(group))
         if on_progress is not None:
             on_progress(", ".join(one.series_id for one in rows.series[:5]) + (" …" if len(rows.series) > 5 else ""))
         answers.update(_forecast_rows(rows, course))
-    tables = []
-    for one in series:
-        quantiles, _ = answers[one.series_id]
-        told = at_levels(quantiles, levels=LEVELS, wanted=levels)
-        mean = mean_of(quantiles, levels=LEVELS)
-        if one.settings.kind == "solar":
-            limit = one.settings.capacity or np.inf
-            told, mean = np.clip(told, 0.0, limit), np.clip(mean, 0.0, limit)
-        elif float(np.nanmin(one.values)) >= 0.0:
-            told, mean = np.maximum(told, 0.0), np.maximum(mean, 0.0)
-        told = np.maximum.accumulate(told, axis=1)
-        chosen = one.asked - one.origin
-        table = pd.DataFrame(told[chosen], columns=[f"q{level:g}" for level in levels])
-        table.insert(0, "mean", mean[chosen])
-        table.insert(0, "time", one.axis.index[one.asked])
-        table.insert(0, "series_id", one.series_id)
-        tables.append(table)
-    return FileForecast(pd.concat(tables, ignore_index=True), tuple(answers[one.series_id][1] for one in series))
+    spoken, drawn = add_up([answers[one.series_id][0] for one in series], count=scenarios, seed=seed)
+    reports = [answers[one.series.series_id][1].because(one.reasons) for one in spoken]
+    names = [f"s{k}" for k in range(1, scenarios + 1)]
+    return FileForecast(
+        table=pd.concat([_table(one, levels) for one in spoken], ignore_index=True),
+        reports=tuple(reports),
+        scenarios=pd.concat(
+            [_rows(one, told.T, names) for one, told in zip(spoken, drawn, strict=True)], ignore_index=True
+        )
+        if drawn
+        else None,
+    )
+
+
+def _table(one: Spoken, levels: Sequence[float]) -> pd.DataFrame:
+    told = one.bounded(at_levels(one.quantiles, levels=LEVELS, wanted=levels))
+    table = _rows(one, np.maximum.accumulate(told, axis=1), [f"q{level:g}" for level in levels])
+    table.insert(2, "mean", one.bounded(one.mean)[one.series.asked - one.series.origin])
+    return table
+
+
+def _rows(one: Spoken, values: FloatArray, names: Sequence[str]) -> pd.DataFrame:
+    """Those rows of values, shape (intervals, names), that the file asks for."""
+    series = one.series
+    table = pd.DataFrame(values[series.asked - series.origin], columns=list(names))
+    table.insert(0, "time", series.axis.index[series.asked])
+    table.insert(0, "series_id", series.series_id)
+    return table
 
 
 def kind_of_work(one: FileSeries) -> tuple[str, ...]:
@@ -139,13 +162,13 @@ def kind_of_work(one: FileSeries) -> tuple[str, ...]:
     )
 
 
-def _forecast_rows(rows: Rows, course: Course) -> dict[str, tuple[FloatArray, SeriesReport]]:
-    """Quantiles at LEVELS of every interval of the horizon, and the report, by series."""
+def _forecast_rows(rows: Rows, course: Course) -> dict[str, tuple[Spoken, SeriesReport]]:
+    """The forecast of the horizon with its backtest, and the report, by series."""
     heard = hear(rows, course=course, trained=kind_of_work(rows.series[0])[1] == "trained")
     answers = {}
     for index, one in enumerate(rows.series):
         mixture = mix(heard, index, seed=course.seed)
-        answers[one.series_id] = mixture.quantiles, _report(one, heard, index, mixture)
+        answers[one.series_id] = spoken_of(heard, index, mixture), _report(one, heard, index, mixture)
     return answers
 
 

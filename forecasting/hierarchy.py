@@ -54,9 +54,7 @@ class Tree:
         return self.nodes[len(self.nodes) - self.summing.shape[1] :]
 
 
-def make_tree(
-    parents: Mapping[str, str | None], forecast: Sequence[str], *, beyond: Collection[str] = ()
-) -> Tree:
+def make_tree(parents: Mapping[str, str | None], forecast: Sequence[str], *, beyond: Collection[str] = ()) -> Tree:
     """The tree of some nodes, given which of them have a forecast.
 
     Args:
@@ -117,15 +115,23 @@ def reconciler(tree: Tree, errors: FloatArray) -> FloatArray:
 
 
 def reconciled(
-    tree: Tree, matrix: FloatArray, mean: FloatArray, scenarios: FloatArray, *, lowest: float = -np.inf
+    tree: Tree,
+    matrix: FloatArray,
+    mean: FloatArray,
+    scenarios: FloatArray,
+    *,
+    lowest: FloatArray | None = None,
+    highest: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Mean and scenarios of every node, which add up: each scenario of a leaf moves as its mean does.
+
+    A leaf whose scenarios are all the same, such as a plant at night, stays where it is.
 
     Args:
         matrix: From :func:`reconciler`.
         mean: Of ``tree.forecast``, shape (forecasts, intervals).
         scenarios: Joint ones of the same, shape (scenarios, forecasts, intervals).
-        lowest: No leaf falls below, such as 0 for power that is only taken.
+        lowest, highest: Bounds of each of the leaves, shape (leaves,); none if None.
 
     Returns:
         Shapes (nodes, intervals) and (scenarios, nodes, intervals). What is left for a rest is its own scenario by
@@ -136,8 +142,11 @@ def reconciled(
     for row, leaf in enumerate(tree.leaves):
         if leaf in tree.forecast:
             own = tree.forecast.index(leaf)
+            leaves[row] = np.where(np.ptp(scenarios[:, own], axis=0) > 0.0, leaves[row], mean[own])
             courses[:, row] = scenarios[:, own] + (leaves[row] - mean[own])
-    leaves, courses = np.maximum(leaves, lowest), np.maximum(courses, lowest)
+    low = -np.inf if lowest is None else lowest[:, None]
+    high = np.inf if highest is None else highest[:, None]
+    leaves, courses = np.clip(leaves, low, high), np.clip(courses, low, high)
     return tree.summing @ leaves, np.einsum("nl,sli->sni", tree.summing, courses)
 
 

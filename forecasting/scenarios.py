@@ -1,8 +1,8 @@
-"""Joint scenarios: courses of several series, each on its own as its quantiles say, whose hours and series hang together.
+"""Joint scenarios: courses of several series, each as its quantiles say, whose hours and series hang together.
 
-How far outcomes lay within their forecasts in the past is told in normal scores. Neighbouring intervals' scores are alike
-and this fades exponentially with the time between them; different series' scores have a correlation. Draws from that
-normal distribution only order the scenarios: the values themselves are the forecast's own quantiles at evenly spaced
+Where outcomes lay within their forecasts in the past is told in normal scores. Neighbouring intervals' scores are
+alike, which fades exponentially with the time between them; those of different series correlate. Draws from that normal
+distribution only order the scenarios: the values themselves are the forecast's own quantiles at evenly spaced
 levels, so that no scenario set is wider or narrower than the forecast it comes from.
 
 References:

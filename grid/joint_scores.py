@@ -1,4 +1,4 @@
-"""Scores of joint forecasts: whether scenarios hang together as what happened did, and not only lie at the right height.
+"""Scores of joint forecasts: whether scenarios hang together as what happened did, not only lie at the right height.
 
 Lower is better for both. The energy score mostly feels the level, the variogram score mostly what moves together.
 
