@@ -36,7 +36,7 @@ _PLAN_SECONDS = 300.0  # a server searches for 240 s at most, then prices and ex
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event of the stream: ``readings``, ``forecast``, ``plan``, ``decision``, ``model``, or ``reset``.
+    """One event of the stream: ``readings``, ``forecast``, ``plan``, ``decision``, ``edit``, ``model``, or ``reset``.
 
     After ``reset`` events were missed: load afresh.
     """
@@ -125,7 +125,8 @@ class GridPilot:
     ) -> pd.DataFrame:
         """A forecast, indexed by interval_start, with a column per quantile level such as 0.5.
 
-        ``frame.attrs`` holds issued_at, unit, model_id, method, degraded and reasons.
+        ``frame.attrs`` holds issued_at, unit, model_id, method, degraded, reasons, inputs, and as ``spoken_by`` the
+        method, model_id and fallback_level of each interval.
 
         Args:
             issued_at: Exactly that issue; None for the latest.
@@ -137,6 +138,8 @@ class GridPilot:
         values = [row["quantiles"] for row in document["intervals"]]
         frame = pd.DataFrame(values, index=index.tz_convert("UTC"), columns=pd.Index(document["levels"]))
         frame.attrs = {name: value for name, value in document.items() if name not in ("intervals", "levels")}
+        voice = ("method", "model_id", "fallback_level")
+        frame.attrs["spoken_by"] = [{name: row[name] for name in voice} for row in document["intervals"]]
         return frame
 
     def forecast_file(

@@ -112,6 +112,22 @@ class ForecastRow(Document):
 
     interval_start: datetime = Field(description=INTERVAL_START)
     quantiles: list[float] = Field(description="One per level, never decreasing, in `unit`.")
+    method: str = Field(description="How this interval was forecast.")
+    model_id: str = Field(description="Which model spoke for this interval; the method's name where none was trained.")
+    fallback_level: int | None = Field(
+        description="0: who should speak; 1 the champion before it, 2 a regression fitted on the spot, 3 the seasonal "
+        "naive, 4 neighbours or the sum of meters, 5 a short history, 6 capacity alone. Null where it was not noted."
+    )
+
+
+class InputsDocument(Document):
+    """What was known of a series when it was forecast."""
+
+    readings_until: datetime | None = Field(description="End of its newest reading; null without one.")
+    weather_issued_at: datetime | None = Field(
+        description="Issue of the newest forecast that somebody sent of it or of its weather; null without one."
+    )
+    completeness: float = Field(description="Share of the hours of the week before whose reading was known.")
 
 
 class ForecastDocument(Document):
@@ -122,10 +138,11 @@ class ForecastDocument(Document):
     issued_at: datetime = Field(description="Nothing received after this instant was used.")
     unit: str = Field(description="Unit of every quantile.")
     interval_minutes: int = Field(description="Length of each interval. [min]")
-    model_id: str = Field(description="Which model spoke.")
-    method: str = Field(description="How, such as lstm-attention or seasonal-naive.")
+    model_id: str = Field(description="Which model spoke for the first interval.")
+    method: str = Field(description="How the first interval was forecast, such as lstm-attention or seasonal-naive.")
     degraded: bool = Field(description="True if a fallback or substitute was used anywhere.")
     reasons: list[str] = Field(description="One sentence per substitute.")
+    inputs: InputsDocument | None = Field(description="What was known; null where it was not noted.")
     levels: list[float] = Field(description="Probability levels of the quantiles, increasing.")
     intervals: list[ForecastRow] = Field(description="In order of time.")
 

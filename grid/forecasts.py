@@ -12,6 +12,36 @@ from grid.time_axis import FloatArray, TimeAxis, require_utc
 DEFAULT_LEVELS: tuple[float, ...] = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
 
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Who speaks for an interval of a forecast.
+
+    Attributes:
+        method: How, such as ``lstm-attention`` or ``seasonal-naive``.
+        model_id: Which model; the method's name where none was trained.
+        fallback_level: 0 for the one who should speak; the higher, the more others could not. None: not noted.
+    """
+
+    method: str
+    model_id: str
+    fallback_level: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownInputs:
+    """What was known of a series when it was forecast.
+
+    Attributes:
+        readings_until: End of its newest reading; None without one.
+        weather_issued_at: Of the newest forecast that somebody sent of it or of its weather; None without one.
+        completeness: Share of the hours of the last week whose reading was known. [1]
+    """
+
+    readings_until: datetime | None
+    weather_issued_at: datetime | None
+    completeness: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecast:
     """Quantile forecast of one series, as issued at one instant.
@@ -22,10 +52,12 @@ class Forecast:
         issued_at: Nothing received after this instant was used.
         levels: Probability levels, strictly increasing in (0, 1), 0.5 among them.
         quantiles: Shape (periods, levels), non-decreasing along levels. [kW]
-        model_id: Which model spoke.
-        method: How, such as ``lstm-attention`` or ``seasonal-naive``.
+        model_id: Which model spoke, of the first interval.
+        method: How, such as ``lstm-attention`` or ``seasonal-naive``, of the first interval.
         degraded: True if a fallback or a substitute was used anywhere; ``reasons`` then says why.
         reasons: One sentence per substitute.
+        spoken_by: The voice of every interval, shape (periods,); empty if nobody noted it.
+        inputs: What was known; None if nobody noted it.
     """
 
     series_id: str
@@ -37,6 +69,8 @@ class Forecast:
     method: str
     degraded: bool = False
     reasons: tuple[str, ...] = field(default=())
+    spoken_by: tuple[Voice, ...] = field(default=())
+    inputs: KnownInputs | None = None
 
     def __post_init__(self) -> None:
         require_utc(self.issued_at, name="issued_at")
@@ -44,6 +78,8 @@ class Forecast:
             raise ValueError(
                 f"quantiles must have shape ({self.axis.periods}, {len(self.levels)}), got {self.quantiles.shape}"
             )
+        if self.spoken_by and len(self.spoken_by) != self.axis.periods:
+            raise ValueError(f"spoken_by must name {self.axis.periods} voices, got {len(self.spoken_by)}")
         if not all(0.0 < level < 1.0 for level in self.levels) or list(self.levels) != sorted(set(self.levels)):
             raise ValueError(f"levels must increase strictly within (0, 1), got {self.levels}")
         if not np.all(np.isfinite(self.quantiles)):

@@ -13,10 +13,11 @@ from pydantic import AwareDatetime
 from api.auth import Reader
 from api.instants import query_utc
 from api.problems import invalid, not_found, problems
-from api.schemas import ForecastDocument, ForecastRow
+from api.schemas import ForecastDocument, ForecastRow, InputsDocument
 from api.service import Database
 from api.tables import TABLE_RESPONSE, table_response
 from grid.faults import Fault
+from grid.forecasts import Forecast, Voice
 from grid.store.forecasts import load_forecast
 
 router = APIRouter(tags=["forecasts"])
@@ -63,13 +64,28 @@ def get_forecast(
         method=found.method,
         degraded=found.degraded,
         reasons=list(found.reasons),
+        inputs=InputsDocument.model_validate(found.inputs, from_attributes=True) if found.inputs else None,
         levels=list(found.levels),
-        intervals=[
-            ForecastRow(interval_start=interval_start, quantiles=quantiles)
-            for interval_start, quantiles in zip(found.axis.interval_starts, found.quantiles.tolist(), strict=True)
-        ],
+        intervals=_rows(found),
     )
     return table_response(request, document, lambda: _frame(document), name=f"{series_id}-forecast")
+
+
+def _rows(found: Forecast) -> list[ForecastRow]:
+    unnoted = Voice(found.method, found.model_id, None)
+    voices = found.spoken_by or (unnoted,) * found.axis.periods
+    return [
+        ForecastRow(
+            interval_start=interval_start,
+            quantiles=quantiles,
+            method=voice.method,
+            model_id=voice.model_id,
+            fallback_level=voice.fallback_level,
+        )
+        for interval_start, quantiles, voice in zip(
+            found.axis.interval_starts, found.quantiles.tolist(), voices, strict=True
+        )
+    ]
 
 
 def _utc(instant: datetime | None, name: str) -> datetime | None:
@@ -82,4 +98,10 @@ def _frame(document: ForecastDocument) -> pd.DataFrame:
     starts = pd.to_datetime([row.interval_start for row in document.intervals], utc=True)
     frame.insert(0, "interval_start", starts)
     frame.insert(0, "series_id", document.series_id)
-    return frame.assign(issued_at=pd.Timestamp(document.issued_at), unit=document.unit, model_id=document.model_id)
+    return frame.assign(
+        issued_at=pd.Timestamp(document.issued_at),
+        unit=document.unit,
+        model_id=[row.model_id for row in document.intervals],
+        method=[row.method for row in document.intervals],
+        fallback_level=pd.array([row.fallback_level for row in document.intervals], dtype="Int64"),
+    )

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from grid.forecasts import Forecast
+from grid.forecasts import Forecast, KnownInputs, Voice
 from grid.store.events import publish_event
 from grid.time_axis import TimeAxis, require_utc
 
 PRIMARY, BASELINE = "primary", "baseline"
 
-_COLUMNS = "forecast_id, series_id, issued_at, interval_minutes, levels, model_id, method, degraded, reasons"
+_COLUMNS = (
+    "forecast_id, series_id, issued_at, interval_minutes, levels, model_id, method, degraded, reasons,"
+    " methods, model_ids, fallback_levels, readings_until, weather_issued_at, completeness"
+)
 
 
 def save_forecasts(conn: psycopg.Connection[Any], forecasts: Sequence[Forecast], *, role: str) -> None:
@@ -40,11 +43,15 @@ def save_forecasts(conn: psycopg.Connection[Any], forecasts: Sequence[Forecast],
             ([name for name, _ in names], [issued for _, issued in names], role),
         )
         ids = _insert_runs(conn, forecasts, role=role)
-        with conn.cursor().copy("COPY forecast_value (forecast_id, interval_start, quantiles) FROM STDIN") as copy:
+        into = "COPY forecast_value (forecast_id, interval_start, quantiles, voice) FROM STDIN"
+        with conn.cursor().copy(into) as copy:
             for forecast in forecasts:
-                number = ids[forecast.series_id, forecast.issued_at]
-                for start, row in zip(forecast.axis.interval_starts, forecast.quantiles.tolist(), strict=True):
-                    copy.write_row((number, start, row))
+                number, voices = ids[forecast.series_id, forecast.issued_at], _voices(forecast)
+                nobody: list[int | None] = [None] * forecast.axis.periods
+                places = [voices.index(voice) + 1 for voice in forecast.spoken_by] or nobody
+                rows = zip(forecast.axis.interval_starts, forecast.quantiles.tolist(), places, strict=True)
+                for start, quantiles, place in rows:
+                    copy.write_row((number, start, quantiles, place))
         for issued_at in sorted({issued for _, issued in names}):
             series = sorted(name for name, issued in names if issued == issued_at)
             payload = {"issued_at": issued_at.isoformat(), "series": series, "role": role}
@@ -103,16 +110,26 @@ def _load(
         {"series": list(series_ids), "role": role, "at": issued_at, "by": issued_by},
     ).fetchall()
     values = conn.execute(
-        "SELECT forecast_id, min(interval_start), array_agg(quantiles ORDER BY interval_start)"
+        "SELECT forecast_id, min(interval_start), array_agg(quantiles ORDER BY interval_start),"
+        " array_agg(voice ORDER BY interval_start)"
         " FROM forecast_value WHERE forecast_id = ANY(%s) GROUP BY forecast_id",
         ([row[0] for row in rows],),
     ).fetchall()
-    by_id = {number: (start, quantiles) for number, start, quantiles in values}
+    by_id = {number: found for number, *found in values}
     return {row[1]: _forecast(row, *by_id[row[0]]) for row in rows}
 
 
-def _forecast(row: tuple[Any, ...], start: datetime, quantiles: list[list[float]]) -> Forecast:
-    _, series_id, issued_at, minutes, levels, model_id, method, degraded, reasons = row
+def _voices(forecast: Forecast) -> list[Voice]:
+    """The voices of a forecast, each once, in the order in which they speak."""
+    return list(dict.fromkeys(forecast.spoken_by))
+
+
+def _forecast(
+    row: tuple[Any, ...], start: datetime, quantiles: list[list[float]], places: list[int | None]
+) -> Forecast:
+    _, series_id, issued_at, minutes, levels, model_id, method, degraded, reasons, *provenance = row
+    methods, model_ids, fallback_levels, readings_until, weather_issued_at, completeness = provenance
+    voices = [Voice(*one) for one in zip(methods or [], model_ids or [], fallback_levels or [], strict=True)]
     return Forecast(
         series_id=series_id,
         axis=TimeAxis(start, timedelta(minutes=minutes), len(quantiles)),
@@ -123,6 +140,8 @@ def _forecast(row: tuple[Any, ...], start: datetime, quantiles: list[list[float]
         method=method,
         degraded=degraded,
         reasons=tuple(reasons),
+        spoken_by=tuple(voices[place - 1] for place in places if place is not None),
+        inputs=None if completeness is None else KnownInputs(readings_until, weather_issued_at, completeness),
     )
 
 
@@ -142,13 +161,20 @@ def _insert_runs(
             forecast.method,
             forecast.degraded,
             list(forecast.reasons),
+            [voice.method for voice in _voices(forecast)],
+            [voice.model_id for voice in _voices(forecast)],
+            [voice.fallback_level for voice in _voices(forecast)],
+            forecast.inputs and forecast.inputs.readings_until,
+            forecast.inputs and forecast.inputs.weather_issued_at,
+            forecast.inputs and forecast.inputs.completeness,
         )
         for forecast in forecasts
     ]
     cursor = conn.cursor()
     cursor.executemany(
         "INSERT INTO forecast_run (series_id, role, issued_at, interval_minutes, levels, unit, model_id, method,"
-        " degraded, reasons) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " degraded, reasons, methods, model_ids, fallback_levels, readings_until, weather_issued_at, completeness)"
+        f" VALUES ({', '.join(['%s'] * 16)})"
         " RETURNING series_id, issued_at, forecast_id",
         rows,
         returning=True,

@@ -10,7 +10,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from grid.forecasts import Forecast
+from grid.forecasts import Forecast, KnownInputs, Voice
 from grid.store.database import connect
 from grid.store.events import events_after
 from grid.store.forecasts import latest_forecasts, load_forecast, save_forecasts
@@ -49,6 +49,27 @@ def test_a_forecast_comes_back_as_it_was_saved(conn: psycopg.Connection) -> None
     np.testing.assert_array_equal(back.quantiles, saved.quantiles)
     for name in ("series_id", "issued_at", "levels", "model_id", "method", "degraded", "reasons"):
         assert getattr(back, name) == getattr(saved, name), name
+
+
+def test_every_value_keeps_who_spoke_for_it_and_what_was_known(conn: psycopg.Connection) -> None:
+    model, naive = Voice("lstm-attention", "load-1", 0), Voice("seasonal-naive", "seasonal-naive", 3)
+    inputs = KnownInputs(ISSUED - timedelta(hours=2), None, 0.75)
+    saved = replace(forecast(), spoken_by=(model, naive, model), inputs=inputs)
+    save_forecasts(conn, [saved, forecast("plain:load")], role="primary")
+    back, plain = (load_forecast(conn, name, issued_at=ISSUED) for name in (saved.series_id, "plain:load"))
+    assert back is not None
+    assert plain is not None
+    assert (back.spoken_by, back.inputs) == (saved.spoken_by, inputs)
+    assert (plain.spoken_by, plain.inputs) == ((), None)
+    rows = conn.execute(
+        "SELECT model_id, method, fallback_level, readings_until, weather_issued_at, completeness FROM v_forecast"
+        " WHERE series_id = 'zone-1:load' AND quantile = 0.5 ORDER BY interval_start"
+    ).fetchall()
+    known = inputs.readings_until, None, 0.75
+    told = [("load-1", "lstm-attention", 0, *known), ("seasonal-naive", "seasonal-naive", 3, *known)]
+    assert rows == [told[0], told[1], told[0]]
+    old = "SELECT DISTINCT model_id, method, fallback_level FROM v_forecast WHERE series_id = 'plain:load'"
+    assert conn.execute(old).fetchall() == [("load-1", "lstm-attention", None)]
 
 
 def test_the_newest_issue_by_an_instant_is_found(conn: psycopg.Connection) -> None:
