@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BeforeValidator, Field, Strict
 
 from api.schemas import INTERVAL_START, Document, RequestDocument
-from grid.store.edit_batches import MAX_EDITS
+from grid.store.edits import MAX_EDITS
 
 REASON_PATTERN = r"^[^\x00]*\S[^\x00]*$"
 Reason = Annotated[str, Field(min_length=3, max_length=2000, pattern=REASON_PATTERN)]

@@ -18,10 +18,10 @@ import psycopg
 from psycopg import errors
 
 from grid.readings import ReadingBlock, Rejection, Source
-from grid.store.database import server_clock
 from grid.store.dead_letters import add_dead_letter
 from grid.store.saving import SaveReport, save_readings
 from grid.store.series import unregistered
+from grid.store.settled import stamp
 from grid.store.stream import OffsetProgress, Partition, advance_offsets, lock_offsets
 from grid.time_axis import EPOCH
 from ingest.messages import decode_reading
@@ -151,7 +151,7 @@ class BatchStore:
     ) -> BatchReport:
         with conn.transaction():
             offsets = lock_offsets(conn, {r.partition for r in records})
-            received_at = received_at or server_clock(conn)
+            received_at = received_at or stamp(conn)
             for p, next_offset in offsets.items():
                 if next_offset < read_from[p]:
                     raise OffsetsMovedBackError(f"{p.topic}[{p.number}]: at {next_offset}, read from {read_from[p]}")

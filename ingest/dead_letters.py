@@ -9,7 +9,6 @@ import psycopg
 
 from grid.readings import ReadingBlock, Rejection, Source
 from grid.store.audit import SERVICE
-from grid.store.database import transaction_start
 from grid.store.dead_letters import (
     EVERY_ONE,
     REPLAYED,
@@ -22,6 +21,7 @@ from grid.store.dead_letters import (
 )
 from grid.store.saving import Arrival, ConcurrentSaveError, save_readings
 from grid.store.series import unregistered
+from grid.store.settled import stamp
 from ingest.messages import decode_reading
 from ingest.topics import WEATHER_TOPIC
 
@@ -70,9 +70,10 @@ def replay(
             if letter is None or isinstance(content, str):
                 return ReplayOutcome(dead_letter_id, False, str(content))
             arrival = Arrival(letter.received_at, replayed_before(conn, letter))
-            saved = save_readings(conn, [content], received_at=transaction_start(conn), arrival=arrival)
+            now = stamp(conn)
+            saved = save_readings(conn, [content], received_at=now, arrival=arrival)
             became = f"{saved.added} added, {saved.replaced} replaced, {saved.late} late, {saved.duplicates} known"
-            resolve_dead_letters(conn, [dead_letter_id], resolution=f"{REPLAYED}: {became}", actor=actor)
+            resolve_dead_letters(conn, [dead_letter_id], resolution=f"{REPLAYED}: {became}", actor=actor, at=now)
         return ReplayOutcome(dead_letter_id, True, f"{REPLAYED}: {became}")
 
     return [_tried(once, dead_letter_id) for dead_letter_id in _ids(conn, which)]

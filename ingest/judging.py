@@ -21,6 +21,7 @@ from grid.readings import Quality, series_id
 from grid.store.database import server_clock
 from grid.store.retention import judged_from
 from grid.store.series import ChannelId, channels_of_keys, find_channel_keys
+from grid.store.settled import stamp
 from grid.store.validation_due import LONGEST_PIECE, DueMark, DueSpan, lock_due, mark_due, settle_due
 from grid.store.verdicts import Key, VerdictChanges, difference, newest_intervals, write_changes
 from grid.time_axis import EPOCH
@@ -76,8 +77,7 @@ def judge_batch(
 ) -> JudgedBatch:
     """Judge what has waited longest and commit; no channel if nothing waits, or others have all of it.
 
-    Verdicts stand from the instant, by the server's clock, at which they begin to be written. What is asked as of an
-    instant is final once no transaction is open that began before it.
+    Verdicts stand from the instant, by the server's clock, at which they begin to be written.
 
     Args:
         site_now: Reads what the site in force says. It is asked once the marks are taken, so that it is never older
@@ -109,7 +109,7 @@ def judge_batch(
                 _log.error("%s cannot be judged from %s to %s", _named(piece), *piece.touched[1:], exc_info=error)
                 broken.append(error)
         judged = time.monotonic()
-        judged_at = server_clock(conn)
+        judged_at = stamp(conn)
         write_changes(conn, changes, judged_at=judged_at)
         mark_due(conn, _resting_on_these(conn, site, pieces, changes), marked_at=judged_at)
         settle_due(

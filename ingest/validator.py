@@ -19,6 +19,7 @@ from grid.faults import InputError
 from grid.store.database import DatabaseUnavailableError, connect, explain, is_transient, server_clock
 from grid.store.migrate import check_schema
 from grid.store.rollups import roll_up
+from grid.store.settled import stamp
 from grid.store.sites import load_site
 from grid.store.validation_due import fold_done, mark_silent, validation_backlog
 from ingest.evidence import LONGEST_AWAITED
@@ -152,7 +153,9 @@ class _Validator:
         if awaited_until is not None and (
             self._watched_until is None or awaited_until >= self._watched_until + WATCH_EVERY
         ):
-            silent = mark_silent(conn, awaited_until=awaited_until, longest=LONGEST_AWAITED, marked_at=now)
+            with conn.transaction():
+                marked_at = stamp(conn)
+                silent = mark_silent(conn, awaited_until=awaited_until, longest=LONGEST_AWAITED, marked_at=marked_at)
             self._watched_until = awaited_until
             if silent:
                 _log.info("%d channels are silent", silent, extra={"channels": silent})

@@ -17,6 +17,7 @@ from grid.store.database import connect
 from grid.store.migrate import check_schema
 from grid.store.readings import parse_series_id
 from grid.store.series import ChannelId, find_channel_keys
+from grid.store.settled import stamp
 from grid.store.sites import load_site
 from grid.store.validation_due import mark_stored
 from ingest.judging import JudgedBatch
@@ -64,7 +65,7 @@ def mark_again(settings: ValidateProcess, series: Sequence[str] | None, *, begin
         keys = None if not series else [key for name in series for key in _keys(conn, name, faults)]
         if faults:
             raise InputError(faults)
-        marked = mark_stored(conn, keys, start=start, end=end, marked_at=datetime.now(UTC))
+        marked = mark_stored(conn, keys, start=start, end=end, marked_at=stamp(conn))
     logger.info("%d channels are due again", marked)
     return marked
 

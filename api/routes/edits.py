@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -16,17 +16,10 @@ from api.quality_schemas import REASON_PATTERN, EditDocument, EditRequest
 from api.service import Database
 from grid.faults import Fault
 from grid.store.audit import key_actor
-from grid.store.edit_batches import (
-    MAX_EDITS,
-    IntervalValue,
-    add_edits,
-    find_edit,
-    known_intervals,
-    newest_interval,
-    withdraw_edits,
-)
-from grid.store.edits import ReadingEdit, list_edits, withdraw_edit
+from grid.store.edits import MAX_EDITS, IntervalValue, ReadingEdit, add_edits, find_edit, list_edits, withdraw_edits
+from grid.store.known_intervals import known_intervals, newest_interval
 from grid.store.series import ChannelId
+from grid.store.settled import stamp
 from ingest.messages import EARLIEST, LATEST
 
 router = APIRouter(prefix="/series/{series_id}/edits", tags=["quality"])
@@ -68,8 +61,8 @@ def post_edits(
     intervals = _intervals(conn, channel, request)
     if len(intervals) > MAX_EDITS:
         raise invalid([Fault("body.end", f"the span holds more than {MAX_EDITS} intervals", "edit less at once")])
-    now = datetime.now(UTC)
-    made = add_edits(conn, channel, intervals, reason=request.reason, actor=key_actor(caller.name), at=now)
+    actor = key_actor(caller.name)
+    made = add_edits(conn, channel, intervals, reason=request.reason, actor=actor, at=stamp(conn))
     return [_document(edit) for edit in made]
 
 
@@ -80,8 +73,8 @@ def delete_edits(
     """Take back every edit in force of intervals that start in [start, end). The answer is what was taken back."""
     start, end = _span(start, end)
     channel = channel_of(conn, series_id)
-    now, actor = datetime.now(UTC), key_actor(caller.name)
-    taken = withdraw_edits(conn, channel, start=start, end=end, reason=reason, actor=actor, at=now)
+    edits = list_edits(conn, channel, start=start, end=end, withdrawn=False)
+    taken = withdraw_edits(conn, channel, edits, reason=reason, actor=key_actor(caller.name), at=stamp(conn))
     return [_document(edit) for edit in taken]
 
 
@@ -98,11 +91,10 @@ def delete_edit(
     edit = find_edit(conn, channel, edit_id)
     if edit is None:
         raise not_found(f"edit of {series_id}", str(edit_id), remedy="GET /api/v1/series/{series_id}/edits lists them")
-    if edit.withdrawn_at is not None:
-        raise Problem(409, "withdrawn-before", f"edit {edit_id} was withdrawn by {edit.withdrawn_by}")
-    taken = withdraw_edit(conn, edit_id, reason=reason, actor=key_actor(caller.name), at=datetime.now(UTC))
-    assert taken is not None  # edits are not deleted
-    return _document(taken)
+    taken = withdraw_edits(conn, channel, [edit], reason=reason, actor=key_actor(caller.name), at=stamp(conn))
+    if not taken:
+        raise Problem(409, "withdrawn-before", f"edit {edit_id} was withdrawn before; the list of edits says by whom")
+    return _document(taken[0])
 
 
 def _span(start: datetime, end: datetime) -> tuple[datetime, datetime]:
@@ -130,7 +122,7 @@ def _intervals(conn: Database, channel: ChannelId, request: EditRequest) -> list
         raise invalid([Fault("body.end", problem, "choose another span")])
     if request.action == "set":
         return _to_set(conn, channel, request, start, end)
-    known = known_intervals(conn, channel, start=start, end=end)
+    known = known_intervals(conn, channel, start=start, end=end, limit=MAX_EDITS + 1)
     if request.action == "accept":
         chosen = [IntervalValue(x.interval_start, x.interval_minutes, x.sent) for x in known if x.came]
     else:

@@ -37,7 +37,7 @@ async def get_events(
         int | None, Header(ge=0, le=LAST_ID, description="Id of the last event seen; the stream goes on behind it.")
     ] = None,
 ) -> EventSourceResponse:
-    """Events as they happen: `readings`, `forecast`, `plan`, `decision`, `model`, each with its id.
+    """Events as they happen: `readings`, `forecast`, `plan`, `decision`, `edit`, `model`, each with its id.
 
     First comes `hello`. A client that connects again with `Last-Event-ID` gets everything it missed; if that is no
     longer stored it gets `reset` and should load afresh. A comment is sent every 15 s as a heartbeat.

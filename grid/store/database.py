@@ -61,14 +61,6 @@ def server_clock(conn: psycopg.Connection) -> datetime:
     return instant
 
 
-def transaction_start(conn: psycopg.Connection) -> datetime:
-    """The instant of the transaction in hand: what ``now()`` is to all of its statements."""
-    row = conn.execute("SELECT now()").fetchone()
-    assert row is not None
-    instant: datetime = row[0]
-    return instant
-
-
 def shown_address(url: str) -> str:
     """``user@host:port/database`` of a PostgreSQL url, never its password."""
     try:

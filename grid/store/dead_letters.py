@@ -143,18 +143,24 @@ def replayed_before(conn: psycopg.Connection, letter: DeadLetter) -> list[dateti
 
 
 def resolve_dead_letters(
-    conn: psycopg.Connection, ids: Collection[int], *, resolution: str, actor: str = SERVICE
+    conn: psycopg.Connection,
+    ids: Collection[int],
+    *,
+    resolution: str,
+    actor: str = SERVICE,
+    at: datetime | None = None,
 ) -> int:
     """Mark waiting dead letters as resolved; returns how many were still waiting. The message itself stays.
 
     Args:
+        at: The instant with which its readings were stamped; None for that of the transaction.
         actor: Who does it, for the audit log.
     """
     with conn.transaction():
         rows = conn.execute(
-            "UPDATE dead_letter SET resolved_at = now(), resolution = %s"
+            "UPDATE dead_letter SET resolved_at = coalesce(%s, now()), resolution = %s"
             " WHERE dead_letter_id = ANY(%s) AND resolved_at IS NULL RETURNING dead_letter_id",
-            (resolution, list(ids)),
+            (at, resolution, list(ids)),
         ).fetchall()
         if rows:
             about = {"dead_letter_ids": sorted(row[0] for row in rows), "resolution": resolution}

@@ -21,7 +21,7 @@ class Event:
     """One thing that happened.
 
     Attributes:
-        kind: readings, forecast, plan, decision, model or alarm.
+        kind: readings, forecast, plan, decision, edit, model or alarm.
         at: When it was written (wall clock).
         payload: What a listener needs to know in order to ask for the rest.
     """

@@ -1,12 +1,18 @@
 """The two layers of telemetry in SQL: readings as they were sent, and as validation takes them; each as of an instant.
 
-Every query here takes the parameters ``keys`` (channel keys), ``start``, ``end`` (intervals that start in between) and
-``known_by``: only what was known by then (wall clock), or NULL for what is known now.
+Every query here takes the parameters that :func:`asked` gives.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
 from grid.readings import Layer, Quality
+from grid.store.settled import wait_until_settled
 from grid.store.validation_due import FOLDED_SPAN, LONGEST_PIECE
 
 _INTERVALS = "channel_key = ANY(%(keys)s) AND interval_start >= %(start)s AND interval_start < %(end)s"
@@ -51,6 +57,29 @@ _GAPS = f"""
            v.judged_at AS received_at
     FROM verdicts v WHERE NOT EXISTS (SELECT FROM readings r WHERE {_SAME_INTERVAL})
 """
+
+
+def asked(
+    conn: psycopg.Connection[Any],
+    keys: Sequence[int | None],
+    *,
+    start: datetime,
+    end: datetime,
+    known_by: datetime | None = None,
+) -> dict[str, object]:
+    """The parameters of a query, once its answer is final: asked again as of the same instant it will be the same.
+
+    Args:
+        keys: Channel keys; None for a channel that there is not.
+        start, end: Intervals that start in [start, end).
+        known_by: Only what was known by then (the server's clock); None for what is known now.
+
+    Raises:
+        DatabaseUnavailableError: If what was known by then is still being written after some seconds.
+    """
+    if known_by is not None:
+        wait_until_settled(conn, known_by)
+    return {"keys": [key for key in keys if key is not None], "start": start, "end": end, "known_by": known_by}
 
 
 def rows_query(layer: Layer) -> str:

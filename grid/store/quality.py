@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from grid.readings import Layer, Quality, series_id
-from grid.store.layers import rows_query
+from grid.store.layers import asked, rows_query
 from grid.store.series import ChannelId, find_channel_keys
 from grid.units import Channel
 
@@ -115,7 +115,7 @@ def daily_quality(
     rows = conn.execute(
         f"SELECT (interval_start AT TIME ZONE %(zone)s)::date AS day, {_COUNTS} FROM ({_KNOWN}) known"
         " GROUP BY day ORDER BY day",
-        {"keys": _keys(conn, [channel]), "start": start, "end": end, "known_by": known_by, "zone": timezone},
+        _asked(conn, channel, start, end, known_by) | {"zone": timezone},
     ).fetchall()
     return {row[0]: QualityCounts(*row[1:]) for row in rows}
 
@@ -151,7 +151,7 @@ def flagged_spans(
         f"SELECT interval_start, interval_minutes, quality & ~{Quality.CORRECTED}, value IS NULL"
         f" FROM ({rows_query(Layer.VALIDATED)}) AS row"
         f" WHERE quality & ~{_PLAIN} <> 0 ORDER BY interval_start, interval_minutes LIMIT %(limit)s",
-        {"keys": _keys(conn, [channel]), "start": start, "end": end, "known_by": known_by, "limit": limit},
+        _asked(conn, channel, start, end, known_by) | {"limit": limit},
     ).fetchall()
     return list(_joined(rows))
 
@@ -195,13 +195,15 @@ def _counts_by_key(
 ) -> dict[int, QualityCounts]:
     rows = conn.execute(
         f"SELECT channel_key, {_COUNTS} FROM ({_KNOWN}) known GROUP BY channel_key",
-        {"keys": list(keys), "start": start, "end": end, "known_by": None},
+        asked(conn, keys, start=start, end=end),
     ).fetchall()
     return {row[0]: QualityCounts(*row[1:]) for row in rows}
 
 
-def _keys(conn: psycopg.Connection[Any], channels: Sequence[ChannelId]) -> list[int]:
-    return [key for key in find_channel_keys(conn, channels) if key is not None]
+def _asked(
+    conn: psycopg.Connection[Any], channel: ChannelId, start: datetime, end: datetime, known_by: datetime | None
+) -> dict[str, object]:
+    return asked(conn, find_channel_keys(conn, [channel]), start=start, end=end, known_by=known_by)
 
 
 def _joined(rows: Iterable[tuple[datetime, int, int, bool]]) -> Iterator[FlaggedSpan]:

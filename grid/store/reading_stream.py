@@ -11,7 +11,7 @@ import psycopg
 
 from grid.readings import Layer
 from grid.store.binary_copy import FLOAT8, INT2, INT4, POSTGRES_EPOCH_US, TIMESTAMPTZ, IntArray
-from grid.store.layers import rows_query
+from grid.store.layers import asked, rows_query
 from grid.store.series import ChannelId, find_channel_keys
 from grid.time_axis import FloatArray
 
@@ -57,14 +57,13 @@ def stream_readings(
         known_by: Only what had been received and judged by then (wall clock); None for what is known now.
         layer: The validated one has its values, and intervals that never came.
     """
-    keys = [key for key in find_channel_keys(conn, [channel]) if key is not None]
     query = (
         "COPY (SELECT interval_start, interval_minutes, coalesce(value, 'NaN'), quality"
         f" FROM ({rows_query(layer)}) AS known ORDER BY interval_start, interval_minutes) TO STDOUT (FORMAT binary)"
     )
-    bound = {"keys": keys, "start": start, "end": end, "known_by": known_by}
+    bounds = asked(conn, find_channel_keys(conn, [channel]), start=start, end=end, known_by=known_by)
     held = bytearray()
-    with conn.cursor().copy(query.encode(), bound) as copy:
+    with conn.cursor().copy(query.encode(), bounds) as copy:
         begun = False
         for data in copy:
             held += data

@@ -11,7 +11,7 @@ import psycopg
 
 from grid.readings import Layer
 from grid.resampling import STATES, resample
-from grid.store.layers import rows_query, values_query
+from grid.store.layers import asked, rows_query, values_query
 from grid.store.series import ChannelId, find_channel_keys
 from grid.time_axis import EPOCH, FloatArray, TimeAxis
 
@@ -50,12 +50,12 @@ def readings_known_by(
         known_by: Only what had been received and judged by then (wall clock); None for what is known now.
         layer: The validated one has its values, and intervals that never came.
     """
-    keys = [key for key in find_channel_keys(conn, [channel]) if key is not None]
+    bounds = asked(conn, find_channel_keys(conn, [channel]), start=start, end=end, known_by=known_by)
     rows = conn.execute(
         "SELECT interval_start, interval_minutes, value, quality, revision, received_at"
         f" FROM ({rows_query(layer)}) AS known"
         " ORDER BY interval_start, interval_minutes LIMIT %(limit)s",
-        {"keys": keys, "start": start, "end": end, "known_by": known_by, "limit": limit},
+        bounds | {"limit": limit},
     ).fetchall()
     return [StoredReading(*row) for row in rows]
 
@@ -74,13 +74,7 @@ def load_channels_known_by(
     """
     keys = find_channel_keys(conn, channels)
     rows = conn.execute(
-        values_query(layer),
-        {
-            "keys": [key for key in keys if key is not None],
-            "start": axis.start,
-            "end": axis.end,
-            "known_by": known_by,
-        },
+        values_query(layer), asked(conn, keys, start=axis.start, end=axis.end, known_by=known_by)
     ).fetchall()
     found: dict[int, list[tuple[int, int, float]]] = {}
     for key, interval_start, minutes, value in rows:

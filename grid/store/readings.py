@@ -14,7 +14,7 @@ import psycopg
 from grid.readings import Layer, Source
 from grid.resampling import STATES, resample
 from grid.store.binary_copy import FLOAT8, INT2, POSTGRES_EPOCH_US, TIMESTAMPTZ
-from grid.store.layers import values_query
+from grid.store.layers import asked, values_query
 from grid.store.series import ChannelId, find_channel_keys
 from grid.time_axis import FloatArray, TimeAxis
 from grid.units import STORED_UNIT, Channel
@@ -68,12 +68,7 @@ def load_channels(
             "SELECT channel_key,"
             " string_agg(timestamptz_send(interval_start) || int2send(interval_minutes) || float8send(value), '')"
             f" FROM ({values_query(layer)}) AS known GROUP BY channel_key",
-            {
-                "keys": [key for key in keys if key is not None],
-                "start": axis.start,
-                "end": axis.end,
-                "known_by": None,
-            },
+            asked(conn, keys, start=axis.start, end=axis.end),
         )
         .fetchall()
     )

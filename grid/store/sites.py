@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -16,6 +15,7 @@ from grid.site import Site
 from grid.site_file import parse_site, site_to_document
 from grid.store.audit import SERVICE, append_audit
 from grid.store.series import register_meters
+from grid.store.settled import stamp
 from grid.store.validation_due import mark_stored
 from grid.units import Channel
 
@@ -60,7 +60,7 @@ def _mark_judged_otherwise(conn: psycopg.Connection, before: SiteBasis, after: S
     channels = [(key, (Source(source), owner, Channel(channel))) for key, source, owner, channel in rows]
     keys = [key for key, channel in channels if before.of(channel) != after.of(channel)]
     if keys:
-        mark_stored(conn, keys, marked_at=datetime.now(UTC))
+        mark_stored(conn, keys, marked_at=stamp(conn))
 
 
 def load_site(conn: psycopg.Connection, site_id: str | None = None) -> Site:

@@ -14,8 +14,7 @@ from grid.readings import Quality, ReadingBlock, Source
 from grid.site import Site, SumCheck
 from grid.site_file import EXAMPLE_SITE, read_site_file
 from grid.store.database import server_clock
-from grid.store.edit_batches import IntervalValue, add_edits
-from grid.store.edits import withdraw_edit
+from grid.store.edits import IntervalValue, add_edits, withdraw_edits
 from grid.store.saving import save_readings
 from grid.store.sites import save_site
 from grid.time_axis import EPOCH, FloatArray
@@ -146,7 +145,7 @@ def test_an_edit_holds_against_the_rules_and_its_withdrawal_brings_their_verdict
     assert edit.old_value == pytest.approx(before[0][3])
     meters.validate()
     assert meters.verdicts()[at] == (777.0, Quality.EDITED)
-    withdraw_edit(meters.conn, edit.edit_id, reason="wrong meter", actor="key:ann", at=datetime.now(UTC))
+    withdraw_edits(meters.conn, channel, [edit], reason="wrong meter", actor="key:ann", at=datetime.now(UTC))
     meters.validate()
     assert meters.everything() == before
     assert meters.count("verdict_history") == 2

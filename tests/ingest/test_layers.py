@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from grid.readings import Layer, Quality, Source
-from grid.store.edit_batches import IntervalValue, add_edits
-from grid.store.edits import withdraw_edit
+from grid.store.edits import IntervalValue, add_edits, list_edits, withdraw_edits
 from grid.store.reading_versions import load_channels_known_by, readings_known_by
 from grid.store.readings import load_channels
 from grid.store.series import ChannelId
@@ -54,8 +53,8 @@ def history(meters: Any) -> list[Callable[[], object]]:
         add_edits(meters.conn, LOAD, [IntervalValue(gap, 60, 5.0)], reason="seen", actor="key:a", at=datetime.now(UTC))
 
     def withdraw() -> None:
-        (row,) = meters.conn.execute("SELECT edit_id FROM reading_edit WHERE withdraws IS NULL").fetchall()
-        withdraw_edit(meters.conn, row[0], reason="mistaken", actor="key:a", at=datetime.now(UTC))
+        edits = list_edits(meters.conn, LOAD, start=gap, end=gap + HOUR)
+        withdraw_edits(meters.conn, LOAD, edits, reason="mistaken", actor="key:a", at=datetime.now(UTC))
 
     assert without.tolist() == [*range(200), *range(205, len(values))]
     return [

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grid.readings import NOTHING_STATED, STATED_QUALITY, Quality, ReadingBlock, Rejection, Source
@@ -175,6 +175,7 @@ def test_every_fault_of_a_message_that_repeats_a_name_is_told() -> None:
     assert "values:" in wrong_type.detail
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["meter_id", "unit", "start", "x", 'q"', "values", "r\u00e9"]), max_size=8), st.booleans()
 )
@@ -273,6 +274,7 @@ def blocks(draw: st.DrawFn) -> ReadingBlock:
     )
 
 
+@settings(deadline=None)
 @given(blocks())
 def test_decoding_what_was_encoded_is_the_identity(block: ReadingBlock) -> None:
     again = decode(encode_reading(block), block.source, key=block.owner_id.encode())
@@ -283,6 +285,7 @@ def test_decoding_what_was_encoded_is_the_identity(block: ReadingBlock) -> None:
     np.testing.assert_array_equal(again.values, block.values)
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=300)
     | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(lambda x: json.dumps(x).encode())

@@ -10,8 +10,7 @@ import pytest
 
 from grid.faults import InputError
 from grid.readings import Source
-from grid.store.edit_batches import IntervalValue, add_edits, withdraw_edits
-from grid.store.edits import withdraw_edit
+from grid.store.edits import IntervalValue, add_edits, withdraw_edits
 from grid.store.retention import drop_readings
 from grid.units import Channel
 from grid.validation import LOOK_BACK
@@ -60,9 +59,7 @@ def test_edits_that_would_have_no_effect_are_refused(meters: Any) -> None:
     with pytest.raises(InputError, match="is final"):
         add_edits(meters.conn, CHANNEL, [IntervalValue(final, 60, 6.0)], **act)
     with pytest.raises(InputError, match="is final"):
-        withdraw_edit(meters.conn, edit.edit_id, **act)
-    with pytest.raises(InputError, match="is final"):
-        withdraw_edits(meters.conn, CHANNEL, start=START, end=START + 150 * DAY, **act)
+        withdraw_edits(meters.conn, CHANNEL, [edit], **act)
     add_edits(meters.conn, CHANNEL, [IntervalValue(open_, 60, 6.0)], **act)
     meters.validate()
     assert [meters.verdicts()[start][0] for start in (final, open_)] == [5.0, 6.0]
