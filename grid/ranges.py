@@ -56,7 +56,6 @@ _RANGES: dict[type, dict[str, _Range]] = {
         "times_clear_sky": _POSITIVE,
         "dark_share": _Range(high=1.0),
         "drift_minutes": _POSITIVE,
-        "drift_minutes_unknown_plane": _POSITIVE,
     },
     SumRule: {"share": _Range(high=1.0), "share_of_usual": _Range(high=1.0)},
     EstimationRule: {

@@ -123,7 +123,8 @@ def _interval_faults(
     if profile.channel in POWER:
         _mark(bits, wrap_residue(values, around, rules.spike), Quality.ROLLOVER)
     kept = np.where(bits == 0, values, np.nan)
-    _mark(bits, spikes(kept, around, rules.spike, both_ways=not one_way), Quality.SPIKE)
+    rejected = np.isnan(kept) & ~np.isnan(values)
+    _mark(bits, spikes(values, rejected, around, rules.spike, both_ways=not one_way), Quality.SPIKE)
     _mark(bits, flat_line(lattice, kept, around, profile, rules.runs), Quality.FLAT_LINE)
     _mark(bits, zero_on_active_meter(lattice, kept, around, profile, rules.runs), Quality.ZERO)
     if _under_the_sun(profile) and lattice.divides_days:

@@ -78,15 +78,13 @@ class SunRule:
         times_clear_sky: Generation as a multiple of what the clear sky gives; arrays are often larger than their
             inverters, and the edges of clouds add light.
         dark_share: Less than this share of a clear day's energy, five days in a row, is no weather.
-        drift_minutes: How far the middle of the day's energy may lie from where the sun puts it.
-        drift_minutes_unknown_plane: The same for an array whose plane is not known.
+        drift_minutes: How far the middle of the lit hours may lie from where the sun puts it.
     """
 
     night_share: float = 0.02
     times_clear_sky: float = 1.6
     dark_share: float = 0.1
-    drift_minutes: float = 25.0
-    drift_minutes_unknown_plane: float = 120.0
+    drift_minutes: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,16 @@ _HUGE = 5.0  # times the usual peak
 _CANCEL = 0.02
 
 
-def spikes(values: FloatArray, around: Usual, rule: SpikeRule, *, both_ways: bool) -> BoolArray:
+def spikes(values: FloatArray, rejected: BoolArray, around: Usual, rule: SpikeRule, *, both_ways: bool) -> BoolArray:
     """One or two values that stand out from both neighbours by more than neighbours ever differ.
 
     Beside a gap the one neighbour that is there decides: energy that piled up while a meter was silent arrives as one
-    such value. At the end of what has come, where the next value is still to come, nothing is said.
+    such value. At the end of what has come, where the next value is still to come, nothing is said; nor of a value
+    beside a rejected one, unless it stands out together with it.
 
     Args:
-        values: NaN where missing or rejected, shape (slots,).
+        values: NaN where missing, shape (slots,).
+        rejected: Which values another rule has rejected, same shape.
         both_ways: Whether a dip counts like a peak. Power falls to nothing often enough; a voltage does not.
 
     References:
@@ -29,8 +31,9 @@ def spikes(values: FloatArray, around: Usual, rule: SpikeRule, *, both_ways: boo
         Business Practices for Unbundled Electricity Metering", 2000); neighbours tell more at short intervals.
     """
     bound = np.maximum(rule.times_change * around.change, rule.times_usual * around.peak)
-    up = _stands_out(values, bound)
-    return up | _stands_out(-values, bound) if both_ways else up
+    up = _stands_out(np.where(rejected, np.inf, values), bound)
+    found = up | _stands_out(np.where(rejected, np.inf, -values), bound) if both_ways else up
+    return found & ~rejected
 
 
 def _stands_out(values: FloatArray, bound: FloatArray) -> BoolArray:

@@ -13,7 +13,7 @@ import pvlib
 
 from grid.time_axis import FloatArray
 from grid.units import Channel
-from grid.validation.lattice import DAY_US, HOUR_US, BoolArray, Lattice, day_windows, in_runs
+from grid.validation.lattice import DAY_US, HOUR_US, MINUTE_US, BoolArray, Lattice, day_windows, in_runs
 from grid.validation.nouns import ChannelProfile
 from grid.validation.settings import SunRule
 
@@ -23,7 +23,7 @@ _ALBEDO = 0.2
 _DARK_DAYS = 5
 _DRIFT_DAYS = 7
 _DRIFT_DAYS_NEEDED = 4
-_ENOUGH_LIGHT = 0.5  # of the best day around: else the middle of its energy says nothing
+_LIT = 0.005  # of the highest value of the days around
 _SOLAR_CONSTANT_WM2 = 1361.0
 _TWILIGHT_WM2 = 25.0
 
@@ -35,7 +35,7 @@ class Sky:
     Attributes:
         height: Sine of the sun's highest elevation within the slot.
         most: The most light that a clear sky gives within the slot, facing the sun if the plane is not known. [W/m2]
-        mean: What it gives in the middle of the slot, on the level if the plane is not known. [W/m2]
+        mean: What it gives over the slot, on the level if the plane is not known. [W/m2]
     """
 
     height: FloatArray
@@ -60,7 +60,8 @@ def clear_sky(lattice: Lattice, profile: ChannelProfile) -> Sky:
     begin, middle, end = (_sun_and_light(lattice, profile, at=at) for at in (0.0, 0.5, 1.0))
     height = np.maximum(np.maximum(begin[0], middle[0]), end[0])
     most = np.maximum(np.maximum(begin[1], middle[1]), end[1])
-    return Sky(height, most, middle[1] if _plane_known(profile) else _haurwitz(middle[0]))
+    light = [at[1] if _plane_known(profile) else _haurwitz(at[0]) for at in (begin, middle, end)]
+    return Sky(height, most, (light[0] + 4.0 * light[1] + light[2]) / 6.0)  # Simpson's rule
 
 
 def night_generation(values: FloatArray, sky: Sky, *, largest: FloatArray, rule: SunRule) -> BoolArray:
@@ -77,13 +78,15 @@ def above_clear_sky(values: FloatArray, sky: Sky, profile: ChannelProfile, rule:
     """More than a clear sky can give.
 
     For irradiance the bound is that of the Baseline Surface Radiation Network for what is extremely rare: 1.2 times
-    the beam outside the atmosphere, on the level to the power 1.2, and 50 W/m2; it needs no clear-sky model.
+    the beam outside the atmosphere, by the sine of the sun's elevation to the power 1.2, and 50 W/m2. A sensor that is
+    not known to lie level may face the sun, so that one power of the sine is left out.
 
     References:
         Long and Dutton, "BSRN Global Network recommended QC tests, V2.0", 2002.
     """
     if profile.channel is Channel.IRRADIANCE:
-        rare: BoolArray = values > 1.2 * _SOLAR_CONSTANT_WM2 * np.maximum(sky.height, 0.0) ** 1.2 + 50.0
+        power = 1.2 if profile.tilt_deg == 0 else 0.2
+        rare: BoolArray = values > 1.2 * _SOLAR_CONSTANT_WM2 * np.maximum(sky.height, 0.0) ** power + 50.0
         return rare
     if profile.capacity is None:
         return np.zeros(len(values), dtype=np.bool_)
@@ -108,39 +111,59 @@ def dark_days(lattice: Lattice, values: FloatArray, sky: Sky, *, largest: FloatA
 
 
 def clock_drift(lattice: Lattice, values: FloatArray, sky: Sky, profile: ChannelProfile, rule: SunRule) -> BoolArray:
-    """Days around which the energy's middle lies off the clear sky's: a clock that runs wrong or follows another zone.
+    """Days around which the lit hours lie off the sun's: a clock that runs wrong or follows another zone.
 
-    A day's clouds move its middle by half an hour easily; the median of the brighter days of two weeks does not.
+    The energy of a day has its middle where its clouds, its shade and the plane of the array put it; that it grows
+    light and dark does not depend on them. Of two weeks the median is taken.
 
     Args:
         values: NaN where missing or rejected, shape (slots,).
     """
-    bound = rule.drift_minutes if _plane_known(profile) else rule.drift_minutes_unknown_plane
     shifts = day_windows(_daily_shift(lattice, values, sky, profile), back=_DRIFT_DAYS, ahead=_DRIFT_DAYS)
     told = np.count_nonzero(~np.isnan(shifts), axis=1) >= _DRIFT_DAYS_NEEDED
     drifting = np.zeros(len(shifts), dtype=np.bool_)
-    drifting[told] = np.abs(np.nanmedian(shifts[told], axis=1)) > bound
+    drifting[told] = np.abs(np.nanmedian(shifts[told], axis=1)) > rule.drift_minutes
     return np.repeat(drifting, lattice.per_day)
 
 
 def _daily_shift(lattice: Lattice, values: FloatArray, sky: Sky, profile: ChannelProfile) -> FloatArray:
-    """By how many minutes each solar day's energy comes later than a clear sky's, shape (days,).
+    """By how many minutes the middle of each solar day's lit hours comes later than a clear sky's, shape (days,).
 
-    NaN on a day with a gap in daylight or with little light. Days run from midnight to midnight of the sun there.
+    NaN on a day with a gap in daylight, or lit for less than half of it. Days run from midnight to midnight of the sun
+    there.
     """
     n = lattice.per_day
-    longitude = profile.longitude or 0.0
-    turn = round(longitude / 360.0 * DAY_US / lattice.step_us)  # slots by which the sun's day is ahead
+    turn = round((profile.longitude or 0.0) / 360.0 * DAY_US / lattice.step_us)  # slots by which the sun's day is ahead
     light = _delayed(sky.mean, turn, fill=0.0).reshape(-1, n)
     power = _delayed(values, turn, fill=np.nan).reshape(-1, n)
     whole = ~np.isnan(np.where(light > 0, power, 0.0)).any(axis=1)
-    power = np.maximum(np.nan_to_num(power), 0.0)
-    minutes = (np.arange(n) + 0.5) * lattice.step_us / 60e6
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shift = power @ minutes / power.sum(axis=1) - light @ minutes / light.sum(axis=1)
-    best = np.fmax.reduce(day_windows(power.sum(axis=1), back=_DRIFT_DAYS, ahead=_DRIFT_DAYS), axis=1)
-    telling = whole & (power.sum(axis=1) > _ENOUGH_LIGHT * best) & (best > 0)
-    return np.where(telling, shift, np.nan)
+    (begins, ends), (sunrise, sunset) = _lit_hours(np.nan_to_num(power)), _lit_hours(light)
+    shift = (begins + ends - sunrise - sunset) / 2.0 * lattice.step_us / MINUTE_US
+    return np.where(whole & (ends - begins > (sunset - sunrise) / 2.0), shift, np.nan)
+
+
+def _lit_hours(by_day: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Where each day first rises above a small share of the highest of the days around, and where it last falls below.
+
+    Args:
+        by_day: Shape (days, slots of a day).
+
+    Returns:
+        Each in slots, between the middles of slots along the line, shape (days,). NaN on a day that is never above,
+        or from its first or to its last slot.
+    """
+    days, n = np.arange(len(by_day)), by_day.shape[1]
+    highest = np.fmax.reduce(day_windows(by_day.max(axis=1), back=_DRIFT_DAYS, ahead=_DRIFT_DAYS), axis=1)
+    share = by_day / np.where(highest > 0, highest, np.inf)[:, None] - _LIT
+    lit = share > 0
+    first, last = lit.argmax(axis=1), n - 1 - lit[:, ::-1].argmax(axis=1)
+    inside = lit.any(axis=1) & (first > 0) & (last < n - 1)
+    edges = []
+    for bright, dark in ((first, first - 1), (last, (last + 1) % n)):
+        above, below = share[days, bright], np.clip(share[days, dark], -_LIT, 0.0)
+        across = np.where(inside, above / np.where(inside, above - below, 1.0), np.nan)
+        edges.append(bright + across * (dark - bright))
+    return edges[0], edges[1]
 
 
 def _delayed(values: FloatArray, slots: int, *, fill: float) -> FloatArray:

@@ -123,12 +123,32 @@ def test_drifting_values_stand_and_are_doubted(judged: Judged, power: FloatArray
     assert quality == Quality.QUESTIONABLE | Quality.CLOCK_DRIFT
 
 
-def test_plane_that_is_not_known_may_face_east(judged: Judged) -> None:
-    east = replace(PLANT, tilt_deg=45.0, azimuth_deg=100.0)
-    values = np.round(sky_over(east).mean / 1000.0 * 80.0, 3)
-    unknown = replace(PLANT, tilt_deg=None, azimuth_deg=None)
-    assert found(judged, values, Quality.CLOCK_DRIFT, unknown) == []
-    assert found(judged, values, Quality.CLOCK_DRIFT, PLANT) != []
+@pytest.mark.parametrize("minutes", [15, 30, 60])
+def test_clock_is_told_from_the_lit_hours_wherever_the_array_looks(judged: Judged, minutes: int) -> None:
+    """The middle of the energy of an array to the east comes two hours before noon; it grows light as elsewhere."""
+    slots = DAYS * 1440 // minutes
+    lattice = Lattice(to_us(START), minutes * 60_000_000, np.zeros(slots), np.ones(slots, dtype=bool))
+    east = clear_sky(lattice, replace(PLANT, tilt_deg=45.0, azimuth_deg=100.0)).mean / 1000.0 * 80.0
+    for profile in (PLANT, replace(PLANT, tilt_deg=None, azimuth_deg=None)):
+        for hours in (0, -1, 1):
+            sent = np.roll(np.round(east, 3), hours * 60 // minutes)
+            told = judged(sent, profile, start=START, minutes=minutes).values()
+            assert any(Quality.CLOCK_DRIFT in quality for _, quality in told) == (hours != 0)
+
+
+def test_dark_afternoons_do_not_move_the_clock(judged: Judged, power: FloatArray) -> None:
+    """Thunderstorms every afternoon take nine tenths; the energy's middle lies an hour early."""
+    hour = (np.arange(DAYS * 48) / 2.0 - 7.0) % 24  # of standard time
+    assert found(judged, np.where(hour >= 12.5, 0.1 * power, power), Quality.CLOCK_DRIFT) == []
+
+
+def test_sensor_that_may_face_the_sun_gets_more_than_a_level_one(judged: Judged) -> None:
+    """800 W/m2 an hour and a half after sunrise: on the level that is extremely rare."""
+    sensor = ChannelProfile(Channel.IRRADIANCE, latitude=39.74, longitude=-105.18)
+    values = np.round(sky_over(sensor).mean * 0.9, 1)
+    values[7 * 48 + 26 : 7 * 48 + 28] = 800.0  # 06:00 of standard time
+    assert found(judged, values, Quality.ABOVE_CLEAR_SKY, sensor) == []
+    assert found(judged, values, Quality.ABOVE_CLEAR_SKY, replace(sensor, tilt_deg=0.0)) == [362, 363]
 
 
 def test_sensor_that_dies_is_told_from_five_dark_days_on(judged: Judged, power: FloatArray) -> None:
