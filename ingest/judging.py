@@ -28,9 +28,10 @@ from grid.time_axis import EPOCH
 from grid.validation import LOOK_AHEAD, LOOK_BACK, Verdicts, judge
 from ingest.evidence import Evidence, Piece, load_evidence, with_awaited
 
-MOST_CHANNELS = 256
 MOST_READINGS = 500_000
 """About so many readings are held at once, whatever is due."""
+MOST_CHANNELS = 64
+"""As many as that lets judge of one more quarter-hour each; more would only be kept from other validators."""
 _USUAL_MINUTES = 15
 
 _log = logging.getLogger(__name__)

@@ -22,8 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -32,6 +32,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import psycopg
+from process_cpu import cpu_seconds, idle_seconds
 
 from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
 from grid.readings import Source
@@ -169,22 +170,6 @@ class Run:
     def ceiling(self) -> float:
         """How many times this rate the machine could have reached, had no core rested."""
         return 1.0 + self.idle / sum(self.cpu.values())
-
-
-def cpu_seconds(pids: Sequence[int]) -> float:
-    """What processes and all under them have used, user and system, those that have ended included."""
-    total = 0.0
-    for root in map(psutil.Process, pids):
-        for process in (*root.children(recursive=True), root):
-            with suppress(psutil.NoSuchProcess):  # ended just now: its parent counts it
-                total += sum(process.cpu_times()[:4])
-    return total
-
-
-def idle_seconds() -> float:
-    """How long the cores have rested, all together."""
-    times = psutil.cpu_times()
-    return float(times.idle + times.iowait)
 
 
 def through_workers(servers: Servers, workers: int, readings: int, values: int) -> Run:
