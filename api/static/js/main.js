@@ -117,7 +117,7 @@ const TOUCHED = {
   hello: all, reset: all, forecast: telemetry,
   readings: () => { telemetry(); quality(); },
   plan: throttled(async () => { await loadSite(); await loadPlan(); }, 1000),
-  decision: throttled(loadPlan, 1000), model: throttled(loadModels, 1000),
+  decision: throttled(loadPlan, 1000), edit: quality, model: throttled(loadModels, 1000),
 };
 
 let following = null;
