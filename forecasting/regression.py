@@ -24,12 +24,14 @@ from grid.time_axis import FloatArray
 CONTEXT_HOURS = 72
 """Hours of temperature before an interval that its terms read."""
 HALF_LIFE_HOURS = 8766.0
-PENALTIES = (1.0, 10.0, 100.0)
+PENALTIES = (0.2, 1.0, 5.0)
 YEAR_HOURS = 8766
 _MEAN_HOURS = (24, 72)
 _LAG_HOURS = (1, 2, 3, 6, 12, 24)
 _CENTRE_C, _SCALE_C, _BOUNDS = 15.0, 10.0, (-4.0, 3.0)
-_KNOTS = (-0.5, 0.1, 0.7)  # 10, 16 and 22 degC: where heating grows steep, where it ends, where cooling begins
+_KNOTS = (-0.5, 0.1, 0.7, 1.3)  # 10, 16, 22 and 28 degC: heating grows steep, ends; cooling begins, grows steep
+_SEASON_WEIGHT = 0.2
+"""Of temperature x season: one or two years hardly tell a temperature's own effect from that of its season."""
 _UNSEEN_SEASON = 1e6
 _WEEK_TERMS = 7 * 24
 _SEASON_TERMS = slice(_WEEK_TERMS, _WEEK_TERMS + 6 * 24 + 4 * 3 * 5)
@@ -58,7 +60,7 @@ def calendar_terms(calendar: Calendar) -> Float32Array:
 
 
 def temperature_terms(temperature_c: FloatArray, calendar: Calendar) -> Float32Array:
-    """Temperature, its trailing means and its lags, each as a line with bends, crossed with the hour and the season.
+    """Temperature, its trailing means and its lags, each as a line with bends, crossed with hour, season and free days.
 
     Args:
         temperature_c: Shape (CONTEXT_HOURS + periods,), no gaps. [degC]
@@ -70,14 +72,15 @@ def temperature_terms(temperature_c: FloatArray, calendar: Calendar) -> Float32A
     periods = len(calendar.hour)
     scaled = np.clip((temperature_c - _CENTRE_C) / _SCALE_C, *_BOUNDS)
     hour = np.eye(24)[calendar.hour]
-    season = harmonics(calendar.year_angle, 3)[:, 1:]
+    season = _SEASON_WEIGHT * harmonics(calendar.year_angle, 2)[:, 1:]
     day = harmonics(2.0 * np.pi * calendar.hour / 24.0, 2)
+    free_day = (calendar.day_type > 0)[:, None] * day
     total = np.concatenate([[0.0], np.cumsum(scaled)])
     ends = np.arange(CONTEXT_HOURS, CONTEXT_HOURS + periods)
     means = [(total[ends + 1] - total[ends + 1 - hours]) / hours for hours in _MEAN_HOURS]
-    made = []
+    made = [_bent(scaled[ends])[:, :, None] * free_day[:, None, :]]
     for line in (scaled[ends], *means):
-        bent = _bent(line)  # (periods, 4)
+        bent = _bent(line)  # (periods, 1 + knots)
         made += [bent[:, :, None] * hour[:, None, :], bent[:, :, None] * season[:, None, :]]
     made += [_bent(scaled[ends - lag])[:, :, None] * day[:, None, :] for lag in _LAG_HOURS]
     return np.concatenate([terms.reshape(periods, -1) for terms in made], axis=1).astype(np.float32)
