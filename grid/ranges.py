@@ -60,7 +60,6 @@ _RANGES: dict[type, dict[str, _Range]] = {
     SumRule: {"share": _Range(high=1.0), "share_of_usual": _Range(high=1.0)},
     EstimationRule: {
         "linear_hours": _Range(high=168.0),
-        "smooth_share": _NOT_NEGATIVE,
         "reference_days_hours": _Range(high=168.0),
     },
     BusLoad: {"mw_per_kw": _POSITIVE},

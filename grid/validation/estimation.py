@@ -32,7 +32,6 @@ def estimate(
     rule: EstimationRule,
     *,
     trusted: BoolArray,
-    smooth: BoolArray,
     totals: KnownTotals | None,
 ) -> tuple[FloatArray, IntArray]:
     """Fill what is missing between known values.
@@ -40,7 +39,6 @@ def estimate(
     Args:
         values: NaN where missing or rejected, shape (slots,).
         trusted: Which values may serve as a reference for other days, same shape.
-        smooth: Where the usual course of the day is telling from one slot to the next, same shape.
         totals: Energy over spans, to which the estimates within are scaled.
 
     Returns:
@@ -54,8 +52,9 @@ def estimate(
     references = ReferenceDays(lattice, np.where(trusted, values, np.nan), profile) if by_days and len(begins) else None
     for begin, end in zip(begins, ends, strict=True):
         if end - begin <= lattice.slots_in(rule.linear_hours):
-            course = references.usual(begin - 1, end + 1) if references and smooth[begin] else None
-            filled[begin:end] = _along_line(values[begin - 1], values[end], course, end - begin)
+            filled[begin:end] = _line(values[begin - 1], values[end], end - begin)
+            if references:
+                filled[begin:end] += references.bend(begin, end)
             bits[begin:end] = Quality.ESTIMATED_LINEARLY
         elif references:
             references.fill(filled, bits, values, begin, end)
@@ -66,19 +65,11 @@ def estimate(
     return filled, bits
 
 
-def _along_line(left: float, right: float, course: FloatArray | None, slots: int) -> FloatArray:
-    """Values of the slots between two known ones, on the line between them.
-
-    Args:
-        course: What is usual from the known slot before to the one after, shape (slots + 2,). If it is known
-            throughout, the line is that of the difference from it.
-    """
+def _line(left: FloatArray | float, right: FloatArray | float, slots: int) -> FloatArray:
+    """Values of the slots between two known ones on the line between them, shape (slots, ...)."""
     weight = np.arange(1, slots + 1) / (slots + 1)
-    line: FloatArray = left + (right - left) * weight
-    if course is None or np.isnan(course).any():
-        return line
-    bent: FloatArray = line + course[1:-1] - (course[0] + (course[-1] - course[0]) * weight)
-    return bent
+    line: FloatArray = left + np.multiply.outer(weight, right - left)
+    return line
 
 
 class ReferenceDays:
@@ -102,13 +93,37 @@ class ReferenceDays:
         self._weekend_at_wall = np.zeros(len(self._at_wall), dtype=np.bool_)
         self._weekend_at_wall[self._wall] = self._weekend
 
-    def usual(self, begin: int, end: int) -> FloatArray:
-        """The mean over the reference days of each slot from ``begin`` to ``end``; NaN with fewer than two."""
+    def _of(self, begin: int, end: int) -> FloatArray:
+        """The values of the reference days at each slot, NaN on days of another type, shape (slots, days)."""
         wall = self._wall[begin:end, None] - self._per_day * np.arange(1, REFERENCE_DAYS_BACK + 1)
         there = wall >= 0
         wall = np.maximum(wall, 0)
         like = there & (self._weekend_at_wall[wall] == self._weekend[begin:end, None])
-        values = np.where(like, self._at_wall[wall], np.nan)
+        return np.where(like, self._at_wall[wall], np.nan)
+
+    def bend(self, begin: int, end: int) -> FloatArray:
+        """How far the reference days leave the line across the slots, as far as they agree in it, shape (slots,).
+
+        Their mean is shrunk by what it would come to by chance. In a state's demand nearly all of it stays; in a home,
+        where every day bends another way, next to nothing.
+
+        References:
+            James and Stein, "Estimation with quadratic loss", Proc. 4th Berkeley Symposium, 1961: the positive part,
+            with chance counted twice, as Akaike's criterion does for a term that may as well be left out.
+        """
+        days = self._of(begin - 1, end + 1)
+        bends = days[1:-1] - _line(days[0], days[-1], end - begin)
+        bends = bends[:, ~np.isnan(bends).any(axis=0)]
+        count = bends.shape[1]
+        if count < _REFERENCES_NEEDED:
+            return np.zeros(end - begin)
+        mean: FloatArray = bends.sum(axis=1) / count
+        seen, by_chance = float((mean**2).sum()), float(bends.var(axis=1, ddof=1).sum()) / count
+        return mean * (1.0 - 2.0 * by_chance / seen) if 2.0 * by_chance < seen < np.inf else np.zeros(end - begin)
+
+    def usual(self, begin: int, end: int) -> FloatArray:
+        """The mean over the reference days of each slot from ``begin`` to ``end``; NaN with fewer than two."""
+        values = self._of(begin, end)
         known = ~np.isnan(values)
         count = known.sum(axis=1)
         mean = np.where(known, values, 0.0).sum(axis=1) / np.maximum(count, 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from grid.readings import Quality
@@ -26,7 +24,7 @@ from grid.validation.run_rules import flat_line, zero_on_active_meter
 from grid.validation.settings import Rules
 from grid.validation.spike_rules import spikes, wrap_residue
 from grid.validation.sum_rules import parts_mismatch, totals_mismatch
-from grid.validation.usual import Usual, usual
+from grid.validation.usual import usual
 
 LONGEST_OUTAGE_US = 8 * DAY_US
 """Of a longer outage only the last eight days before the channel came back are gaps."""
@@ -37,19 +35,6 @@ FORGOTTEN_US = 20 * DAY_US
 Only where a register stood before is not forgotten."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Findings:
-    """What the rules found, each shape (slots,).
-
-    Attributes:
-        bits: Reason bits; 0 where nothing is wrong or nothing is to be said.
-        smooth: Whether neighbours differ little beside what the channel reaches, so that its usual course is telling.
-    """
-
-    bits: IntArray
-    smooth: BoolArray
-
-
 def find_faults(
     lattice: Lattice,
     profile: ChannelProfile,
@@ -58,8 +43,12 @@ def find_faults(
     totals: KnownTotals | None,
     parts: IntervalReadings | None,
     stood_at: float = np.nan,
-) -> Findings:
-    """Apply every rule that fits the channel; ``stood_at`` is where a register stood before. [kWh]"""
+) -> IntArray:
+    """Apply every rule that fits the channel: the reason bits of every slot, 0 where nothing is to be said.
+
+    Args:
+        stood_at: Where a register stood before. [kWh]
+    """
     bits = np.zeros(len(lattice.values), dtype=np.int64)
     empty = lattice.came & np.isnan(lattice.values)
     _mark(bits, empty, Quality.MISSING)
@@ -70,9 +59,9 @@ def find_faults(
         _mark(bits, (gap | empty) & lost_hours(lattice, profile.timezone), Quality.CLOCK_CHANGE)
     if profile.channel in REGISTERS:
         _register_faults(bits, lattice, profile, rules, stood_at)
-        return Findings(bits, np.zeros(len(bits), dtype=np.bool_))
-    around = _interval_faults(bits, lattice, profile, rules, totals, parts)
-    return Findings(bits, around.change < rules.estimation.smooth_share * around.peak)
+    else:
+        _interval_faults(bits, lattice, profile, rules, totals, parts)
+    return bits
 
 
 def gaps(lattice: Lattice) -> BoolArray:
@@ -110,7 +99,7 @@ def _interval_faults(
     rules: Rules,
     totals: KnownTotals | None,
     parts: IntervalReadings | None,
-) -> Usual:
+) -> None:
     """First what a value by itself shows, then what it shows beside the usual, its neighbours, the sun and the sums."""
     values = lattice.values
     marks = may_be_sentinel(values, interval_minutes=lattice.step_us // MINUTE_US)
@@ -134,7 +123,6 @@ def _interval_faults(
         _mark(bits, parts_mismatch(lattice, clean, parts, around.peak, rules.sums), Quality.SUM_MISMATCH)
     if totals is not None and profile.channel in POWER:
         _mark(bits, totals_mismatch(lattice, clean, totals, rules.sums), Quality.SUM_MISMATCH)
-    return around
 
 
 def _sun_faults(

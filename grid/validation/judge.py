@@ -12,7 +12,7 @@ from grid.time_axis import FloatArray, require_utc, to_us
 from grid.units import REGISTERS, Channel
 from grid.validation.clocks import clock_changes, kept_clock
 from grid.validation.estimation import estimate
-from grid.validation.faults import FORGOTTEN_US, Findings, find_faults
+from grid.validation.faults import FORGOTTEN_US, find_faults
 from grid.validation.lattice import MINUTE_US, BoolArray, Lattice, lay_out
 from grid.validation.nouns import ChannelProfile, Edits, IntArray, IntervalReadings, KnownTotals, Verdicts
 from grid.validation.reasons import DOUBTING, REJECTING
@@ -134,14 +134,13 @@ def _judge_cluster(
     lattice = lay_out(regular.starts_us, regular.values, step_us=step_us, clock=clock, span_us=span_us)
     derived = _derive(lattice, _chosen(readings, across & ~too_early), profile)
     _put_edits(lattice, edits)
-    findings = find_faults(lattice, profile, rules, totals=totals, parts=parts, stood_at=stood_at)
-    bits = findings.bits
+    bits = find_faults(lattice, profile, rules, totals=totals, parts=parts, stood_at=stood_at)
     bits[lattice.slots(regular.starts_us)[late(lattice, regular, rules.stamps)]] |= int(Quality.LATE)
     bits[derived] |= int(Quality.DERIVED | Quality.OFF_GRID)
     slot = lattice.slots(readings.starts_us)
     on_slot = too_early & ~across & (slot >= 0) & (slot < len(bits))
     bits[slot[on_slot]] = bits[slot[on_slot]] & ~int(Quality.GAP) | int(Quality.FUTURE)
-    values, quality = _conclude(lattice, findings, derived, profile, rules, totals)
+    values, quality = _conclude(lattice, bits, derived, profile, rules, totals)
     worth = quality != 0
     unplaced = (too_early | across) & ~on_slot
     return [
@@ -178,14 +177,13 @@ def _put_edits(lattice: Lattice, edits: Edits | None) -> None:
 
 def _conclude(
     lattice: Lattice,
-    findings: Findings,
+    bits: IntArray,
     derived: BoolArray,
     profile: ChannelProfile,
     rules: Rules,
     totals: KnownTotals | None,
 ) -> tuple[FloatArray, IntArray]:
     """What the reasons come to: rejected and estimated, doubted, or valid all the same."""
-    bits = findings.bits
     rejecting = int(REJECTING & ~Quality.OFF_GRID)
     if profile.channel not in REGISTERS:
         rejecting |= int(Quality.ROLLOVER)
@@ -194,9 +192,7 @@ def _conclude(
     values = np.where(rejected, np.nan, lattice.values)
     if rejected.any():
         trusted = ~rejected & (bits & int(Quality.ZERO | Quality.ABOVE_CLEAR_SKY) == 0)
-        values, methods = estimate(
-            lattice, values, profile, rules.estimation, trusted=trusted, smooth=findings.smooth, totals=totals
-        )
+        values, methods = estimate(lattice, values, profile, rules.estimation, trusted=trusted, totals=totals)
         bits = bits | np.where(rejected, methods, 0)
     bits[doubted] |= int(Quality.QUESTIONABLE)
     bits[~rejected & ~doubted & ~derived & (bits != 0)] |= int(Quality.VALID)

@@ -106,13 +106,10 @@ class EstimationRule:
 
     Attributes:
         linear_hours: Up to this length along the line between the neighbours.
-        smooth_share: The line is that of the difference from the usual course of the day where the
-            largest changes stay below this share of the usual peak: that course tells nothing of a home's next kettle.
         reference_days_hours: Up to this length from reference days; what is longer stays missing.
     """
 
     linear_hours: float = 2.0
-    smooth_share: float = 0.6
     reference_days_hours: float = 168.0
 
 

@@ -27,7 +27,7 @@ def test_two_hours_go_along_the_line_and_longer_stays_missing_without_reference_
     assert all(np.isnan(value) for value, _ in longer.values())
 
 
-def test_short_gap_of_a_smooth_channel_follows_its_usual_course(judged: Judged) -> None:
+def test_short_gap_follows_the_course_in_which_days_agree(judged: Judged) -> None:
     """Every day is the same parabola, so that it is known exactly; a straight line would cut its top off."""
     hour = np.arange(20 * 48) % 48 / 2.0
     course = 1000.0 - (hour - 12.0) ** 2
@@ -38,6 +38,19 @@ def test_short_gap_of_a_smooth_channel_follows_its_usual_course(judged: Judged) 
     told = judged(sent, GENERIC)
     np.testing.assert_allclose([value for value, _ in told.values()], values[gap], atol=1e-3)
     assert {quality for _, quality in told.values()} == {LINEAR}
+
+
+def test_short_gap_goes_along_the_line_where_days_disagree(judged: Judged) -> None:
+    """Every day bends by the same up one day and down the next: the last three up do not make it a habit."""
+    slot, day = np.arange(20 * 48) % 48, np.arange(20 * 48) // 48
+    bends = np.where(day % 2 == 0, 1.0, -1.0)
+    bends[day == 17] = 1.0
+    values = 10.0 + slot / 100.0 + bends * ((slot >= 22) & (slot < 26))
+    gap = slice(19 * 48 + 22, 19 * 48 + 26)
+    sent = values.copy()
+    sent[gap] = np.nan
+    told = judged(sent, GENERIC)
+    np.testing.assert_allclose([told[at][0] for at in range(gap.start, gap.stop)], 10.0 + np.arange(22, 26) / 100.0)
 
 
 def test_long_gap_takes_the_level_of_the_days_beside_it(judged: Judged) -> None:
