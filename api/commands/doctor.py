@@ -7,8 +7,10 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Literal
 
+import psycopg
 import typer
 from rich.console import Console
 
@@ -19,6 +21,7 @@ from grid.faults import InputError
 State = Literal["good", "warning", "fault"]
 _MARKS = {"good": "[green]good   [/]", "warning": "[yellow]warning[/]", "fault": "[red]fault  [/]"}
 _LITTLE_DISK = 2 * 10**9
+_RECENT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +103,45 @@ def _database() -> Iterator[Finding]:
             "good",
             f"{store.bytes / 1e9:.2f} GB, readings in {store.partitions} {store.kind}, {store.due:,} totals due",
         )
+        yield from look_at_telemetry(conn)
         site = load_site(conn)
         yield Finding("site", "good", f"{site.site_id}, {len(site.meters)} meters, {len(site.network.buses)} buses")
         state = chain_state(conn)
-        yield Finding("telemetry", "good" if state.readings else "warning", f"{state.readings:,} readings received")
-        if state.dead_letters:
-            yield Finding("dead letters", "warning", f"{state.dead_letters} wait", "see gridpilot dlq list")
         yield Finding(
             "forecast", "good" if state.forecast_issued_at else "warning", f"newest {state.forecast_issued_at}"
         )
         yield Finding("plan", "good" if state.plan_issued_at else "warning", f"newest {state.plan_issued_at}")
+
+
+def look_at_telemetry(conn: psycopg.Connection) -> Iterator[Finding]:
+    """What came in, what of it waits for validation or for somebody, and what alarms were raised lately."""
+    from grid.store.database import server_clock
+    from grid.store.dead_letters import count_dead_letters
+    from grid.store.events import latest_alarms
+    from grid.store.freshness import chain_state
+    from grid.store.validation_due import LATE_AFTER, validation_backlog
+
+    readings = chain_state(conn).readings
+    yield Finding("telemetry", "good" if readings else "warning", f"{readings:,} readings received")
+    backlog = validation_backlog(conn)
+    waited = backlog.waited(at=server_clock(conn))
+    late = waited > LATE_AFTER
+    minutes = waited.total_seconds() / 60
+    waits = f"{backlog.marks:,} spans of {backlog.channels:,} series wait, the oldest for {minutes:,.0f} min"
+    yield Finding(
+        "validation",
+        "warning" if late else "good",
+        waits if backlog.marks else "nothing waits",
+        "see that gridpilot validate runs; run another one beside it if it does not keep up" if late else "",
+    )
+    if letters := count_dead_letters(conn):
+        by_class = ", ".join(f"{name} {count:,}" for name, count in letters.items())
+        yield Finding(
+            "dead letters", "warning", f"{sum(letters.values()):,} wait: {by_class}", "see gridpilot dlq list"
+        )
+    for alarm in latest_alarms(conn, within=_RECENT):
+        name, cause = alarm.payload["alarm"], alarm.payload["cause"]
+        yield Finding(f"alarm {name}", "warning", f"{alarm.at:%Y-%m-%d %H:%M}Z: {cause}", alarm.payload["action"])
 
 
 def _broker() -> Iterator[Finding]:

@@ -19,12 +19,12 @@ from api.service import Service, ServiceParts, freshness, present_of, site_of
 from grid.faults import InputError
 from grid.store.freshness import chain_state
 from grid.store.migrate import check_schema
-from grid.store.validation_due import Backlog, validation_backlog
+from grid.store.validation_due import LATE_AFTER, Backlog, validation_backlog
 
 router = APIRouter(tags=["health"])
 
 Gauges = list[tuple[str, str, dict[str, str], float]]
-VALIDATION_LATE_SECONDS = 900.0
+VALIDATION_LATE_SECONDS = LATE_AFTER.total_seconds()
 
 
 @router.get("/health/live", summary="Does the process answer?")
@@ -100,9 +100,7 @@ def _validation(waits: Backlog) -> Check:
 
 
 def _waiting_seconds(waits: Backlog) -> float:
-    if waits.oldest_marked_at is None:
-        return 0.0
-    return max((datetime.now(UTC) - waits.oldest_marked_at).total_seconds(), 0.0)
+    return waits.waited(at=datetime.now(UTC)).total_seconds()
 
 
 def _gauges(service: Service) -> Gauges:

@@ -81,6 +81,16 @@ def events_after(conn: psycopg.Connection[Any], *, event_id: int, limit: int = 5
     return [Event(*row) for row in rows]
 
 
+def latest_alarms(conn: psycopg.Connection[Any], *, within: timedelta) -> list[Event]:
+    """The newest alarm of each name that is younger than ``within``, the newest first."""
+    rows = conn.execute(
+        "SELECT DISTINCT ON (payload->>'alarm') event_id, kind, at, payload FROM event"
+        " WHERE kind = 'alarm' AND at > clock_timestamp() - %s ORDER BY payload->>'alarm', event_id DESC",
+        (within,),
+    ).fetchall()
+    return sorted((Event(*row) for row in rows), key=lambda event: -event.event_id)
+
+
 def event_id_range(conn: psycopg.Connection[Any]) -> tuple[int, int]:
     """Ids of the oldest and the newest stored event; (0, 0) if there is none."""
     row = conn.execute("SELECT coalesce(min(event_id), 0), coalesce(max(event_id), 0) FROM event").fetchone()

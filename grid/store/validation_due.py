@@ -22,6 +22,8 @@ MERGE_WITHIN = timedelta(days=7)
 
 LONGEST_PIECE = timedelta(days=366)
 """Judged in one go; of a longer mark the rest stays due. So no row of ``validation_done`` is longer."""
+LATE_AFTER = timedelta(minutes=15)
+"""What waits for longer is late: no validator runs, or it does not keep up."""
 FOLDED_SPAN = timedelta(days=7)
 """Marks that begin within so long a span of intervals are folded together."""
 
@@ -53,6 +55,10 @@ class Backlog:
     marks: int
     channels: int
     oldest_marked_at: datetime | None
+
+    def waited(self, *, at: datetime) -> timedelta:
+        """For how long the oldest has waited; nothing if none does."""
+        return max(at - (self.oldest_marked_at or at), timedelta(0))
 
 
 def mark_due(conn: psycopg.Connection[Any], spans: Collection[DueSpan], *, marked_at: datetime) -> None:
