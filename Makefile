@@ -5,7 +5,9 @@
 #   make check              what CI runs: ruff, mypy, the tests
 #   make bench              decode rate, load rate, plan time, forecast skill, published power flows: measured in one run,
 #                           and exactly once under faults: kills, crashes, cuts (4 minutes)
-#   make clean              remove .venv and every cache; downloads and the demo's state stay (see the README)
+#   make bench-rivals       our forecasts beside LightGBM, NHITS, PatchTST, AutoARIMA and MSTL, which go into .venv-rivals
+#                           (hours; ARGS='vic_elec:02 --methods gridpilot,LightGBM': some of it)
+#   make clean              remove both environments and every cache; downloads and the demo's state stay (see the README)
 #
 # PYTHON=/path/to/python3 chooses the interpreter of .venv.
 
@@ -14,7 +16,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench clean
+.PHONY: help demo test lint check bench bench-rivals clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -35,8 +37,14 @@ lint: .venv/.installed
 check: lint test
 
 bench: .venv/.installed
-	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+	@for script in $(filter-out %/bench_rivals.py,$(wildcard tests/bench/bench_*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+
+bench-rivals: .venv/.installed .venv-rivals/.installed
+	@$(BIN)/python tests/bench/bench_rivals.py $(ARGS)
+
+.venv-rivals/.installed: tests/bench/rivals.txt
+	@$(BIN)/python -m venv .venv-rivals && .venv-rivals/bin/pip install --quiet --prefer-binary -r $< && touch $@
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-rivals .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 	find grid ingest forecasting api tests -name __pycache__ -type d -prune -exec rm -rf {} +
