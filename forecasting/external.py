@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -28,11 +29,13 @@ class Issue:
         issued: Position of the first hour that begins at or after the instant of issue.
         start: Position of ``kw[0]``.
         kw: Shape (hours,). NaN where it says nothing.
+        issued_at: The instant itself; None where nobody asks for it.
     """
 
     issued: int
     start: int
     kw: FloatArray
+    issued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class SentTemperature:
     issued: int
     start: int
     temperature_c: FloatArray
+    issued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +53,7 @@ class LoadPanel:
         sent: Weather forecasts of each weather site, by instant of issue.
         given_c: A forecast that comes with the series and reaches over every horizon, shape (weather sites, hours +
             periods). NaN where it says nothing; None if there is none.
+        calendar: Of every hour and those to forecast; None for that of the clock.
     """
 
     axis: TimeAxis
@@ -63,11 +65,25 @@ class LoadPanel:
     temperature_c: FloatArray
     sent: tuple[tuple[SentTemperature, ...], ...] = ()
     given_c: FloatArray | None = None
+    calendar: Calendar | None = None
 
     def only(self, series_ids: Sequence[str]) -> LoadPanel:
         """The same panel with some of its series."""
         rows = np.array([self.series_ids.index(name) for name in series_ids], dtype=np.int64)
         return replace(self, series_ids=tuple(series_ids), kw=self.kw[rows], weather_row=self.weather_row[rows])
+
+    def last(self, hours: int) -> LoadPanel:
+        """The same panel with its last hours only; its calendar must be given."""
+        cut = max(self.axis.periods - hours, 0)
+        begin = self.axis.start + self.axis.step * cut
+        return replace(
+            self,
+            axis=TimeAxis(begin, self.axis.step, self.axis.periods - cut),
+            kw=self.kw[:, cut:],
+            temperature_c=self.temperature_c[:, cut:],
+            given_c=None if self.given_c is None else self.given_c[:, cut:],
+            calendar=None if self.calendar is None else self.calendar.part(slice(cut, None)),
+        )
 
 
 def floor_kw(kw: FloatArray) -> FloatArray:
@@ -82,6 +98,8 @@ def floor_kw(kw: FloatArray) -> FloatArray:
 
 def extended_calendar(panel: LoadPanel, periods: int) -> Calendar:
     """Calendar of the panel's hours and of ``periods`` more."""
+    if panel.calendar is not None:
+        return panel.calendar
     axis = TimeAxis(panel.axis.start, timedelta(hours=1), panel.axis.periods + periods)
     return make_calendar(axis, timezone=panel.timezone, holidays=panel.holidays)
 

@@ -134,7 +134,12 @@ def load_external_issues(
     )
     return {
         owner: [
-            Issue(position_of(forecast.issued_at, axis), position_of(forecast.axis.start, axis), forecast.values)
+            Issue(
+                position_of(forecast.issued_at, axis),
+                position_of(forecast.axis.start, axis),
+                forecast.values,
+                forecast.issued_at,
+            )
             for forecast in forecasts
         ]
         for owner, forecasts in issued.items()
@@ -152,4 +157,5 @@ def _sent(forecast: IssuedForecast, axis: TimeAxis) -> SentTemperature:
         issued=position_of(forecast.issued_at, axis),
         start=position_of(forecast.axis.start, axis),
         temperature_c=forecast.values,
+        issued_at=forecast.issued_at,
     )

@@ -1,19 +1,24 @@
-"""Who stands in where the champion cannot speak, from a fit on the spot down to what capacity alone tells."""
+"""Who stands in where the champion cannot speak, from a fit on the spot down to what capacity alone tells.
+
+Two rounds: first everybody is asked who needs nothing but the series itself; then, where that left hours open, those
+who build on what was forecast of others in the first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from forecasting.calendar import Calendar
-from forecasting.fallbacks import Answer, Level
+from forecasting.fallbacks import Answer, Level, Speaker, ask_in_turn
 from forecasting.file_members import LEVELS, split_history
 from forecasting.file_regression import Regression
 from forecasting.issuing import NAIVE, Issuance
 from forecasting.mixing import at_levels
-from grid.forecasts import Forecast, Voice
+from grid.forecasts import Forecast, KnownInputs, Voice
 from grid.time_axis import FloatArray
 
 REGRESSION, NEIGHBOURS, PARTS, CAPACITY = "regression-refit", "neighbours", "sum-of-meters", "capacity-band"
@@ -35,6 +40,63 @@ class Neighbour:
     forecast: Forecast
     kw: FloatArray
     capacity_kw: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A series to forecast, and who can be asked about it in the first round.
+
+    Attributes:
+        kw: Its hourly history, shape (hours,). NaN where unknown.
+        capacity_kw: None if unknown.
+        bound_kw: No power above it, shape (periods,); infinite where nobody knows.
+        band_kw: The most that is possible, for those who know nothing else, shape (periods,); None if nobody knows it.
+        baseline: None if it has no reading in eight weeks.
+        parts: Weight and series of what it is the sum of; empty for a meter.
+    """
+
+    series_id: str
+    kind: str
+    kw: FloatArray
+    capacity_kw: float | None
+    bound_kw: FloatArray
+    band_kw: FloatArray | None
+    baseline: Forecast | None
+    speakers: tuple[Speaker, ...]
+    inputs: KnownInputs
+    parts: tuple[tuple[float, str], ...] = ()
+
+
+def forecast_all(asked: Sequence[Asked], issuance: Issuance) -> dict[str, Forecast | None]:
+    """Forecast every series, by name; None for one of which nothing is known at all.
+
+    Args:
+        asked: A sum stands after its parts.
+    """
+    made = {one.series_id: ask_in_turn(one.series_id, issuance, one.speakers, inputs=one.inputs) for one in asked}
+    known = {
+        kind: [
+            Neighbour(forecast, one.kw, one.capacity_kw)
+            for one in asked
+            if one.kind == kind and not one.parts and (forecast := made[one.series_id]) is not None
+        ]
+        for kind in {one.kind for one in asked}
+    }
+    for one in asked:
+        if made[one.series_id] is None:
+            related: Speaker
+            if one.parts:
+                related = partial(parts, [(weight, made.get(name)) for weight, name in one.parts])
+            else:
+                related = partial(neighbours, one, known[one.kind], issuance)
+            speakers: tuple[Speaker, ...] = (
+                *one.speakers,
+                related,
+                partial(short_naive, one.baseline),
+                partial(capacity_band, one.band_kw, issuance),
+            )
+            made[one.series_id] = ask_in_turn(one.series_id, issuance, speakers, inputs=one.inputs)
+    return made
 
 
 def refit(kw: FloatArray, calendar: Calendar, issuance: Issuance) -> Answer | str:
@@ -73,23 +135,17 @@ def short_naive(baseline: Forecast | None) -> Answer | str:
     return Answer("The seasonal naive forecast of a short history", voice, baseline.quantiles, baseline.reasons)
 
 
-def neighbours(
-    kw: FloatArray, others: Sequence[Neighbour], issuance: Issuance, *, capacity_kw: float | None
-) -> Answer | str:
+def neighbours(one: Asked, others: Sequence[Neighbour], issuance: Issuance) -> Answer | str:
     """The forecasts of series of the same kind, each scaled to this one, pooled into one distribution.
 
     Scaled by the hours that both know; without any, by capacity; without that they stand as large as they are. How the
     neighbours differ is part of the bands.
-
-    Args:
-        kw: This series' history, shape (hours,). NaN where unknown.
-        capacity_kw: This series'; None if unknown.
     """
-    scales, how = _scales(kw, others, issuance, capacity_kw=capacity_kw)
+    scales, how = _scales(one, others, issuance)
     usable = [(scale, other) for scale, other in zip(scales, others, strict=True) if np.isfinite(scale)]
     if not usable:
         return "There is no neighbour of its kind to take a profile from."
-    usable.sort(key=lambda one: abs(np.log(max(one[0], 1e-9))))
+    usable.sort(key=lambda pair: abs(np.log(max(pair[0], 1e-9))))
     chosen = usable[:MOST_NEIGHBOURS]  # those nearest in size
     fine = np.stack(
         [
@@ -97,7 +153,8 @@ def neighbours(
             for scale, other in chosen
         ]
     )  # (neighbours, periods, fine levels)
-    pooled = np.clip(fine, 0.0, capacity_kw or np.inf).transpose(1, 0, 2).reshape(fine.shape[1], -1)
+    bounded = np.clip(fine, 0.0, one.bound_kw[:, None])
+    pooled = bounded.transpose(1, 0, 2).reshape(issuance.axis.periods, -1)
     quantiles = np.quantile(pooled, issuance.levels, axis=1).T  # (periods, levels)
     voice = Voice(NEIGHBOURS, chosen[0][1].forecast.model_id, Level.NEIGHBOURS)
     return Answer(f"The profile of {len(chosen)} neighbours, {how},", voice, quantiles)
@@ -129,16 +186,14 @@ def capacity_band(ceiling_kw: FloatArray | None, issuance: Issuance) -> Answer |
     return Answer("A band that knows its capacity only", voice, ceiling_kw[:, None] * np.asarray(issuance.levels))
 
 
-def _scales(
-    kw: FloatArray, others: Sequence[Neighbour], issuance: Issuance, *, capacity_kw: float | None
-) -> tuple[list[float], str]:
+def _scales(one: Asked, others: Sequence[Neighbour], issuance: Issuance) -> tuple[list[float], str]:
     """By what each neighbour is multiplied, NaN for one that cannot be compared; and how that was found."""
-    by_readings = [_ratio(kw[: issuance.origin], other.kw[: issuance.origin]) for other in others]
+    own = one.kw[: issuance.origin]
+    by_readings = [_ratio(own, other.kw[: issuance.origin]) for other in others]
     if np.isfinite(by_readings).any():
-        hours = int(np.isfinite(kw[: issuance.origin]).sum())
-        return by_readings, f"scaled to {hours} hours of its readings"
-    if capacity_kw is not None:
-        by_capacity = [capacity_kw / other.capacity_kw if other.capacity_kw else np.nan for other in others]
+        return by_readings, f"scaled to {int(np.isfinite(own).sum())} hours of its readings"
+    if one.capacity_kw is not None:
+        by_capacity = [one.capacity_kw / other.capacity_kw if other.capacity_kw else np.nan for other in others]
         if np.isfinite(by_capacity).any():
             return by_capacity, "scaled by capacity"
     return [1.0] * len(others), "as large as they are"

@@ -59,6 +59,16 @@ def find_champion(conn: psycopg.Connection[Any], kind: str) -> StoredModel | Non
     return StoredModel(*row) if row else None
 
 
+def list_champions(conn: psycopg.Connection[Any], kind: str, *, most: int = 3) -> list[StoredModel]:
+    """The present champion of a kind, then those before it, the last promoted first; at most ``most``."""
+    rows = conn.execute(
+        f"SELECT {_COLUMNS} FROM model WHERE kind = %s AND (status = 'champion' OR promoted_at IS NOT NULL)"
+        " ORDER BY status = 'champion' DESC, promoted_at DESC LIMIT %s",
+        (kind, most),
+    ).fetchall()
+    return [StoredModel(*row) for row in rows]
+
+
 def load_weights(conn: psycopg.Connection[Any], model_id: str) -> bytes:
     """The weights of one model (safetensors).
 

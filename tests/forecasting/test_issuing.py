@@ -1,4 +1,4 @@
-"""Who speaks for a series, and that a stand-in is always labelled."""
+"""The baseline beside every forecast, and when a model may be asked."""
 
 from __future__ import annotations
 
@@ -7,19 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from forecasting.external import Issue
-from forecasting.issuing import (
-    EXTERNAL,
-    LSTM,
-    NAIVE,
-    Issuance,
-    ModelAnswer,
-    baseline_forecast,
-    external_forecast,
-    position_of,
-    primary_forecast,
-    why_not_ask,
-)
+from forecasting.issuing import NAIVE, Issuance, baseline_forecast, position_of, why_not_ask
 from grid.forecasts import Forecast
 from grid.time_axis import FloatArray, TimeAxis
 
@@ -66,28 +54,6 @@ def test_night_and_capacity_bind_the_baseline() -> None:
     assert made.quantiles.max() <= 50.0
 
 
-def test_a_model_that_answers_is_the_primary() -> None:
-    answer = ModelAnswer("load-1", np.ones((48, 3)))
-    made = primary_forecast("a:load", ISSUANCE, baseline(week_after_week()), answer=answer, reason=None)
-    assert (made.model_id, made.method, made.degraded) == ("load-1", LSTM, False)
-
-
-def test_a_stand_in_is_labelled_with_both_reasons() -> None:
-    made = primary_forecast("a:load", ISSUANCE, baseline(week_after_week()), answer=None, reason="No model.")
-    assert made.degraded
-    assert made.model_id == NAIVE
-    assert made.reasons == ("No model.", "The seasonal naive forecast stands in.")
-
-
-def test_hours_beyond_the_models_reach_are_the_baselines_and_labelled() -> None:
-    base = baseline(week_after_week())
-    made = primary_forecast("a:load", ISSUANCE, base, answer=ModelAnswer("m", np.full((30, 3), 5.0)), reason=None)
-    assert made.degraded
-    assert np.all(made.quantiles[:30] == 5.0)
-    np.testing.assert_array_equal(made.quantiles[30:], base.quantiles[30:])
-    assert made.reasons[0].startswith("The model reaches 30 hours ahead")
-
-
 @pytest.mark.parametrize(
     ("missing", "said"),
     [
@@ -103,43 +69,6 @@ def test_a_model_is_asked_only_about_what_it_can_read(missing: slice, said: str 
     kw[missing] = np.nan
     reason = why_not_ask(kw, origin=ORIGIN)
     assert reason is None if said is None else reason is not None and said in reason
-
-
-def test_a_sent_forecast_gets_bands_and_its_gaps_the_baseline() -> None:
-    kw = week_after_week()
-    issues = [Issue(at, at, kw[at : at + 48]) for at in range(ORIGIN - 24 * 20, ORIGIN - 48, 24)]
-    whole = [*issues, Issue(ORIGIN - 1, ORIGIN - 1, np.full(60, 77.0))]
-    base = baseline(kw)
-    made = external_forecast("w:generation", kw, whole, ISSUANCE, base, capacity_kw=500.0)
-    assert made is not None
-    assert (made.method, made.degraded) == (EXTERNAL, False)
-    np.testing.assert_allclose(made.median, 77.0)
-    part = external_forecast(
-        "w:generation", kw, [*issues, Issue(ORIGIN, ORIGIN, np.full(10, 77.0))], ISSUANCE, base, capacity_kw=500.0
-    )
-    assert part is not None
-    assert part.degraded
-    assert "leaves out 38 hours" in part.reasons[0]
-    np.testing.assert_array_equal(part.quantiles[10:], base.quantiles[10:])
-
-
-def test_a_plant_nobody_forecasts_falls_back_and_says_so() -> None:
-    made = external_forecast(
-        "w:generation", week_after_week(), [], ISSUANCE, baseline(week_after_week()), capacity_kw=9e9
-    )
-    assert made is not None
-    assert made.degraded
-    assert made.reasons[0] == "Nobody has sent a forecast of this plant."
-    assert external_forecast("w:generation", np.full(ORIGIN, np.nan), [], ISSUANCE, None, capacity_kw=1.0) is None
-
-
-def test_bands_without_a_past_are_labelled() -> None:
-    made = external_forecast(
-        "w:generation", week_after_week(), [Issue(ORIGIN, ORIGIN, np.ones(48))], ISSUANCE, None, capacity_kw=9.0
-    )
-    assert made is not None
-    assert made.degraded
-    assert "there are no bands" in made.reasons[0]
 
 
 def test_an_instant_within_an_hour_belongs_to_the_next_position() -> None:

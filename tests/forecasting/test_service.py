@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,8 +13,9 @@ import numpy as np
 import psycopg
 import pytest
 
+from forecasting.fallbacks import Level
 from forecasting.service import ForecastService
-from grid.forecasts import DEFAULT_LEVELS, Forecast
+from grid.forecasts import DEFAULT_LEVELS, Forecast, KnownInputs
 from grid.network import Bus, Network
 from grid.readings import ReadingBlock, Source
 from grid.site import BusLoad, Meter, Site
@@ -106,7 +109,7 @@ def test_the_chain_from_readings_to_forecasts(made: Any, conn: psycopg.Connectio
     )
     assert [(report.kind, report.promoted) for report in reports] == [("load", True), ("solar", True)]
     assert all(report.scores is not None and report.scores.skill > 0.0 for report in reports)
-    assert set(told) == {"load", "solar"}
+    assert {report.kind for report in reports if report.stopped_by != "time"} <= set(told) <= {"load", "solar"}
     manifest = {model.kind: model.manifest for model in list_models(conn)}["load"]
     assert manifest["state"]["series_ids"] == ["m-0:load", "m-1:load", "site:load"]
     assert manifest["data"]["end"] == present.isoformat()
@@ -144,6 +147,15 @@ def _broken_and_stale_inputs_are_labelled(
     """Goes on where the chain ended, so that it need not train again."""
     later = by_series(service.forecast(conn, SITE, issued_at=present + timedelta(hours=14)))
     assert later["m-0:load"].reasons[0].startswith("The newest reading is 14 hours old")
+    assert later["m-0:load"].reasons[1] == "A regression fitted on the spot stands in."
+    assert {voice.fallback_level for voice in later["m-0:load"].spoken_by} == {Level.REFIT}
+    assert later["m-0:load"].inputs == KnownInputs(present, None, pytest.approx(154 / 168))
+    week = by_series(service.forecast(conn, SITE, issued_at=present, periods=72))["m-0:load"]
+    assert [voice.fallback_level for voice in week.spoken_by] == [Level.CHAMPION] * 48 + [Level.REFIT] * 24
+    assert week.reasons == (
+        "The model reaches 48 hours ahead.",
+        "A regression fitted on the spot stands in for 24 of 72 hours.",
+    )
     fresh = by_series(service.forecast(conn, SITE, issued_at=present + timedelta(hours=3)))
     assert not fresh["m-0:load"].degraded
 
@@ -162,12 +174,14 @@ def _broken_and_stale_inputs_are_labelled(
     assert not elsewhere["m-1:load"].degraded
 
     champion = next(model for model in list_models(conn, kind="load") if model.status == "champion")
+    _promotions_in_between_drop_no_forecast(service, conn, present, champion.model_id)
     conn.execute("UPDATE model SET weights = set_byte(weights, 900, 7) WHERE model_id = %s", (champion.model_id,))
     assert not by_series(service.forecast(conn, SITE, issued_at=present))["m-0:load"].degraded, "kept by id"
     broken = by_series(ForecastService().forecast(conn, SITE, issued_at=present))["m-0:load"]
     assert broken.degraded
     assert "SHA-256" in broken.reasons[0]
-    assert broken.model_id == "seasonal-naive"
+    assert (broken.model_id, broken.spoken_by[0].fallback_level) == ("load-twin", Level.FORMER_CHAMPION)
+    assert broken.reasons[1] == "The champion before it, load-twin, stands in."
 
     conn.execute(
         "INSERT INTO model (model_id, kind, status, manifest, weights)"
@@ -178,6 +192,49 @@ def _broken_and_stale_inputs_are_labelled(
     promote(conn, "load-copy")
     switched = by_series(service.forecast(conn, SITE, issued_at=present))["m-0:load"]
     assert "load-copy" in switched.reasons[0], "a promotion speaks from the next call on"
+    assert switched.model_id == champion.model_id
+    conn.execute("UPDATE model SET weights = '' WHERE kind = 'load'")
+    nobody = by_series(ForecastService().forecast(conn, SITE, issued_at=present))["m-0:load"]
+    assert (nobody.method, nobody.spoken_by[0].fallback_level) == ("regression-refit", Level.REFIT)
+    assert "load-copy" in nobody.reasons[0]
+
+
+def _promotions_in_between_drop_no_forecast(
+    service: ForecastService, conn: psycopg.Connection, present: datetime, champion: str
+) -> None:
+    """Two models take turns while forecasts are issued one after the other."""
+    conn.execute(
+        "INSERT INTO model (model_id, kind, status, manifest, weights)"
+        " SELECT 'load-twin', kind, 'challenger', manifest, weights FROM model WHERE model_id = %s",
+        (champion,),
+    )
+    conn.commit()
+    done = threading.Event()
+
+    def take_turns() -> int:
+        turns = 0
+        with connect(conn.info.dsn + f" password={conn.info.password}", application_name="promoter") as other:
+            while not done.is_set():
+                promote(other, ("load-twin", champion)[turns % 2])
+                other.commit()
+                turns += 1
+        return turns
+
+    spoke = []
+    with ThreadPoolExecutor(1) as pool:
+        promoting = pool.submit(take_turns)
+        for hour in range(8):
+            issued = by_series(service.forecast(conn, SITE, issued_at=present + timedelta(minutes=hour)))
+            conn.commit()
+            assert not issued["m-0:load"].degraded, issued["m-0:load"].reasons
+            assert {voice.model_id for voice in issued["m-0:load"].spoken_by} == {issued["m-1:load"].model_id}
+            spoke.append(issued["m-0:load"].model_id)
+        done.set()
+        assert promoting.result(timeout=30) > 2
+    assert set(spoke) <= {"load-twin", champion}
+    promote(conn, "load-twin")
+    promote(conn, champion)
+    assert by_series(service.forecast(conn, SITE, issued_at=present))["m-0:load"].model_id == champion
 
 
 def test_a_forecast_made_again_later_knows_no_more(made: Any, conn: psycopg.Connection, present: datetime) -> None:

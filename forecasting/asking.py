@@ -1,0 +1,243 @@
+"""Who can be asked about each series of a site: read from the store what they need, and leave the asking to others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
+import numpy as np
+import psycopg
+
+from forecasting.baseline import DAY_HOURS, WEEK_HOURS
+from forecasting.calendar import make_calendar
+from forecasting.champions import Champion
+from forecasting.external import Issue, external_quantiles
+from forecasting.fallbacks import Answer, Level, Speaker, known_inputs
+from forecasting.issuing import EXTERNAL, LSTM, Issuance, baseline_forecast, why_not_ask
+from forecasting.load_windows import LoadPanel
+from forecasting.models import LoadModel, SolarModel, TrainedModel, predict_kw
+from forecasting.site_data import (
+    LoadHistory,
+    load_external_issues,
+    load_load_history,
+    load_meters_kw,
+    meter_series,
+    meters_of,
+)
+from forecasting.solar import Plant, clear_sky_kw, make_clear_sky
+from forecasting.solar_windows import make_solar_panel
+from forecasting.stand_ins import Asked, naive, refit
+from grid.forecasts import Voice
+from grid.site import SITE_LOAD, Meter, Site
+from grid.time_axis import FloatArray, TimeAxis
+
+
+def ask_loads(
+    conn: psycopg.Connection, site: Site, champion: Champion, history: TimeAxis, issuance: Issuance
+) -> list[Asked]:
+    """Every load meter, ``site:load`` last."""
+    if not meters_of(site, "load"):
+        return []
+    model = champion.model if isinstance(champion.model, LoadModel) else None
+    read = load_load_history(
+        conn, site, history, issued_at=issuance.issued_at, weather_ids=model.weather_ids if model else None
+    )
+    panel = read.panel
+    answers = _ask_load(model, panel, issuance) if model else {}
+    longer = TimeAxis(history.start, history.step, history.periods + issuance.axis.periods)
+    plain = make_calendar(longer, timezone=site.timezone, holidays="")
+    calendar = make_calendar(longer, timezone=site.timezone, holidays=site.holidays)
+    capacity = {meter_series(meter): meter.capacity_kw for meter in meters_of(site, "load")}
+    made = []
+    for row, (name, kw) in enumerate(zip(panel.series_ids, panel.kw, strict=True)):
+        baseline = baseline_forecast(name, kw, issuance, weekly=True, utc_offset_hours=plain.utc_offset_hours)
+        reason = _why_not(name, kw, model, issuance) or _elsewhere(read, name)
+        sent = [one for one in panel.sent[panel.weather_row[row]] if one.issued <= issuance.origin]
+        most = capacity.get(name)
+        made.append(
+            Asked(
+                series_id=name,
+                kind="load",
+                kw=kw,
+                capacity_kw=most,
+                bound_kw=np.full(issuance.axis.periods, most or np.inf),
+                band_kw=None if most is None else np.full(issuance.axis.periods, most),
+                baseline=baseline,
+                speakers=(
+                    *_model_speakers(champion, reason, answers.get(name), periods=issuance.axis.periods),
+                    partial(refit, kw, calendar, issuance),
+                    partial(naive, baseline, kw, issuance, season_hours=WEEK_HOURS),
+                ),
+                inputs=known_inputs(kw, history, issuance, weather_issued_at=sent[-1].issued_at if sent else None),
+                parts=_parts(site) if name == SITE_LOAD else (),
+            )
+        )
+    return made
+
+
+def ask_solar(
+    conn: psycopg.Connection, site: Site, champion: Champion, history: TimeAxis, issuance: Issuance
+) -> list[Asked]:
+    """Every photovoltaic plant."""
+    meters = meters_of(site, "solar")
+    if not meters:
+        return []
+    model = champion.model if isinstance(champion.model, SolarModel) else None
+    made = []
+    for meter, kw in zip(meters, load_meters_kw(conn, meters, history, issued_at=issuance.issued_at), strict=True):
+        name, clear = meter_series(meter), _clear_sky_kw(meter, issuance.axis)
+        most = meter.capacity_kw or (float(np.nanmax(kw)) if np.isfinite(kw).any() else np.inf)
+        night = None if clear is None else clear <= 0.0
+        baseline = baseline_forecast(name, kw, issuance, weekly=False, capacity_kw=most, night=night)
+        reason = _why_not(name, kw, model, issuance)
+        told = None
+        if model is not None and reason is None:
+            told = _ask_solar(model, name, kw, history, issuance)
+        made.append(
+            Asked(
+                series_id=name,
+                kind="solar",
+                kw=kw,
+                capacity_kw=meter.capacity_kw,
+                bound_kw=np.full(issuance.axis.periods, most) if night is None else np.where(night, 0.0, most),
+                band_kw=_flat(meter, issuance) if clear is None else clear if meter.capacity_kw else None,
+                baseline=baseline,
+                speakers=(
+                    *_model_speakers(champion, reason, told, periods=issuance.axis.periods),
+                    partial(naive, baseline, kw, issuance, season_hours=DAY_HOURS),
+                ),
+                inputs=known_inputs(kw, history, issuance),
+            )
+        )
+    return made
+
+
+def ask_external(
+    conn: psycopg.Connection, site: Site, history: TimeAxis, issuance: Issuance, *, since: timedelta
+) -> list[Asked]:
+    """Every plant whose forecasts somebody sends.
+
+    Args:
+        since: How far back earlier issues are read.
+    """
+    meters = meters_of(site, "external")
+    if not meters:
+        return []
+    power = load_meters_kw(conn, meters, history, issued_at=issuance.issued_at)
+    first = issuance.issued_at - since
+    issues = load_external_issues(conn, meters, history, issued_at=issuance.issued_at, since=first)
+    made = []
+    for meter, kw in zip(meters, power, strict=True):
+        name, most, sent = meter_series(meter), meter.capacity_kw or np.inf, issues[meter.meter_id]
+        baseline = baseline_forecast(name, kw, issuance, weekly=False, capacity_kw=most)
+        made.append(
+            Asked(
+                series_id=name,
+                kind="external",
+                kw=kw,
+                capacity_kw=meter.capacity_kw,
+                bound_kw=np.full(issuance.axis.periods, most),
+                band_kw=_flat(meter, issuance),
+                baseline=baseline,
+                speakers=(
+                    partial(sent_forecast, sent, kw, issuance, capacity_kw=most),
+                    partial(naive, baseline, kw, issuance, season_hours=DAY_HOURS),
+                ),
+                inputs=known_inputs(kw, history, issuance, weather_issued_at=sent[-1].issued_at if sent else None),
+            )
+        )
+    return made
+
+
+def sent_forecast(issues: Sequence[Issue], kw: FloatArray, issuance: Issuance, *, capacity_kw: float) -> Answer | str:
+    """Somebody else's point forecast with bands of its past errors; NaN where it does not reach."""
+    made = external_quantiles(
+        issues,
+        kw,
+        origin=issuance.origin,
+        periods=issuance.axis.periods,
+        levels=issuance.levels,
+        capacity_kw=capacity_kw,
+    )
+    if made is None:
+        return "Nobody has sent a forecast of this plant."
+    absent = int(np.isnan(made.quantiles[:, 0]).sum())
+    reasons = [f"The forecast that was sent leaves out {absent} hours."] if absent else []
+    if made.errors == 0:
+        reasons.append("No earlier forecast of this plant can be compared with what came: there are no bands.")
+    voice = Voice(EXTERNAL, EXTERNAL, Level.CHAMPION)
+    return Answer("The forecast that was sent", voice, made.quantiles, tuple(reasons))
+
+
+def _model_speakers(champion: Champion, reason: str | None, told: FloatArray | None, *, periods: int) -> list[Speaker]:
+    """The champion, or why it does not speak and the former one that stands in for it."""
+    speakers: list[Speaker] = []
+    if champion.reason is not None:
+        speakers.append(partial(str, champion.reason))
+    if champion.model is not None:
+        speakers.append(partial(_model_answer, champion, reason, told, periods=periods))
+    return speakers
+
+
+def _model_answer(champion: Champion, reason: str | None, told: FloatArray | None, *, periods: int) -> Answer | str:
+    if told is None or reason is not None:
+        return reason or "No model spoke."
+    voice = Voice(LSTM, champion.model_id, champion.level)
+    reach = () if len(told) >= periods else (f"The model reaches {len(told)} hours ahead.",)
+    return Answer(f"The champion before it, {champion.model_id},", voice, told, reach)
+
+
+def _why_not(name: str, kw: FloatArray, model: TrainedModel | None, issuance: Issuance) -> str | None:
+    if model is not None and name not in model.series_ids:
+        return "The model was trained before this series was known."
+    if model is not None and model.levels != issuance.levels:
+        return "The model was trained for other quantile levels."
+    return why_not_ask(kw, origin=issuance.origin)
+
+
+def _elsewhere(read: LoadHistory, name: str) -> str | None:
+    if name not in read.elsewhere:
+        return None
+    return f"The model was trained without the weather site {read.elsewhere[name]!r} of this series."
+
+
+def _ask_load(model: LoadModel, panel: LoadPanel, issuance: Issuance) -> dict[str, FloatArray]:
+    """The model's quantiles of every series of the panel that it knows, each of shape (its periods, levels). [kW]"""
+    known = panel.only([name for name in panel.series_ids if name in model.series_ids])
+    if not known.series_ids:
+        return {}
+    rows = np.arange(len(known.series_ids))
+    origins = np.full(len(rows), issuance.origin)
+    quantiles = predict_kw(model.network, model.shifts, model.windows(known), rows, origins)
+    return dict(zip(known.series_ids, quantiles, strict=True))
+
+
+def _ask_solar(model: SolarModel, name: str, kw: FloatArray, history: TimeAxis, issuance: Issuance) -> FloatArray:
+    plant = model.plants[model.series_ids.index(name)]
+    panel = make_solar_panel(history, series_ids=[name], kw=kw[None], plants=[plant], periods=model.periods)
+    first, origins = np.zeros(1, dtype=np.int64), np.array([issuance.origin])
+    told: FloatArray = predict_kw(model.network, model.shifts, model.windows(panel), first, origins)[0]
+    return told
+
+
+def _clear_sky_kw(meter: Meter, axis: TimeAxis) -> FloatArray | None:
+    """The most a plant can give in each hour, shape (periods,). [kW] None if nobody knows where it stands.
+
+    Of a plane or a capacity that nobody knows only the nights are told: power is then unbounded by day.
+    """
+    if meter.latitude is None or meter.longitude is None:
+        return None
+    tilt, azimuth = meter.tilt_deg or 0.0, 180.0 if meter.azimuth_deg is None else meter.azimuth_deg
+    most = meter.capacity_kw or np.inf
+    plant = Plant(meter.latitude, meter.longitude, tilt, azimuth, min(most, 1.0e9) / 1000.0, most)
+    return clear_sky_kw(plant, make_clear_sky(axis, latitude=meter.latitude, longitude=meter.longitude))
+
+
+def _flat(meter: Meter, issuance: Issuance) -> FloatArray | None:
+    return None if meter.capacity_kw is None else np.full(issuance.axis.periods, meter.capacity_kw)
+
+
+def _parts(site: Site) -> tuple[tuple[float, str], ...]:
+    """Weight and series of everything that ``site:load`` adds up."""
+    return tuple((1000.0 * load.mw_per_kw, load.series_id) for load in site.loads)

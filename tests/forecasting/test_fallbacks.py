@@ -1,0 +1,121 @@
+"""There is always an answer, every interval says whose, and a later speaker never overrules an earlier one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecasting.asking import sent_forecast
+from forecasting.external import Issue
+from forecasting.fallbacks import Answer, Level, Speaker, ask_in_turn, known_inputs
+from forecasting.issuing import Issuance
+from grid.forecasts import KnownInputs, Voice
+from grid.time_axis import FloatArray, TimeAxis
+
+ISSUED = datetime(2008, 6, 16, 10, 20, tzinfo=UTC)
+AHEAD = TimeAxis(datetime(2008, 6, 16, 11, tzinfo=UTC), timedelta(hours=1), 48)
+HISTORY = TimeAxis(AHEAD.start - timedelta(days=92), timedelta(hours=1), 24 * 92)
+ISSUANCE = Issuance(ISSUED, AHEAD, HISTORY.periods, (0.1, 0.5, 0.9))
+INPUTS = KnownInputs(ISSUED, None, 1.0)
+CHAMPION, NAIVE = Voice("lstm-attention", "load-1", Level.CHAMPION), Voice("seasonal-naive", "seasonal-naive", 3)
+
+
+def flat(voice: Voice, kw: float, *, periods: int = 48, reasons: tuple[str, ...] = ()) -> Speaker:
+    return lambda: Answer("The naive", voice, np.full((periods, 3), kw), reasons)
+
+
+def test_a_champion_that_answers_all_hours_is_not_degraded_and_nobody_else_is_asked() -> None:
+    def never() -> Answer:
+        raise AssertionError("asked in vain")
+
+    made = ask_in_turn("a:load", ISSUANCE, [flat(CHAMPION, 5.0), never], inputs=INPUTS)
+    assert made is not None
+    assert (made.model_id, made.method, made.degraded, made.reasons) == ("load-1", "lstm-attention", False, ())
+    assert made.spoken_by == (CHAMPION,) * 48
+    assert (made.inputs, made.issued_at) == (INPUTS, ISSUED)
+
+
+def test_who_does_not_answer_says_why_and_who_stands_in_is_named() -> None:
+    made = ask_in_turn("a:load", ISSUANCE, [lambda: "No model.", flat(NAIVE, 4.0)], inputs=INPUTS)
+    assert made is not None
+    assert made.degraded
+    assert made.reasons == ("No model.", "The naive stands in.")
+    assert made.spoken_by == (NAIVE,) * 48
+
+
+def test_hours_beyond_the_models_reach_are_spoken_by_the_next_and_labelled_hour_by_hour() -> None:
+    speakers = [flat(CHAMPION, 5.0, periods=30), flat(NAIVE, 4.0, reasons=("A gap.",))]
+    made = ask_in_turn("a:load", ISSUANCE, speakers, inputs=INPUTS)
+    assert made is not None
+    assert made.spoken_by == (CHAMPION,) * 30 + (NAIVE,) * 18
+    assert made.reasons == ("The naive stands in for 18 of 48 hours.", "A gap.")
+    np.testing.assert_array_equal(made.median, [5.0] * 30 + [4.0] * 18)
+
+
+def test_hours_of_which_nobody_can_speak_make_no_forecast() -> None:
+    assert ask_in_turn("a:load", ISSUANCE, [flat(CHAMPION, 5.0, periods=47)], inputs=INPUTS) is None
+    assert ask_in_turn("a:load", ISSUANCE, [], inputs=INPUTS) is None
+
+
+@given(
+    st.lists(
+        st.one_of(st.none(), st.lists(st.sampled_from([np.nan, 1.0, 2.0]), min_size=1, max_size=60)),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_every_hour_is_the_first_speakers_that_knew_it(said: list[list[float] | None]) -> None:
+    def speaker(row: int, hours: list[float] | None) -> Speaker:
+        if hours is None:
+            return lambda: f"Speaker {row} is ill."
+        return lambda: Answer(f"Speaker {row}", Voice("m", str(row), row), np.tile(np.array(hours)[:, None], 3))
+
+    made = ask_in_turn("a:load", ISSUANCE, [speaker(*one) for one in enumerate(said)], inputs=INPUTS)
+    table = np.full((len(said), 48), np.nan)
+    for row, hours in enumerate(said):
+        known = (hours or [])[:48]
+        table[row, : len(known)] = known
+    known_by = np.isfinite(table)
+    if not known_by.any(axis=0).all():
+        assert made is None
+        return
+    assert made is not None
+    first = known_by.argmax(axis=0)
+    assert [voice.fallback_level for voice in made.spoken_by] == first.tolist()
+    np.testing.assert_array_equal(made.median, table[first, np.arange(48)])
+    assert made.degraded == (first.any() or said[0] is None)
+
+
+def test_what_was_known_is_told() -> None:
+    kw = np.full(HISTORY.periods, 3.0)
+    kw[-42:] = np.nan
+    assert known_inputs(kw, HISTORY, ISSUANCE) == KnownInputs(AHEAD.start - timedelta(hours=42), None, 0.75)
+    nothing = known_inputs(np.full(HISTORY.periods, np.nan), HISTORY, ISSUANCE, weather_issued_at=ISSUED)
+    assert nothing == KnownInputs(None, ISSUED, 0.0)
+
+
+def wind(hours: int = HISTORY.periods) -> FloatArray:
+    return np.tile(np.arange(168, dtype=np.float64), 14)[:hours]
+
+
+def test_a_sent_forecast_gets_bands_and_is_silent_where_it_does_not_reach() -> None:
+    kw, origin = wind(), ISSUANCE.origin
+    issues = [Issue(at, at, kw[at : at + 48]) for at in range(origin - 24 * 20, origin - 48, 24)]
+    whole = sent_forecast([*issues, Issue(origin - 1, origin - 1, np.full(60, 77.0))], kw, ISSUANCE, capacity_kw=500.0)
+    assert isinstance(whole, Answer)
+    np.testing.assert_allclose(whole.quantiles, 77.0)
+    assert whole.reasons == ()
+    part = sent_forecast([*issues, Issue(origin, origin, np.full(10, 77.0))], kw, ISSUANCE, capacity_kw=500.0)
+    assert isinstance(part, Answer)
+    assert part.reasons == ("The forecast that was sent leaves out 38 hours.",)
+    assert np.isnan(part.quantiles[10:]).all()
+
+
+def test_a_plant_nobody_forecasts_and_bands_without_a_past_are_told() -> None:
+    assert sent_forecast([], wind(), ISSUANCE, capacity_kw=9.0) == "Nobody has sent a forecast of this plant."
+    first = sent_forecast([Issue(ISSUANCE.origin, ISSUANCE.origin, np.ones(48))], wind(), ISSUANCE, capacity_kw=9.0)
+    assert isinstance(first, Answer)
+    assert "there are no bands" in first.reasons[0]
