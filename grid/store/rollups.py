@@ -16,6 +16,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
+from grid.faults import Fault, InputError
 from grid.store.migrate import has_timescale
 
 _LOCK = "hashtext('gridpilot roll-up')"
@@ -48,6 +49,25 @@ def roll_up_lock(conn: psycopg.Connection, *, wait: bool = True) -> Iterator[boo
             conn.rollback()
             conn.execute(f"SELECT pg_advisory_unlock({_LOCK})")
             conn.commit()
+
+
+def set_rollup_zone(conn: psycopg.Connection, timezone: str) -> None:
+    """Let days be those of this zone, and hours begin with its hours, in the caller's transaction. All become due.
+
+    Raises:
+        InputError: If it is another zone than before, and readings were dropped: of those only the totals are left.
+    """
+    dropped = conn.execute(
+        "SELECT timezone, readings_from FROM rollup_setting WHERE timezone <> %s AND isfinite(readings_from)",
+        (timezone,),
+    ).fetchone()
+    if dropped is not None:
+        problem = (
+            f"is {timezone}, but totals are by days of {dropped[0]}, and readings before {dropped[1]} were dropped"
+        )
+        remedy = f"keep {dropped[0]}, or load the site into a database of its own"
+        raise InputError([Fault("timezone", problem, remedy)])
+    conn.execute("SELECT set_rollup_zone(%s)", (timezone,))
 
 
 def roll_up(conn: psycopg.Connection, *, limit: int = 5_000) -> int | None:

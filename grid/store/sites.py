@@ -14,6 +14,7 @@ from grid.readings import Source
 from grid.site import Site
 from grid.site_file import parse_site, site_to_document
 from grid.store.audit import SERVICE, append_audit
+from grid.store.rollups import set_rollup_zone
 from grid.store.series import register_meters
 from grid.store.settled import stamp
 from grid.store.validation_due import mark_stored
@@ -29,7 +30,8 @@ def save_site(conn: psycopg.Connection, site: Site, *, actor: str = SERVICE) -> 
         actor: Who does it, for the audit log; the site document stands in the table, its hash in the log.
 
     Raises:
-        InputError: If the site, made by code rather than read from a file, has faults.
+        InputError: If the site, made by code rather than read from a file, has faults, or another zone than the one
+            before after readings were dropped.
     """
     document = site_to_document(site)
     parse_site(document)
@@ -42,7 +44,7 @@ def save_site(conn: psycopg.Connection, site: Site, *, actor: str = SERVICE) -> 
             (site.site_id, Jsonb(document), sha256),
         )
         register_meters(conn, [meter.meter_id for meter in site.meters])
-        conn.execute("SELECT set_rollup_zone(%s)", (site.timezone,))
+        set_rollup_zone(conn, site.timezone)
         _mark_judged_otherwise(conn, before, site_basis(site))
         append_audit(conn, actor=actor, action="site.load", document={"site_id": site.site_id, "sha256": sha256})
 

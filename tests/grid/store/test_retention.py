@@ -14,7 +14,7 @@ from grid.readings import ReadingBlock, Source
 from grid.store import retention
 from grid.store.database import connect
 from grid.store.retention import LEAST_AGE, drop_readings, judged_from, newest_reading, plan_retention
-from grid.store.rollups import roll_up_all
+from grid.store.rollups import roll_up_all, set_rollup_zone
 from grid.store.saving import save_readings
 from grid.store.storage import storage_state
 from grid.store.validation_due import fold_done
@@ -184,6 +184,20 @@ def test_who_holds_readings_for_long_is_not_waited_for_in_a_queue(
         assert totals(conn) == before, "the horizon stands already"
         assert drop_readings(conn, before=START + 75 * DAY).dropped >= 1
         assert count(conn, "reading") == 96 * 75
+        assert totals(conn) == before
+
+
+def test_totals_of_dropped_days_are_not_given_up_for_another_zone(database_url: str) -> None:
+    with connect(database_url, application_name="test") as conn:
+        set_rollup_zone(conn, "Europe/Amsterdam")
+        conn.commit()
+        save(conn, START, [1.0] * 96 * 100)
+        drop_readings(conn, before=START + 20 * DAY)
+        before = totals(conn)
+        with pytest.raises(InputError, match="days of Europe/Amsterdam, and readings before 2026-01-20"):
+            set_rollup_zone(conn, "Asia/Kolkata")
+        set_rollup_zone(conn, "Europe/Amsterdam")
+        conn.commit()
         assert totals(conn) == before
 
 
