@@ -19,6 +19,7 @@ from grid.validation.settings import SunRule
 
 _DOWN = -0.02  # 1.1 degrees below the horizon: half the sun's disc, refraction, and the series' error
 _RISEN = 0.01
+_DEEP_NIGHT = -0.3  # the sun an hour or more below the horizon
 _ALBEDO = 0.2
 _DARK_DAYS = 5
 _DRIFT_DAYS = 7
@@ -130,12 +131,12 @@ def _daily_shift(lattice: Lattice, values: FloatArray, sky: Sky, profile: Channe
     """By how many minutes the middle of each solar day's lit hours comes later than a clear sky's, shape (days,).
 
     NaN on a day with a gap in daylight, or lit for less than half of it. Days run from midnight to midnight of the sun
-    there.
+    there; what glitters in the depth of the night is no daylight.
     """
     n = lattice.per_day
     turn = round((profile.longitude or 0.0) / 360.0 * DAY_US / lattice.step_us)  # slots by which the sun's day is ahead
     light = _delayed(sky.mean, turn, fill=0.0).reshape(-1, n)
-    power = _delayed(values, turn, fill=np.nan).reshape(-1, n)
+    power = _delayed(np.where(sky.height > _DEEP_NIGHT, values, 0.0), turn, fill=np.nan).reshape(-1, n)
     whole = ~np.isnan(np.where(light > 0, power, 0.0)).any(axis=1)
     (begins, ends), (sunrise, sunset) = _lit_hours(np.nan_to_num(power)), _lit_hours(light)
     shift = (begins + ends - sunrise - sunset) / 2.0 * lattice.step_us / MINUTE_US

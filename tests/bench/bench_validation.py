@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from planted_faults import DAY_US, found, plant
+from sister_channels import borne_out
 from validation_data import Case, chinese_plants, english_homes, golden, households, interval_readings, substations
 
 from api.settings import CacheSettings, read_settings
@@ -33,6 +34,7 @@ from grid.validation.reasons import DOUBTING, REJECTING
 EVER = {"judge_from": datetime(2000, 1, 1, tzinfo=UTC), "judge_until": datetime(2040, 1, 1, tzinfo=UTC)}
 ESTIMATED = Quality.ESTIMATED_LINEARLY | Quality.ESTIMATED_BY_REFERENCE_DAYS
 NO_VALUE = Quality.MISSING | Quality.GAP
+DEAD_FROM_US = to_us(datetime(2019, 7, 31, 16, tzinfo=UTC))  # the tilted sensor of site 3
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
@@ -166,19 +168,30 @@ def _chinese_plants() -> None:
             wrong = np.isclose(case.readings.values[:, None], sentinels, rtol=1e-6).any(axis=1)
             wrong |= (name == "air") & (np.abs(case.readings.values) > 3000.0)
             got = np.isin(case.readings.starts_us[wrong], verdicts.starts_us[_bad(verdicts)]).sum()
-            others = _bad(verdicts) & np.isin(verdicts.starts_us, case.readings.starts_us[~wrong])
-            print(
-                f"    {name:<8} sentinels {got} of {wrong.sum()}, other flags {others.sum() / (~wrong).sum():.3%}"
-                f" ({_reasons(verdicts.quality[others])})"
-            )
+            dead = (site == 3 and name == "tilted") & (case.readings.starts_us >= DEAD_FROM_US)
+            print(f"    {name:<8} sentinels {got} of {wrong.sum()}, {_others(cases, name, verdicts, wrong | dead)}")
             if site == 3 and name == "tilted":
                 _dead_sensor(case, verdicts)
-        _nights(cases["power"], rng)
+        _nights(cases, rng)
+
+
+def _others(cases: dict[str, Case], name: str, verdicts: Verdicts, wrong: np.ndarray) -> str:
+    """The flags on intervals not known to be wrong, without and with those that the plant's other channels bear out."""
+    readings = cases[name].readings
+    flagged = _bad(verdicts) & np.isin(verdicts.starts_us, readings.starts_us[~wrong])
+    sisters = [case.readings for other, case in cases.items() if other not in (name, "air")]
+    real = flagged & borne_out(readings, verdicts, sisters)
+    false = flagged & ~real
+    of = (~wrong & ~np.isnan(readings.values)).sum()
+    return (
+        f"false flags {false.sum() / of:.3%} ({_reasons(verdicts.quality[false])}),"
+        f" borne out by others {real.sum() / of:.3%} ({_reasons(verdicts.quality[real])})"
+    )
 
 
 def _dead_sensor(case: Case, verdicts: Verdicts) -> None:
     """Site 3 after July 2019: the irradiance on the array, which is a fortieth of what it was."""
-    dead = case.readings.starts_us >= to_us(datetime(2019, 7, 31, 16, tzinfo=UTC))
+    dead = case.readings.starts_us >= DEAD_FROM_US
     lit = dead & (np.nan_to_num(case.readings.values) > 0)
     days = np.unique(case.readings.starts_us[lit] // DAY_US)
     told = np.unique(verdicts.starts_us[verdicts.quality & int(Quality.ZERO) != 0] // DAY_US)
@@ -190,18 +203,19 @@ def _dead_sensor(case: Case, verdicts: Verdicts) -> None:
     )
 
 
-def _nights(case: Case, rng: np.random.Generator) -> None:
+def _nights(cases: dict[str, Case], rng: np.random.Generator) -> None:
+    """Generation planted at 200 places of the nights."""
+    case = cases["power"]
     values = case.readings.values.copy()
     local_hour = (case.readings.starts_us // 3_600_000_000 + 8) % 24
     chosen = rng.choice(np.flatnonzero((local_hour < 3) & ~np.isnan(values)), 200, replace=False)
     values[chosen] = case.profile.capacity * rng.uniform(0.05, 0.8, 200)
     verdicts = judge(replace(case.readings, values=values), case.profile, **EVER)
     at_night = verdicts.starts_us[verdicts.quality & int(Quality.NIGHT_GENERATION | Quality.SPIKE) != 0]
-    clean = np.setdiff1d(_valued(case.readings), case.readings.starts_us[chosen])
-    wrongly = _bad(verdicts) & np.isin(verdicts.starts_us, clean)
+    planted = np.isin(np.arange(len(values)), chosen)
     print(
-        f"    power    generation at night {np.isin(case.readings.starts_us[chosen], at_night).mean():.1%} of 200,"
-        f" other flags {wrongly.sum() / len(clean):.3%} ({_reasons(verdicts.quality[wrongly])})"
+        f"    power    generation at night {np.isin(case.readings.starts_us[planted], at_night).mean():.1%} of 200,"
+        f" {_others(cases, 'power', verdicts, planted)}"
     )
 
 

@@ -99,7 +99,7 @@ def chinese_plants(data: Path) -> Iterator[tuple[int, dict[str, Case]]]:
                 "power": Case(
                     f"plant {site}", kw, ChannelProfile(Channel.GENERATION, "solar", capacity=capacity, **place)
                 ),
-                "level": Case(f"plant {site} level", level, ChannelProfile(Channel.IRRADIANCE, **place)),
+                "level": Case(f"plant {site} level", level, ChannelProfile(Channel.IRRADIANCE, tilt_deg=0.0, **place)),
                 "tilted": Case(f"plant {site} tilted", tilted, ChannelProfile(Channel.IRRADIANCE, **place)),
                 "air": Case(f"plant {site} air", air, ChannelProfile(Channel.AIR_TEMPERATURE, **place)),
             },

@@ -136,6 +136,13 @@ def test_clock_is_told_from_the_lit_hours_wherever_the_array_looks(judged: Judge
             assert any(Quality.CLOCK_DRIFT in quality for _, quality in told) == (hours != 0)
 
 
+def test_generation_in_the_depth_of_the_night_does_not_move_the_clock(judged: Judged, power: FloatArray) -> None:
+    values = power.copy()
+    values[7 * 2 :: 48] = 20.0  # midnight of standard time
+    assert found(judged, values, Quality.CLOCK_DRIFT) == []
+    assert len(found(judged, values, Quality.NIGHT_GENERATION)) == DAYS
+
+
 def test_dark_afternoons_do_not_move_the_clock(judged: Judged, power: FloatArray) -> None:
     """Thunderstorms every afternoon take nine tenths; the energy's middle lies an hour early."""
     hour = (np.arange(DAYS * 48) / 2.0 - 7.0) % 24  # of standard time
