@@ -22,7 +22,7 @@ from grid.units import Channel
 from ingest.encoding import encode_message
 from ingest.green_button import is_xml, read_green_button
 from ingest.messages import decode_reading
-from ingest.pieces import FaultList, Piece
+from ingest.pieces import FaultList, FileRows
 from ingest.producer import ReadingProducer
 from ingest.reading_files import read_table
 from ingest.topics import READINGS_TOPIC, WEATHER_TOPIC, ensure_topics
@@ -98,7 +98,7 @@ def check_file(path: Path, *, meter_id: str | None = None) -> int:
     return readings
 
 
-def _pieces(path: Path, faults: FaultList, meter_id: str | None) -> Iterator[Piece]:
+def _pieces(path: Path, faults: FaultList, meter_id: str | None) -> Iterator[FileRows]:
     try:
         if is_xml(path):
             faults.counted = "line"
@@ -110,7 +110,7 @@ def _pieces(path: Path, faults: FaultList, meter_id: str | None) -> Iterator[Pie
     return read_table(path, faults)
 
 
-def _runs(piece: Piece) -> Iterator[tuple[int, int]]:
+def _runs(piece: FileRows) -> Iterator[tuple[int, int]]:
     """Ranges of rows that fit into one message: one series, consecutive intervals, not too many."""
     count = len(piece.value)
     if count == 0:
@@ -125,7 +125,7 @@ def _runs(piece: Piece) -> Iterator[tuple[int, int]]:
             yield first, min(first + VALUES_PER_MESSAGE, end)
 
 
-def _message(piece: Piece, begin: int, end: int) -> bytes:
+def _message(piece: FileRows, begin: int, end: int) -> bytes:
     issued_us = int(piece.issued_us[begin])
     return encode_message(
         piece.source,
@@ -141,12 +141,12 @@ def _message(piece: Piece, begin: int, end: int) -> bytes:
     )
 
 
-def _refusal(piece: Piece, begin: int, end: int) -> Rejection | None:
+def _refusal(piece: FileRows, begin: int, end: int) -> Rejection | None:
     content = decode_reading(_message(piece, begin, end), piece.source)
     return content if isinstance(content, Rejection) else None
 
 
-def _blame_rows(piece: Piece, begin: int, end: int, faults: FaultList) -> None:
+def _blame_rows(piece: FileRows, begin: int, end: int, faults: FaultList) -> None:
     """Find out which rows of a refused message are at fault."""
     for row in range(begin, end):
         refusal = _refusal(piece, row, row + 1)

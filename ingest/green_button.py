@@ -19,7 +19,7 @@ from grid.readings import NOTHING_STATED, Source
 from ingest.espi_feed import ATOM, ESPI, Feed, FeedSeries, read_feed
 from ingest.espi_types import NOT_MEASURED, STATED, ReadingType
 from ingest.messages import EARLIEST, LATEST, MAX_INTERVAL_MINUTES
-from ingest.pieces import PIECE_ROWS, FaultList, Piece
+from ingest.pieces import PIECE_ROWS, FaultList, FileRows
 from ingest.xml_stream import XmlRefusedError, XmlStream
 
 MAX_QUALITIES = 16  # of one reading
@@ -39,7 +39,7 @@ def is_xml(path: Path) -> bool:
     return begin.startswith((b"\xff\xfe<", b"\xfe\xff\0<")) or begin.lstrip().startswith(b"<")
 
 
-def read_green_button(path: Path, faults: FaultList, *, meter_id: str | None = None) -> Iterator[Piece]:
+def read_green_button(path: Path, faults: FaultList, *, meter_id: str | None = None) -> Iterator[FileRows]:
     """The feed's readings in order; what is wrong goes to ``faults``, readings with a fault are left out.
 
     Args:
@@ -83,11 +83,11 @@ class _BlockReader:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def take(self) -> Piece:
+    def take(self) -> FileRows:
         """What was collected, and begin anew."""
         lines, owners, channels, units, starts, minutes, values, quality = zip(*self._rows, strict=True)
         self._rows = []
-        return Piece(
+        return FileRows(
             Source.METER,
             np.array(lines, dtype=np.int64),
             np.array(owners, dtype=object),

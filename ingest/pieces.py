@@ -23,7 +23,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
+class FileRows:
     """Checked rows of a file in columns of shape (rows,).
 
     Attributes:

@@ -33,7 +33,7 @@ from grid.readings import Source
 from grid.time_axis import FloatArray, to_us
 from grid.units import Channel
 from ingest.messages import EARLIEST, LATEST, interval_minutes
-from ingest.pieces import MAX_FAULTS, PIECE_ROWS, FaultList, IntArray, Piece
+from ingest.pieces import MAX_FAULTS, PIECE_ROWS, FaultList, FileRows, IntArray
 
 PIECE_BYTES = 2 * 1024 * 1024
 MAX_HEADER = 64 * 1024
@@ -47,7 +47,7 @@ _OPTIONAL = ("revision", "issued_at")
 _OFFSET = r"(?:[Zz]|[+-]\d\d:?\d\d)$"
 
 
-def read_table(path: Path, faults: FaultList) -> Iterator[Piece]:
+def read_table(path: Path, faults: FaultList) -> Iterator[FileRows]:
     """The file's valid rows, in order; what is wrong goes to ``faults``, rows with a fault are left out.
 
     Raises:
@@ -167,7 +167,7 @@ def _refuse_long_texts(path: Path, column: str, texts: pa.Array) -> None:
         raise InputError([Fault(f"{path.name}, {column}", problem, "correct it")])
 
 
-def _check(frame: pd.DataFrame, rows: IntArray, source: Source, faults: FaultList) -> Piece:
+def _check(frame: pd.DataFrame, rows: IntArray, source: Source, faults: FaultList) -> FileRows:
     good = np.ones(len(frame), dtype=bool)
 
     def refuse(bad: npt.NDArray[np.bool_], column: str, problem: Callable[[Any], str], remedy: str) -> None:
@@ -200,7 +200,7 @@ def _check(frame: pd.DataFrame, rows: IntArray, source: Source, faults: FaultLis
         bad |= (issued_us < to_us(EARLIEST)) | (issued_us >= to_us(LATEST))
         issued_us[absent] = -1
         refuse(bad & ~absent, "issued_at", lambda got: f"is no instant with an offset: {got!r}", "write it with one")
-    return Piece(
+    return FileRows(
         source,
         rows[good],
         frame[owner].astype(str).to_numpy()[good],
