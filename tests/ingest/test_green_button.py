@@ -254,7 +254,6 @@ PIECES = [
 ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9_000), st.integers(0, 40), st.sampled_from(PIECES)), max_size=4))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_damaged_feed_is_read_or_refused(tmp_path: Path, damage: list[tuple[int, int, bytes]]) -> None:
