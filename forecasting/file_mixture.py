@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecasting.conformal import Bands, learn_bands
 from forecasting.file_load import LoadMembers
 from forecasting.file_members import (
     CLIMATOLOGY,
@@ -23,7 +24,7 @@ from forecasting.file_members import (
 )
 from forecasting.file_rows import Rows
 from forecasting.file_solar import SolarMembers
-from forecasting.mixing import learn_weights, learn_width, widened
+from forecasting.mixing import learn_weights
 from grid.time_axis import FloatArray
 
 _PRIOR = {CLIMATOLOGY: 0.5, NAIVE: 0.25}
@@ -45,6 +46,7 @@ class Heard:
     """
 
     rows: Rows
+    members: Members
     past: Quantiles
     present: Quantiles
     actual: FloatArray
@@ -58,11 +60,16 @@ class Blend:
 
     Attributes:
         weights: Of the members that are asked, summing to one.
-        width: By how much the bands are widened after mixing.
+        bands: By how much they are widened or narrowed after mixing, by hour block and lead time.
     """
 
     weights: dict[str, float]
-    width: float
+    bands: Bands
+
+    @property
+    def width(self) -> float:
+        """By how much bands are widened on the average."""
+        return round(float(self.bands.scale.mean()), 3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +92,7 @@ def hear(rows: Rows, *, course: Course, trained: bool) -> Heard:
     Args:
         trained: Whether history is long enough for more than climatology and the seasonal naive.
     """
+    kind: type[SolarMembers | LoadMembers]
     kind = SolarMembers if rows.series[0].settings.kind == "solar" else LoadMembers
     members: Members = kind(rows, course=course, trained=trained)
     split = split_history(rows.axis.periods, rows.periods)
@@ -95,6 +103,7 @@ def hear(rows: Rows, *, course: Course, trained: bool) -> Heard:
     apart = (split.end - split.test) / rows.periods
     return Heard(
         rows=rows,
+        members=members,
         past={name: past[name] for name in present},
         present=present,
         actual=rows.values[:, at],
@@ -119,26 +128,31 @@ def mix(heard: Heard, index: int, *, seed: int, without: Collection[str] = ()) -
 
 
 def learn_blend(heard: Heard, index: int, *, seed: int, without: Collection[str] = ()) -> Blend:
-    """Weights by the backtest, then the width; arguments as of :func:`mix`."""
+    """Weights by the backtest, then the bands; arguments as of :func:`mix`."""
     own = slice(index * heard.rows.parts, (index + 1) * heard.rows.parts)
     names = [name for name in heard.present if name not in without]
-    happened = heard.actual[own].reshape(-1)
-    said = np.stack([heard.past[name][own].reshape(-1, len(LEVELS)) for name in names])
-    prior = [_PRIOR.get(name, 1.0) for name in names]
-    weights = learn_weights(happened, said, levels=LEVELS, seed=seed, trust=heard.trust, prior=prior)
-    past = np.einsum("m,mil->il", weights, said)
-    width = round(1.0 + heard.trust * (learn_width(happened, past, levels=LEVELS) - 1.0), 3)
+    happened = heard.actual[own]  # (parts, origins, hours ahead)
+    said = np.stack([heard.past[name][own] for name in names])  # (members, parts, origins, hours ahead, levels)
+    weights = learn_weights(
+        happened.reshape(-1),
+        said.reshape(len(names), -1, len(LEVELS)),
+        levels=LEVELS,
+        seed=seed,
+        trust=heard.trust,
+        prior=[_PRIOR.get(name, 1.0) for name in names],
+    )
+    mixed = np.sort(np.einsum("m,m...->...", weights, said), axis=-1)
     spoken = {name: float(weight) for name, weight in zip(names, weights, strict=True) if weight > 0.0}
-    return Blend(spoken, width)
+    return Blend(spoken, learn_bands(happened, mixed, levels=LEVELS))
 
 
 def blended(said: Mapping[str, FloatArray], blend: Blend) -> FloatArray:
-    """The mixture of what members say, shape (..., levels), in order; the weight of one that is silent falls to others.
+    """The mixture of what members say, of the same shape, in order; the weight of one that is silent falls to others.
 
     Args:
-        said: By member, each of one shape (..., LEVELS).
+        said: By member, each of one shape (..., periods, LEVELS).
     """
     spoken = {name: weight for name, weight in blend.weights.items() if name in said}
     total = sum(spoken.values())
     mixed = np.sum([weight / total * said[name] for name, weight in spoken.items()], axis=0)
-    return np.sort(widened(mixed, blend.width, levels=LEVELS), axis=-1)
+    return blend.bands.calibrated(np.sort(mixed, axis=-1), levels=LEVELS)

@@ -20,7 +20,6 @@ from grid.time_axis import FloatArray
 _MOST_INTERVALS = 8_000
 _STEPS = 150
 _RATE = 0.3
-_WIDTHS = np.round(np.arange(1.0, 1.61, 0.05), 2)
 _LEARNT = 0.3
 """Share of the weights that the best average of the past has a say in."""
 _POWER = 4
@@ -77,31 +76,6 @@ def learn_weights(
     best = _LEARNT * trust * best + (1.0 - _LEARNT * trust) * alone / alone.sum()
     kept = np.where(best < 0.02, 0.0, best)
     return np.asarray(kept / kept.sum(), dtype=np.float64)
-
-
-def learn_width(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[float]) -> float:
-    """By how much the bands should be widened about their median for the least pinball loss.
-
-    Never below one: a calm backtest must not narrow the bands of the stormy season after it.
-
-    Args:
-        actual: Shape (intervals,). NaN where unknown.
-        quantiles: Shape (intervals, levels), 0.5 among the levels.
-    """
-    if not np.isfinite(actual).any():
-        return 1.0
-    losses = [
-        float(np.nanmean(pinball_losses(actual, widened(quantiles, width, levels=levels), levels=levels)))
-        for width in _WIDTHS
-    ]
-    return float(_WIDTHS[int(np.argmin(losses))])
-
-
-def widened(quantiles: FloatArray, width: float, *, levels: Sequence[float]) -> FloatArray:
-    """Every level ``width`` times as far from the median, shape (..., levels)."""
-    middle = list(levels).index(0.5)
-    median = quantiles[..., middle : middle + 1]
-    return np.asarray(median + width * (quantiles - median), dtype=np.float64)
 
 
 def at_levels(quantiles: FloatArray, *, levels: Sequence[float], wanted: Sequence[float]) -> FloatArray:

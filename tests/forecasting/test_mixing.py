@@ -1,4 +1,4 @@
-"""Mixing: better members weigh more, plain ones less beforehand, and bands are widened where they did not hold."""
+"""Mixing: better members weigh more, plain ones less beforehand, and quantiles are read off at any level."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
-from forecasting.mixing import at_levels, learn_weights, learn_width, mean_of, widened
+from forecasting.mixing import at_levels, learn_weights, mean_of
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 NORMAL = ndtri(np.array(LEVELS))
@@ -43,23 +43,14 @@ def test_without_anything_known_the_prior_decides() -> None:
     assert weights.tolist() == [0.75, 0.25]
 
 
-@pytest.mark.parametrize(("spread", "width"), [(0.7, 1.45), (2.0, 1.0)])
-def test_narrow_bands_are_widened_and_wide_ones_left(spread: float, width: float) -> None:
-    actual, said = members(0.0, spread=spread)
-    assert learn_width(actual, said[0], levels=LEVELS) == pytest.approx(width, abs=0.11)
-
-
 @given(
     st.lists(st.floats(-5.0, 5.0), min_size=5, max_size=5),
-    st.floats(1.0, 2.0),
     st.lists(st.floats(0.001, 0.999), min_size=1, max_size=6, unique=True),
 )
 @settings(max_examples=50, deadline=None)
-def test_quantiles_read_off_or_widened_never_cross(values: list[float], width: float, wanted: list[float]) -> None:
+def test_quantiles_read_off_never_cross(values: list[float], wanted: list[float]) -> None:
     ordered = np.sort(np.array(values))
-    wide = widened(ordered, width, levels=LEVELS)
-    assert (np.diff(wide) >= -1e-12).all()
-    assert (np.diff(at_levels(wide, levels=LEVELS, wanted=sorted(wanted))) >= -1e-9).all()
+    assert (np.diff(at_levels(ordered, levels=LEVELS, wanted=sorted(wanted))) >= -1e-9).all()
 
 
 def test_the_mean_of_a_symmetric_forecast_is_its_median() -> None:
