@@ -6,7 +6,7 @@ stands twice, and the features simply say so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
 
@@ -51,6 +51,15 @@ class Calendar:
     def part(self, periods: slice) -> Calendar:
         """The calendar of some of its intervals."""
         return Calendar(*(getattr(self, field.name)[periods] for field in fields(self)))
+
+    def ending_as(self, last: Calendar) -> Calendar:
+        """The same calendar with another's days for its last intervals; hour of day and offset from UTC stay."""
+        kept = len(self.hour) - len(last.hour)
+        joined = {
+            field.name: np.concatenate([getattr(self, field.name)[:kept], getattr(last, field.name)])
+            for field in fields(self)
+        }
+        return replace(Calendar(**joined), hour=self.hour, utc_offset_hours=self.utc_offset_hours)
 
 
 def make_calendar(axis: TimeAxis, *, timezone: str, holidays: str) -> Calendar:

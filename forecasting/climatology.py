@@ -65,6 +65,17 @@ class Climatology:
             made[:, i] *= self._level[:, origin][:, None, None]
         return made
 
+    def ordinary(self, values: FloatArray, hours: int) -> FloatArray:
+        """The same values with those of the last ``hours`` as they usually are, of shape (rows, hours); NaN stays.
+
+        Of a history that is shorter than twice that, the later half is the last hours.
+        """
+        count = min(hours, values.shape[1] // 2)
+        begin = values.shape[1] - count
+        usual = self.quantiles(np.array([begin]), count, levels=(0.5,))[:, 0, :, 0]  # (rows, count)
+        late = np.where(np.isfinite(values[:, begin:]) & np.isfinite(usual), usual, values[:, begin:])
+        return np.concatenate([values[:, :begin], late], axis=1)
+
     def _samples(self, key: int, day: int, *, origin: int, levels: tuple[float, ...]) -> FloatArray:
         """Quantiles over the samples of one kind of hour, shape (rows, levels)."""
         same = self._same.get(key, np.empty(0, dtype=np.int64))

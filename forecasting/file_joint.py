@@ -44,17 +44,9 @@ class Spoken:
     origins: tuple[int, ...]
     reasons: tuple[str, ...] = ()
 
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Within which values it lies: the sun's from 0 to capacity, others from 0 if they never fell below."""
-        settings = self.series.settings
-        if settings.kind == "solar":
-            return 0.0, settings.capacity or np.inf
-        return (0.0 if float(np.nanmin(self.series.values)) >= 0.0 else -np.inf), np.inf
-
     def bounded(self, values: FloatArray) -> FloatArray:
-        """Values within the bounds."""
-        return np.clip(values, *self.bounds)
+        """Values within the bounds of the series."""
+        return np.clip(values, *self.series.bounds)
 
 
 def spoken_of(heard: Heard, index: int, mixture: Mixture) -> Spoken:
@@ -132,7 +124,7 @@ def _summed(family: Sequence[Spoken], scenarios: FloatArray) -> tuple[FloatArray
         one.series.series_id: one.series.values[one.series.origin - recent : one.series.origin] for one in family
     }
     tree = make_tree(parents, names, beyond=list(beyond_children(parents, readings)))
-    bounds = dict(zip(names, (one.bounds for one in family), strict=True))
+    bounds = dict(zip(names, (one.series.bounds for one in family), strict=True))
     lowest, highest = np.array([bounds.get(leaf, (-np.inf, np.inf)) for leaf in tree.leaves]).T
     matrix = reconciler(tree, _errors(family))
     mean = np.stack([one.mean for one in family])

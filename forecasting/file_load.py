@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -25,10 +28,11 @@ from forecasting.file_members import (
 )
 from forecasting.file_regression import FIRST_HOURS, Regression
 from forecasting.file_rows import Rows
-from forecasting.file_trees import LoadTrees
+from forecasting.file_trees import Grown, LoadTrees
 from forecasting.fitting import fit_load_core_and_weather, fit_load_model
 from forecasting.load_windows import LOAD_CONTEXT_HOURS, LoadPanel
 from forecasting.models import LoadModel, predict_kw
+from forecasting.residuals import MEMORY_HOURS
 from forecasting.stations import choose_stations
 from forecasting.windows import IndexArray
 from grid.time_axis import FloatArray
@@ -46,12 +50,15 @@ class LoadMembers:
     def __init__(self, rows: Rows, *, course: Course, trained: bool) -> None:
         self.reasons: list[str] = []
         self._rows = rows
+        self._options = course.trees
         calendar = rows.calendar()
         self._naive = NaiveMember(rows.values, calendar, WEEK_HOURS)
         self._climatology = Climatology(rows.values, calendar, by_day_type=True)
         self._split = split_history(rows.axis.periods, rows.periods)
-        self._temperature, self._ahead = _temperatures(rows, calendar)
+        self._stations = _stations(rows, calendar)
+        self._temperature, self._ahead = _temperatures(rows, self._stations)
         self._models: dict[str, LoadModel] = {}
+        self._grown: dict[int, Grown] = {}
         self._regressions: list[Regression] = []
         self._trees: LoadTrees | None = None
         if trained and self._split.test >= FIRST_HOURS + 72:
@@ -88,14 +95,42 @@ class LoadMembers:
 
     def present(self) -> Quantiles:
         end = self._split.end
-        models = dict(self._models)
+        return self._speak(self._models_now, np.array([end]), self._rows.periods, until=end)
+
+    def shown(self, rows: Rows) -> Self:
+        other, calendar = copy.copy(self), rows.calendar()
+        other._models_now = self._models_now  # fitted on what was known, before anything else is shown
+        other._rows = rows
+        other._naive = NaiveMember(rows.values, calendar, WEEK_HOURS)
+        other._climatology = Climatology(rows.values, calendar, by_day_type=True)
+        other._temperature, other._ahead = _temperatures(rows, self._stations)
+        other._regressions = [
+            one.shown(kw, temperature, calendar)
+            for one, kw, temperature in zip(self._regressions, rows.values, other._temperature, strict=False)
+        ]
+        if self._trees is not None:
+            other._trees = LoadTrees(rows, other._regressions, calendar, options=self._options)
+        if self._models:
+            panel = _panel(rows, other._temperature, other._ahead)
+            other._panel = replace(panel, calendar=calendar).last(LOAD_CONTEXT_HOURS)
+        return other
+
+    def ordinary(self) -> FloatArray:
+        if self._regressions:
+            return np.stack([one.ordinary(MEMORY_HOURS) for one in self._regressions])
+        return self._climatology.ordinary(self._rows.values, MEMORY_HOURS)
+
+    @cached_property
+    def _models_now(self) -> dict[str, LoadModel]:
+        """The networks' models with cores that have seen all the history."""
+        end, models = self._split.end, dict(self._models)
         for name, model in models.items():
             core, temperatures = fit_load_core_and_weather(
                 self._panel, hours=end, floor=model.floor_kw, periods=model.periods
             )
             # The network speaks in units of the core's spread, so that a core that has seen more may take its place.
             models[name] = replace(model, core=replace(core, spread=model.core.spread), temperatures=temperatures)
-        return self._speak(models, np.array([end]), self._rows.periods, until=end)
+        return models
 
     def _speak(self, models: dict[str, LoadModel], origins: IndexArray, periods: int, *, until: int) -> Quantiles:
         climatology = self._climatology.quantiles(origins, periods, levels=LEVELS)
@@ -104,34 +139,44 @@ class LoadMembers:
             told = [one.speak(origins, periods, until=until) for one in self._regressions]
             said[REGRESSION] = np.stack(told)
         if self._trees is not None:
-            said[TREES] = self._trees.speak(self._trees.grow(until), origins, periods)
+            if until not in self._grown:
+                self._grown[until] = self._trees.grow(until)
+            said[TREES] = self._trees.speak(self._grown[until], origins, periods)
         said |= {name: self._network(model, origins)[:, :, :periods] for name, model in models.items()}
         return said
 
     def _network(self, model: LoadModel, origins: IndexArray) -> FloatArray:
         """Shape (rows, origins, periods of the model, levels)."""
         source = model.windows(self._panel)
-        rows, at = np.meshgrid(np.arange(len(self._panel.kw)), np.maximum(origins, LOAD_CONTEXT_HOURS), indexing="ij")
+        begins = self._split.end - self._panel.axis.periods  # where the panel's history begins among all hours
+        at = np.maximum(origins - begins, LOAD_CONTEXT_HOURS)
+        rows, at = np.meshgrid(np.arange(len(self._panel.kw)), at, indexing="ij")
         series, origin = rows.ravel(), at.ravel()
         parts = [slice(begin, begin + _CHUNK) for begin in range(0, len(series), _CHUNK)]
         told = [predict_kw(model.network, model.shifts, source, series[part], origin[part]) for part in parts]
         return np.concatenate(told).reshape(len(rows), len(origins), model.periods, len(LEVELS))
 
 
-def _temperatures(rows: Rows, calendar: Calendar) -> tuple[list[FloatArray | None], list[bool]]:
-    """Of each row the temperature that tells it best, and whether that is known ahead."""
-    found: list[FloatArray | None] = []
-    known: list[bool] = []
+def _stations(rows: Rows, calendar: Calendar) -> list[list[int]]:
+    """Of each series the stations whose mean tells it best."""
+    chosen: list[list[int]] = []
     hours = rows.axis.periods
     for index, one in enumerate(rows.series):
-        stations, ahead = rows.temperatures_c(one)  # (stations, parts, hours + periods)
-        known += [ahead] * rows.parts
-        if not len(stations):
-            found += [None] * rows.parts
-            continue
+        stations, _ = rows.temperatures_c(one)  # (stations, parts, hours + periods)
         own = np.log(np.maximum(rows.values[index * rows.parts], 0.0) + 0.05)
-        chosen = choose_stations(own, stations[:, 0, :hours], calendar.part(slice(0, hours)))
-        found += list(_mean(stations[chosen]))
+        past = calendar.part(slice(0, hours))
+        chosen.append(choose_stations(own, stations[:, 0, :hours], past) if len(stations) else [])
+    return chosen
+
+
+def _temperatures(rows: Rows, stations: list[list[int]]) -> tuple[list[FloatArray | None], list[bool]]:
+    """Of each row the mean temperature of its stations, and whether that is known ahead."""
+    found: list[FloatArray | None] = []
+    known: list[bool] = []
+    for one, chosen in zip(rows.series, stations, strict=True):
+        every, ahead = rows.temperatures_c(one)
+        known += [ahead] * rows.parts
+        found += list(_mean(every[chosen])) if chosen else [None] * rows.parts
     return found, known
 
 

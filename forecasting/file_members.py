@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 import numpy as np
 
 from forecasting.baseline import DAY_HOURS, WEEK_HOURS, seasonal_naive
 from forecasting.calendar import Calendar
 from forecasting.encoders import Encoder
+from forecasting.file_rows import Rows
 from forecasting.fitting import TimeSplit
 from forecasting.load_windows import LOAD_CONTEXT_HOURS
 from forecasting.training import TrainingOptions
@@ -96,6 +97,14 @@ class Members(Protocol):
 
     def present(self) -> Quantiles:
         """What each says of the horizon, having seen all the history."""
+        ...
+
+    def shown(self, rows: Rows) -> Self:
+        """The same fits, shown other inputs: rows that differ in late values, covariates or the horizon's calendar."""
+        ...
+
+    def ordinary(self) -> FloatArray:
+        """The rows' values had the last weeks been as was to be expected, shape (rows, hours)."""
         ...
 
 

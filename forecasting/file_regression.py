@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from forecasting.calendar import Calendar
@@ -47,7 +49,8 @@ class Regression:
         self.floor = float(floor_kw(kw[None])[0])
         with np.errstate(invalid="ignore"):
             self.log = np.log(np.maximum(kw, 0.0) + self.floor)
-        self._fixed = calendar_terms(calendar)
+        self._fixed, self._fixed_from = calendar_terms(calendar), 0
+        self._learnt: dict[tuple[int, int], ResidualModel] = {}
         self.path, self._reach = _filled(temperature_c, calendar, hours=len(kw), periods=periods)
         begin = max(len(kw) // 4, FIRST_HOURS)
         refits = min(max((split.end - begin) // _REFIT_HOURS, 12), _MOST_REFITS)
@@ -67,6 +70,32 @@ class Regression:
         """What the newest fit before each hour leaves over, shape (hours,). NaN before the first fit."""
         known = self.residual[np.isfinite(self.residual)]
         self.scale = max(1.4826 * float(np.median(np.abs(known))) if len(known) else 0.0, 1e-3)
+
+    def shown(self, kw: FloatArray, temperature_c: FloatArray | None, calendar: Calendar) -> Regression:
+        """The same fits, asked about the horizon with other inputs; only of the horizon may it speak.
+
+        Args:
+            kw: Shape (hours,); what differs from the readings counts as left over.
+            temperature_c: Shape (hours + periods,); where NaN, what was known or usual stays.
+            calendar: Of all hours.
+        """
+        other, end = copy.copy(self), self._split.end
+        other.calendar = calendar
+        other._fixed, other._fixed_from = calendar_terms(calendar.part(slice(end, None))), end
+        if self.path is not None and temperature_c is not None:
+            other.path = np.where(np.isfinite(temperature_c), temperature_c, self.path)
+        with np.errstate(invalid="ignore"):
+            other.log = np.log(np.maximum(kw, 0.0) + self.floor)
+        other.residual = self.residual + (other.log - self.log)
+        told = self._fits[-1].predict(other._design(end, end + self._periods))[:, self._best]
+        other._told = [*self._told[:-1], told]
+        return other
+
+    def ordinary(self, hours: int) -> FloatArray:
+        """Power as it would have been had the last hours left nothing over, shape (hours of history,)."""
+        late = np.arange(len(self.log)) >= len(self.log) - hours
+        usual = np.where(late, self.log - self.residual, self.log)
+        return np.where(np.isfinite(usual), np.exp(usual), np.exp(self.log)) - self.floor
 
     @property
     def first(self) -> int:
@@ -118,9 +147,11 @@ class Regression:
 
     def errors(self, periods: int, until: int) -> ResidualModel:
         """How residuals go on, learnt before ``until``."""
-        origins = self.origins(until)[-_RESIDUAL_ORIGINS:]
-        ahead = self.left_ahead(origins, periods, until=until)
-        return fit_residuals(self.residual, ahead, origins, levels=_MIDDLES)
+        if (periods, until) not in self._learnt:
+            origins = self.origins(until)[-_RESIDUAL_ORIGINS:]
+            ahead = self.left_ahead(origins, periods, until=until)
+            self._learnt[periods, until] = fit_residuals(self.residual, ahead, origins, levels=_MIDDLES)
+        return self._learnt[periods, until]
 
     def _courses(self, origin: int, periods: int, *, present: bool) -> FloatArray:
         """Expected log power for every course that temperature may take, shape (scenarios, periods)."""
@@ -139,18 +170,21 @@ class Regression:
             return self.expected(np.array([origin]), periods)
         fit = self._fits[int(np.searchsorted(self._instants, origin, side="right")) - 1]
         calendar = self.calendar.part(slice(origin, origin + periods))
-        fixed = self._fixed[origin : origin + periods]
+        fixed = self._calendar_terms(origin, origin + periods)
         count = fixed.shape[1]
         level = fixed @ fit.weights[self._best][:count].astype(np.float32) + fit.level[self._best]
         weights = fit.weights[self._best][count:].astype(np.float32)
         return np.stack([level + temperature_terms(path, calendar) @ weights for path in paths]).astype(np.float64)
 
+    def _calendar_terms(self, begin: int, end: int) -> Float32Array:
+        return self._fixed[begin - self._fixed_from : end - self._fixed_from]
+
     def _design(self, begin: int, end: int) -> Float32Array:
         if self.path is None:
-            return self._fixed[begin:end]
+            return self._calendar_terms(begin, end)
         at = np.maximum(np.arange(begin - CONTEXT_HOURS, end), 0)
         terms = temperature_terms(self.path[at], self.calendar.part(slice(begin, end)))
-        return np.concatenate([self._fixed[begin:end], terms], axis=1)
+        return np.concatenate([self._calendar_terms(begin, end), terms], axis=1)
 
 
 def _filled(

@@ -101,6 +101,13 @@ class FileSeries:
         """The columns that mean ``what``, such as ``air_temperature``."""
         return [name for name, about in self.settings.covariates.items() if about.means == what]
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Within which values it lies: the sun's from 0 to capacity, others from 0 if they never fell below."""
+        if self.settings.kind == "solar":
+            return 0.0, self.settings.capacity or np.inf
+        return (0.0 if float(np.nanmin(self.values)) >= 0.0 else -np.inf), np.inf
+
 
 def read_settings_file(path: Path) -> dict[str, dict[str, Any]]:
     """The entries of SERIES.json as they stand.

@@ -31,6 +31,7 @@ class Rows:
         parts: Rows of every series: intervals in an hour.
         values: Shape (rows, hours), shifted by ``offset`` and divided by ``scale``. NaN where unknown.
         offset, scale: Of every series, shape (series,).
+        days_back: The horizon's calendar is that of so many days earlier: to ask what the calendar is answerable for.
     """
 
     series: tuple[FileSeries, ...]
@@ -40,6 +41,7 @@ class Rows:
     values: FloatArray
     offset: FloatArray
     scale: FloatArray
+    days_back: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -48,9 +50,13 @@ class Rows:
 
     def calendar(self) -> Calendar:
         """Wall clock of every hour, those to forecast too."""
-        longer = TimeAxis(self.axis.start, HOUR, self.axis.periods + self.periods)
         settings = self.series[0].settings
-        return make_calendar(longer, timezone=settings.timezone, holidays=settings.holidays)
+        longer = TimeAxis(self.axis.start, HOUR, self.axis.periods + self.periods)
+        made = make_calendar(longer, timezone=settings.timezone, holidays=settings.holidays)
+        if not self.days_back:
+            return made
+        ahead = TimeAxis(self.axis.end - 24 * self.days_back * HOUR, HOUR, self.periods)
+        return made.ending_as(make_calendar(ahead, timezone=settings.timezone, holidays=settings.holidays))
 
     def spread(self, one: FileSeries, native: FloatArray) -> FloatArray:
         """A covariate of one series on the panel's hours, shape (parts, hours + periods)."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import timedelta
+from typing import Self
 
 import numpy as np
 
 from forecasting.baseline import DAY_HOURS
-from forecasting.calendar import harmonics, hours_since_epoch, make_calendar
+from forecasting.calendar import Calendar, harmonics, make_calendar
 from forecasting.calibration import fit_shifts
 from forecasting.climatology import Climatology
 from forecasting.file_clear import clear_power
@@ -34,6 +36,7 @@ from forecasting.network import QuantileNetwork
 from forecasting.solar_core import SolarCore
 from forecasting.solar_windows import SolarPanel, SolarWindows
 from forecasting.training import predict, train_network
+from forecasting.trees import QuantileTrees
 from forecasting.weather_network import Intervals, WeatherNetwork, train_weather_networks, weather_quantiles
 from forecasting.windows import IndexArray
 from grid.time_axis import FloatArray, TimeAxis
@@ -41,6 +44,8 @@ from grid.time_axis import FloatArray, TimeAxis
 _EDGE_WEIGHT = 0.02
 _CHUNK = 64
 _DEFAULT_HEADROOM = 1.1
+_LATE_HOURS = 8 * 24
+"""What a forecast of the sun reads of its last days."""
 _FIRST_HOURS, _FEWEST_HOURS = 10 * 24, 100
 """The trees speak where so many hours of daylight are known after the first ones."""
 
@@ -57,21 +62,13 @@ class SolarMembers:
         self._rows, self._course = rows, course
         longer = TimeAxis(rows.axis.start, timedelta(hours=1), rows.axis.periods + rows.periods)
         calendar = make_calendar(longer, timezone="UTC", holidays="")
-        hour = 2.0 * np.pi * ((hours_since_epoch(longer) % 24) + 0.5) / 24.0
         clear, told = clear_power(rows, calendar)
         self.reasons += told
         limit = np.array([1.0 if one.settings.capacity else _DEFAULT_HEADROOM for one in rows.series])
         self._limit = np.repeat(limit, rows.parts)  # (rows,)
-        self._panel = SolarPanel(
-            axis=rows.axis,
-            series_ids=rows.names,
-            kw=rows.values,
-            capacity_kw=self._limit,
-            clear_kw=clear,
-            day_angle=np.tile(hour, (len(clear), 1)),
-            year_angle=calendar.year_angle,
-            weather=_weather(rows, clear),
-        )
+        self._grown: dict[int, QuantileTrees] = {}
+        self._weather_networks: dict[int, list[WeatherNetwork]] = {}
+        self._panel = _panel(rows, calendar, clear, self._limit)
         self._split = split_history(rows.axis.periods, rows.periods)
         self._climatology = Climatology(self._panel.index, calendar, by_day_type=False, level_hours=None)
         self._naive = NaiveMember(rows.values, calendar, DAY_HOURS)
@@ -90,6 +87,29 @@ class SolarMembers:
                 f"is longer than {LONGEST_NETWORK_HOURS // 24} days."
             )
 
+    def shown(self, rows: Rows) -> Self:
+        other, back = copy.copy(self), 24 * rows.days_back
+        longer = TimeAxis(rows.axis.start, timedelta(hours=1), rows.axis.periods + rows.periods)
+        calendar = make_calendar(longer, timezone="UTC", holidays="")
+        clear = self._panel.clear_kw
+        if back:
+            at = np.arange(rows.axis.periods, clear.shape[1])
+            calendar = calendar.ending_as(calendar.part(slice(at[0] - back, at[-1] + 1 - back)))
+            clear = np.concatenate([clear[:, : at[0]], clear[:, at - back]], axis=1)
+        other._rows = rows
+        other._panel = _panel(rows, calendar, clear, self._limit)
+        other._climatology = Climatology(other._panel.index, calendar, by_day_type=False, level_hours=None)
+        other._naive = NaiveMember(rows.values, calendar, DAY_HOURS)
+        if self._trees is not None:
+            options = self._course.sun_trees
+            other._trees = SolarTrees(other._panel, _withheld(rows), self._limit, periods=rows.periods, options=options)
+        return other
+
+    def ordinary(self) -> FloatArray:
+        clear = self._panel.clear_kw[:, : self._rows.axis.periods]
+        usual = self._climatology.ordinary(self._panel.index, _LATE_HOURS)
+        return np.where(np.isfinite(usual), usual * clear, self._rows.values)
+
     def past(self, origins: IndexArray, periods: int) -> Quantiles:
         return self._speak(origins, periods, until=self._split.test)
 
@@ -105,13 +125,17 @@ class SolarMembers:
         naive = filled(self._naive.quantiles(origins, periods), climatology)
         said = {CLIMATOLOGY: climatology, NAIVE: np.where(clear > 0.0, np.clip(naive, 0.0, limit), 0.0)}
         if self._panel.weather is not None:
-            networks = self._train_weather(until)
+            if until not in self._weather_networks:
+                self._weather_networks[until] = self._train_weather(until)
+            networks = self._weather_networks[until]
             where = np.broadcast_to(np.arange(len(clear))[:, None, None], clear.shape[:-1])
             features = self._features()[where, ahead[None]]  # (rows, origins, periods, features)
             answer = weather_quantiles(networks, features.reshape(-1, features.shape[-1]), where.ravel())
             said[WEATHER] = np.clip(answer.reshape(*clear.shape[:-1], len(LEVELS)) * clear, 0.0, limit)
         if self._trees is not None:
-            said[TREES] = self._trees.speak(self._trees.grow(until), origins, periods)
+            if until not in self._grown:
+                self._grown[until] = self._trees.grow(until)
+            said[TREES] = self._trees.speak(self._grown[until], origins, periods)
         for name, (core, network, shifts) in self._networks.items():
             source = self._windows(core)
             rows, at = np.meshgrid(np.arange(len(clear)), np.maximum(origins, LOAD_CONTEXT_HOURS), indexing="ij")
@@ -168,6 +192,21 @@ class SolarMembers:
         season = np.broadcast_to(harmonics(panel.year_angle, 2)[:, 1:], (*panel.day_angle.shape, 4))
         share = (panel.clear_kw / self._limit[:, None])[..., None] * 2.0
         return np.concatenate([panel.weather, day, season, share], axis=-1)
+
+
+def _panel(rows: Rows, calendar: Calendar, clear: FloatArray, limit: FloatArray) -> SolarPanel:
+    """The rows with the sun over them; the calendar, in UTC, tells the hour of day and the season."""
+    angle = 2.0 * np.pi * (calendar.hour + 0.5) / 24.0
+    return SolarPanel(
+        axis=rows.axis,
+        series_ids=rows.names,
+        kw=rows.values,
+        capacity_kw=limit,
+        clear_kw=clear,
+        day_angle=np.tile(angle, (len(clear), 1)),
+        year_angle=calendar.year_angle,
+        weather=_weather(rows, clear),
+    )
 
 
 def _weather(rows: Rows, clear: FloatArray) -> FloatArray | None:

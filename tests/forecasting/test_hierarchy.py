@@ -44,7 +44,10 @@ def base(names: tuple[str, ...], seed: int, *, coherent: bool = False) -> tuple[
 
 def assert_adds_up(tree: Tree, told: FloatArray) -> None:
     """Every node is the sum of the nodes next below it, along the last axis but one."""
-    parents = {**PARENTS, **{leaf: leaf.removeprefix(REST) for leaf in tree.leaves if leaf.startswith(REST)}}
+    parents: dict[str, str | None] = {
+        **PARENTS,
+        **{leaf: leaf.removeprefix(REST) for leaf in tree.leaves if leaf.startswith(REST)},
+    }
     parts: dict[str | None, list[int]] = {}
     for row, name in enumerate(tree.nodes):
         above = parents[name]
