@@ -111,7 +111,7 @@ RULES: tuple[Reason, ...] = (
     ),
     _reason(
         Quality.CLOCK_DRIFT,
-        "The energy of the days around lies earlier or later than the sun's course puts it.",
+        "The days around grow light and dark earlier or later than the sun's course has it.",
         "Set the sender's clock, or the zone of its stamps; it may follow daylight saving time.",
     ),
     _reason(

@@ -276,7 +276,8 @@ def _estimated(case: Case, rng: np.random.Generator, hours: tuple[float, float])
     readings = case.readings
     per_hour = 60 / readings.interval_minutes
     taken = np.zeros(len(readings.starts_us), dtype=bool)
-    for _ in range(40):
+    days = (readings.starts_us[-1] - readings.starts_us[0]) // DAY_US
+    for _ in range(max(40, days // 3) if hours[1] <= 2.0 else 40):
         slots = max(1, round(per_hour * rng.uniform(*hours)))
         begin = int(rng.integers(1, len(taken) - slots - 1))
         if not taken[max(0, begin - 96) : begin + slots + 96].any():
