@@ -147,6 +147,20 @@ class ForecastDocument(Document):
     intervals: list[ForecastRow] = Field(description="In order of time.")
 
 
+class DriftDocument(Document):
+    """A champion's forecasts of the last week, as issued, against what its backtest promised; means over its series."""
+
+    checked_at: datetime = Field(description="On the site's clock.")
+    declared: bool = Field(description="It no longer does what its backtest promised; a retraining is due.")
+    reason: str = Field(description="A sentence.")
+    days: int = Field(description="Scored days of the last week.")
+    loss: float | None = Field(description="Mean daily pinball loss as a share of mean power; null without a day.")
+    promised_loss: float = Field(description="By the backtest.")
+    missed: float | None = Field(description="Share of values outside the central 90 % band; null without a day.")
+    promised_missed: float = Field(description="By the backtest.")
+    drifted_series: list[str] = Field(description="Those that drift on their own.")
+
+
 class ModelDocument(Document):
     """A trained model."""
 
@@ -155,7 +169,10 @@ class ModelDocument(Document):
     status: Literal["challenger", "champion", "retired"] = Field(description="The champion of a kind is the one used.")
     created_at: datetime = Field(description="When it was stored.")
     promoted_at: datetime | None = Field(description="When it became champion; null if never.")
-    manifest: dict[str, Any] = Field(description="Data window, features, scores, hash of the weights.")
+    manifest: dict[str, Any] = Field(
+        description="Data window, features, hash of the weights; scores, comparison with the champion and verdict."
+    )
+    drift: DriftDocument | None = Field(None, description="Of a champion that is watched; null otherwise.")
 
 
 class MessageResult(Document):

@@ -1,13 +1,11 @@
-"""Who can be asked about each series of a site: read from the store what they need, and leave the asking to others."""
+"""Who can be asked about each series of a site in the first round: its model, a fit on the spot, the seasonal naive."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
-import psycopg
 
 from forecasting.baseline import DAY_HOURS, WEEK_HOURS
 from forecasting.calendar import make_calendar
@@ -17,14 +15,7 @@ from forecasting.fallbacks import Answer, Level, Speaker, known_inputs
 from forecasting.issuing import EXTERNAL, LSTM, Issuance, baseline_forecast, why_not_ask
 from forecasting.load_windows import LoadPanel
 from forecasting.models import LoadModel, SolarModel, TrainedModel, predict_kw
-from forecasting.site_data import (
-    LoadHistory,
-    load_external_issues,
-    load_load_history,
-    load_meters_kw,
-    meter_series,
-    meters_of,
-)
+from forecasting.site_data import LoadHistory, meter_series, meters_of
 from forecasting.solar import Plant, clear_sky_kw, make_clear_sky
 from forecasting.solar_windows import make_solar_panel
 from forecasting.stand_ins import Asked, naive, refit
@@ -33,17 +24,14 @@ from grid.site import SITE_LOAD, Meter, Site
 from grid.time_axis import FloatArray, TimeAxis
 
 
-def ask_loads(
-    conn: psycopg.Connection, site: Site, champion: Champion, history: TimeAxis, issuance: Issuance
-) -> list[Asked]:
-    """Every load meter, ``site:load`` last."""
-    if not meters_of(site, "load"):
-        return []
+def ask_loads(site: Site, read: LoadHistory, champion: Champion, issuance: Issuance) -> list[Asked]:
+    """Every load meter, ``site:load`` last.
+
+    Args:
+        read: With the weather sites of the champion, in its order.
+    """
     model = champion.model if isinstance(champion.model, LoadModel) else None
-    read = load_load_history(
-        conn, site, history, issued_at=issuance.issued_at, weather_ids=model.weather_ids if model else None
-    )
-    panel = read.panel
+    panel, history = read.panel, read.panel.axis
     answers = _ask_load(model, panel, issuance) if model else {}
     longer = TimeAxis(history.start, history.step, history.periods + issuance.axis.periods)
     plain = make_calendar(longer, timezone=site.timezone, holidays="")
@@ -77,15 +65,16 @@ def ask_loads(
 
 
 def ask_solar(
-    conn: psycopg.Connection, site: Site, champion: Champion, history: TimeAxis, issuance: Issuance
+    meters: Sequence[Meter], power: FloatArray, champion: Champion, history: TimeAxis, issuance: Issuance
 ) -> list[Asked]:
-    """Every photovoltaic plant."""
-    meters = meters_of(site, "solar")
-    if not meters:
-        return []
+    """Every photovoltaic plant.
+
+    Args:
+        power: Shape (meters, hours of ``history``). [kW] NaN where unknown.
+    """
     model = champion.model if isinstance(champion.model, SolarModel) else None
     made = []
-    for meter, kw in zip(meters, load_meters_kw(conn, meters, history, issued_at=issuance.issued_at), strict=True):
+    for meter, kw in zip(meters, power, strict=True):
         name, clear = meter_series(meter), _clear_sky_kw(meter, issuance.axis)
         most = meter.capacity_kw or (float(np.nanmax(kw)) if np.isfinite(kw).any() else np.inf)
         night = None if clear is None else clear <= 0.0
@@ -114,19 +103,18 @@ def ask_solar(
 
 
 def ask_external(
-    conn: psycopg.Connection, site: Site, history: TimeAxis, issuance: Issuance, *, since: timedelta
+    meters: Sequence[Meter],
+    power: FloatArray,
+    issues: Mapping[str, Sequence[Issue]],
+    history: TimeAxis,
+    issuance: Issuance,
 ) -> list[Asked]:
     """Every plant whose forecasts somebody sends.
 
     Args:
-        since: How far back earlier issues are read.
+        power: Shape (meters, hours of ``history``). [kW] NaN where unknown.
+        issues: What was sent, by meter, the oldest first.
     """
-    meters = meters_of(site, "external")
-    if not meters:
-        return []
-    power = load_meters_kw(conn, meters, history, issued_at=issuance.issued_at)
-    first = issuance.issued_at - since
-    issues = load_external_issues(conn, meters, history, issued_at=issuance.issued_at, since=first)
     made = []
     for meter, kw in zip(meters, power, strict=True):
         name, most, sent = meter_series(meter), meter.capacity_kw or np.inf, issues[meter.meter_id]

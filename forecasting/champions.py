@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-
-import psycopg
+from typing import Any
 
 from forecasting.fallbacks import Level
 from forecasting.models import TrainedModel
 from forecasting.registry import ModelRefusedError, SealedModel, unseal
-from grid.store.models import UnknownModelError, list_champions, load_weights
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Promoted:
+    """A model that is champion or was one, as it is stored.
+
+    Attributes:
+        weights: Fetches them; called only if the model is not open yet.
+    """
+
+    model_id: str
+    manifest: dict[str, Any]
+    present: bool
+    weights: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,25 +50,28 @@ class Champions:
     def __init__(self) -> None:
         self._opened: dict[str, tuple[str, TrainedModel]] = {}
 
-    def of(self, conn: psycopg.Connection, kind: str) -> Champion:
-        """The present champion of a kind, or the newest former one that opens."""
-        reason, level = None, Level.CHAMPION
-        for stored in list_champions(conn, kind):
-            if stored.status != "champion":
-                level = Level.FORMER_CHAMPION
+    def of(self, kind: str, promoted: Iterable[Promoted]) -> Champion:
+        """The first model that opens.
+
+        Args:
+            promoted: The present champion first, then those before it.
+        """
+        reason = None
+        for stored in promoted:
             try:
-                model = self._open(conn, stored.model_id, kind, stored.manifest)
-            except (ModelRefusedError, UnknownModelError) as error:
+                model = self._open(kind, stored)
+            except ModelRefusedError as error:
                 logger.error("champion refused: %s", error)
                 reason = reason or f"The champion cannot be used: {error}."
                 continue
+            level = Level.CHAMPION if stored.present else Level.FORMER_CHAMPION
             return Champion(stored.model_id, model, level, reason)
         return Champion("", None, Level.CHAMPION, reason or f"No {kind} model has been promoted yet.")
 
-    def _open(self, conn: psycopg.Connection, model_id: str, kind: str, manifest: dict[str, object]) -> TrainedModel:
+    def _open(self, kind: str, stored: Promoted) -> TrainedModel:
         known = self._opened.get(kind)
-        if known is not None and known[0] == model_id:
+        if known is not None and known[0] == stored.model_id:
             return known[1]
-        model = unseal(SealedModel(model_id, kind, manifest, load_weights(conn, model_id)))
-        self._opened[kind] = model_id, model
+        model = unseal(SealedModel(stored.model_id, kind, stored.manifest, stored.weights()))
+        self._opened[kind] = stored.model_id, model
         return model

@@ -150,7 +150,7 @@ def contest_solar(
         source = judged.windows(view)
         quantiles = _ask(judged, source, series, origins)
         actual = source.actual_kw(series, origins)
-        daily = daily_scores(actual, quantiles, levels=levels, mean_kw=mean, series=series, hours=ahead, counted=day)
+        daily = daily_scores(actual, quantiles, levels=levels, mean_kw=mean, series=series, hours=ahead)
         return score(actual, quantiles, baseline, levels=levels, mean_kw=mean[series], counted=day), daily
 
     scores, daily = judge(model)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from forecasting.windows import IndexArray
 from grid.scores import pinball_losses
@@ -36,7 +35,6 @@ def daily_scores(
     mean_kw: FloatArray,
     series: IndexArray,
     hours: IndexArray,
-    counted: npt.NDArray[np.bool_] | None = None,
 ) -> DailyScores:
     """Average the scores of many windows by series and by the day that was forecast, over all lead times.
 
@@ -46,14 +44,12 @@ def daily_scores(
         mean_kw: By which losses are divided, by row of series, shape (series,).
         series: Row of each window's series, shape (windows,).
         hours: Position of each interval, shape (windows, periods); days begin at multiples of 24.
-        counted: Intervals in which a miss counts, shape (windows, periods); all if None.
     """
     share = np.where(mean_kw > 0.0, mean_kw, np.nan)[series][:, None]
     loss = pinball_losses(actual_kw, quantiles, levels=levels).mean(axis=-1) / share  # (windows, periods)
     low, high = (quantiles[..., levels.index(level)] for level in _INNER)
-    missed = np.where(np.isfinite(loss), (actual_kw < low) | (actual_kw > high), np.nan)
-    if counted is not None:
-        missed = np.where(counted, missed, np.nan)
+    # A night that is told exactly is no band that held.
+    missed = np.where(np.isfinite(loss) & (high > 0.0), (actual_kw < low) | (actual_kw > high), np.nan)
     day = hours // DAY
     first, last = (int(day.min()), int(day.max())) if day.size else (0, -1)
     shape = len(mean_kw), last - first + 1

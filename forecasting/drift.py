@@ -98,6 +98,25 @@ def mean_over_series(daily: FloatArray) -> FloatArray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
+def watch_model(
+    promised: Mapping[str, Promise], pinball_kw: Mapping[str, FloatArray], missed: Mapping[str, FloatArray]
+) -> dict[str, Drift]:
+    """Hold a model's last days against its promises: every series that has one, and under :data:`ALL` their mean.
+
+    Args:
+        pinball_kw, missed: By series, the last :data:`WATCHED_DAYS` days, each of shape (days,). NaN where not scored.
+    """
+    known = [name for name in promised if name in pinball_kw]
+    unknown = np.full(WATCHED_DAYS, np.nan)
+    losses = {name: pinball_kw[name] / promised[name].mean_kw for name in known}
+    found = {name: watch(losses[name], missed[name], promised[name]) for name in known}
+    if ALL in promised:
+        loss = mean_over_series(np.stack([losses[name] for name in known] or [unknown]))
+        outside = mean_over_series(np.stack([missed[name] for name in known] or [unknown]))
+        found[ALL] = watch(loss, outside, promised[ALL])
+    return found
+
+
 def watch(loss: FloatArray, missed: FloatArray, promise: Promise) -> Drift:
     """Hold the last days against a promise.
 

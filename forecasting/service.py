@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 import psycopg
 
 from forecasting.asking import ask_external, ask_loads, ask_solar
-from forecasting.champions import Champions
+from forecasting.champions import Champion, Champions, Promoted
 from forecasting.contest import contest_load, contest_solar, options_for, trainable_series
 from forecasting.fitting import Progress
 from forecasting.issuing import Issuance
 from forecasting.models import LoadModel, SolarModel
 from forecasting.registry import seal
-from forecasting.site_data import HOUR, history_axis, load_load_history, load_meters_kw, meters_of
-from forecasting.stand_ins import forecast_all
+from forecasting.site_data import (
+    HOUR,
+    history_axis,
+    load_external_issues,
+    load_load_history,
+    load_meters_kw,
+    meters_of,
+)
+from forecasting.stand_ins import Asked, forecast_all
 from forecasting.training import TrainingOptions
 from forecasting.verdict import TrainingReport, too_old
 from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.site import Site
 from grid.store.forecasts import BASELINE, PRIMARY, save_forecasts
-from grid.store.models import find_champion, promote, save_model
+from grid.store.models import CHAMPION, find_champion, list_champions, load_weights, promote, save_model
 from grid.time_axis import TimeAxis, ceil_to_step, require_utc
 
 logger = logging.getLogger(__name__)
 
+KINDS = ("load", "solar")
+"""What there are models of."""
 HISTORY_READ = timedelta(days=92)
 """What a forecast reads: eight weeks of the baseline's errors and the seasons before them."""
 LONGEST_HISTORY = timedelta(days=5 * 366)
@@ -68,11 +77,7 @@ class ForecastService:
         origin = HISTORY_READ // HOUR
         issuance = Issuance(issued_at, ahead, origin, DEFAULT_LEVELS)
         history = TimeAxis(ahead.start - HISTORY_READ, HOUR, origin)
-        asked = [
-            *ask_loads(conn, site, self._champions.of(conn, "load"), history, issuance),
-            *ask_solar(conn, site, self._champions.of(conn, "solar"), history, issuance),
-            *ask_external(conn, site, history, issuance, since=EXTERNAL_ISSUES_READ),
-        ]
+        asked = self._whom_to_ask(conn, site, history, issuance)
         made = forecast_all(asked, issuance)
         for name, forecast in made.items():
             if forecast is None:
@@ -85,6 +90,31 @@ class ForecastService:
         logger.info("issued %d forecasts at %s, %d degraded", len(primaries), issued_at.isoformat(), degraded)
         return primaries
 
+    def _whom_to_ask(self, conn: psycopg.Connection, site: Site, history: TimeAxis, issuance: Issuance) -> list[Asked]:
+        """Read what is known of every series, and who can speak of it."""
+        issued_at, asked = issuance.issued_at, []
+        if meters_of(site, "load"):
+            champion = self._champion(conn, "load")
+            weather_ids = champion.model.weather_ids if isinstance(champion.model, LoadModel) else None
+            read = load_load_history(conn, site, history, issued_at=issued_at, weather_ids=weather_ids)
+            asked += ask_loads(site, read, champion, issuance)
+        if meters := meters_of(site, "solar"):
+            power = load_meters_kw(conn, meters, history, issued_at=issued_at)
+            asked += ask_solar(meters, power, self._champion(conn, "solar"), history, issuance)
+        if meters := meters_of(site, "external"):
+            power = load_meters_kw(conn, meters, history, issued_at=issued_at)
+            since = issued_at - EXTERNAL_ISSUES_READ
+            issues = load_external_issues(conn, meters, history, issued_at=issued_at, since=since)
+            asked += ask_external(meters, power, issues, history, issuance)
+        return asked
+
+    def _champion(self, conn: psycopg.Connection, kind: str) -> Champion:
+        promoted = (
+            Promoted(one.model_id, one.manifest, one.status == CHAMPION, partial(load_weights, conn, one.model_id))
+            for one in list_champions(conn, kind)
+        )
+        return self._champions.of(kind, promoted)
+
     def train(
         self,
         conn: psycopg.Connection,
@@ -94,6 +124,7 @@ class ForecastService:
         seed: int = 0,
         budget_seconds: float = DEFAULT_BUDGET_SECONDS,
         threads: int = 1,
+        kinds: Sequence[str] = KINDS,
         doubts: Mapping[str, str] | None = None,
         on_progress: Callable[[str, float], None] | None = None,
     ) -> list[TrainingReport]:
@@ -107,14 +138,15 @@ class ForecastService:
             seed: Same seed, data, budget and machine: same model, unless the budget of time runs out first.
             budget_seconds: About how long both networks may train together; more also means more steps.
             threads: For torch.
+            kinds: Which to train.
             doubts: Why a kind's champion is no longer trusted: its challenger need only be ahead.
             on_progress: Told the kind and the share of its course that is done.
 
         Returns:
-            One report per kind that the site has meters of.
+            One report per kind that is wanted and that the site has meters of.
         """
         reports = []
-        for kind in ("load", "solar"):
+        for kind in kinds:
             if not meters_of(site, kind):
                 continue
             told = None if on_progress is None else partial(on_progress, kind)
@@ -140,7 +172,7 @@ class ForecastService:
         axis = history_axis(conn, site, kind=kind, issued_at=issued_at, longest=LONGEST_HISTORY)
         if axis is None:
             return TrainingReport.refused(kind, "There is no reading to train on.", seconds=time.monotonic() - began)
-        stored, champion = find_champion(conn, kind), self._champions.of(conn, kind).model
+        stored, champion = find_champion(conn, kind), self._champion(conn, kind).model
         try:
             if kind == "load":
                 history = load_load_history(conn, site, axis, issued_at=issued_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from api.commands.session import AsJson, open_database, print_json, print_table, shell_actor
 from grid.faults import Fault, InputError
 from grid.store.models import StoredModel, UnknownModelError, list_models, promote, roll_back
+from grid.store.scores import load_drifts
 
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
 
@@ -18,11 +20,34 @@ def show(as_json: AsJson = False) -> None:
     """Every model, the newest first."""
     with open_database() as conn:
         found = list_models(conn)
+        drifts = {drift.model_id: drift.document["*"] for drift in load_drifts(conn, only_mean=True).values()}
     if as_json:
-        print_json([_document(model) for model in found])
+        print_json([{**_document(model), "drift": drifts.get(model.model_id)} for model in found])
     else:
-        rows = [(x.model_id, x.kind, x.status, x.created_at, x.promoted_at) for x in found]
-        print_table(("model", "kind", "status", "created", "promoted"), rows)
+        said = {name: mean["reason"] for name, mean in drifts.items()}
+        rows = [(x.model_id, x.kind, x.status, x.created_at, x.promoted_at, said.get(x.model_id)) for x in found]
+        print_table(("model", "kind", "status", "created", "promoted", "drift"), rows)
+
+
+@app.command("drift")
+def drift(as_json: AsJson = False) -> None:
+    """Each champion's last week against what its backtest promised, over all series (*) and one by one."""
+    with open_database() as conn:
+        found = load_drifts(conn)
+    if as_json:
+        documents = {kind: {**asdict(one), "checked_at": one.checked_at.isoformat()} for kind, one in found.items()}
+        print_json(documents)
+        return
+    rows = [
+        (kind, name, _percent(seen["loss"]), _percent(seen["promised_loss"]), _percent(seen["missed"]), seen["reason"])
+        for kind, one in sorted(found.items())
+        for name, seen in sorted(one.document.items())
+    ]
+    print_table(("kind", "series", "loss", "promised", "outside 90 %", "what it means"), rows)
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share:.1%}"
 
 
 @app.command("promote")

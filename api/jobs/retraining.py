@@ -1,34 +1,45 @@
-"""``gridpilot train`` and ``gridpilot retrain``: challengers against the champion, once or every night."""
+"""``gridpilot train`` and ``gridpilot retrain``: challengers against the champion, once, every night, or upon drift."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import psycopg
 
 from api.jobs.clock import POLL_SECONDS, present
+from api.jobs.watching import watch_champions
 from api.settings import TrainProcess
-from forecasting.service import ForecastService
+from forecasting.service import KINDS, ForecastService
 from forecasting.verdict import TrainingReport
 from grid.faults import Fault, InputError
 from grid.store.database import connect
 from grid.store.migrate import check_schema
+from grid.store.models import list_models
 from grid.store.sites import load_site
 
 logger = logging.getLogger(__name__)
 
 OnProgress = Callable[[str, float], None]
 _SITE_READ_EVERY = timedelta(minutes=1)
+WATCH_EVERY = timedelta(hours=1)
+COOL_DOWN = timedelta(hours=24)
+"""After a training of a kind, drift of that kind waits so long: the same data would train the same challenger."""
 
 
 def train_once(
-    settings: TrainProcess, *, budget_seconds: float | None = None, on_progress: OnProgress | None = None
+    settings: TrainProcess,
+    *,
+    kinds: Sequence[str] = KINDS,
+    budget_seconds: float | None = None,
+    on_progress: OnProgress | None = None,
 ) -> list[TrainingReport]:
-    """Train a challenger of each kind as of the site's present; the better one is champion afterwards.
+    """Train a challenger of each kind as of the site's present; one that is better is champion afterwards.
+
+    A champion that drifted need only be beaten, not beaten beyond luck.
 
     Args:
         budget_seconds: Instead of the setting.
@@ -37,15 +48,33 @@ def train_once(
         conn.autocommit = True  # an open transaction would hold the event lock of the first promotion for minutes
         check_schema(conn)
         site = load_site(conn)
+        issued_at = present(conn, site, settings.clock)
         return ForecastService().train(
             conn,
             site,
-            issued_at=present(conn, site, settings.clock),
+            issued_at=issued_at,
+            kinds=kinds,
+            doubts=watch_champions(conn, site, present=issued_at),
             seed=settings.seed,
             budget_seconds=budget_seconds or settings.train_budget_seconds,
             threads=settings.torch_threads,
             on_progress=on_progress,
         )
+
+
+def watch_once(settings: TrainProcess, *, now: datetime) -> list[str]:
+    """Hold the champions against their promises; the kinds that must be trained at once.
+
+    Args:
+        now: Wall clock, by which a kind that was trained lately rests.
+    """
+    with connect(settings.database_url, application_name="gridpilot-retrain") as conn:
+        conn.autocommit = True
+        check_schema(conn)
+        site = load_site(conn)
+        drifted = watch_champions(conn, site, present=present(conn, site, settings.clock))
+        trained_at = {kind: max(model.created_at for model in list_models(conn, kind=kind)) for kind in drifted}
+    return [kind for kind in drifted if now - trained_at[kind] >= COOL_DOWN]
 
 
 def utc_now() -> datetime:
@@ -61,7 +90,7 @@ def retrain_daily(
     stop: threading.Event,
     now: Callable[[], datetime] = utc_now,
 ) -> None:
-    """Retrain every day when the site's wall clock shows ``at``, until ``stop`` is set.
+    """Retrain every day when the site's wall clock shows ``at``, and between the nights what drifts, until ``stop``.
 
     The clock is that of the site in force: one that is loaded meanwhile counts within a minute. A night that fails is
     logged with its reason; the champion stays, and the next night tries again.
@@ -74,7 +103,7 @@ def retrain_daily(
     """
     hour = parse_hour(at)
     timezone, served = _timezone(settings), now()
-    looked, told = served, None
+    looked, watched, told = served, served - WATCH_EVERY, None
     while not stop.is_set():
         instant = now()
         if instant - looked >= _SITE_READ_EVERY:
@@ -83,15 +112,20 @@ def retrain_daily(
         if due != told:
             logger.info("next training at %s", due.isoformat())
             told = due
-        if instant < due:
-            stop.wait(POLL_SECONDS)
-            continue
-        served = instant
+        kinds: Sequence[str] = KINDS
         try:
-            for report in train_once(settings, budget_seconds=budget_seconds):
+            if instant < due:
+                if instant - watched < WATCH_EVERY:
+                    stop.wait(POLL_SECONDS)
+                    continue
+                watched = instant
+                kinds = watch_once(settings, now=instant)
+            else:
+                served = instant
+            for report in train_once(settings, kinds=kinds, budget_seconds=budget_seconds) if kinds else ():
                 logger.info("%s", report)
         except Exception:
-            logger.exception("this night's training failed; the champion stays")
+            logger.exception("watching or training failed; the champion stays")
 
 
 def _timezone(settings: TrainProcess) -> str:

@@ -19,6 +19,7 @@ from api.service import Service, ServiceParts, freshness, present_of, site_of
 from grid.faults import InputError
 from grid.store.freshness import chain_state
 from grid.store.migrate import check_schema
+from grid.store.scores import load_drifts
 from grid.store.validation_due import LATE_AFTER, Backlog, validation_backlog
 
 router = APIRouter(tags=["health"])
@@ -46,6 +47,14 @@ def metrics(service: ServiceParts) -> Response:
     """Requests and latencies of this service; rows, dead letters and ages of the chain."""
     content, media_type = exposition(_gauges(service))
     return Response(content, media_type=media_type)
+
+
+_DRIFT_GAUGES = {
+    "loss": "Pinball loss of the champion's forecasts of the last week, as a share of mean power.",
+    "promised_loss": "The same in its backtest.",
+    "missed": "Share of the last week's values outside the central 90 % band.",
+    "promised_missed": "The same in the backtest.",
+}
 
 
 def _checks(service: Service) -> list[Check]:
@@ -108,6 +117,7 @@ def _gauges(service: Service) -> Gauges:
         with service.pool.connection() as conn:
             state = chain_state(conn)
             waits = validation_backlog(conn)
+            drifts = load_drifts(conn, only_mean=True)
             site = site_of(conn)
             ages = freshness(conn, site, service.clock, present_of(conn, site, service.clock))
     except (psycopg.Error, Problem):
@@ -123,6 +133,12 @@ def _gauges(service: Service) -> Gauges:
         if age.age_seconds is not None:
             help_text = "Age of the newest of each link, on the site's clock."
             gauges.append(("gridpilot_age_seconds", help_text, {"link": link}, age.age_seconds))
+    for kind, drift in drifts.items():
+        mean = drift.document["*"]
+        gauges.append(("gridpilot_forecast_drift", "1 if drift is declared.", {"kind": kind}, float(drift.declared)))
+        for name, help_text in _DRIFT_GAUGES.items():
+            if mean[name] is not None:
+                gauges.append((f"gridpilot_forecast_{name}", help_text, {"kind": kind}, float(mean[name])))
     if state.received_at is not None:
         silence = (datetime.now(UTC) - state.received_at).total_seconds()
         gauges.append(("gridpilot_stream_silence_seconds", "Since the stream last brought anything.", {}, silence))

@@ -8,18 +8,20 @@ from fastapi import APIRouter, Path
 
 from api.auth import ModelKeeper, Reader
 from api.problems import Problem, not_found, problems
-from api.schemas import ModelDocument
+from api.schemas import DriftDocument, ModelDocument
 from api.service import Database
 from grid.store.audit import key_actor
 from grid.store.models import StoredModel, UnknownModelError, list_models, promote, roll_back
+from grid.store.scores import StoredDrift, load_drifts
 
 router = APIRouter(prefix="/models", tags=["models"])
 
 
 @router.get("", responses=problems(401, 403, 503), summary="Every model")
 def get_models(caller: Reader, conn: Database) -> list[ModelDocument]:
-    """Champions, challengers and retired ones, each with its manifest; the newest first."""
-    return [_document(model) for model in list_models(conn)]
+    """Champions, challengers and retired ones, each with its manifest; the newest first. Champions tell their drift."""
+    drifts = {drift.model_id: drift for drift in load_drifts(conn).values()}
+    return [_document(model, drifts.get(model.model_id)) for model in list_models(conn)]
 
 
 @router.post("/{model_id}/promote", responses=problems(401, 403, 404, 422, 503), summary="Make a model the champion")
@@ -44,5 +46,10 @@ def roll_back_model(
         raise Problem(409, "no-earlier-champion", str(error)) from error
 
 
-def _document(model: StoredModel) -> ModelDocument:
-    return ModelDocument.model_validate(model, from_attributes=True)
+def _document(model: StoredModel, drift: StoredDrift | None = None) -> ModelDocument:
+    told = None
+    if drift is not None:
+        worst = sorted(name for name, one in drift.document.items() if one["declared"] and name != "*")
+        told = DriftDocument(checked_at=drift.checked_at, drifted_series=worst, **drift.document["*"])
+    document = ModelDocument.model_validate(model, from_attributes=True)
+    return document.model_copy(update={"drift": told})

@@ -95,7 +95,7 @@ def test_days_are_those_that_are_forecast_and_promises_survive_a_manifest() -> N
 def test_a_miss_by_night_does_not_count_and_a_series_without_power_has_no_loss() -> None:
     actual = np.array([[0.0, 5.0], [1.0, 1.0]])
     quantiles = np.zeros((2, 2, 3))
-    day = np.array([[False, True], [True, True]])
+    quantiles[0, 1, 2] = 1.0
     daily = daily_scores(
         actual,
         quantiles,
@@ -103,7 +103,6 @@ def test_a_miss_by_night_does_not_count_and_a_series_without_power_has_no_loss()
         mean_kw=np.array([5.0, 0.0]),
         series=np.arange(2),
         hours=np.array([[23, 24], [23, 24]]),
-        counted=day,
     )
     assert np.isnan(daily.missed[0, 0])
     assert daily.missed[0, 1] == 1.0

@@ -29,3 +29,10 @@ CREATE TABLE forecast_score (
     PRIMARY KEY (series_id, day, model_id)
 );
 CREATE INDEX forecast_score_model ON forecast_score (model_id, day);
+
+CREATE TABLE model_drift (                      -- a champion's last days against what its backtest promised
+    model_id    text PRIMARY KEY REFERENCES model,
+    checked_at  timestamptz NOT NULL,           -- on the site's clock
+    declared    boolean NOT NULL,
+    document    jsonb NOT NULL                  -- by series, and under * of their mean
+);

@@ -20,9 +20,17 @@ Command = Callable[..., tuple[int, str]]
 SITE = read_site_file(EXAMPLE_SITE)
 
 
-def test_once_without_a_reading_is_a_fault_with_its_remedy(database_url: str, command: Command) -> None:
+def test_once_without_a_reading_knows_capacities_only_and_says_so(database_url: str, command: Command) -> None:
     with psycopg.connect(database_url) as conn:
         save_site(conn, SITE)
+    status, said = command(database_url, "forecast", "--once")
+    assert status == 0
+    assert "on fallbacks" in said
+
+
+def test_once_without_a_reading_or_a_capacity_is_a_fault_with_its_remedy(database_url: str, command: Command) -> None:
+    with psycopg.connect(database_url) as conn:
+        save_site(conn, replace(SITE, meters=tuple(replace(meter, capacity_kw=None) for meter in SITE.meters)))
     status, said = command(database_url, "forecast", "--once")
     assert status == 2
     assert "no series has a known hour to forecast from" in said

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 
 import psycopg
@@ -79,9 +80,14 @@ def test_what_was_promoted_stays_if_a_later_kind_fails_and_training_holds_no_tra
     assert champion.model_id == "fresh"
 
 
-def nights(settings: TrainProcess, monkeypatch: pytest.MonkeyPatch, clock: Iterator[datetime]) -> list[datetime]:
-    """Instants of the trainings while the wall clock shows the instants of ``clock``, one a look."""
-    trained: list[datetime] = []
+def nights(
+    settings: TrainProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Iterator[datetime],
+    drifted: Callable[[datetime], list[str]] = lambda now: [],
+) -> list[tuple[datetime, list[str]]]:
+    """Instants and kinds of the trainings while the wall clock shows the instants of ``clock``, one a look."""
+    trained: list[tuple[datetime, list[str]]] = []
     stop = threading.Event()
     shown = [datetime(2026, 1, 5, tzinfo=UTC)]
 
@@ -92,14 +98,15 @@ def nights(settings: TrainProcess, monkeypatch: pytest.MonkeyPatch, clock: Itera
             stop.set()
         return shown[0]
 
-    def train(_settings: TrainProcess, **_options: Any) -> list[Any]:
-        trained.append(shown[0])
+    def train(_settings: TrainProcess, *, kinds: Sequence[str], **_options: Any) -> list[Any]:
+        trained.append((shown[0], list(kinds)))
         if len(trained) == 1:
             raise RuntimeError("the first night fails")
         return []
 
     monkeypatch.setattr(retraining, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(retraining, "train_once", train)
+    monkeypatch.setattr(retraining, "watch_once", lambda _settings, *, now: drifted(now))
     retrain_daily(settings, at="02:30", stop=stop, now=now)
     return trained
 
@@ -109,8 +116,30 @@ def test_it_trains_once_a_night_and_goes_on_after_one_that_failed(
 ) -> None:
     start = datetime(2026, 1, 5, 6, 50, tzinfo=UTC)  # 01:50 in New York
     trained = nights(settings, monkeypatch, (start + timedelta(minutes=30 * i) for i in range(84)))
-    assert [instant.date().day for instant in trained] == [5, 6]
-    assert all(timedelta(0) <= instant - instant.replace(hour=7, minute=30) < timedelta(hours=1) for instant in trained)
+    assert [(instant.date().day, kinds) for instant, kinds in trained] == [
+        (5, ["load", "solar"]),
+        (6, ["load", "solar"]),
+    ]
+    for instant, _ in trained:
+        assert timedelta(0) <= instant - instant.replace(hour=7, minute=30) < timedelta(hours=1)
+
+
+def test_what_drifts_between_the_nights_is_trained_at_once_and_a_look_that_fails_is_survived(
+    settings: TrainProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[datetime] = []
+
+    def drifted(now: datetime) -> list[str]:
+        looks.append(now)
+        if len(looks) == 2:
+            raise psycopg.OperationalError("the database is away")
+        return ["solar"] if len(looks) in (1, 4) else []
+
+    start = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    trained = nights(settings, monkeypatch, (start + timedelta(minutes=10 * i) for i in range(36)), drifted)
+    assert [kinds for _, kinds in trained] == [["solar"], ["solar"]]
+    assert trained[1][0] - trained[0][0] == timedelta(hours=3)
+    assert all(later - earlier == timedelta(hours=1) for earlier, later in pairwise(looks))
 
 
 def test_a_site_loaded_meanwhile_brings_its_own_clock(settings: TrainProcess, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,5 +151,5 @@ def test_a_site_loaded_meanwhile_brings_its_own_clock(settings: TrainProcess, mo
                     save_site(conn, replace(SITE, timezone="Asia/Tokyo"))  # 02:30 there is 17:30 UTC
             yield start + timedelta(minutes=6 * i)
 
-    (first,) = nights(settings, monkeypatch, clock())
+    ((first, _),) = nights(settings, monkeypatch, clock())
     assert first - datetime(2026, 1, 5, 17, 30, tzinfo=UTC) < timedelta(minutes=30)
