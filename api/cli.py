@@ -213,15 +213,23 @@ def forecast(
     quantiles: Annotated[str | None, typer.Option(help="Levels, such as 0.1,0.5,0.9; by default 0.05 to 0.95.")] = None,
     effort: Annotated[Literal["fast", "full"], typer.Option(help="How long to train on FILE.")] = "full",
     seed: Annotated[int, typer.Option(help="Of every random draw on FILE.", min=0)] = 0,
+    scenarios: Annotated[int, typer.Option(help="How many joint scenarios of FILE to draw.", min=0, max=10_000)] = 0,
+    scenarios_out: Annotated[Path | None, typer.Option(help="Where to, .csv, .parquet or .json for dispatch.")] = None,
+    explain: Annotated[
+        Path | None, typer.Option(help="Where to write what each input contributes, .csv, .parquet or .json.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Issue quantile forecasts for every series of the site, at every step of its clock; or forecast a file."""
     if table is not None:
-        from api.commands.forecast_file import forecast_to_file
+        from api.commands.forecast_file import Extras, forecast_to_file
 
-        forecast_to_file(table, series, out, quantiles=quantiles, effort=effort, seed=seed, as_json=as_json)
+        extras = Extras(scenarios, scenarios_out, explain)
+        forecast_to_file(
+            table, series, out, quantiles=quantiles, effort=effort, seed=seed, extras=extras, as_json=as_json
+        )
         return
-    if series is not None or out is not None or quantiles is not None:
+    if scenarios or any(given is not None for given in (series, out, quantiles, scenarios_out, explain)):
         raise InputError([Fault("--from", "is missing", "name the file to forecast, or leave --series and --out")])
     from api.jobs.forecasting import forecast_forever, forecast_once
 

@@ -56,7 +56,7 @@ class Contributions:
     values: FloatArray
 
 
-def explain(heard: Heard, blends: Sequence[Blend]) -> list[Contributions]:
+def contributions(heard: Heard, blends: Sequence[Blend]) -> list[Contributions]:
     """Take the forecast of every series of some rows apart.
 
     Args:
@@ -85,8 +85,8 @@ def explain(heard: Heard, blends: Sequence[Blend]) -> list[Contributions]:
             on = frozenset(chosen)
             backs = [0] if CALENDAR in on else list(_days_back(rows))
             answers[on] = np.mean([answer(on, back) for back in backs], axis=0)
-    contributions = shapley(answers, groups)
-    values = np.stack([answers[frozenset()], *(contributions[group] for group in groups)])  # (groups, series, ..., 2)
+    shares = shapley(answers, groups)
+    values = np.stack([answers[frozenset()], *(shares[group] for group in groups)])  # (groups, series, ..., 2)
     return [Contributions((REFERENCE, *groups), values[:, k]) for k in range(len(rows.series))]
 
 

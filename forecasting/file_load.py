@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from forecasting.attention import days_attended
 from forecasting.baseline import WEEK_HOURS
 from forecasting.calendar import Calendar
 from forecasting.climatology import Climatology
@@ -119,6 +120,13 @@ class LoadMembers:
         if self._regressions:
             return np.stack([one.ordinary(MEMORY_HOURS) for one in self._regressions])
         return self._climatology.ordinary(self._rows.values, MEMORY_HOURS)
+
+    def attention(self) -> dict[str, FloatArray]:
+        rows = np.arange(len(self._rows.values))
+        return {
+            name: days_attended(model.network, model.windows(self._panel), rows, rows * 0 + self._panel.axis.periods)
+            for name, model in self._models_now.items()
+        }
 
     @cached_property
     def _models_now(self) -> dict[str, LoadModel]:

@@ -107,6 +107,10 @@ class Members(Protocol):
         """The rows' values had the last weeks been as was to be expected, shape (rows, hours)."""
         ...
 
+    def attention(self) -> dict[str, FloatArray]:
+        """Share of its attention that each network's forecast gives to each day of the last week, (rows, days)."""
+        ...
+
 
 def split_history(hours: int, periods: int) -> TimeSplit:
     """The last fifth of a history for the backtest, a year at most; a quarter at most for calibration before it."""

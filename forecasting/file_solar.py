@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from forecasting.attention import days_attended
 from forecasting.baseline import DAY_HOURS
 from forecasting.calendar import Calendar, harmonics, make_calendar
 from forecasting.calibration import fit_shifts
@@ -109,6 +110,14 @@ class SolarMembers:
         clear = self._panel.clear_kw[:, : self._rows.axis.periods]
         usual = self._climatology.ordinary(self._panel.index, _LATE_HOURS)
         return np.where(np.isfinite(usual), usual * clear, self._rows.values)
+
+    def attention(self) -> dict[str, FloatArray]:
+        rows = np.arange(len(self._panel.kw))
+        origins = np.full(len(rows), self._panel.axis.periods)
+        return {
+            name: days_attended(network, self._windows(core), rows, origins)
+            for name, (core, network, _) in self._networks.items()
+        }
 
     def past(self, origins: IndexArray, periods: int) -> Quantiles:
         return self._speak(origins, periods, until=self._split.test)

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecasting.explanations import Contributions, contributions
+from forecasting.file_explanation import SeriesExplanation, explained
 from forecasting.file_joint import Spoken, add_up, spoken_of
 from forecasting.file_members import CLIMATOLOGY, LEVELS, MINIMUM_KNOWN_HOURS, NAIVE, Course, Effort, split_history
 from forecasting.file_mixture import Heard, Mixture, hear, mix
@@ -64,11 +66,13 @@ class FileForecast:
     Attributes:
         scenarios: ``series_id, time, s1, s2 …`` for the same rows, the k-th of all belonging together; None if none
             were asked for.
+        explanations: One per series, if they were asked for.
     """
 
     table: pd.DataFrame
     reports: tuple[SeriesReport, ...]
     scenarios: pd.DataFrame | None = None
+    explanations: tuple[SeriesExplanation, ...] = ()
 
 
 def parse_levels(text: str) -> tuple[float, ...]:
@@ -94,6 +98,7 @@ def forecast_file(
     effort: Effort = "full",
     seed: int = 0,
     scenarios: int = 0,
+    explain: bool = False,
     on_progress: Callable[[str], None] | None = None,
 ) -> FileForecast:
     """Forecast every horizon row of a file. The same input, seed and machine give the same answer.
@@ -103,26 +108,28 @@ def forecast_file(
         levels: In (0, 1), increasing.
         effort: ``fast`` trains for less long.
         scenarios: How many joint scenarios to draw.
+        explain: Whether to tell what each group of inputs contributes.
         on_progress: Told what is being forecast.
     """
     course = Course(effort=effort, seed=seed)
-    answers: dict[str, tuple[Spoken, SeriesReport]] = {}
+    answers: dict[str, Answer] = {}
     for _, group in groupby(sorted(series, key=kind_of_work), key=kind_of_work):
         rows = make_rows(list(group))
         if on_progress is not None:
             on_progress(", ".join(one.series_id for one in rows.series[:5]) + (" …" if len(rows.series) > 5 else ""))
-        answers.update(_forecast_rows(rows, course))
-    spoken, drawn = add_up([answers[one.series_id][0] for one in series], count=scenarios, seed=seed)
-    reports = [answers[one.series.series_id][1].because(one.reasons) for one in spoken]
+        answers.update(_forecast_rows(rows, course, explain=explain))
+    spoken, drawn = add_up([answers[one.series_id].spoken for one in series], count=scenarios, seed=seed)
+    told = [(one, answers[one.series.series_id]) for one in spoken]
     names = [f"s{k}" for k in range(1, scenarios + 1)]
     return FileForecast(
         table=pd.concat([_table(one, levels) for one in spoken], ignore_index=True),
-        reports=tuple(reports),
+        reports=tuple(answer.report.because(one.reasons) for one, answer in told),
         scenarios=pd.concat(
             [_rows(one, told.T, names) for one, told in zip(spoken, drawn, strict=True)], ignore_index=True
         )
         if drawn
         else None,
+        explanations=tuple(explained(one, answer.why, answer.attention) for one, answer in told if answer.why),
     )
 
 
@@ -162,14 +169,33 @@ def kind_of_work(one: FileSeries) -> tuple[str, ...]:
     )
 
 
-def _forecast_rows(rows: Rows, course: Course) -> dict[str, tuple[Spoken, SeriesReport]]:
-    """The forecast of the horizon with its backtest, and the report, by series."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """One series' forecast with its backtest, the report, and, if asked for, why and where the networks looked."""
+
+    spoken: Spoken
+    report: SeriesReport
+    why: Contributions | None
+    attention: dict[str, FloatArray]
+
+
+def _forecast_rows(rows: Rows, course: Course, *, explain: bool) -> dict[str, Answer]:
+    """The answer for every series of some rows."""
     heard = hear(rows, course=course, trained=kind_of_work(rows.series[0])[1] == "trained")
-    answers = {}
-    for index, one in enumerate(rows.series):
-        mixture = mix(heard, index, seed=course.seed)
-        answers[one.series_id] = spoken_of(heard, index, mixture), _report(one, heard, index, mixture)
-    return answers
+    mixtures = [mix(heard, index, seed=course.seed) for index in range(len(rows.series))]
+    why = contributions(heard, [mixture.blend for mixture in mixtures]) if explain else [None] * len(mixtures)
+    attention = heard.members.attention() if explain else {}
+    return {
+        one.series_id: Answer(
+            spoken=spoken_of(heard, index, mixture),
+            report=_report(one, heard, index, mixture),
+            why=why[index],
+            attention={
+                name: shares[index * rows.parts : (index + 1) * rows.parts] for name, shares in attention.items()
+            },
+        )
+        for index, (one, mixture) in enumerate(zip(rows.series, mixtures, strict=True))
+    }
 
 
 def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> SeriesReport:

@@ -84,6 +84,23 @@ class QuantileNetwork(nn.Module):
         Returns:
             (batch, periods, levels), non-decreasing along levels.
         """
+        query, states = self._question(history, future, series)
+        answer, _ = self.attention(query, states, states, need_weights=False)  # (batch, periods, hidden)
+        mixed = self.norm(query + answer)
+        raw = self.head(mixed + self.decoder(mixed))  # (batch, periods, levels)
+        return self._ordered(raw, self.skip(future))
+
+    def attended(self, history: Tensor, future: Tensor, series: Tensor) -> Tensor:
+        """How much each interval's question looks at each patch of the past, (batch, periods, patches), summing to one.
+
+        Arguments as of :meth:`forward`.
+        """
+        query, states = self._question(history, future, series)
+        _, weights = self.attention(query, states, states, need_weights=True)
+        return torch.as_tensor(weights)
+
+    def _question(self, history: Tensor, future: Tensor, series: Tensor) -> tuple[Tensor, Tensor]:
+        """What each interval asks, (batch, periods, hidden), and the states of the past, (batch, patches, hidden)."""
         who = self.series(series).unsqueeze(1)  # (batch, 1, embedding)
         patches = torch.cat([history, who.expand(-1, history.shape[1], -1)], dim=-1)
         encoded = self.encoder(self.patch(patches))
@@ -92,11 +109,7 @@ class QuantileNetwork(nn.Module):
         asked = torch.cat(
             [future, who.expand(-1, periods, -1), states[:, -1:].expand(-1, periods, -1)], dim=-1
         )  # (batch, periods, future features + embedding + hidden)
-        query = self.query(asked)  # (batch, periods, hidden)
-        answer, _ = self.attention(query, states, states, need_weights=False)  # (batch, periods, hidden)
-        mixed = self.norm(query + answer)
-        raw = self.head(mixed + self.decoder(mixed))  # (batch, periods, levels)
-        return self._ordered(raw, self.skip(future))
+        return self.query(asked), states
 
     def _ordered(self, raw: Tensor, shift: Tensor) -> Tensor:
         """The median plus positive steps away from it, (batch, periods, levels)."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +17,55 @@ from grid.faults import Fault, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecasting.from_file import SeriesReport
+    from forecasting.from_file import FileForecast, SeriesReport
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What is written beside the forecast.
+
+    Attributes:
+        scenarios: How many joint scenarios; 0 for none.
+        scenarios_out: .csv, .parquet, or .json as ``gridpilot dispatch`` reads them.
+        explain: .csv or .parquet for the contributions, or .json for sentences and attention too; None for nothing.
+    """
+
+    scenarios: int = 0
+    scenarios_out: Path | None = None
+    explain: Path | None = None
+
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the options."""
+        if (self.scenarios > 0) != (self.scenarios_out is not None):
+            remedy = "give both --scenarios and --scenarios-out, or neither"
+            yield Fault("--scenarios", "says how many, --scenarios-out where to", remedy)
+        for name, path in (("--scenarios-out", self.scenarios_out), ("--explain", self.explain)):
+            if path is not None and path.suffix not in (".csv", ".parquet", ".json"):
+                yield Fault(name, f"{path} is neither .csv, .parquet nor .json", "name it by its format")
+            elif path is not None and not path.absolute().parent.is_dir():
+                yield Fault(name, f"there is no folder {path.parent}", "make it, or name another file")
+
+    def write(self, made: FileForecast) -> None:
+        """Write whatever was asked for."""
+        from forecasting.file_explanation import explanation_table
+
+        if self.scenarios_out is not None and made.scenarios is not None:
+            if self.scenarios_out.suffix == ".json":
+                told = {
+                    name: {"scenarios": own.iloc[:, 2:].to_numpy().T.tolist()}
+                    for name, own in made.scenarios.groupby("series_id", sort=False)
+                }
+                self.scenarios_out.write_text(json.dumps(told))
+            else:
+                write_table(made.scenarios, self.scenarios_out)
+        if self.explain is not None:
+            table = explanation_table(made.explanations)
+            if self.explain.suffix == ".json":
+                rows = table.assign(time=table["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")).to_dict(orient="records")
+                series = [one.as_dict() for one in made.explanations]
+                self.explain.write_text(json.dumps({"series": series, "rows": rows}))
+            else:
+                write_table(table, self.explain)
 
 
 def forecast_to_file(
@@ -25,6 +76,7 @@ def forecast_to_file(
     quantiles: str | None,
     effort: Literal["fast", "full"],
     seed: int,
+    extras: Extras,
     as_json: bool,
 ) -> None:
     """Read FILE and SERIES.json, write OUT, and say on stderr (or as JSON) how each series was forecast.
@@ -44,21 +96,35 @@ def forecast_to_file(
         faults.append(Fault("--out", f"{out} is neither .csv nor .parquet", "name it by its format"))
     elif not out.absolute().parent.is_dir():
         faults.append(Fault("--out", f"there is no folder {out.parent}", "make it, or name another file"))
+    faults += extras.faults()
     if faults or series is None or out is None:
         raise InputError(faults)
     levels = DEFAULT_LEVELS if quantiles is None else parse_levels(quantiles)
     request = read_request(table, series)
     with pulse(f"forecasts of {len(request)} series", shown=not as_json):
-        made = forecast_file(request, levels=levels, effort=effort, seed=seed)
+        made = forecast_file(
+            request,
+            levels=levels,
+            effort=effort,
+            seed=seed,
+            scenarios=extras.scenarios,
+            explain=extras.explain is not None,
+        )
     try:
         write_table(made.table, out)
+        extras.write(made)
     except OSError as error:
-        raise InputError([Fault("--out", f"{out} cannot be written: {error.strerror}", "name another file")]) from None
+        raise InputError(
+            [Fault(str(error.filename), f"cannot be written: {error.strerror}", "name another file")]
+        ) from None
     if as_json:
         print_json({"rows": len(made.table), "out": str(out), "series": [one.as_dict() for one in made.reports]})
         return
     for report in made.reports:
         typer.echo(describe(report), err=True)
+    for one in made.explanations:
+        for sentence in one.sentences:
+            typer.echo(f"    {one.series_id}, {sentence}", err=True)
 
 
 def write_table(table: pd.DataFrame, out: Path) -> None:
