@@ -203,6 +203,9 @@ class ForecastService:
         promoted, reason = contest.verdict(
             doubt=doubt or (too_old(stored.manifest, issued_at=issued_at) if stored else None)
         )
+        present = find_champion(conn, kind)
+        if promoted and present is not None and (stored is None or present.model_id != stored.model_id):
+            promoted, reason = False, f"{present.model_id} was promoted meanwhile, and has not been compared with."
         sealed = seal(contest.model, trained_at=issued_at, about={**contest.about(axis, options), "verdict": reason})
         save_model(conn, model_id=sealed.model_id, kind=kind, manifest=sealed.manifest, weights=sealed.weights)
         if promoted:

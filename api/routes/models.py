@@ -51,5 +51,6 @@ def _document(model: StoredModel, drift: StoredDrift | None = None) -> ModelDocu
     if drift is not None:
         worst = sorted(name for name, one in drift.document.items() if one["declared"] and name != "*")
         told = DriftDocument(checked_at=drift.checked_at, drifted_series=worst, **drift.document["*"])
+    manifest = {name: value for name, value in model.manifest.items() if name != "promise"}  # long, and told by drift
     document = ModelDocument.model_validate(model, from_attributes=True)
-    return document.model_copy(update={"drift": told})
+    return document.model_copy(update={"manifest": manifest, "drift": told})

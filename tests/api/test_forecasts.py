@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
+import numpy as np
 import pandas as pd
 import psycopg
 import pytest
 
-from grid.forecasts import DEFAULT_LEVELS
+from grid.forecasts import DEFAULT_LEVELS, Forecast, KnownInputs, Voice
+from grid.store.forecasts import save_forecasts
+from grid.store.scores import save_drift
+from grid.time_axis import TimeAxis
 
 
 def test_the_latest_forecast_has_its_levels_in_order_and_never_crosses(api: Any) -> None:
@@ -77,6 +83,58 @@ def test_models_are_listed_and_a_promotion_changes_the_champion(own_api: Any, pr
     assert promoted.json()["promoted_at"] is not None
     assert champions() == ["load-2"]
     problem(own_api.post("/models/nothing/promote", role="admin"), 404)
+
+
+def test_every_interval_tells_who_spoke_for_it_and_the_forecast_what_was_known(own_api: Any) -> None:
+    issued_at = datetime(2026, 3, 3, 6, tzinfo=UTC)
+    voices = (Voice("lstm-attention", "load-1", 0), Voice("seasonal-naive", "seasonal-naive", 3))
+    made = Forecast(
+        "town:load",
+        TimeAxis(issued_at, timedelta(hours=1), 2),
+        issued_at,
+        (0.1, 0.5, 0.9),
+        np.array([[1.0, 2.0, 3.0]] * 2),
+        "load-1",
+        "lstm-attention",
+        degraded=True,
+        reasons=("The model reaches 1 hours ahead.",),
+        spoken_by=voices,
+        inputs=KnownInputs(issued_at, None, 0.5),
+    )
+    with psycopg.connect(own_api.database_url) as conn:
+        save_forecasts(conn, [made], role="primary")
+    query = {"series_id": "town:load", "issued_at": "2026-03-03T06:00:00Z"}
+    document = own_api.get("/forecasts", params=query).json()
+    said = [(row["method"], row["model_id"], row["fallback_level"]) for row in document["intervals"]]
+    assert said == [("lstm-attention", "load-1", 0), ("seasonal-naive", "seasonal-naive", 3)]
+    assert document["inputs"] == {
+        "readings_until": "2026-03-03T06:00:00Z",
+        "weather_issued_at": None,
+        "completeness": 0.5,
+    }
+    table = own_api.get("/forecasts", params=query, headers={"Accept": "text/csv"})
+    frame = pd.read_csv(io.BytesIO(table.content))
+    assert frame[["method", "model_id", "fallback_level"]].to_numpy().tolist() == [list(one) for one in said]
+    earlier = own_api.get("/forecasts", params={"series_id": "town:load", "as_of": "2026-03-02T06:00:00Z"}).json()
+    assert earlier["inputs"] is None
+    assert {row["fallback_level"] for row in earlier["intervals"]} == {None}
+
+
+def test_a_champions_drift_is_told_with_the_models_and_measured(own_api: Any) -> None:
+    mean = {"days": 7, "loss": 0.08, "promised_loss": 0.04, "missed": None, "promised_missed": 0.1, "declared": True}
+    calm = mean | {"declared": False, "reason": "As promised."}
+    document = {"*": mean | {"reason": "Twice the promise."}, "a:load": mean | {"reason": "x"}, "b:load": calm}
+    with psycopg.connect(own_api.database_url) as conn:
+        save_drift(conn, "load-1", checked_at=datetime(2026, 3, 2, tzinfo=UTC), declared=True, document=document)
+    models = {one["model_id"]: one for one in own_api.get("/models").json()}
+    assert models["load-2"]["drift"] is None
+    told = models["load-1"]["drift"]
+    assert (told["declared"], told["loss"], told["missed"], told["reason"]) == (True, 0.08, None, "Twice the promise.")
+    assert told["drifted_series"] == ["a:load"]
+    said = httpx.get(f"{own_api.url}/metrics").text
+    assert 'gridpilot_forecast_drift{kind="load"} 1.0' in said
+    assert 'gridpilot_forecast_loss{kind="load"} 0.08' in said
+    assert "gridpilot_forecast_missed{" not in said
 
 
 def test_an_instant_beyond_the_calendar_is_refused_by_name(api: Any) -> None:

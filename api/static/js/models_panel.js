@@ -11,13 +11,19 @@ function coverage(share, promised) {
   return cell(`${off ? "▲ " : ""}${percent(share, 1)}`, off ? "figure warn" : "figure");
 }
 
+/** Whether a model speaks, and that its issued forecasts no longer keep what its backtest promised. */
+function standing(model) {
+  if (!model.drift?.declared) return element("td", { title: model.drift?.reason ?? null }, model.status);
+  return element("td", { class: "warn", title: model.drift.reason }, `▲ ${model.status}, drifts`);
+}
+
 function modelRow(model) {
   const scores = model.manifest.scores ?? {};
   const worse = scores.skill < 0;
   return element("tr", {},
     element("th", { scope: "row" }, model.model_id),
     cell(model.kind),
-    cell(model.status),
+    standing(model),
     cell(percent(scores.pinball, 2), "figure"),
     cell(percent(scores.baseline_pinball, 2), "figure"),
     cell(`${worse ? "▲ " : ""}${percent(scores.skill, 1)}`, worse ? "figure warn" : "figure"),
