@@ -150,25 +150,29 @@ class GridPilot:
         quantiles: Sequence[float] | None = None,
         effort: Literal["fast", "full"] = "full",
         seed: int = 0,
+        scenarios: int = 0,
+        explain: bool = False,
     ) -> pd.DataFrame:
         """Forecast the horizon of a file or of a frame: series_id, time, mean, then a column per level such as q0.5.
 
-        ``frame.attrs["series"]`` tells how each series was forecast. Training may take minutes: raise
-        ``timeout_seconds``.
+        ``frame.attrs["series"]`` tells how each series was forecast; ``attrs["scenarios"]`` and ``attrs["explanation"]``
+        hold what was asked for, rows ready for ``pd.DataFrame``. Training may take minutes: raise ``timeout_seconds``.
 
         Args:
             table: Columns series_id, time, value and covariates; the rows after the last value are the horizon.
             series: What each series is, by its id, or "*" for all: ``{"*": {"kind": "load", "interval_minutes": 60}}``.
+            scenarios: How many joint scenarios to draw.
+            explain: Whether to tell what each group of inputs contributes.
         """
         content = table.to_parquet(index=False) if isinstance(table, pd.DataFrame) else Path(table).read_bytes()
-        fields = {"effort": effort, "seed": str(seed)}
+        fields = {"effort": effort, "seed": str(seed), "scenarios": str(scenarios), "explain": str(explain).lower()}
         if quantiles is not None:
             fields["quantiles"] = ",".join(map(str, quantiles))
         files = {"file": ("FILE", content), "series": ("SERIES.json", json.dumps({"series": dict(series)}).encode())}
         document = self._transport.document("POST", "/forecasts/from-file", data=fields, files=files)
-        frame = pd.DataFrame(document["rows"])
+        frame = pd.DataFrame(document.pop("rows"))
         frame["time"] = pd.to_datetime(frame["time"], utc=True)
-        frame.attrs = {"series": document["series"]}
+        frame.attrs = {name: value for name, value in document.items() if value is not None}
         return frame
 
     def latest_plan(self) -> dict[str, Any]:
@@ -212,7 +216,7 @@ class GridPilot:
         return self._transport.documents("GET", f"/plans/{quote(plan_id, safe='')}/decisions")
 
     def models(self) -> pd.DataFrame:
-        """Every model: model_id, kind, status, created_at, promoted_at, manifest."""
+        """Every model: model_id, kind, status, created_at, promoted_at, manifest, and the drift of champions."""
         return pd.DataFrame(self._transport.documents("GET", "/models"))
 
     def promote(self, model_id: str) -> dict[str, Any]:

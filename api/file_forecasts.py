@@ -24,13 +24,16 @@ from grid.faults import Fault, InputError
 MAX_SECONDS = 300.0
 MAX_INTERVALS = 300_000
 MAX_LEVELS = 999
+MAX_SCENARIO_VALUES = 2_000_000
 RETRY_SECONDS = 20
-_SERIES, _REQUEST, _FAULTS, _REPORTS, _TABLE = (
+_SERIES, _REQUEST, _FAULTS, _REPORTS, _TABLE, _SCENARIOS, _EXPLANATION = (
     "SERIES.json",
     "request.json",
     "faults.json",
     "reports.json",
     "answer.parquet",
+    "scenarios.parquet",
+    "explanation.json",
 )
 
 
@@ -40,19 +43,25 @@ class FileOptions:
 
     Attributes:
         quantiles: Levels such as ``0.1,0.5,0.9``; None for the usual ones.
+        scenarios: How many joint scenarios to draw.
+        explain: Whether to tell what each group of inputs contributes.
     """
 
     quantiles: str | None = None
     effort: Literal["fast", "full"] = "full"
     seed: int = 0
+    scenarios: int = 0
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileAnswer:
-    """The forecast's table and, per series, how it was made."""
+    """The forecast's table and, per series, how it was made; scenarios and the explanation where asked for."""
 
     table: pd.DataFrame
     reports: list[dict[str, Any]]
+    scenarios: pd.DataFrame | None
+    explanation: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,12 @@ class FileForecaster:
             raise invalid([Fault(**fault) for fault in json.loads((folder / _FAULTS).read_text())])
         if ended.returncode != 0:
             raise Problem(500, "unexpected", f"the worker ended with status {ended.returncode}; the log tells more")
-        return FileAnswer(pd.read_parquet(folder / _TABLE), json.loads((folder / _REPORTS).read_text()))
+        return FileAnswer(
+            table=pd.read_parquet(folder / _TABLE),
+            reports=json.loads((folder / _REPORTS).read_text()),
+            scenarios=pd.read_parquet(folder / _SCENARIOS) if options.scenarios else None,
+            explanation=json.loads((folder / _EXPLANATION).read_text()) if options.explain else None,
+        )
 
 
 def work(folder: Path) -> None:
@@ -111,17 +125,33 @@ def work(folder: Path) -> None:
         if intervals > MAX_INTERVALS:
             raise InputError([Fault("file", f"spans {intervals:,} intervals", f"send {MAX_INTERVALS:,} at most")])
         # Here, so that a file with faults is refused without waiting for torch.
+        from forecasting.file_explanation import explanation_document
         from forecasting.from_file import DEFAULT_LEVELS, forecast_file, parse_levels
 
         levels = DEFAULT_LEVELS if options.quantiles is None else parse_levels(options.quantiles)
         if len(levels) > MAX_LEVELS:
             raise InputError([Fault("quantiles", f"has {len(levels)} levels", f"ask for {MAX_LEVELS} at most")])
-        made = forecast_file(found, levels=levels, effort=options.effort, seed=options.seed)
+        values = options.scenarios * sum(len(one.asked) for one in found)
+        if values > MAX_SCENARIO_VALUES:
+            remedy = f"ask for fewer: {MAX_SCENARIO_VALUES:,} at most"
+            raise InputError([Fault("scenarios", f"would be {values:,} values", remedy)])
+        made = forecast_file(
+            found,
+            levels=levels,
+            effort=options.effort,
+            seed=options.seed,
+            scenarios=options.scenarios,
+            explain=options.explain,
+        )
     except InputError as error:
         (folder / _FAULTS).write_text(json.dumps([asdict(fault) for fault in error.faults]))
         return
     made.table.to_parquet(folder / _TABLE, index=False)
     (folder / _REPORTS).write_text(json.dumps([report.as_dict() for report in made.reports]))
+    if made.scenarios is not None:
+        made.scenarios.to_parquet(folder / _SCENARIOS, index=False)
+    if options.explain:
+        (folder / _EXPLANATION).write_text(json.dumps(explanation_document(made.explanations)))
 
 
 def _table_in(folder: Path, *, parquet: bool) -> Path:

@@ -89,6 +89,13 @@ def explanation_table(explanations: Sequence[SeriesExplanation]) -> pd.DataFrame
     return pd.concat([one.table for one in explanations], ignore_index=True)
 
 
+def explanation_document(explanations: Sequence[SeriesExplanation]) -> dict[str, Any]:
+    """Plain values, for JSON: ``series`` with sentences and attention, and ``rows`` of the table."""
+    table = explanation_table(explanations)
+    rows = table.assign(time=table["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")).to_dict(orient="records")
+    return {"series": [one.as_dict() for one in explanations], "rows": rows}
+
+
 def _sentence(groups: Sequence[str], mean: FloatArray, unit: str) -> str:
     """What the groups did on the average of a day, the largest first; the reference stands first among the groups.
 

@@ -47,7 +47,7 @@ class Extras:
 
     def write(self, made: FileForecast) -> None:
         """Write whatever was asked for."""
-        from forecasting.file_explanation import explanation_table
+        from forecasting.file_explanation import explanation_document, explanation_table
 
         if self.scenarios_out is not None and made.scenarios is not None:
             if self.scenarios_out.suffix == ".json":
@@ -59,13 +59,10 @@ class Extras:
             else:
                 write_table(made.scenarios, self.scenarios_out)
         if self.explain is not None:
-            table = explanation_table(made.explanations)
             if self.explain.suffix == ".json":
-                rows = table.assign(time=table["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")).to_dict(orient="records")
-                series = [one.as_dict() for one in made.explanations]
-                self.explain.write_text(json.dumps({"series": series, "rows": rows}))
+                self.explain.write_text(json.dumps(explanation_document(made.explanations)))
             else:
-                write_table(table, self.explain)
+                write_table(explanation_table(made.explanations), self.explain)
 
 
 def forecast_to_file(
@@ -124,7 +121,7 @@ def forecast_to_file(
         typer.echo(describe(report), err=True)
     for one in made.explanations:
         for sentence in one.sentences:
-            typer.echo(f"    {one.series_id}, {sentence}", err=True)
+            typer.echo(f"{one.series_id}, {sentence}", err=True)
 
 
 def write_table(table: pd.DataFrame, out: Path) -> None:

@@ -32,11 +32,35 @@ class FileReport(Document):
     reasons: list[str] = Field(description="What could not be used, and what stood in for it.")
 
 
+class SeriesExplanationDocument(Document):
+    """Why one series' forecast is what it is, in words."""
+
+    series_id: str = Field(description="Which series.")
+    sentences: list[str] = Field(description="One per local day.")
+    attention: dict[str, list[float]] = Field(
+        description="By network, share of its attention to each of the last seven days, the oldest first; not a cause."
+    )
+
+
+class FileExplanation(Document):
+    """Contributions that add up to the forecast."""
+
+    series: list[SeriesExplanationDocument] = Field(description="In the order of the file.")
+    rows: list[dict[str, Any]] = Field(
+        description="series_id, time, group, to_median, to_width; the groups of an instant add up to the median and to "
+        "the width of the central 80 %."
+    )
+
+
 class FileForecastDocument(Document):
     """Forecast of every horizon row of a file."""
 
     series: list[FileReport] = Field(description="In the order of the file.")
     rows: list[dict[str, Any]] = Field(description="series_id, time, mean, then a number per level such as `q0.1`.")
+    scenarios: list[dict[str, Any]] | None = Field(
+        description="series_id, time, then `s1`, `s2`, …: the k-th of all series and times belong together."
+    )
+    explanation: FileExplanation | None = Field(description="What each group of inputs contributes.")
 
 
 @router.post(
@@ -56,16 +80,25 @@ def post_file_forecast(
     ] = None,
     effort: Annotated[Literal["fast", "full"], Form(description="How long to train on the file.")] = "full",
     seed: Annotated[int, Form(ge=0, le=2**31 - 1, description="Of every random draw.")] = 0,
+    scenarios: Annotated[int, Form(ge=0, le=10_000, description="How many joint scenarios; told in JSON.")] = 0,
+    explain: Annotated[bool, Form(description="Whether to tell what each input contributes; told in JSON.")] = False,
 ) -> Response:
     """The rows after each series' last known value are forecast: JSON, CSV or Parquet. Nothing is stored."""
     wanted_format(request)  # refused before the work, not after it
-    options = FileOptions(quantiles=quantiles, effort=effort, seed=seed)
+    options = FileOptions(quantiles=quantiles, effort=effort, seed=seed, scenarios=scenarios, explain=explain)
     made = service.files.forecast(file.file.read(), series.file.read(), options)
     return table_response(request, _document(made), lambda: made.table, name="forecast")
 
 
 def _document(made: FileAnswer) -> FileForecastDocument:
-    times = pd.DatetimeIndex(made.table["time"]).strftime("%Y-%m-%dT%H:%M:%SZ")
-    rows = made.table.assign(time=times).to_dict(orient="records")
-    reports = [FileReport.model_validate(report) for report in made.reports]
-    return FileForecastDocument(series=reports, rows=[{str(name): row[name] for name in row} for row in rows])
+    return FileForecastDocument(
+        series=[FileReport.model_validate(report) for report in made.reports],
+        rows=_records(made.table),
+        scenarios=None if made.scenarios is None else _records(made.scenarios),
+        explanation=None if made.explanation is None else FileExplanation.model_validate(made.explanation),
+    )
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    times = pd.DatetimeIndex(table["time"]).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return [{str(name): row[name] for name in row} for row in table.assign(time=times).to_dict(orient="records")]

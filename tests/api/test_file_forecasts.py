@@ -54,6 +54,29 @@ def test_the_client_sends_a_frame_and_gets_one_with_its_reports(api: Any) -> Non
     assert report["reasons"]
 
 
+def test_scenarios_and_the_explanation_come_with_the_forecast(api: Any) -> None:
+    with GridPilot(api.url, api.keys["operator"]) as grid:
+        made = grid.forecast_file(table(), SERIES, quantiles=[0.1, 0.5, 0.9], effort="fast", scenarios=5, explain=True)
+    drawn, told = pd.DataFrame(made.attrs["scenarios"]), pd.DataFrame(made.attrs["explanation"]["rows"])
+    assert list(drawn.columns) == ["series_id", "time", "s1", "s2", "s3", "s4", "s5"]
+    np.testing.assert_allclose(np.sort(drawn.iloc[:, 2:].to_numpy(), axis=1)[:, 2], made["q0.5"])
+    total = told.groupby("time")[["to_median", "to_width"]].sum()
+    np.testing.assert_allclose(total["to_median"], made["q0.5"], atol=1e-9)
+    np.testing.assert_allclose(total["to_width"], made["q0.9"] - made["q0.1"], atol=1e-9)
+    (one,) = made.attrs["explanation"]["series"]
+    assert one["sentences"][0].startswith("2026-03-06: ")
+
+
+def test_more_scenarios_than_are_sent_are_refused(api: Any, problem: Callable[..., dict[str, Any]]) -> None:
+    def wide(hours: int) -> pd.DataFrame:
+        times = pd.date_range("2026-03-01", periods=48 + hours, freq="h", tz="UTC")
+        value = np.where(np.arange(len(times)) < 48, 1.0, np.nan)
+        return pd.DataFrame({"series_id": "a", "time": times, "value": value})
+
+    sent = api.post("/forecasts/from-file", "analyst", files=files(wide(300)), data={**FORM, "scenarios": "10000"})
+    assert problem(sent, 422)["faults"][0]["place"] == "scenarios"
+
+
 def test_every_fault_of_the_files_is_listed(api: Any) -> None:
     frame = table()
     frame["value"] = frame["value"].astype(object)
