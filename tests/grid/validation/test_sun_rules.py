@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 from grid.readings import Quality
 from grid.time_axis import FloatArray, to_us
 from grid.units import Channel
-from grid.validation import ChannelProfile
-from grid.validation.lattice import Lattice
+from grid.validation import LOOK_AHEAD, LOOK_BACK, ChannelProfile, IntervalReadings, judge
+from grid.validation.lattice import DAY_US, Lattice
 from grid.validation.sun_rules import Sky, clear_sky
 
 Judged = Callable[..., dict[float, tuple[float, Quality]]]
@@ -141,6 +142,26 @@ def test_generation_in_the_depth_of_the_night_does_not_move_the_clock(judged: Ju
     values[7 * 2 :: 48] = 20.0  # midnight of standard time
     assert found(judged, values, Quality.CLOCK_DRIFT) == []
     assert len(found(judged, values, Quality.NIGHT_GENERATION)) == DAYS
+
+
+def test_clock_judged_in_pieces_is_the_clock_judged_at_once(readings: Callable[..., IntervalReadings]) -> None:
+    """An hour late for three weeks of four months with clouds, in pieces of nine days."""
+    days = 120
+    cloud = np.random.default_rng(4).uniform(0.1, 1.0, days * 48)
+    values = np.round(sky_over(PLANT, days=days).mean / 10.0 * cloud, 3)
+    values[50 * 48 : 71 * 48] = values[50 * 48 - 2 : 71 * 48 - 2]
+    sent = readings(values, start=START)
+    bounds = [START + timedelta(days=day) for day in range(0, days + 9, 9)]
+    whole = judge(sent, PLANT, judge_from=bounds[0], judge_until=bounds[-1])
+    assert 15 <= len(np.unique(whole.starts_us[whole.quality & int(Quality.CLOCK_DRIFT) != 0] // DAY_US)) <= 24
+    told = []
+    for begin, end in pairwise(bounds):
+        near = (sent.starts_us >= to_us(begin - LOOK_BACK)) & (sent.starts_us < to_us(end + LOOK_AHEAD))
+        some = IntervalReadings(30, sent.starts_us[near], values[near], sent.received_us[near])
+        told.append(judge(some, PLANT, judge_from=begin, judge_until=end))
+    np.testing.assert_array_equal(np.concatenate([piece.starts_us for piece in told]), whole.starts_us)
+    np.testing.assert_array_equal(np.concatenate([piece.quality for piece in told]), whole.quality)
+    np.testing.assert_array_equal(np.concatenate([piece.values for piece in told]), whole.values)
 
 
 def test_dark_afternoons_do_not_move_the_clock(judged: Judged, power: FloatArray) -> None:
