@@ -142,6 +142,31 @@ class GridPilot:
         frame.attrs["spoken_by"] = [{name: row[name] for name in voice} for row in document["intervals"]]
         return frame
 
+    def scenarios(
+        self,
+        series_ids: Sequence[str],
+        *,
+        count: int = 100,
+        as_of: datetime | None = None,
+        add_up: bool = False,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Joint scenarios of the newest forecasts: series_id, interval_start, mean, then s1, s2, …
+
+        The k-th of all series and intervals belong together. ``frame.attrs`` holds how many earlier issues told what
+        hangs together.
+
+        Args:
+            as_of: The newest forecasts issued up to then (the site's clock).
+            add_up: Whether totals of the site's sum checks are to be the sums of their parts.
+        """
+        query = {**given(as_of=as_of), "series_id": list(series_ids), "count": count, "add_up": add_up, "seed": seed}
+        document = self._transport.document("GET", "/forecasts/scenarios", params=query)
+        frame = pd.DataFrame(document.pop("rows"))
+        frame["interval_start"] = pd.to_datetime(frame["interval_start"], utc=True)
+        frame.attrs = {name: value for name, value in document.items()}  # noqa: C416
+        return frame
+
     def forecast_file(
         self,
         table: pd.DataFrame | str | PathLike[str],
@@ -155,8 +180,8 @@ class GridPilot:
     ) -> pd.DataFrame:
         """Forecast the horizon of a file or of a frame: series_id, time, mean, then a column per level such as q0.5.
 
-        ``frame.attrs["series"]`` tells how each series was forecast; ``attrs["scenarios"]`` and ``attrs["explanation"]``
-        hold what was asked for, rows ready for ``pd.DataFrame``. Training may take minutes: raise ``timeout_seconds``.
+        ``frame.attrs["series"]`` tells how each series was forecast; ``attrs["scenarios"]``, ``attrs["explanation"]``
+        hold what was asked for, in rows for ``pd.DataFrame``. Training may take minutes: raise ``timeout_seconds``.
 
         Args:
             table: Columns series_id, time, value and covariates; the rows after the last value are the horizon.

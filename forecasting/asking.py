@@ -41,7 +41,8 @@ def ask_loads(site: Site, read: LoadHistory, champion: Champion, issuance: Issua
     for row, (name, kw) in enumerate(zip(panel.series_ids, panel.kw, strict=True)):
         baseline = baseline_forecast(name, kw, issuance, weekly=True, utc_offset_hours=plain.utc_offset_hours)
         reason = _why_not(name, kw, model, issuance) or _elsewhere(read, name)
-        sent = [one for one in panel.sent[panel.weather_row[row]] if one.issued <= issuance.origin]
+        weather = () if name in read.elsewhere else panel.sent[panel.weather_row[row]]
+        sent = [one for one in weather if one.issued <= issuance.origin]
         most = capacity.get(name)
         made.append(
             Asked(
