@@ -35,6 +35,7 @@ from api.routes import (
     plans,
     quality,
     readings,
+    scenarios,
     series,
     site,
 )
@@ -47,7 +48,7 @@ POOL_SIZE = 10
 POOL_WAIT_SECONDS = 3.0
 STATEMENT_TIMEOUT_MS = 20_000
 DEFAULT_LIMITS = PlanLimits(time_limit_seconds=30.0)  # somebody is waiting
-RESOURCES = (site, readings, series, quality, edits, forecasts, file_forecasts, plans, models, events, audit)
+RESOURCES = (site, readings, series, quality, edits, forecasts, scenarios, file_forecasts, plans, models, events, audit)
 
 DESCRIPTION = """\
 Telemetry, probabilistic forecasts and network-constrained dispatch, each with its reason.

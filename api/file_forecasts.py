@@ -124,6 +124,10 @@ def work(folder: Path) -> None:
         intervals = sum(one.axis.periods for one in found)
         if intervals > MAX_INTERVALS:
             raise InputError([Fault("file", f"spans {intervals:,} intervals", f"send {MAX_INTERVALS:,} at most")])
+        values = options.scenarios * sum(len(one.asked) for one in found)
+        if values > MAX_SCENARIO_VALUES:
+            remedy = f"ask for fewer: {MAX_SCENARIO_VALUES:,} at most"
+            raise InputError([Fault("scenarios", f"would be {values:,} values", remedy)])
         # Here, so that a file with faults is refused without waiting for torch.
         from forecasting.file_explanation import explanation_document
         from forecasting.from_file import DEFAULT_LEVELS, forecast_file, parse_levels
@@ -131,10 +135,6 @@ def work(folder: Path) -> None:
         levels = DEFAULT_LEVELS if options.quantiles is None else parse_levels(options.quantiles)
         if len(levels) > MAX_LEVELS:
             raise InputError([Fault("quantiles", f"has {len(levels)} levels", f"ask for {MAX_LEVELS} at most")])
-        values = options.scenarios * sum(len(one.asked) for one in found)
-        if values > MAX_SCENARIO_VALUES:
-            remedy = f"ask for fewer: {MAX_SCENARIO_VALUES:,} at most"
-            raise InputError([Fault("scenarios", f"would be {values:,} values", remedy)])
         made = forecast_file(
             found,
             levels=levels,

@@ -87,6 +87,23 @@ def latest_forecasts(
     return _load(conn, series_ids, issued_at=None, issued_by=issued_by, role=role)
 
 
+def load_issues(
+    conn: psycopg.Connection[Any],
+    series_ids: Sequence[str],
+    issued_at: Sequence[datetime],
+    *,
+    role: str = PRIMARY,
+) -> list[Forecast]:
+    """Every forecast of some series that was issued exactly at one of the instants."""
+    _check_role(role)
+    rows = conn.execute(
+        f"SELECT {_COLUMNS} FROM forecast_run WHERE series_id = ANY(%s) AND role = %s AND issued_at = ANY(%s)"
+        " ORDER BY series_id, issued_at",
+        (list(series_ids), role, list(issued_at)),
+    ).fetchall()
+    return _whole(conn, rows)
+
+
 def _load(
     conn: psycopg.Connection[Any],
     series_ids: Sequence[str],
@@ -109,6 +126,11 @@ def _load(
         """,
         {"series": list(series_ids), "role": role, "at": issued_at, "by": issued_by},
     ).fetchall()
+    return {forecast.series_id: forecast for forecast in _whole(conn, rows)}
+
+
+def _whole(conn: psycopg.Connection[Any], rows: Sequence[tuple[Any, ...]]) -> list[Forecast]:
+    """The forecasts of some rows of forecast_run, with their values."""
     values = conn.execute(
         "SELECT forecast_id, min(interval_start), array_agg(quantiles ORDER BY interval_start),"
         " array_agg(voice ORDER BY interval_start)"
@@ -116,7 +138,7 @@ def _load(
         ([row[0] for row in rows],),
     ).fetchall()
     by_id = {number: found for number, *found in values}
-    return {row[1]: _forecast(row, *by_id[row[0]]) for row in rows}
+    return [_forecast(row, *by_id[row[0]]) for row in rows]
 
 
 def _voices(forecast: Forecast) -> list[Voice]:

@@ -73,7 +73,8 @@ def test_more_scenarios_than_are_sent_are_refused(api: Any, problem: Callable[..
         value = np.where(np.arange(len(times)) < 48, 1.0, np.nan)
         return pd.DataFrame({"series_id": "a", "time": times, "value": value})
 
-    sent = api.post("/forecasts/from-file", "analyst", files=files(wide(300)), data={**FORM, "scenarios": "10000"})
+    form = {**FORM, "scenarios": "10000"}
+    sent = api.post("/forecasts/from-file", "analyst", files=files(wide(300)), data=form, timeout=120.0)
     assert problem(sent, 422)["faults"][0]["place"] == "scenarios"
 
 
