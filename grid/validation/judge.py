@@ -28,7 +28,7 @@ _LOOK_BACK_US = LOOK_BACK // timedelta(microseconds=1)
 
 LOOK_AHEAD = timedelta(days=22)
 """How long after an interval readings may bear on its verdict: a known total (8 days), within it another gap (8), what
-was usual around it (2) and runs (4); or the brighter days around its own (14) and what was usual around those."""
+was usual around it (2) and runs (4); or the days that tell its clock (14) and what was usual around those."""
 
 
 def judge(
