@@ -1,0 +1,75 @@
+"""``gridpilot forecast --from`` and what it writes beside the forecast: scenarios that dispatch reads, explanations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from api.commands.forecast_file import Extras, forecast_to_file
+from grid.cases.fields import Fields
+from grid.cases.uncertain import read_profile
+from grid.faults import InputError
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """Two series of five days and a day ahead."""
+    times = pd.date_range("2026-03-01", periods=24 * 6, freq="h", tz="UTC")
+    known = np.arange(len(times)) < 120
+    value = 50.0 + 10.0 * np.sin(times.hour.to_numpy() / 12.0 * np.pi) + np.arange(len(times)) % 5
+    frame = pd.concat(
+        [pd.DataFrame({"series_id": name, "time": times, "value": np.where(known, value, np.nan)}) for name in "ab"]
+    )
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    entries = {"*": {"kind": "load", "interval_minutes": 60, "unit": "MW"}}
+    (tmp_path / "series.json").write_text(json.dumps({"series": entries}))
+    return tmp_path / "in.csv", tmp_path / "series.json"
+
+
+def run(files: tuple[Path, Path], out: Path, extras: Extras) -> None:
+    forecast_to_file(*files, out, quantiles="0.1,0.5,0.9", effort="fast", seed=0, extras=extras, as_json=False)
+
+
+def test_scenarios_are_written_as_a_folder_case_reads_them(files: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "scenarios.json"
+    run(files, tmp_path / "out.csv", Extras(scenarios=6, scenarios_out=out))
+    faults: list[Any] = []
+    profile = read_profile(Fields(json.loads(out.read_text()), "", faults), "a", 24, sign=1.0)
+    assert faults == []
+    assert profile.scenarios.shape == (6, 24)
+    told = pd.read_csv(tmp_path / "out.csv")
+    np.testing.assert_allclose(np.median(profile.scenarios, axis=0), told[told["series_id"] == "a"]["q0.5"], atol=0.5)
+
+
+def test_the_explanation_is_written_with_words_and_as_a_table(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(files, tmp_path / "out.csv", Extras(explain=tmp_path / "why.parquet"))
+    told = pd.read_parquet(tmp_path / "why.parquet")
+    forecast = pd.read_csv(tmp_path / "out.csv")
+    total = told.groupby(["series_id", "time"])[["to_median", "to_width"]].sum()
+    np.testing.assert_allclose(total["to_median"], forecast["q0.5"], atol=1e-9)
+    np.testing.assert_allclose(total["to_width"], forecast["q0.9"] - forecast["q0.1"], atol=1e-9)
+    assert "a, 2026-03-06: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("extras", "place"),
+    [
+        (Extras(scenarios=5), "--scenarios"),
+        (Extras(scenarios_out=Path("x.csv")), "--scenarios"),
+        (Extras(explain=Path("why.txt")), "--explain"),
+        (Extras(explain=Path("nowhere/why.json")), "--explain"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_work(
+    files: tuple[Path, Path], tmp_path: Path, extras: Extras, place: str
+) -> None:
+    with pytest.raises(InputError) as found:
+        run(files, tmp_path / "out.csv", extras)
+    assert [fault.place for fault in found.value.faults] == [place]
