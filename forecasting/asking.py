@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +25,9 @@ from grid.forecasts import Voice
 from grid.site import SITE_LOAD, Meter, Site
 from grid.time_axis import FloatArray, TimeAxis
 
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
 
 def ask_loads(site: Site, read: LoadHistory, champion: Champion, issuance: Issuance) -> list[Asked]:
     """Every load meter, ``site:load`` last.
@@ -32,7 +37,7 @@ def ask_loads(site: Site, read: LoadHistory, champion: Champion, issuance: Issua
     """
     model = champion.model if isinstance(champion.model, LoadModel) else None
     panel, history = read.panel, read.panel.axis
-    answers = _ask_load(model, panel, issuance) if model else {}
+    answers, failed = _tried(partial(_ask_load, model, panel, issuance)) if model else (None, None)
     longer = TimeAxis(history.start, history.step, history.periods + issuance.axis.periods)
     plain = make_calendar(longer, timezone=site.timezone, holidays="")
     calendar = make_calendar(longer, timezone=site.timezone, holidays=site.holidays)
@@ -40,7 +45,7 @@ def ask_loads(site: Site, read: LoadHistory, champion: Champion, issuance: Issua
     made = []
     for row, (name, kw) in enumerate(zip(panel.series_ids, panel.kw, strict=True)):
         baseline = baseline_forecast(name, kw, issuance, weekly=True, utc_offset_hours=plain.utc_offset_hours)
-        reason = _why_not(name, kw, model, issuance) or _elsewhere(read, name)
+        reason = _why_not(name, kw, model, issuance) or _elsewhere(read, name) or failed
         weather = () if name in read.elsewhere else panel.sent[panel.weather_row[row]]
         sent = [one for one in weather if one.issued <= issuance.origin]
         most = capacity.get(name)
@@ -54,7 +59,7 @@ def ask_loads(site: Site, read: LoadHistory, champion: Champion, issuance: Issua
                 band_kw=None if most is None else np.full(issuance.axis.periods, most),
                 baseline=baseline,
                 speakers=(
-                    *_model_speakers(champion, reason, answers.get(name), periods=issuance.axis.periods),
+                    *_model_speakers(champion, reason, (answers or {}).get(name), periods=issuance.axis.periods),
                     partial(refit, kw, calendar, issuance),
                     partial(naive, baseline, kw, issuance, season_hours=WEEK_HOURS),
                 ),
@@ -83,7 +88,7 @@ def ask_solar(
         reason = _why_not(name, kw, model, issuance)
         told = None
         if model is not None and reason is None:
-            told = _ask_solar(model, name, kw, history, issuance)
+            told, reason = _tried(partial(_ask_solar, model, name, kw, history, issuance))
         made.append(
             Asked(
                 series_id=name,
@@ -173,8 +178,20 @@ def _model_answer(champion: Champion, reason: str | None, told: FloatArray | Non
     if told is None or reason is not None:
         return reason or "No model spoke."
     voice = Voice(LSTM, champion.model_id, champion.level)
-    reach = () if len(told) >= periods else (f"The model reaches {len(told)} hours ahead.",)
-    return Answer(f"The champion before it, {champion.model_id},", voice, told, reach)
+    silent = int(np.isnan(told).any(axis=1).sum())
+    reasons = [f"The model says nothing of {silent} hours."] if silent else []
+    if len(told) < periods:
+        reasons.append(f"The model reaches {len(told)} hours ahead.")
+    return Answer(f"The champion before it, {champion.model_id},", voice, told, tuple(reasons))
+
+
+def _tried(ask: Callable[[], T]) -> tuple[T | None, str | None]:
+    """What a model says; or that it failed, as a sentence: others then speak."""
+    try:
+        return ask(), None
+    except Exception as error:  # whatever a stored model does, forecasts go on
+        logger.exception("the model failed")
+        return None, f"The model failed: {error}."
 
 
 def _why_not(name: str, kw: FloatArray, model: TrainedModel | None, issuance: Issuance) -> str | None:

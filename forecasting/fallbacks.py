@@ -77,6 +77,7 @@ def ask_in_turn(
         told = answer.quantiles[:periods]
         taken = [hour for hour in np.flatnonzero(np.isfinite(told).all(axis=1)).tolist() if hour not in spoken_by]
         if not taken:
+            reasons += answer.reasons
             continue
         quantiles[taken] = told[taken]
         if answer.voice.fallback_level != Level.CHAMPION:

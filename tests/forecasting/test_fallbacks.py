@@ -55,6 +55,13 @@ def test_hours_beyond_the_models_reach_are_spoken_by_the_next_and_labelled_hour_
     np.testing.assert_array_equal(made.median, [5.0] * 30 + [4.0] * 18)
 
 
+def test_a_champion_that_says_nothing_at_all_still_says_why() -> None:
+    mute = flat(CHAMPION, np.nan, reasons=("The model says nothing of 48 hours.",))
+    made = ask_in_turn("a:load", ISSUANCE, [mute, flat(NAIVE, 4.0)], inputs=INPUTS)
+    assert made is not None
+    assert made.reasons == ("The model says nothing of 48 hours.", "The naive stands in.")
+
+
 def test_hours_of_which_nobody_can_speak_make_no_forecast() -> None:
     assert ask_in_turn("a:load", ISSUANCE, [flat(CHAMPION, 5.0, periods=47)], inputs=INPUTS) is None
     assert ask_in_turn("a:load", ISSUANCE, [], inputs=INPUTS) is None

@@ -141,6 +141,10 @@ def test_the_chain_from_readings_to_forecasts(made: Any, conn: psycopg.Connectio
     _broken_and_stale_inputs_are_labelled(service, conn, present)
 
 
+def broken_model(*_: object) -> None:
+    raise RuntimeError("no such shape")
+
+
 def _broken_and_stale_inputs_are_labelled(
     service: ForecastService, conn: psycopg.Connection, present: datetime
 ) -> None:
@@ -172,6 +176,12 @@ def _broken_and_stale_inputs_are_labelled(
     assert elsewhere["m-0:load"].degraded
     assert elsewhere["m-0:load"].reasons[0] == ("The model was trained without the weather site 'hill' of this series.")
     assert not elsewhere["m-1:load"].degraded
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("forecasting.asking.predict_kw", broken_model)
+        failed = by_series(service.forecast(conn, SITE, issued_at=present))
+    assert sorted(failed) == ALL
+    assert failed["m-0:load"].reasons[0] == failed["pv:generation"].reasons[0] == "The model failed: no such shape."
 
     champion = next(model for model in list_models(conn, kind="load") if model.status == "champion")
     _promotions_in_between_drop_no_forecast(service, conn, present, champion.model_id)
