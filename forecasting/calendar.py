@@ -20,6 +20,23 @@ from grid.time_axis import FloatArray, TimeAxis
 
 WEEKDAY, SATURDAY, SUNDAY = 0, 1, 2
 """Day types; a holiday is a Sunday."""
+_STATE_OF_CLOCK = {
+    ("AU", "Australia/Adelaide"): "SA",
+    ("AU", "Australia/Brisbane"): "QLD",
+    ("AU", "Australia/Darwin"): "NT",
+    ("AU", "Australia/Hobart"): "TAS",
+    ("AU", "Australia/Melbourne"): "VIC",
+    ("AU", "Australia/Perth"): "WA",
+    ("AU", "Australia/Sydney"): "NSW",
+    ("CA", "America/Edmonton"): "AB",
+    ("CA", "America/Halifax"): "NS",
+    ("CA", "America/Regina"): "SK",
+    ("CA", "America/St_Johns"): "NL",
+    ("CA", "America/Toronto"): "ON",
+    ("CA", "America/Vancouver"): "BC",
+    ("CA", "America/Winnipeg"): "MB",
+}
+"""Clocks of (nearly) one state, in countries whose states keep many holidays of their own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,14 +85,16 @@ def make_calendar(axis: TimeAxis, *, timezone: str, holidays: str) -> Calendar:
     Args:
         axis: Any step.
         timezone: IANA name.
-        holidays: Country code known to the ``holidays`` package, such as ``US``; "" for none.
+        holidays: Country code known to the ``holidays`` package, such as ``US``; "" for none. Where the clock is that
+            of one state, the state's own holidays are among them.
 
     Raises:
         ValueError: If the country is unknown.
     """
     local = local_index(axis, timezone)
     days = np.asarray(local.tz_localize(None).normalize().to_numpy(), dtype="datetime64[D]").astype(np.int64)
-    free = _holiday_days(holidays, first_year=int(local.year.min()) - 1, last_year=int(local.year.max()) + 1)
+    state = _STATE_OF_CLOCK.get((holidays, timezone))
+    free = _holiday_days(holidays, state, first_year=int(local.year.min()) - 1, last_year=int(local.year.max()) + 1)
     naive = local.tz_localize(None).to_numpy()
     offset = (naive - axis.index.tz_localize(None).to_numpy()) / np.timedelta64(1, "h")
     day_of_year = local.day_of_year.to_numpy() - 1.0 + local.hour.to_numpy() / 24.0
@@ -107,12 +126,13 @@ def network_calendar(calendar: Calendar) -> npt.NDArray[np.float32]:
 NETWORK_CALENDAR_FEATURES = 6 + 4 + 7 + 2
 
 
-def _holiday_days(country: str, *, first_year: int, last_year: int) -> npt.NDArray[np.int64]:
+def _holiday_days(country: str, state: str | None, *, first_year: int, last_year: int) -> npt.NDArray[np.int64]:
     """Days since the epoch that are public holidays, shape (holidays,)."""
     if not country:
         return np.empty(0, dtype=np.int64)
     try:
-        found = holiday_calendars.country_holidays(country, years=range(first_year, last_year + 1))
+        years = range(first_year, last_year + 1)
+        found = holiday_calendars.country_holidays(country, subdiv=state, years=years)
     except NotImplementedError as error:
         raise ValueError(f"holidays must name a country of the holidays package, got {country!r}") from error
     epoch = date(1970, 1, 1)

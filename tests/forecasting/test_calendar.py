@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from forecasting.calendar import (
+    _STATE_OF_CLOCK,
     NETWORK_CALENDAR_FEATURES,
     SATURDAY,
     SUNDAY,
@@ -42,6 +43,17 @@ def test_a_holiday_is_a_sunday_and_its_neighbours_know_it() -> None:
     assert calendar.holiday.reshape(3, 24).all(axis=1).tolist() == [False, True, False]
     assert calendar.near_holiday.reshape(3, 24).all(axis=1).tolist() == [True, False, True]
     assert calendar.day_type.reshape(3, 24)[:, 12].tolist() == [WEEKDAY, SUNDAY, SATURDAY]
+
+
+@pytest.mark.parametrize(("timezone", "free"), [("Australia/Melbourne", True), ("Australia/Sydney", False)])
+def test_a_clock_of_one_state_brings_its_own_holidays(timezone: str, free: bool) -> None:
+    cup_day = TimeAxis(datetime(2013, 11, 5, tzinfo=UTC), HOUR, 6)
+    assert make_calendar(cup_day, timezone=timezone, holidays="AU").holiday.tolist() == [free] * 6
+
+
+def test_every_clock_of_one_state_has_a_calendar() -> None:
+    for country, timezone in _STATE_OF_CLOCK:
+        assert not make_calendar(day_in_new_york(6, 3), timezone=timezone, holidays=country).holiday.all()
 
 
 def test_without_a_country_no_day_is_a_holiday() -> None:
