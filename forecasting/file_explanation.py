@@ -58,7 +58,7 @@ def explained(one: Spoken, told: Contributions, attention: dict[str, FloatArray]
     series = one.series
     final = median_and_width(one.bounded(one.quantiles))
     groups, values = told.groups, told.values
-    if series.settings.parent is not None or one.reasons:
+    if one.reasons:
         groups = (*groups, HIERARCHY)
         values = np.concatenate([values, (final - values.sum(axis=0))[None]])
     values = values[:, series.asked - series.origin]  # (groups, rows asked for, 2)

@@ -55,7 +55,7 @@ def test_the_client_sends_a_frame_and_gets_one_with_its_reports(api: Any) -> Non
 
 
 def test_scenarios_and_the_explanation_come_with_the_forecast(api: Any) -> None:
-    with GridPilot(api.url, api.keys["operator"]) as grid:
+    with GridPilot(api.url, api.keys["operator"], timeout_seconds=240.0) as grid:
         made = grid.forecast_file(table(), SERIES, quantiles=[0.1, 0.5, 0.9], effort="fast", scenarios=5, explain=True)
     drawn, told = pd.DataFrame(made.attrs["scenarios"]), pd.DataFrame(made.attrs["explanation"]["rows"])
     assert list(drawn.columns) == ["series_id", "time", "s1", "s2", "s3", "s4", "s5"]

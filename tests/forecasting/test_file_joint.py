@@ -75,6 +75,15 @@ def test_a_feeder_is_the_sum_of_its_homes_in_mean_and_scenario(tmp_path: Path) -
     assert all(any("add up" in reason for reason in report.reasons) for report in made.reports)
 
 
+def test_what_adding_up_changed_is_part_of_the_explanation(tmp_path: Path) -> None:
+    made = asked(tmp_path, village(), FAMILY, explain=True)
+    told = pd.concat([one.table for one in made.explanations])
+    assert {"reference", "recent level", "hierarchy"} <= set(told["group"])
+    total = told.groupby(["series_id", "time"], sort=False)[["to_median", "to_width"]].sum()
+    np.testing.assert_allclose(total["to_median"], made.table["q0.5"], atol=1e-9)
+    np.testing.assert_allclose(total["to_width"], made.table["q0.9"] - made.table["q0.1"], atol=1e-9)
+
+
 def test_homes_without_a_meter_do_not_bias_the_others(tmp_path: Path) -> None:
     alone = asked(tmp_path, village(beyond=20.0), {})
     made = asked(tmp_path, village(beyond=20.0), FAMILY)
