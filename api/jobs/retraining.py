@@ -92,8 +92,8 @@ def retrain_daily(
 ) -> None:
     """Retrain every day when the site's wall clock shows ``at``, and between the nights what drifts, until ``stop``.
 
-    The clock is that of the site in force: one that is loaded meanwhile counts within a minute. A night that fails is
-    logged with its reason; the champion stays, and the next night tries again.
+    The clock is that of the site in force: one that is loaded meanwhile counts within a minute. A training that fails
+    is logged with its reason; the champion stays, and the next night tries again.
 
     Args:
         now: Reads the wall clock.
@@ -104,6 +104,7 @@ def retrain_daily(
     hour = parse_hour(at)
     timezone, served = _timezone(settings), now()
     looked, watched, told = served, served - WATCH_EVERY, None
+    tried: dict[str, datetime] = {}
     while not stop.is_set():
         instant = now()
         if instant - looked >= _SITE_READ_EVERY:
@@ -119,9 +120,11 @@ def retrain_daily(
                     stop.wait(POLL_SECONDS)
                     continue
                 watched = instant
-                kinds = watch_once(settings, now=instant)
+                drifted = watch_once(settings, now=instant)
+                kinds = [kind for kind in drifted if kind not in tried or instant - tried[kind] >= COOL_DOWN]
             else:
                 served = instant
+            tried |= dict.fromkeys(kinds, instant)
             for report in train_once(settings, kinds=kinds, budget_seconds=budget_seconds) if kinds else ():
                 logger.info("%s", report)
         except Exception:

@@ -133,12 +133,12 @@ def test_what_drifts_between_the_nights_is_trained_at_once_and_a_look_that_fails
         looks.append(now)
         if len(looks) == 2:
             raise psycopg.OperationalError("the database is away")
-        return ["solar"] if len(looks) in (1, 4) else []
+        return ["solar"] if len(looks) != 1 else ["load"]
 
     start = datetime(2026, 1, 5, 12, tzinfo=UTC)
     trained = nights(settings, monkeypatch, (start + timedelta(minutes=10 * i) for i in range(36)), drifted)
-    assert [kinds for _, kinds in trained] == [["solar"], ["solar"]]
-    assert trained[1][0] - trained[0][0] == timedelta(hours=3)
+    assert [kinds for _, kinds in trained] == [["load"], ["solar"]], "then both rest for a day"
+    assert trained[1][0] - trained[0][0] == timedelta(hours=2)
     assert all(later - earlier == timedelta(hours=1) for earlier, later in pairwise(looks))
 
 
