@@ -100,7 +100,7 @@ def _keep(case: Path, folder: Path, *, method: str, rivals: Path) -> None:
         listed = ",".join(f"{level:g}" for level in levels)
         command = [str(rivals), str(script), method, str(case), str(told), listed]
         done = subprocess.run(command, env=os.environ | _ONE_THREAD, capture_output=True, text=True, check=False)
-        if done.returncode:
+        if done.returncode or not told.exists():
             print(f"{case.parent.name} {case.name} {method} failed: {done.stderr[-500:]}", flush=True)
             return
         seconds = float(done.stdout.split()[-1])

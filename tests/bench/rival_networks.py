@@ -32,6 +32,7 @@ def fit(case: Case, levels: list[float], *, kind: Kind, seed: int = 0) -> Neural
         "input_size": 7 * case.day,
         "loss": MQLoss(quantiles=levels),
         "max_steps": STEPS,
+        "batch_size": 4,  # series a step; all their windows are made before some are drawn
         "scaler_type": "standard",
         "random_seed": seed,
         "step_size": case.day // 24,  # windows begin at every hour
