@@ -45,9 +45,14 @@ class Champion:
 
 
 class Champions:
-    """Opens champions, and keeps each for as long as it speaks, so that a promotion speaks from the next call on."""
+    """Opens champions, and keeps each for as long as it speaks, so that a promotion speaks from the next call on.
+
+    Attributes:
+        refused: By kind, why its champion cannot be used, as a sentence; only of those that cannot.
+    """
 
     def __init__(self) -> None:
+        self.refused: dict[str, str] = {}
         self._opened: dict[str, tuple[str, TrainedModel]] = {}
 
     def of(self, kind: str, promoted: Iterable[Promoted]) -> Champion:
@@ -56,17 +61,18 @@ class Champions:
         Args:
             promoted: The present champion first, then those before it.
         """
-        reason = None
+        self.refused.pop(kind, None)
         for stored in promoted:
             try:
                 model = self._open(kind, stored)
             except ModelRefusedError as error:
                 logger.error("champion refused: %s", error)
-                reason = reason or f"The champion cannot be used: {error}."
+                self.refused.setdefault(kind, f"The champion cannot be used: {error}.")
                 continue
             level = Level.CHAMPION if stored.present else Level.FORMER_CHAMPION
-            return Champion(stored.model_id, model, level, reason)
-        return Champion("", None, Level.CHAMPION, reason or f"No {kind} model has been promoted yet.")
+            return Champion(stored.model_id, model, level, self.refused.get(kind))
+        nobody = f"No {kind} model has been promoted yet."
+        return Champion("", None, Level.CHAMPION, self.refused.get(kind, nobody))
 
     def _open(self, kind: str, stored: Promoted) -> TrainedModel:
         known = self._opened.get(kind)

@@ -30,6 +30,7 @@ from forecasting.training import TrainingOptions
 from forecasting.verdict import TrainingReport, too_old
 from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.site import Site
+from grid.store.events import publish_event_once
 from grid.store.forecasts import BASELINE, PRIMARY, save_forecasts
 from grid.store.models import CHAMPION, find_champion, list_champions, load_weights, promote, save_model
 from grid.time_axis import TimeAxis, ceil_to_step, require_utc
@@ -86,6 +87,8 @@ class ForecastService:
         with conn.transaction():
             save_forecasts(conn, primaries, role=PRIMARY)
             save_forecasts(conn, [one.baseline for one in asked if one.baseline is not None], role=BASELINE)
+            for kind, reason in self._champions.refused.items():
+                _raise_alarm(conn, kind, reason)
         degraded = sum(forecast.degraded for forecast in primaries)
         logger.info("issued %d forecasts at %s, %d degraded", len(primaries), issued_at.isoformat(), degraded)
         return primaries
@@ -223,3 +226,15 @@ class ForecastService:
             stopped_by=contest.result.stopped_by,
             seconds=time.monotonic() - began,
         )
+
+
+def _raise_alarm(conn: psycopg.Connection, kind: str, reason: str) -> None:
+    same = {"alarm": "model_refused", "kind": kind}
+    payload = {
+        **same,
+        "level": "medium",
+        "cause": reason,
+        "consequence": f"Forecasts of {kind} are made by the champion before it, or by simpler methods.",
+        "action": f"gridpilot models rollback {kind}, or gridpilot train; then find out who changed the stored model.",
+    }
+    publish_event_once(conn, kind="alarm", payload=payload, same=same, within=timedelta(days=1))

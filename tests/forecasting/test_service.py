@@ -20,6 +20,7 @@ from grid.network import Bus, Network
 from grid.readings import ReadingBlock, Source
 from grid.site import BusLoad, Meter, Site
 from grid.store.database import connect
+from grid.store.events import events_after
 from grid.store.forecasts import load_forecast
 from grid.store.models import list_models, promote
 from grid.store.saving import save_readings
@@ -192,6 +193,10 @@ def _broken_and_stale_inputs_are_labelled(
     assert "SHA-256" in broken.reasons[0]
     assert (broken.model_id, broken.spoken_by[0].fallback_level) == ("load-twin", Level.FORMER_CHAMPION)
     assert broken.reasons[1] == "The champion before it, load-twin, stands in."
+    alarms = [event.payload for event in events_after(conn, event_id=0, limit=10_000) if event.kind == "alarm"]
+    assert [(alarm["alarm"], alarm["kind"], "SHA-256" in alarm["cause"]) for alarm in alarms] == [
+        ("model_refused", "load", True)
+    ]
 
     conn.execute(
         "INSERT INTO model (model_id, kind, status, manifest, weights)"
