@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -135,6 +136,24 @@ def test_a_champions_drift_is_told_with_the_models_and_measured(own_api: Any) ->
     assert 'gridpilot_forecast_drift{kind="load"} 1.0' in said
     assert 'gridpilot_forecast_loss{kind="load"} 0.08' in said
     assert "gridpilot_forecast_missed{" not in said
+
+
+def test_promotions_among_requests_fail_none_and_there_is_one_champion_at_any_time(own_api: Any) -> None:
+    def read(_: int) -> tuple[int, int, list[str]]:
+        forecast = own_api.get("/forecasts", params={"series_id": "site:load"})
+        models = own_api.get("/models")
+        champions = [one["model_id"] for one in models.json() if one["status"] == "champion"]
+        return forecast.status_code, models.status_code, champions
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = pool.map(read, range(30))
+        turns = [own_api.post(f"/models/load-{2 - k % 2}/promote", role="analyst").status_code for k in range(15)]
+        turns.append(own_api.post("/models/load/rollback", role="analyst").status_code)
+        read_meanwhile = list(answers)
+    assert set(turns) == {200}
+    assert {(one, two) for one, two, _ in read_meanwhile} == {(200, 200)}
+    assert all(len(champions) == 1 for _, _, champions in read_meanwhile)
+    assert read(0)[2] == ["load-1"]
 
 
 def test_an_instant_beyond_the_calendar_is_refused_by_name(api: Any) -> None:
