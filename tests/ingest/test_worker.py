@@ -100,7 +100,7 @@ def stream(broker: str, database_url: str) -> Stream:
     return Stream(broker, database_url, *topics)
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
