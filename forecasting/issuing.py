@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.baseline import DAY_HOURS, WEEK_HOURS, seasonal_naive
-from forecasting.training import MAX_HIDDEN_HOURS
-from forecasting.windows import HISTORY_HOURS
+from forecasting.windows import HISTORY_HOURS, MAX_HIDDEN_HOURS
 from grid.forecasts import Forecast
 from grid.time_axis import FloatArray, TimeAxis
 

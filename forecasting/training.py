@@ -12,11 +12,8 @@ from torch import Tensor
 
 from forecasting.encoders import Encoder
 from forecasting.network import NetworkShape, QuantileNetwork
-from forecasting.windows import IndexArray, Windows, WindowSource
+from forecasting.windows import MAX_HIDDEN_HOURS, IndexArray, Windows, WindowSource
 from grid.time_axis import FloatArray
-
-MAX_HIDDEN_HOURS = 12
-"""Training now and then hides up to this many of the last hours: at issue, the newest readings may not be here yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ HISTORY_HOURS = 168
 PATCH_HOURS = 6
 PATCHES = HISTORY_HOURS // PATCH_HOURS
 BLOCKS = 8
+MAX_HIDDEN_HOURS = 12
+"""Training now and then hides up to this many of the last hours: at issue, the newest readings may not be here yet."""
 
 Float32Array = npt.NDArray[np.float32]
 IndexArray = npt.NDArray[np.int64]
