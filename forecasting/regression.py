@@ -32,15 +32,15 @@ _CENTRE_C, _SCALE_C, _BOUNDS = 15.0, 10.0, (-4.0, 3.0)
 _KNOTS = (-0.5, 0.1, 0.7, 1.3)  # 10, 16, 22 and 28 degC: heating grows steep, ends; cooling begins, grows steep
 _SEASON_WEIGHT = 0.2
 """Of temperature x season: one or two years hardly tell a temperature's own effect from that of its season."""
-_NEIGHBOUR_WEIGHT, _HOLIDAY_WEIGHT = 0.1, 0.3
-"""Of the days beside holidays, and of holidays that are not quite Sundays: few, so that the penalty holds them back."""
+_HOLIDAY_WEIGHT = 0.3
+"""Of what tells holidays from Sundays: few days, so that the penalty holds it back."""
 _UNSEEN_SEASON = 1e6
 _WEEK_TERMS = 7 * 24
 _SEASON_TERMS = slice(_WEEK_TERMS, _WEEK_TERMS + 6 * 24 + 4 * 3 * 5)
 
 
 def calendar_terms(calendar: Calendar) -> Float32Array:
-    """Weekday x hour (a holiday is nearly a Sunday), season x hour, season x day type, holidays' neighbours.
+    """Weekday x hour (a holiday is nearly a Sunday), season x hour, season x day type.
 
     Returns:
         Shape (periods, calendar terms).
@@ -49,15 +49,14 @@ def calendar_terms(calendar: Calendar) -> Float32Array:
     hour = np.eye(24)[calendar.hour]  # (periods, 24)
     weekday = np.eye(7)[np.where(calendar.holiday, 6, calendar.weekday)]  # (periods, 7)
     season = harmonics(calendar.year_angle, 3)[:, 1:]  # (periods, 6)
-    day = harmonics(2.0 * np.pi * calendar.hour / 24.0, 4)  # (periods, 9)
-    kind = np.eye(3)[calendar.day_type][:, :, None] * day[:, None, :5]  # (periods, 3, 5)
-    near = _NEIGHBOUR_WEIGHT * (calendar.near_holiday & (calendar.day_type == 0))[:, None] * day
-    holiday = _HOLIDAY_WEIGHT * (calendar.holiday & (calendar.weekday < 5))[:, None] * day[:, :5]
+    slow = harmonics(calendar.year_angle, 2)[:, 1:]  # (periods, 4)
+    day = harmonics(2.0 * np.pi * calendar.hour / 24.0, 2)  # (periods, 5)
+    kind = np.eye(3)[calendar.day_type][:, :, None] * day[:, None]  # (periods, 3, 5)
+    holiday = _HOLIDAY_WEIGHT * (calendar.holiday & (calendar.weekday < 5))[:, None] * day
     crossed = [
         weekday[:, :, None] * hour[:, None, :],
         season[:, :, None] * hour[:, None, :],
-        season[:, :4, None, None] * kind[:, None],
-        near,
+        slow[:, :, None, None] * kind[:, None],
         holiday,
     ]
     return np.concatenate([terms.reshape(periods, -1) for terms in crossed], axis=1).astype(np.float32)
