@@ -117,6 +117,14 @@ def site_load_kw(site: Site, names: Sequence[str], kw: FloatArray) -> FloatArray
     return total
 
 
+def load_series_kw(conn: psycopg.Connection, site: Site, names: Sequence[str], axis: TimeAxis) -> FloatArray:
+    """Power of series, ``site:load`` perhaps among them, shape (series, periods). [kW] NaN where unknown."""
+    parts = sorted({load.series_id for load in site.loads}) if SITE_LOAD in names else []
+    read = list(dict.fromkeys([*(name for name in names if name != SITE_LOAD), *parts]))
+    kw = load_power_matrix(conn, read, axis, layer=Layer.VALIDATED)
+    return np.stack([site_load_kw(site, read, kw) if name == SITE_LOAD else kw[read.index(name)] for name in names])
+
+
 def load_meters_kw(
     conn: psycopg.Connection, meters: Sequence[Meter], axis: TimeAxis, *, issued_at: datetime
 ) -> FloatArray:

@@ -16,9 +16,10 @@ from api.problems import invalid, not_found, problems
 from api.schemas import Document
 from api.service import Database, site_of
 from api.tables import TABLE_RESPONSE, table_response
-from forecasting.stored_joint import Joint, joint_scenarios
+from forecasting.site_data import load_series_kw
+from forecasting.stored_joint import Joint, joint_scenarios, past_of
 from grid.faults import Fault
-from grid.store.forecasts import load_forecast
+from grid.store.forecasts import load_forecast, load_issues
 
 router = APIRouter(tags=["forecasts"])
 
@@ -63,9 +64,14 @@ def get_scenarios(
             raise not_found("forecast of series", name, remedy="see GET /api/v1/series, or leave the time")
         newest.append(found)
     try:
-        joint = joint_scenarios(conn, site_of(conn), newest, count=count, seed=seed, add_up=add_up)
+        past = past_of(newest)
     except ValueError as error:
         raise invalid([Fault("query.series_id", str(error), "ask for fewer series")]) from error
+    site, names = site_of(conn), [one.series_id for one in newest]
+    issues = load_issues(conn, names, past.issued_at)
+    kw = load_series_kw(conn, site, names, past.axis)
+    checks = site.sum_checks if add_up else None
+    joint = joint_scenarios(newest, issues, kw, checks=checks, count=count, seed=seed)
     frame = _frame(joint)
     document = ScenarioDocument(
         unit="kW",
