@@ -2,23 +2,30 @@
 
 Run it by ``make bench``. The cases are built by ``../shared/bench/forecast_cases.py`` from the data beside it; without
 them there is nothing to do. Every input ends at its origin's horizon, so that nothing can leak. Arguments such as
-``vic_elec:03,12`` choose benchmarks and origins; ``all`` takes every origin. Coverage is that of daylight for the sun:
-at night every forecast is 0, whatever a meter reads.
+``vic_elec:03,12`` choose benchmarks and origins; ``all`` takes every origin; ``--seeds 0,1,2`` tells how far the scores
+of several seeds lie apart; ``--plain`` leaves the networks out. Coverage is that of daylight for the sun: at night
+every forecast is 0, whatever a meter reads.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from forecasting.calendar import make_calendar
+from forecasting.encoders import Encoder
 from forecasting.file_members import LEVELS, Course
 from forecasting.file_mixture import hear, mix
 from forecasting.file_request import FileSeries
@@ -26,94 +33,153 @@ from forecasting.file_rows import make_rows
 from forecasting.file_table import read_request
 from forecasting.from_file import kind_of_work
 from forecasting.mixing import at_levels
+from forecasting.windows import IndexArray
 from grid.scores import coverage, pinball_losses
 from grid.time_axis import FloatArray
 
 BUILDER = Path(__file__).resolve().parents[3] / "shared" / "bench" / "forecast_cases.py"
-USUAL = {
-    "gefcom2014_load": ("05", "08"),
-    "gefcom2014_solar": ("04",),
-    "gefcom2014_weekly": ("00", "10"),
-    "vic_elec": ("06", "18"),
-    "stategrid_pv_15min": ("12",),
-    "sgsc_households": ("06",),
-}
+USUAL = ["gefcom2014_load:05,08", "gefcom2014_solar:04", "gefcom2014_weekly:00,10", "vic_elec:06,18"]
+USUAL += ["stategrid_pv_15min:12", "sgsc_households:06"]
+BANDS = {"50 %": (0.25, 0.75), "80 %": (0.1, 0.9), "90 %": (0.05, 0.95)}
+DAYS_AHEAD = {"day 1": 1, "days 2-3": 3, "days 4-7": 7, "later": 10_000}
+MIX = "mix"
 
-Said = dict[str, list[tuple[FloatArray, FloatArray]]]
-"""By way of mixing: what happened and the quantiles, of every series."""
+
+class Plain(Course):
+    """No networks."""
+
+    @property
+    def networks(self) -> dict[str, Encoder]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One way of mixing, over every series and origin.
+
+    Attributes:
+        actual: Shape (intervals,). NaN where unknown.
+        quantiles: At LEVELS, shape (intervals, levels).
+        day, hour: Of each interval: days ahead, from 0, and the local hour, both of shape (intervals,).
+    """
+
+    actual: FloatArray
+    quantiles: FloatArray
+    day: IndexArray
+    hour: IndexArray
+
+    @classmethod
+    def joined(cls, parts: list[Answers]) -> Answers:
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__annotations__))
+
+    def only(self, chosen: npt.NDArray[np.bool_]) -> Answers:
+        """Some of the intervals."""
+        return Answers(self.actual[chosen], self.quantiles[chosen], self.day[chosen], self.hour[chosen])
+
+
+Said = dict[str, list[Answers]]
+"""By way of mixing."""
 
 
 def main() -> None:
     if not BUILDER.exists():
         print(f"no {BUILDER}: nothing to do")
         return
+    parser = argparse.ArgumentParser()
+    parser.add_argument("cases", nargs="*", default=USUAL)
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--plain", action="store_true")
+    asked = parser.parse_args()
+    courses = [(Plain if asked.plain else Course)(seed=int(seed)) for seed in asked.seeds.split(",")]
     with tempfile.TemporaryDirectory(prefix="gridpilot-bench-") as folder:
         root = Path(folder)
         subprocess.run([sys.executable, str(BUILDER), "build", folder], check=True)
-        for benchmark, origins in _wanted(root).items():
-            said: Said = defaultdict(list)
-            levels: tuple[float, ...] = ()
-            seconds = []
-            for origin in origins:
-                case = root / benchmark / origin
-                levels = tuple(float(part) for part in (case / "quantiles.txt").read_text().split(","))
+        for benchmark, origins in wanted(root, asked.cases):
+            cases = [root / benchmark / origin for origin in origins]
+            levels = tuple(float(part) for part in (cases[0] / "quantiles.txt").read_text().split(","))
+            scores = []
+            for course in courses:
+                said: Said = defaultdict(list)
                 began = time.process_time()
-                for name, pairs in forecast_case(case, levels).items():
-                    said[name] += pairs
-                seconds.append(time.process_time() - began)
-            print(f"\n{benchmark}: {len(origins)} origins, {np.median(seconds):.0f} CPU seconds each")
-            print(f"{'':<28}{'pinball':>10}{'WQL':>9}{'MAE':>10}{'50 %':>7}{'80 %':>7}")
-            for name, pairs in said.items():
-                print(_line(name, pairs, levels))
+                for case in cases:
+                    for way, answers in forecast_case(case, course).items():
+                        said[way] += answers
+                seconds = (time.process_time() - began) / len(cases)
+                scores.append(_score(Answers.joined(said[MIX]), levels)[0])
+                if course is courses[0]:
+                    print(f"\n{benchmark}: {len(cases)} origins, {seconds:.0f} CPU seconds each")
+                    tell({way: Answers.joined(answers) for way, answers in said.items()}, levels)
+            if len(courses) > 1:
+                print(f"pinball by seed {np.round(scores, 4).tolist()}, spread {np.ptp(scores) / np.mean(scores):.1%}")
 
 
-def _wanted(root: Path) -> dict[str, tuple[str, ...]]:
-    """Origins to forecast, by benchmark."""
-    if sys.argv[1:] == ["all"]:
-        return {path.name: tuple(sorted(case.name for case in path.iterdir())) for path in sorted(root.iterdir())}
-    named = dict(argument.split(":") for argument in sys.argv[1:] if ":" in argument)
-    return {name: tuple(origins.split(",")) for name, origins in named.items()} or USUAL
+def wanted(root: Path, asked: list[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Benchmarks and their origins."""
+    if asked == ["all"]:
+        asked = [path.name for path in sorted(root.iterdir())]
+    for argument in asked:
+        benchmark, _, origins = argument.partition(":")
+        every = tuple(sorted(case.name for case in (root / benchmark).iterdir()))
+        yield benchmark, tuple(origins.split(",")) if origins else every
 
 
-def forecast_case(case: Path, levels: tuple[float, ...]) -> Said:
+def forecast_case(case: Path, course: Course) -> Said:
     """The mix, the mix without each member, and every member alone."""
     series = read_request(case / "input.parquet", case / "series.json")
     truth = pd.read_parquet(case / "truth.parquet")
     truth["time"] = pd.to_datetime(truth["time"], utc=True)
     said: Said = defaultdict(list)
     for key, group in groupby(sorted(series, key=kind_of_work), key=kind_of_work):
-        heard = hear(make_rows(list(group)), course=Course(), trained=key[1] == "trained")
+        heard = hear(make_rows(list(group)), course=course, trained=key[1] == "trained")
         names = set(heard.present)
-        ways = {"mix": set[str]()} | {f"without {one}": {one} for one in sorted(names)}
+        ways = {MIX: set[str]()} | {f"without {one}": {one} for one in sorted(names)}
         ways |= {f"only {one}": names - {one} for one in sorted(names)}
         for index, one in enumerate(heard.rows.series):
-            happened = _happened(one, truth)
+            happened, day, hour = _happened(one, truth)
             for way, without in ways.items():
-                told = mix(heard, index, seed=0, without=without).quantiles[one.asked - one.origin]
-                told = at_levels(told, levels=LEVELS, wanted=levels)
-                said[way].append((happened, told))
+                told = mix(heard, index, seed=course.seed, without=without).quantiles[one.asked - one.origin]
+                said[way].append(Answers(happened, told, day, hour))
     return said
 
 
-def _happened(one: FileSeries, truth: pd.DataFrame) -> FloatArray:
+def _happened(one: FileSeries, truth: pd.DataFrame) -> tuple[FloatArray, IndexArray, IndexArray]:
+    """Actual values of the asked intervals, their days ahead and their local hours."""
     own = truth[truth["series_id"] == one.series_id].set_index("time")["value"]
-    return own.reindex(one.axis.index[one.asked]).to_numpy(dtype=np.float64)
+    actual = own.reindex(one.axis.index[one.asked]).to_numpy(dtype=np.float64)
+    hour = make_calendar(one.axis, timezone=one.settings.timezone, holidays="").hour[one.asked]
+    day = (one.asked - one.origin) * one.settings.interval_minutes // (24 * 60)
+    return actual, day, hour
 
 
-def _line(name: str, pairs: list[tuple[FloatArray, FloatArray]], levels: tuple[float, ...]) -> str:
-    actual = np.concatenate([happened for happened, _ in pairs])
-    told = np.concatenate([quantiles for _, quantiles in pairs])
-    known = np.isfinite(actual)
-    actual, told = actual[known], told[known]
-    loss = pinball_losses(actual, told, levels=levels)
-    near = [int(np.argmin(np.abs(np.array(levels) - level))) for level in (0.1, 0.25, 0.5, 0.75, 0.9)]
-    awake = told[:, -1] > 0.0  # not the night of a plant
-    inner, outer = (
-        coverage(actual[awake], told[awake, near[low]], told[awake, near[high]]) for low, high in ((1, 3), (0, 4))
-    )
-    wql = 2.0 * loss.mean(axis=1).sum() / np.abs(actual).sum()
-    mae = np.abs(actual - told[:, near[2]]).mean()
-    return f"{name:<28}{loss.mean():>10.4g}{wql:>9.4f}{mae:>10.4g}{inner:>7.1%}{outer:>7.1%}"
+def tell(said: dict[str, Answers], levels: tuple[float, ...]) -> None:
+    """The tables of one benchmark."""
+    print(f"{'':<28}{'pinball':>10}{'WQL':>9}{'MAE':>10}" + "".join(f"{band:>7}" for band in BANDS))
+    whole, since = said[MIX], 0
+    for name, until in DAYS_AHEAD.items():
+        said[f"mix, {name}"] = whole.only((whole.day >= since) & (whole.day < until))
+        since = until
+    for begin in range(0, 24, 6):
+        said[f"mix, {begin} to {begin + 6} h"] = whole.only((whole.hour >= begin) & (whole.hour < begin + 6))
+    for way, answers in said.items():
+        if np.isfinite(answers.actual).any():
+            print(_line(way, answers, levels))
+
+
+def _score(answers: Answers, levels: tuple[float, ...]) -> tuple[float, float, float]:
+    """Mean pinball loss, WQL and MAE."""
+    known = answers.only(np.isfinite(answers.actual))
+    loss = pinball_losses(known.actual, at_levels(known.quantiles, levels=LEVELS, wanted=levels), levels=levels)
+    wql = 2.0 * loss.mean(axis=1).sum() / np.abs(known.actual).sum()
+    return float(loss.mean()), float(wql), float(np.abs(known.actual - known.quantiles[:, LEVELS.index(0.5)]).mean())
+
+
+def _line(name: str, answers: Answers, levels: tuple[float, ...]) -> str:
+    loss, wql, mae = _score(answers, levels)
+    awake = answers.only(np.isfinite(answers.actual) & (answers.quantiles[:, -1] > 0.0))  # not the night of a plant
+    within = [
+        coverage(awake.actual, *(awake.quantiles[:, LEVELS.index(level)] for level in band)) for band in BANDS.values()
+    ]
+    return f"{name:<28}{loss:>10.4g}{wql:>9.4f}{mae:>10.4g}" + "".join(f"{share:>7.1%}" for share in within)
 
 
 if __name__ == "__main__":
