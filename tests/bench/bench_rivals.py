@@ -61,7 +61,11 @@ def main() -> None:
         for method in methods:
             _keep(cases / name / origin, kept / name / method, method=method, rivals=asked.rivals)
     for name in wanted:
-        scored = [one for method in METHODS if (one := read_scored(cases / name, kept / name / method, method))]
+        found = (
+            read_scored(cases / name, kept / name / method, method, origins=wanted[name].split(","))
+            for method in METHODS
+        )
+        scored = [one for one in found if one is not None]
         if not scored:
             continue
         ours = scored[0] if scored[0].method == OURS else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,15 +89,18 @@ def compared(ours: Scored, theirs: Scored) -> str:
     return f"{mean:+.1%} ({low:+.1%} to {high:+.1%}), better on {won} of {len(both)}"
 
 
-def read_scored(cases: Path, kept: Path, method: str) -> Scored | None:
+def read_scored(cases: Path, kept: Path, method: str, *, origins: Sequence[str]) -> Scored | None:
     """What a method said of one benchmark's cases, beside what came; None if nothing is kept.
 
     Args:
         cases: Holds a folder per origin: ``input.parquet``, ``series.json``, ``truth.parquet``, ``quantiles.txt``.
         kept: Holds ``<origin>.parquet`` and ``<origin>.json`` (CPU seconds) per origin.
+        origins: Those to score; of them, those that are kept.
     """
     tables, seconds, scored = [], {}, ()
-    for out in sorted(kept.glob("*.parquet")):
+    for out in (kept / f"{origin}.parquet" for origin in origins):
+        if not out.with_suffix(".json").exists():  # written last
+            continue
         case = cases / out.stem
         truth = pd.read_parquet(case / "truth.parquet")
         truth["time"] = pd.to_datetime(truth["time"], utc=True)
