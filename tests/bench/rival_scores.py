@@ -76,7 +76,7 @@ class Scored:
 def compared(ours: Scored, theirs: Scored) -> str:
     """By how much our loss is above theirs on the cases that both forecast, with a 95 % bootstrap interval over cases.
 
-    Cases are drawn whole: intervals of one case err together.
+    Cases are drawn whole: intervals of one case err together. One case alone tells no interval.
     """
     both = pd.concat([ours.by_origin(), theirs.by_origin()], axis=1, join="inner").to_numpy()
     if not len(both):
@@ -85,6 +85,8 @@ def compared(ours: Scored, theirs: Scored) -> str:
     sums = both[drawn].sum(axis=1)  # (draws, 2)
     low, high = np.quantile(sums[:, 0] / sums[:, 1] - 1.0, (0.025, 0.975))
     mean = both[:, 0].sum() / both[:, 1].sum() - 1.0
+    if len(both) == 1:
+        return f"{mean:+.1%}, one case"
     won = int((both[:, 0] < both[:, 1]).sum())
     return f"{mean:+.1%} ({low:+.1%} to {high:+.1%}), better on {won} of {len(both)}"
 
