@@ -139,7 +139,7 @@ class ForecastDocument(Document):
     unit: str = Field(description="Unit of every quantile.")
     interval_minutes: int = Field(description="Length of each interval. [min]")
     model_id: str = Field(description="Which model spoke for the first interval.")
-    method: str = Field(description="How the first interval was forecast, such as lstm-attention or seasonal-naive.")
+    method: str = Field(description="How the first interval was forecast, such as lstm+regression or seasonal-naive.")
     degraded: bool = Field(description="True if a fallback or substitute was used anywhere.")
     reasons: list[str] = Field(description="One sentence per substitute.")
     inputs: InputsDocument | None = Field(description="What was known; null where it was not noted.")

@@ -7,4 +7,4 @@ Importing this package is light; torch comes with the modules that train or ask 
 - :mod:`forecasting.registry`: models as safetensors and a manifest, to and from a folder
 """
 
-__all__ = ["backtest", "baseline", "contest", "fitting", "models", "registry", "service"]
+__all__ = ["backtest", "baseline", "contest", "engine", "fitting", "registry", "service"]

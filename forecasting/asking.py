@@ -3,51 +3,49 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 
 from forecasting.baseline import DAY_HOURS, WEEK_HOURS
 from forecasting.calendar import make_calendar
 from forecasting.champions import Champion
+from forecasting.engine import TrainedModel, ask_now
 from forecasting.external import Issue, external_quantiles
 from forecasting.fallbacks import Answer, Level, Speaker, known_inputs
-from forecasting.issuing import EXTERNAL, LSTM, Issuance, baseline_forecast, why_not_ask
-from forecasting.load_windows import LoadPanel
-from forecasting.models import LoadModel, SolarModel, TrainedModel, predict_kw
+from forecasting.file_request import FileSeries
+from forecasting.issuing import EXTERNAL, Issuance, baseline_forecast, why_not_ask
 from forecasting.site_data import LoadHistory, meter_series, meters_of
+from forecasting.site_series import load_series, solar_series
 from forecasting.solar import Plant, clear_sky_kw, make_clear_sky
-from forecasting.solar_windows import make_solar_panel
 from forecasting.stand_ins import Asked, naive, refit
 from grid.forecasts import Voice
 from grid.site import SITE_LOAD, Meter, Site
 from grid.time_axis import FloatArray, TimeAxis
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
 def ask_loads(site: Site, read: LoadHistory, champion: Champion, issuance: Issuance) -> list[Asked]:
-    """Every load meter, ``site:load`` last.
-
-    Args:
-        read: With the weather sites of the champion, in its order.
-    """
-    model = champion.model if isinstance(champion.model, LoadModel) else None
-    panel, history = read.panel, read.panel.axis
-    answers, failed = _tried(partial(_ask_load, model, panel, issuance)) if model else (None, None)
+    """Every load meter, ``site:load`` last."""
+    model, history = champion.model, read.axis
+    moved = _moved(model, read)
+    answers: dict[str, FloatArray] = {}
+    failed = None
+    if model is not None:
+        series = load_series(site, read, periods=model.periods)
+        known = {name: one for name, one in series.items() if name not in moved}
+        answers, failed = _tried(model, known, issuance)
     longer = TimeAxis(history.start, history.step, history.periods + issuance.axis.periods)
     plain = make_calendar(longer, timezone=site.timezone, holidays="")
     calendar = make_calendar(longer, timezone=site.timezone, holidays=site.holidays)
     capacity = {meter_series(meter): meter.capacity_kw for meter in meters_of(site, "load")}
     made = []
-    for row, (name, kw) in enumerate(zip(panel.series_ids, panel.kw, strict=True)):
+    for name, kw, weather in zip(read.series_ids, read.kw, read.weather_ids, strict=True):
         baseline = baseline_forecast(name, kw, issuance, weekly=True, utc_offset_hours=plain.utc_offset_hours)
-        reason = _why_not(name, kw, model, issuance) or _elsewhere(read, name) or failed
-        weather = () if name in read.elsewhere else panel.sent[panel.weather_row[row]]
-        sent = [one for one in weather if one.issued <= issuance.origin]
+        reason = _why_not(name, kw, model, issuance) or moved.get(name) or failed
+        sent = [one for one in read.sent.get(weather, ()) if one.issued <= issuance.origin]
         most = capacity.get(name)
         made.append(
             Asked(
@@ -59,7 +57,7 @@ def ask_loads(site: Site, read: LoadHistory, champion: Champion, issuance: Issua
                 band_kw=None if most is None else np.full(issuance.axis.periods, most),
                 baseline=baseline,
                 speakers=(
-                    *_model_speakers(champion, reason, (answers or {}).get(name), periods=issuance.axis.periods),
+                    *_model_speakers(champion, name, reason, answers.get(name), periods=issuance.axis.periods),
                     partial(refit, kw, calendar, issuance),
                     partial(naive, baseline, kw, issuance, season_hours=WEEK_HOURS),
                 ),
@@ -78,17 +76,18 @@ def ask_solar(
     Args:
         power: Shape (meters, hours of ``history``). [kW] NaN where unknown.
     """
-    model = champion.model if isinstance(champion.model, SolarModel) else None
+    model = champion.model
+    answers: dict[str, FloatArray] = {}
+    failed = None
+    if model is not None:
+        answers, failed = _tried(model, solar_series(meters, history, power, periods=model.periods), issuance)
     made = []
     for meter, kw in zip(meters, power, strict=True):
         name, clear = meter_series(meter), _clear_sky_kw(meter, issuance.axis)
         most = meter.capacity_kw or (float(np.nanmax(kw)) if np.isfinite(kw).any() else np.inf)
         night = None if clear is None else clear <= 0.0
         baseline = baseline_forecast(name, kw, issuance, weekly=False, capacity_kw=most, night=night)
-        reason = _why_not(name, kw, model, issuance)
-        told = None
-        if model is not None and reason is None:
-            told, reason = _tried(partial(_ask_solar, model, name, kw, history, issuance))
+        reason = _why_not(name, kw, model, issuance) or failed
         made.append(
             Asked(
                 series_id=name,
@@ -99,7 +98,7 @@ def ask_solar(
                 band_kw=_flat(meter, issuance) if clear is None else clear if meter.capacity_kw else None,
                 baseline=baseline,
                 speakers=(
-                    *_model_speakers(champion, reason, told, periods=issuance.axis.periods),
+                    *_model_speakers(champion, name, reason, answers.get(name), periods=issuance.axis.periods),
                     partial(naive, baseline, kw, issuance, season_hours=DAY_HOURS),
                 ),
                 inputs=known_inputs(kw, history, issuance),
@@ -164,20 +163,24 @@ def sent_forecast(issues: Sequence[Issue], kw: FloatArray, issuance: Issuance, *
     return Answer("The forecast that was sent", voice, made.quantiles, tuple(reasons))
 
 
-def _model_speakers(champion: Champion, reason: str | None, told: FloatArray | None, *, periods: int) -> list[Speaker]:
+def _model_speakers(
+    champion: Champion, name: str, reason: str | None, told: FloatArray | None, *, periods: int
+) -> list[Speaker]:
     """The champion, or why it does not speak and the former one that stands in for it."""
     speakers: list[Speaker] = []
     if champion.reason is not None:
         speakers.append(partial(str, champion.reason))
     if champion.model is not None:
-        speakers.append(partial(_model_answer, champion, reason, told, periods=periods))
+        speakers.append(partial(_model_answer, champion, champion.model, name, reason, told, periods=periods))
     return speakers
 
 
-def _model_answer(champion: Champion, reason: str | None, told: FloatArray | None, *, periods: int) -> Answer | str:
+def _model_answer(
+    champion: Champion, model: TrainedModel, name: str, reason: str | None, told: FloatArray | None, *, periods: int
+) -> Answer | str:
     if told is None or reason is not None:
         return reason or "No model spoke."
-    voice = Voice(LSTM, champion.model_id, champion.level)
+    voice = Voice(model.method(name), champion.model_id, champion.level)
     silent = int(np.isnan(told).any(axis=1).sum())
     reasons = [f"The model says nothing of {silent} hours."] if silent else []
     if len(told) < periods:
@@ -185,46 +188,33 @@ def _model_answer(champion: Champion, reason: str | None, told: FloatArray | Non
     return Answer(f"The champion before it, {champion.model_id},", voice, told, tuple(reasons))
 
 
-def _tried(ask: Callable[[], T]) -> tuple[T | None, str | None]:
-    """What a model says; or that it failed, as a sentence: others then speak."""
+def _tried(
+    model: TrainedModel, series: Mapping[str, FileSeries], issuance: Issuance
+) -> tuple[dict[str, FloatArray], str | None]:
+    """What a model says of every series it knows; or that it failed, as a sentence: others then speak."""
     try:
-        return ask(), None
+        return ask_now(model, series, levels=issuance.levels), None
     except Exception as error:  # whatever a stored model does, forecasts go on
         logger.exception("the model failed")
-        return None, f"The model failed: {error}."
+        return {}, f"The model failed: {error}."
 
 
 def _why_not(name: str, kw: FloatArray, model: TrainedModel | None, issuance: Issuance) -> str | None:
     if model is not None and name not in model.series_ids:
         return "The model was trained before this series was known."
-    if model is not None and model.levels != issuance.levels:
-        return "The model was trained for other quantile levels."
     return why_not_ask(kw, origin=issuance.origin)
 
 
-def _elsewhere(read: LoadHistory, name: str) -> str | None:
-    if name not in read.elsewhere:
-        return None
-    return f"The model was trained without the weather site {read.elsewhere[name]!r} of this series."
-
-
-def _ask_load(model: LoadModel, panel: LoadPanel, issuance: Issuance) -> dict[str, FloatArray]:
-    """The model's quantiles of every series of the panel that it knows, each of shape (its periods, levels). [kW]"""
-    known = panel.only([name for name in panel.series_ids if name in model.series_ids])
-    if not known.series_ids:
+def _moved(model: TrainedModel | None, read: LoadHistory) -> dict[str, str]:
+    """By series that now reads another weather site than the model was trained with: that it does, as a sentence."""
+    if model is None:
         return {}
-    rows = np.arange(len(known.series_ids))
-    origins = np.full(len(rows), issuance.origin)
-    quantiles = predict_kw(model.network, model.shifts, model.windows(known), rows, origins)
-    return dict(zip(known.series_ids, quantiles, strict=True))
-
-
-def _ask_solar(model: SolarModel, name: str, kw: FloatArray, history: TimeAxis, issuance: Issuance) -> FloatArray:
-    plant = model.plants[model.series_ids.index(name)]
-    panel = make_solar_panel(history, series_ids=[name], kw=kw[None], plants=[plant], periods=model.periods)
-    first, origins = np.zeros(1, dtype=np.int64), np.array([issuance.origin])
-    told: FloatArray = predict_kw(model.network, model.shifts, model.windows(panel), first, origins)[0]
-    return told
+    trained = dict(zip(model.series_ids, model.weather_ids, strict=True))
+    return {
+        name: f"The model was trained without the weather site {weather!r} of this series."
+        for name, weather in zip(read.series_ids, read.weather_ids, strict=True)
+        if trained.get(name, weather) != weather
+    }
 
 
 def _clear_sky_kw(meter: Meter, axis: TimeAxis) -> FloatArray | None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from forecasting.engine import TrainedModel
 from forecasting.fallbacks import Level
-from forecasting.models import TrainedModel
 from forecasting.registry import ModelRefusedError, SealedModel, unseal
 
 logger = logging.getLogger(__name__)

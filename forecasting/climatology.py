@@ -32,14 +32,21 @@ class Climatology:
         by_day_type: Working days, Saturdays and Sundays apart; the sun keeps no week.
         level_hours: A value counts relative to the mean of that many hours before it, so that growth is followed;
             None for values that have no level of their own.
+        yearly: Earlier years count, where there are any; otherwise the last eight weeks stand for the season.
     """
 
     def __init__(
-        self, values: FloatArray, calendar: Calendar, *, by_day_type: bool, level_hours: int | None = YEAR_HOURS
+        self,
+        values: FloatArray,
+        calendar: Calendar,
+        *,
+        by_day_type: bool,
+        level_hours: int | None = YEAR_HOURS,
+        yearly: bool = True,
     ) -> None:
         hours = values.shape[1]
         self._hours = hours
-        self._yearly = hours >= 1.25 * YEAR_HOURS
+        self._yearly = yearly and hours >= 1.25 * YEAR_HOURS
         self._day = np.rint(calendar.year_angle / (2.0 * np.pi) * 365.0).astype(np.int64)  # (all hours,)
         kind = calendar.day_type if by_day_type else np.zeros(len(calendar.hour), dtype=np.int64)
         self._key = kind * 24 + calendar.hour

@@ -7,12 +7,14 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from forecasting.calendar import Calendar
 from forecasting.file_request import FileSeries
 from forecasting.file_rows import Rows
-from forecasting.solar import clear_sky_kw, fit_plant, make_clear_sky
+from forecasting.solar import Plant, clear_sky_kw, fit_plant, make_clear_sky
 from grid.time_axis import FloatArray
 
 _NEAR_DAYS, _FEWEST_DAYS = 20, 15
@@ -21,17 +23,27 @@ _NIGHT_SHARE = 0.005
 _CLEAR_QUANTILE = 0.85
 
 
-def clear_power(rows: Rows, calendar: Calendar) -> tuple[FloatArray, list[str]]:
+def fit_plants(rows: Rows) -> list[Plant | None]:
+    """The plant behind each series, in units of its scale; None where its place is unknown or tells too little."""
+    return [_fit(rows, one, index) for index, one in enumerate(rows.series)]
+
+
+def clear_power(rows: Rows, calendar: Calendar, plants: Sequence[Plant | None]) -> tuple[FloatArray, list[str]]:
     """Power under a clear sky, shape (rows, hours + periods), 0 at night, and how it was come by where not by geometry.
 
     Args:
         calendar: In UTC, of all hours.
+        plants: Of each series.
     """
     made, reasons = [], []
-    for index, one in enumerate(rows.series):
+    for index, (one, plant) in enumerate(zip(rows.series, plants, strict=True)):
         own = rows.values[index * rows.parts : (index + 1) * rows.parts]
-        power = _by_geometry(rows, one, index)
-        if power is None:
+        power: FloatArray | None
+        if plant is not None:
+            # On its own intervals, so that sunrise falls where it does.
+            sky = make_clear_sky(one.axis, latitude=plant.latitude, longitude=plant.longitude)
+            power = np.nan_to_num(rows.spread(one, clear_sky_kw(plant, sky)))
+        else:
             power = _by_covariate(rows, one, own)
         if power is None:
             power = _by_its_past(own, calendar)
@@ -42,15 +54,14 @@ def clear_power(rows: Rows, calendar: Calendar) -> tuple[FloatArray, list[str]]:
     return np.concatenate(made), reasons
 
 
-def _by_geometry(rows: Rows, one: FileSeries, index: int) -> FloatArray | None:
-    """From the place of the plant, on its own intervals, so that sunrise falls where it does."""
+def _fit(rows: Rows, one: FileSeries, index: int) -> Plant | None:
     place = one.settings
     if place.latitude is None or place.longitude is None:
         return None
     sky = make_clear_sky(one.axis, latitude=place.latitude, longitude=place.longitude)
     past = np.where(np.arange(one.axis.periods) < one.origin, np.maximum(one.values, 0.0), np.nan) / rows.scale[index]
     try:
-        plant = fit_plant(
+        return fit_plant(
             past,
             sky,
             latitude=place.latitude,
@@ -61,7 +72,6 @@ def _by_geometry(rows: Rows, one: FileSeries, index: int) -> FloatArray | None:
         )
     except ValueError:
         return None
-    return np.nan_to_num(rows.spread(one, clear_sky_kw(plant, sky)))
 
 
 def _by_covariate(rows: Rows, one: FileSeries, own: FloatArray) -> FloatArray | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from forecasting.file_members import LEVELS, backtest_origins, split_history
+from forecasting.file_members import LEVELS, single_trial
 from forecasting.file_mixture import Heard, Mixture
 from forecasting.file_request import FileSeries
 from forecasting.hierarchy import beyond_children, make_tree, quantiles_of, reconciled, reconciler
@@ -53,7 +53,7 @@ def spoken_of(heard: Heard, index: int, mixture: Mixture) -> Spoken:
     """What was said of one series, with its backtest put back into its own unit and intervals."""
     rows, hours = heard.rows, heard.actual.shape[-1]
     own = slice(index * rows.parts, (index + 1) * rows.parts)
-    origins, _ = backtest_origins(split_history(rows.axis.periods, rows.periods), rows.periods)
+    origins = single_trial(rows.axis.periods, rows.periods).origins
     shape = (rows.parts, len(origins), hours, len(LEVELS))
     past = mixture.backtest.reshape(shape).transpose(1, 2, 0, 3).reshape(len(origins), -1, len(LEVELS))
     actual = heard.actual[own].transpose(1, 2, 0).reshape(len(origins), -1)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from forecasting.attention import days_attended
 from forecasting.baseline import WEEK_HOURS
-from forecasting.calendar import Calendar
+from forecasting.calendar import Calendar, hours_since_epoch
 from forecasting.climatology import Climatology
+from forecasting.encoders import Encoder
 from forecasting.file_members import (
     CLIMATOLOGY,
     LEVELS,
@@ -23,22 +24,50 @@ from forecasting.file_members import (
     Course,
     NaiveMember,
     Quantiles,
+    Trial,
     filled,
+    first_residual,
     network_fits,
-    split_history,
 )
-from forecasting.file_regression import FIRST_HOURS, Regression
+from forecasting.file_regression import Design, FittedRow, Regression, fit_regressions, recall_regressions
 from forecasting.file_rows import Rows
-from forecasting.file_trees import Grown, LoadTrees
-from forecasting.fitting import fit_load_core_and_weather, fit_load_model
-from forecasting.load_windows import LOAD_CONTEXT_HOURS, LoadPanel
-from forecasting.models import LoadModel, predict_kw
-from forecasting.residuals import MEMORY_HOURS
+from forecasting.file_trees import LoadTrees
+from forecasting.fitting import split_windows
+from forecasting.outlook import Outlook, make_outlook
+from forecasting.residual_windows import ResidualWindows
+from forecasting.residuals import MEMORY_HOURS, ResidualModel
 from forecasting.stations import choose_stations
-from forecasting.windows import IndexArray
+from forecasting.temperature import TemperatureModel
+from forecasting.trained_network import TrainedNetwork, train_all, train_calibrated
+from forecasting.training import Progress
+from forecasting.trees import QuantileTrees
+from forecasting.windows import HISTORY_HOURS, IndexArray
 from grid.time_axis import FloatArray
 
-_CHUNK = 64
+_TRAINED_HOURS = 2 * 8766
+"""Networks learn from the last two years: of those, residuals out of sample are wanted."""
+_KEPT_HOURS = 35 * 24
+"""So far back before the test a kept regression still tells residuals: members look at the last four weeks."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadParts:
+    """What a training leaves of the members; none of it has seen the test, but the later fits of the regressions.
+
+    Attributes:
+        stations: Of each series, the temperature columns whose mean tells it best.
+        climates: Of each row's temperature; None where nothing is known of it.
+        fitted: Of each row; instants are hours since the epoch.
+        courses: How residuals go on, by row.
+        networks: By member.
+    """
+
+    stations: tuple[tuple[int, ...], ...]
+    climates: tuple[TemperatureModel | None, ...]
+    fitted: tuple[FittedRow, ...]
+    courses: tuple[ResidualModel, ...]
+    trees: QuantileTrees | None
+    networks: dict[str, TrainedNetwork]
 
 
 class LoadMembers:
@@ -46,27 +75,33 @@ class LoadMembers:
 
     Args:
         trained: Whether history is long enough for more than climatology and the seasonal naive.
+        parts: What was trained before; nothing is fitted then.
+        on_progress: Told the share of the networks' training that is done.
     """
 
-    def __init__(self, rows: Rows, *, course: Course, trained: bool) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        course: Course,
+        trial: Trial,
+        trained: bool,
+        parts: LoadParts | None = None,
+        on_progress: Progress | None = None,
+    ) -> None:
         self.reasons: list[str] = []
-        self._rows = rows
-        self._options = course.trees
+        self._rows, self._trial, self._split, self._parts, self._course = rows, trial, trial.split, parts, course
         calendar = rows.calendar()
         self._naive = NaiveMember(rows.values, calendar, WEEK_HOURS)
-        self._climatology = Climatology(rows.values, calendar, by_day_type=True)
-        self._split = split_history(rows.axis.periods, rows.periods)
-        self._stations = _stations(rows, calendar)
-        self._temperature, self._ahead = _temperatures(rows, self._stations)
-        self._models: dict[str, LoadModel] = {}
-        self._grown: dict[int, Grown] = {}
+        self._climatology = Climatology(rows.values, calendar, by_day_type=True, yearly=not trial.nightly)
+        self._stations = parts.stations if parts else _stations(rows, calendar)
         self._regressions: list[Regression] = []
         self._trees: LoadTrees | None = None
-        if trained and self._split.test >= FIRST_HOURS + 72:
-            self._regressions = [
-                Regression(kw, temperature, calendar, split=self._split, periods=rows.periods)
-                for kw, temperature in zip(rows.values, self._temperature, strict=True)
-            ]
+        self._networks: dict[str, TrainedNetwork] = {}
+        self._early: Sequence[ResidualModel] = ()
+        self._learnt: dict[int, tuple[Sequence[ResidualModel], QuantileTrees | None]] = {}
+        if parts or (trained and self._split.test >= first_residual(self._split.end) + 72):
+            self._regressions = self._fit(calendar)
             if all(one.told_ahead for one in self._regressions):
                 self._trees = LoadTrees(rows, self._regressions, calendar, options=course.trees)
         else:
@@ -74,17 +109,11 @@ class LoadMembers:
                 f"Neither regression nor trees speak: {rows.axis.periods} hours of history are too few to fit and "
                 "judge them."
             )
-        if trained and network_fits(self._split, rows.periods):
-            self._panel = _panel(rows, self._temperature, self._ahead)
-            for name, encoder in course.networks.items():
-                self._models[name], _ = fit_load_model(
-                    self._panel,
-                    weather_ids=rows.names,
-                    split=self._split,
-                    levels=LEVELS,
-                    periods=rows.periods,
-                    options=course.network(encoder, learning_rate=2e-3, leads=16),
-                )
+        if parts or (self._regressions and network_fits(self._split, rows.periods)):
+            until = self._split.tail
+            self._early = parts.courses if parts else [one.errors(rows.periods, until) for one in self._regressions]
+            self._windows = ResidualWindows(self._regressions, self._early, calendar, periods=rows.periods)
+            self._networks = parts.networks if parts else self._train(course, on_progress)
         else:
             self.reasons.append(
                 f"No network speaks: {rows.axis.periods} hours of history are too few to train and judge it on a "
@@ -92,28 +121,27 @@ class LoadMembers:
             )
 
     def past(self, origins: IndexArray, periods: int) -> Quantiles:
-        return self._speak(self._models, origins, periods, until=self._split.test)
+        return self._speak(origins, periods, until=self._split.test)
 
     def present(self) -> Quantiles:
         end = self._split.end
-        return self._speak(self._models_now, np.array([end]), self._rows.periods, until=end)
+        return self._speak(np.array([end]), self._rows.periods, until=end)
 
     def shown(self, rows: Rows) -> Self:
         other, calendar = copy.copy(self), rows.calendar()
-        other._models_now = self._models_now  # fitted on what was known, before anything else is shown
         other._rows = rows
         other._naive = NaiveMember(rows.values, calendar, WEEK_HOURS)
-        other._climatology = Climatology(rows.values, calendar, by_day_type=True)
-        other._temperature, other._ahead = _temperatures(rows, self._stations)
-        other._regressions = [
-            one.shown(kw, temperature, calendar)
-            for one, kw, temperature in zip(self._regressions, rows.values, other._temperature, strict=False)
-        ]
+        other._climatology = Climatology(rows.values, calendar, by_day_type=True, yearly=not self._trial.nightly)
+        found = _temperatures(rows, self._stations)
+        other._regressions = []
+        for one, kw, temperature in zip(self._regressions, rows.values, found, strict=False):
+            model = one.outlook.model if one.outlook else None
+            outlook = _outlook(rows, temperature, calendar, until=self._split.tail, model=model) if model else None
+            other._regressions.append(one.shown(kw, Design(calendar, outlook)))
         if self._trees is not None:
-            other._trees = LoadTrees(rows, other._regressions, calendar, options=self._options)
-        if self._models:
-            panel = _panel(rows, other._temperature, other._ahead)
-            other._panel = replace(panel, calendar=calendar).last(LOAD_CONTEXT_HOURS)
+            other._trees = LoadTrees(rows, other._regressions, calendar, options=self._course.trees)
+        if self._networks:
+            other._windows = ResidualWindows(other._regressions, self._early, calendar, periods=rows.periods)
         return other
 
     def ordinary(self) -> FloatArray:
@@ -122,70 +150,143 @@ class LoadMembers:
         return self._climatology.ordinary(self._rows.values, MEMORY_HOURS)
 
     def attention(self) -> dict[str, FloatArray]:
-        rows = np.arange(len(self._rows.values))
-        return {
-            name: days_attended(model.network, model.windows(self._panel), rows, rows * 0 + self._panel.axis.periods)
-            for name, model in self._models_now.items()
-        }
+        rows = np.arange(len(self._regressions))
+        origins = np.full(len(rows), self._split.end)
+        return {name: days_attended(one.network, self._windows, rows, origins) for name, one in self._networks.items()}
 
-    @cached_property
-    def _models_now(self) -> dict[str, LoadModel]:
-        """The networks' models with cores that have seen all the history."""
-        end, models = self._split.end, dict(self._models)
-        for name, model in models.items():
-            core, temperatures = fit_load_core_and_weather(
-                self._panel, hours=end, floor=model.floor_kw, periods=model.periods
-            )
-            # The network speaks in units of the core's spread, so that a core that has seen more may take its place.
-            models[name] = replace(model, core=replace(core, spread=model.core.spread), temperatures=temperatures)
-        return models
+    def parts(self) -> LoadParts:
+        """What was trained, to be kept.
 
-    def _speak(self, models: dict[str, LoadModel], origins: IndexArray, periods: int, *, until: int) -> Quantiles:
+        Raises:
+            ValueError: If history was too short for any of it.
+        """
+        if not self._regressions:
+            raise ValueError(self.reasons[0])
+        since, start = self._split.test - _KEPT_HOURS, int(hours_since_epoch(self._rows.axis)[0])
+        courses, trees = self._learn(self._split.test)
+        return LoadParts(
+            stations=self._stations,
+            climates=tuple(one.outlook.model if one.outlook else None for one in self._regressions),
+            fitted=tuple(_kept(one.fitted, since=since, start=start) for one in self._regressions),
+            courses=tuple(courses),
+            trees=trees,
+            networks=dict(self._networks),
+        )
+
+    def _speak(self, origins: IndexArray, periods: int, *, until: int) -> Quantiles:
         climatology = self._climatology.quantiles(origins, periods, levels=LEVELS)
         said = {CLIMATOLOGY: climatology, NAIVE: filled(self._naive.quantiles(origins, periods), climatology)}
         if self._regressions:
-            told = [one.speak(origins, periods, until=until) for one in self._regressions]
-            said[REGRESSION] = np.stack(told)
-        if self._trees is not None:
-            if until not in self._grown:
-                self._grown[until] = self._trees.grow(until)
-            said[TREES] = self._trees.speak(self._grown[until], origins, periods)
-        said |= {name: self._network(model, origins)[:, :, :periods] for name, model in models.items()}
+            courses, trees = self._learn(until)
+            pairs = zip(self._regressions, courses, strict=True)
+            said[REGRESSION] = np.stack([one.speak(origins, periods, course) for one, course in pairs])
+            if self._trees is not None and trees is not None:
+                said[TREES] = self._trees.speak(trees, courses, origins, periods)
+        for name, network in self._networks.items():
+            said[name] = network.ask(self._windows, origins)[:, :, :periods]
         return said
 
-    def _network(self, model: LoadModel, origins: IndexArray) -> FloatArray:
-        """Shape (rows, origins, periods of the model, levels)."""
-        source = model.windows(self._panel)
-        begins = self._split.end - self._panel.axis.periods  # where the panel's history begins among all hours
-        at = np.maximum(origins - begins, LOAD_CONTEXT_HOURS)
-        rows, at = np.meshgrid(np.arange(len(self._panel.kw)), at, indexing="ij")
-        series, origin = rows.ravel(), at.ravel()
-        parts = [slice(begin, begin + _CHUNK) for begin in range(0, len(series), _CHUNK)]
-        told = [predict_kw(model.network, model.shifts, source, series[part], origin[part]) for part in parts]
-        return np.concatenate(told).reshape(len(rows), len(origins), model.periods, len(LEVELS))
+    def _learn(self, until: int) -> tuple[Sequence[ResidualModel], QuantileTrees | None]:
+        """How residuals go on, and the trees that correct it, from what is known before ``until``."""
+        if self._parts is not None:
+            return self._parts.courses, self._parts.trees
+        if until not in self._learnt:
+            # At night what the networks know of the residuals serves all, so that one course of them is kept.
+            if not (courses := list(self._early) if self._trial.nightly else []):
+                courses = [one.errors(self._rows.periods, until) for one in self._regressions]
+            self._learnt[until] = courses, self._trees.grow(courses, until) if self._trees else None
+        return self._learnt[until]
+
+    def _fit(self, calendar: Calendar) -> list[Regression]:
+        """One regression per row; rows that see the same temperature are fitted together."""
+        rows, split, every = self._rows, self._split, self._trial.every
+        found = _temperatures(rows, self._stations)
+        made: dict[int, Regression] = {}
+        for row, temperature in enumerate(found):
+            if row in made:
+                continue
+            same = [k for k in range(row, len(found)) if k not in made and _alike(temperature, found[k])]
+            model = self._parts.climates[row] if self._parts else None
+            design = Design(calendar, _outlook(rows, temperature, calendar, until=split.tail, model=model))
+            if self._parts:
+                fitted = [_placed(self._parts.fitted[k], rows) for k in same]
+                some = recall_regressions(rows.values[same], design, fitted, periods=rows.periods, every=every)
+            else:
+                begin = split.end - _TRAINED_HOURS if self._trial.nightly else 0
+                some = fit_regressions(
+                    rows.values[same], design, split=split, periods=rows.periods, every=every, begin=begin
+                )
+            made |= dict(zip(same, some, strict=True))
+        return [made[row] for row in range(len(found))]
+
+    def _train(self, course: Course, on_progress: Progress | None) -> dict[str, TrainedNetwork]:
+        first, periods = self._regressions[0].first, self._rows.periods
+        windows = split_windows(self._windows, self._split, context=first + HISTORY_HOURS, periods=periods)
+
+        def train(encoder: Encoder, told: Progress | None) -> TrainedNetwork:
+            options = course.network(encoder, learning_rate=2e-3, leads=16)
+            return train_calibrated(self._windows, windows, levels=LEVELS, options=options, on_progress=told)[0]
+
+        return train_all(course.networks, train, on_progress=on_progress)
 
 
-def _stations(rows: Rows, calendar: Calendar) -> list[list[int]]:
-    """Of each series the stations whose mean tells it best."""
-    chosen: list[list[int]] = []
-    hours = rows.axis.periods
+def _outlook(
+    rows: Rows, temperature_c: FloatArray | None, calendar: Calendar, *, until: int, model: TemperatureModel | None
+) -> Outlook | None:
+    if temperature_c is None:
+        return None
+    return make_outlook(
+        temperature_c, calendar, periods=rows.periods, until=until, sent=rows.series[0].sent, model=model
+    )
+
+
+def _kept(fitted: FittedRow, *, since: int, start: int) -> FittedRow:
+    """The fits that speak of the hours from ``since`` on; ``start`` is the hour since the epoch at position 0."""
+    first = max(int(np.searchsorted(fitted.instants, since, side="right")) - 1, 0)
+    return replace(
+        fitted,
+        instants=fitted.instants[first:] + start,
+        weights=fitted.weights[first:].astype(np.float32),
+        level=fitted.level[first:],
+    )
+
+
+def _placed(fitted: FittedRow, rows: Rows) -> FittedRow:
+    """The fits that speak of hours of the rows, their instants as positions."""
+    instants = fitted.instants - int(hours_since_epoch(rows.axis)[0])
+    first = max(int(np.searchsorted(instants, 0, side="right")) - 1, 0)
+    return replace(
+        fitted,
+        instants=np.maximum(instants[first:], 0),
+        weights=fitted.weights[first:],
+        level=fitted.level[first:],
+    )
+
+
+def _alike(one: FloatArray | None, other: FloatArray | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one is other or np.array_equal(one, other, equal_nan=True)
+
+
+def _stations(rows: Rows, calendar: Calendar) -> tuple[tuple[int, ...], ...]:
+    """Of each series the temperature columns whose mean tells it best."""
+    past = slice(0, rows.axis.periods)
+    chosen: list[tuple[int, ...]] = []
     for index, one in enumerate(rows.series):
         stations, _ = rows.temperatures_c(one)  # (stations, parts, hours + periods)
         own = np.log(np.maximum(rows.values[index * rows.parts], 0.0) + 0.05)
-        past = calendar.part(slice(0, hours))
-        chosen.append(choose_stations(own, stations[:, 0, :hours], past) if len(stations) else [])
-    return chosen
+        chosen.append(tuple(choose_stations(own, stations[:, 0, past], calendar.part(past))) if len(stations) else ())
+    return tuple(chosen)
 
 
-def _temperatures(rows: Rows, stations: list[list[int]]) -> tuple[list[FloatArray | None], list[bool]]:
-    """Of each row the mean temperature of its stations, and whether that is known ahead."""
+def _temperatures(rows: Rows, stations: Sequence[Sequence[int]]) -> list[FloatArray | None]:
+    """Of each row the mean temperature of its stations."""
     found: list[FloatArray | None] = []
-    known: list[bool] = []
     for one, chosen in zip(rows.series, stations, strict=True):
-        every, ahead = rows.temperatures_c(one)
-        known += [ahead] * rows.parts
-        found += list(_mean(every[chosen])) if chosen else [None] * rows.parts
-    return found, known
+        every, _ = rows.temperatures_c(one)
+        found += list(_mean(every[list(chosen)])) if len(chosen) else [None] * rows.parts
+    return found
 
 
 def _mean(stations: FloatArray) -> FloatArray:
@@ -193,20 +294,3 @@ def _mean(stations: FloatArray) -> FloatArray:
     known = np.isfinite(stations)
     total = np.where(known, stations, 0.0).sum(axis=0)
     return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
-
-
-def _panel(rows: Rows, temperature: list[FloatArray | None], ahead: list[bool]) -> LoadPanel:
-    settings = rows.series[0].settings
-    hours = rows.axis.periods
-    nothing = np.full(hours + rows.periods, np.nan)
-    shown = np.stack([nothing if one is None else one for one in temperature])
-    return LoadPanel(
-        axis=rows.axis,
-        timezone=settings.timezone,
-        holidays=settings.holidays,
-        series_ids=rows.names,
-        kw=rows.values,
-        weather_row=np.arange(len(shown)),
-        temperature_c=shown[:, :hours],
-        given_c=np.where(np.array(ahead)[:, None], shown, np.nan) if any(ahead) else None,
-    )

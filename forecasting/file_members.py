@@ -7,23 +7,27 @@ from typing import Literal, Protocol, Self
 
 import numpy as np
 
-from forecasting.baseline import DAY_HOURS, WEEK_HOURS, seasonal_naive
+from forecasting.baseline import DAY_HOURS, ERROR_DAYS, WEEK_HOURS, seasonal_naive
 from forecasting.calendar import Calendar
 from forecasting.encoders import Encoder
 from forecasting.file_rows import Rows
-from forecasting.fitting import TimeSplit
-from forecasting.load_windows import LOAD_CONTEXT_HOURS
+from forecasting.fitting import TimeSplit, split_in_time
+from forecasting.outlook import LONGEST_NEAR_HOURS
 from forecasting.training import TrainingOptions
 from forecasting.trees import TreeOptions
-from forecasting.windows import IndexArray
+from forecasting.windows import HISTORY_HOURS, IndexArray
 from grid.time_axis import FloatArray
 
 Effort = Literal["fast", "full"]
 LEVELS = (0.01, 0.03, *(round(0.05 * k, 2) for k in range(1, 20)), 0.97, 0.99)
 """The levels the members speak in; those asked for are read off them."""
-LONGEST_NETWORK_HOURS = 8 * 24
+LONGEST_NETWORK_HOURS = LONGEST_NEAR_HOURS
 """Beyond a week the last days, which the networks read, say little."""
 MINIMUM_KNOWN_HOURS = 14 * 24
+_FIRST_HOURS = 14 * 24
+_FEWEST_TRAINING_HOURS = 7 * 24
+_NIGHTLY_STEP_HOURS = 7
+"""Odd, so that it runs through all hours of the day."""
 _FEWEST_ORIGINS, _MOST_ORIGINS, _SCORED_HOURS = 24, 84, 2016
 """A backtest scores about so many hours, from so many origins."""
 
@@ -42,31 +46,41 @@ Quantiles = dict[str, FloatArray]
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How much work to do, and with which seed."""
+    """How much work to do, and with which seed.
 
-    effort: Effort = "full"
+    Attributes:
+        share: Of the work of a full course.
+        budget_seconds: A ceiling on the wall time of all networks together. Steps are counted, so that a seed tells
+            all, unless it binds.
+        threads: For torch.
+    """
+
+    share: float = 1.0
     seed: int = 0
+    budget_seconds: float = 3600.0
+    threads: int = 1
 
     @property
     def networks(self) -> dict[str, Encoder]:
         """Which networks are trained."""
-        return NETWORKS if self.effort == "full" else {"lstm": "lstm"}
+        return NETWORKS if self.share > _ONE_NETWORK else {"lstm": "lstm"}
 
     def network(self, encoder: Encoder, *, learning_rate: float, leads: int) -> TrainingOptions:
-        """Options of a network; its steps are counted, not timed, so that a seed tells all."""
+        """Options of a network."""
         return TrainingOptions(
             seed=self.seed,
-            max_steps={"fast": 80, "full": 300}[self.effort],
-            budget_seconds=3600.0,
+            max_steps=max(round(300 * min(self.share, 1.0)), 10),
+            budget_seconds=self.budget_seconds / len(self.networks),
             learning_rate=learning_rate,
             leads=leads,
+            threads=self.threads,
             encoder=encoder,
         )
 
     @property
     def trees(self) -> TreeOptions:
         """Options of the boosted trees."""
-        return TreeOptions(seed=self.seed, rounds={"fast": 40, "full": 120}[self.effort])
+        return TreeOptions(seed=self.seed, rounds=max(round(120 * min(self.share, 1.0)), 10))
 
     @property
     def sun_trees(self) -> TreeOptions:
@@ -75,11 +89,23 @@ class Course:
 
     @property
     def weather_steps(self) -> int:
-        return {"fast": 400, "full": 1500}[self.effort]
+        return max(round(1500 * min(self.share, 1.0)), 100)
 
     @property
     def weather_networks(self) -> int:
-        return {"fast": 1, "full": 2}[self.effort]
+        return 2 if self.share > _ONE_NETWORK else 1
+
+
+COURSES: dict[Effort, float] = {"fast": 0.3, "full": 1.0}
+"""Share of the work by effort."""
+_ONE_NETWORK = 0.3
+"""Up to this share one network learns instead of three."""
+_FULL_SECONDS = 180.0
+
+
+def course_within(budget_seconds: float, *, seed: int, threads: int) -> Course:
+    """As much work as about fits into a budget for both kinds; the same budget and seed give the same course."""
+    return Course(min(budget_seconds / _FULL_SECONDS, 1.0), seed, budget_seconds / 2.0, threads)
 
 
 class Members(Protocol):
@@ -118,23 +144,61 @@ def split_history(hours: int, periods: int) -> TimeSplit:
     return TimeSplit(tail=test - min(max(42 * 24, periods + 14 * 24), hours // 4), test=test, end=hours)
 
 
+def first_residual(hours: int) -> int:
+    """Where residuals out of sample begin: a quarter of a history, two weeks at least, is for the first fit."""
+    return max(hours // 4, _FIRST_HOURS)
+
+
 def network_fits(split: TimeSplit, periods: int) -> bool:
     """Whether there is enough history to train, calibrate and judge a network on such a horizon."""
     return (
         periods <= LONGEST_NETWORK_HOURS
-        and split.tail >= LOAD_CONTEXT_HOURS + periods + MINIMUM_KNOWN_HOURS
+        and split.tail >= first_residual(split.end) + HISTORY_HOURS + periods + _FEWEST_TRAINING_HOURS
         and split.test - split.tail >= periods + 72
         and split.end - split.test >= periods + 24
     )
 
 
-def backtest_origins(split: TimeSplit, periods: int) -> tuple[IndexArray, int]:
-    """Origins at the hour of day at which the horizon begins, and how many hours ahead they are scored."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """How members are judged.
+
+    Attributes:
+        split: What may be learnt from, and what judges.
+        origins: In the test.
+        ahead: Hours that are scored from each.
+        nightly: Any hour may be asked later, by somebody who has read the last three months only.
+    """
+
+    split: TimeSplit
+    origins: IndexArray
+    ahead: int
+    nightly: bool
+
+    @property
+    def every(self) -> int:
+        """Hours between the origins that members learn from: at one hour of the day, or running through all of them."""
+        return 25 if self.nightly else 24
+
+
+def single_trial(hours: int, periods: int) -> Trial:
+    """For one horizon that is asked: from origins at the hour of day at which it begins, over the last fifth."""
+    split = split_history(hours, periods)
     ahead = min(periods, split.end - split.test)
     origins = np.arange(split.end - ahead, split.test - 1, -24)[::-1]
     wanted = min(max(_SCORED_HOURS // ahead, _FEWEST_ORIGINS), _MOST_ORIGINS)
     step = max(-(-len(origins) // wanted), 1)
-    return origins[::-1][::step][::-1].astype(np.int64), ahead
+    return Trial(split, origins[::-1][::step][::-1].astype(np.int64), ahead, nightly=False)
+
+
+def nightly_trial(hours: int, periods: int) -> Trial:
+    """For horizons that will be asked every hour: from origins at every hour of the day, over the last weeks.
+
+    Raises:
+        ValueError: If there are fewer than four weeks.
+    """
+    split = split_in_time(hours)
+    return Trial(split, np.arange(split.test, hours - periods + 1, _NIGHTLY_STEP_HOURS), periods, nightly=True)
 
 
 @dataclass(slots=True)
@@ -156,21 +220,20 @@ class NaiveMember:
         offset = None if self.season_hours == DAY_HOURS else self.calendar.utc_offset_hours
         # Beyond four weeks it would look for seasons of the future: from there on the fourth week is repeated.
         reach = min(periods, 4 * WEEK_HOURS)
+        again = np.concatenate([np.arange(reach), reach - 168 + np.arange(max(periods - reach, 0)) % 168])[:periods]
         for i, row in enumerate(self.values):
-            for k, origin in enumerate(origins):
-                try:
-                    naive = seasonal_naive(
-                        row,
-                        origins=np.array([origin]),
-                        periods=reach,
-                        season_hours=self.season_hours,
-                        levels=LEVELS,
-                        utc_offset_hours=offset,
-                    )
-                except ValueError:
-                    continue
-                again = np.concatenate([np.arange(reach), reach - 168 + np.arange(max(periods - reach, 0)) % 168])
-                made[i, k] = naive.quantiles[0][again[:periods]]
+            seen = np.concatenate([[0], np.cumsum(np.isfinite(row))])
+            usable = seen[origins] > seen[np.maximum(origins - ERROR_DAYS * DAY_HOURS, 0)]
+            if usable.any():
+                naive = seasonal_naive(
+                    row,
+                    origins=origins[usable],
+                    periods=reach,
+                    season_hours=self.season_hours,
+                    levels=LEVELS,
+                    utc_offset_hours=offset,
+                )
+                made[i, usable] = naive.quantiles[:, again]
         return made
 
 

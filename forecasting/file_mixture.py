@@ -19,8 +19,7 @@ from forecasting.file_members import (
     Course,
     Members,
     Quantiles,
-    backtest_origins,
-    split_history,
+    single_trial,
 )
 from forecasting.file_rows import Rows
 from forecasting.file_solar import SolarMembers
@@ -94,20 +93,18 @@ def hear(rows: Rows, *, course: Course, trained: bool) -> Heard:
     """
     kind: type[SolarMembers | LoadMembers]
     kind = SolarMembers if rows.series[0].settings.kind == "solar" else LoadMembers
-    members: Members = kind(rows, course=course, trained=trained)
-    split = split_history(rows.axis.periods, rows.periods)
-    origins, ahead = backtest_origins(split, rows.periods)
-    past = members.past(origins, ahead)
+    trial = single_trial(rows.axis.periods, rows.periods)
+    members: Members = kind(rows, course=course, trial=trial, trained=trained)
+    past = members.past(trial.origins, trial.ahead)
     present = {name: said[:, 0] for name, said in members.present().items() if np.isfinite(said).all()}
-    at = np.minimum(origins[:, None] + np.arange(ahead), rows.axis.periods - 1)
-    apart = (split.end - split.test) / rows.periods
+    at = np.minimum(trial.origins[:, None] + np.arange(trial.ahead), rows.axis.periods - 1)
     return Heard(
         rows=rows,
         members=members,
         past={name: past[name] for name in present},
         present=present,
         actual=rows.values[:, at],
-        trust=apart / (apart + _HALF_TRUST),
+        trust=trust_in((trial.split.end - trial.split.test) / rows.periods),
         reasons=tuple(members.reasons),
     )
 
@@ -121,29 +118,37 @@ def mix(heard: Heard, index: int, *, seed: int, without: Collection[str] = ()) -
         without: Members that are not asked.
     """
     own = slice(index * heard.rows.parts, (index + 1) * heard.rows.parts)
-    blend = learn_blend(heard, index, seed=seed, without=without)
-    past = blended({name: said[own] for name, said in heard.past.items()}, blend)
-    present = blended({name: said[own] for name, said in heard.present.items()}, blend)
-    return Mixture(heard.rows.joined(present, index), blend, past.reshape(-1, len(LEVELS)))
+    said = {name: heard.past[name][own] for name in heard.present if name not in without}
+    blend = learn_blend(said, heard.actual[own], trust=heard.trust, seed=seed)
+    present = blended({name: heard.present[name][own] for name in said}, blend)
+    backtest = blended(said, blend).reshape(-1, len(LEVELS))
+    return Mixture(heard.rows.joined(present, index), blend, backtest)
 
 
-def learn_blend(heard: Heard, index: int, *, seed: int, without: Collection[str] = ()) -> Blend:
-    """Weights by the backtest, then the bands; arguments as of :func:`mix`."""
-    own = slice(index * heard.rows.parts, (index + 1) * heard.rows.parts)
-    names = [name for name in heard.present if name not in without]
-    happened = heard.actual[own]  # (parts, origins, hours ahead)
-    said = np.stack([heard.past[name][own] for name in names])  # (members, parts, origins, hours ahead, levels)
+def learn_blend(said: Quantiles, actual: FloatArray, *, trust: float, seed: int) -> Blend:
+    """Weights by a backtest, then the bands.
+
+    Args:
+        said: By member, each of shape (rows, origins, hours ahead, levels).
+        actual: What happened, shape (rows, origins, hours ahead). NaN where unknown.
+        trust: From 0 to 1: how much the backtest may say.
+        seed: Of the sample that is looked at where it is long.
+    """
     weights = learn_weights(
-        happened.reshape(-1),
-        said.reshape(len(names), -1, len(LEVELS)),
+        actual.reshape(-1),
+        np.stack([one.reshape(-1, len(LEVELS)) for one in said.values()]),
         levels=LEVELS,
         seed=seed,
-        trust=heard.trust,
-        prior=[_PRIOR.get(name, 1.0) for name in names],
+        trust=trust,
+        prior=[_PRIOR.get(name, 1.0) for name in said],
     )
-    mixed = np.sort(np.einsum("m,m...->...", weights, said), axis=-1)
-    spoken = {name: float(weight) for name, weight in zip(names, weights, strict=True) if weight > 0.0}
-    return Blend(spoken, learn_bands(happened, mixed, levels=LEVELS))
+    spoken = {name: float(weight) for name, weight in zip(said, weights, strict=True) if weight > 0.0}
+    return Blend(spoken, learn_bands(actual, averaged(said, spoken), levels=LEVELS))
+
+
+def trust_in(horizons: float) -> float:
+    """How much a backtest may say that holds so many horizons."""
+    return horizons / (horizons + _HALF_TRUST)
 
 
 def blended(said: Mapping[str, FloatArray], blend: Blend) -> FloatArray:
@@ -152,7 +157,12 @@ def blended(said: Mapping[str, FloatArray], blend: Blend) -> FloatArray:
     Args:
         said: By member, each of one shape (..., periods, LEVELS).
     """
-    spoken = {name: weight for name, weight in blend.weights.items() if name in said}
+    return blend.bands.calibrated(averaged(said, blend.weights), levels=LEVELS)
+
+
+def averaged(said: Mapping[str, FloatArray], weights: Mapping[str, float]) -> FloatArray:
+    """The members' quantiles averaged by weight and put in order, of the shape of each."""
+    spoken = {name: weight for name, weight in weights.items() if name in said}
     total = sum(spoken.values())
     mixed = np.sum([weight / total * said[name] for name, weight in spoken.items()], axis=0)
-    return blend.bands.calibrated(np.sort(mixed, axis=-1), levels=LEVELS)
+    return np.asarray(np.sort(mixed, axis=-1))

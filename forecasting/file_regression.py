@@ -3,26 +3,82 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from forecasting.calendar import Calendar
-from forecasting.file_members import LEVELS
+from forecasting.file_members import LEVELS, first_residual
 from forecasting.fitting import TimeSplit
-from forecasting.load_windows import floor_kw
-from forecasting.regression import CONTEXT_HOURS, PENALTIES, calendar_terms, rolling_fits, temperature_terms
+from forecasting.outlook import Outlook
+from forecasting.regression import (
+    CONTEXT_HOURS,
+    PENALTIES,
+    TEMPERATURE_TERMS,
+    calendar_terms,
+    rolling_fits,
+    season_terms,
+    temperature_bends,
+    temperature_response,
+    temperature_terms,
+)
 from forecasting.residuals import ResidualModel, fit_residuals
-from forecasting.temperature import climatology_c, fit_temperature
 from forecasting.temperature_scenarios import shifted_years
 from forecasting.windows import Float32Array, IndexArray
 from grid.time_axis import FloatArray
 
-FIRST_HOURS = 14 * 24
-"""The first fit needs so much history."""
 _REFIT_HOURS, _MOST_REFITS = 14 * 24, 60
 _RESIDUAL_ORIGINS = 2 * 366
+_NIGHTLY_ORIGINS = 366
 _SPARSE_DAYS = 8
+_FLOOR_SHARE = 0.05
 _MIDDLES = tuple(((np.arange(19) + 0.5) / 19).tolist())
+
+
+class Design:
+    """The terms of a regression over all hours, and of the horizon.
+
+    Args:
+        calendar: Of all hours.
+        outlook: On the temperature; None if nothing is known of it.
+    """
+
+    def __init__(self, calendar: Calendar, outlook: Outlook | None) -> None:
+        self.calendar, self.outlook = calendar, outlook
+        self.seasons = season_terms(calendar)
+
+    def fixed(self, begin: int, end: int) -> Float32Array:
+        """The terms of the calendar alone, shape (hours, calendar terms)."""
+        return calendar_terms(self.calendar.part(slice(begin, end)))
+
+    def __call__(self, begin: int, end: int) -> Float32Array:
+        """Shape (hours, terms)."""
+        if self.outlook is None:
+            return self.fixed(begin, end)
+        at = np.maximum(np.arange(begin - CONTEXT_HOURS, end), 0)
+        terms = temperature_terms(self.outlook.path_c[at], self.calendar.part(slice(begin, end)))
+        return np.concatenate([self.fixed(begin, end), terms], axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedRow:
+    """One row's regression as of several instants: what a night's training leaves of it.
+
+    Attributes:
+        floor: Added to its power before the logarithm: 5 % of the median. A load may fall to nothing in an outage;
+            without the floor its logarithm would run away.
+        scale: Robust standard deviation of what it leaves over out of sample, in the log.
+        instants: Each fit has seen what lies before its own, shape (fits,).
+        weights: Shape (fits, terms).
+        level: Shape (fits,).
+    """
+
+    floor: float
+    scale: float
+    instants: IndexArray
+    weights: FloatArray
+    level: FloatArray
 
 
 class Regression:
@@ -30,65 +86,87 @@ class Regression:
 
     Args:
         kw: Shape (hours,). NaN where unknown.
-        temperature_c: Shape (hours + periods,), NaN where unknown; None if nothing is known of it.
-        calendar: Of all hours.
-        split: Between what may be learnt from and what judges it.
+        design: Of all hours and the horizon.
+        fitted: Its instants are positions on the row's hours.
+        told: What each fit says from its instant up to the next and a horizon beyond.
         periods: Hours to forecast.
+        every: Hours between the origins that its errors are learnt from.
     """
 
     def __init__(
         self,
         kw: FloatArray,
-        temperature_c: FloatArray | None,
-        calendar: Calendar,
+        design: Design,
+        fitted: FittedRow,
         *,
-        split: TimeSplit,
+        told: Sequence[FloatArray],
         periods: int,
+        every: int = 24,
     ) -> None:
-        self.calendar, self._periods, self._split = calendar, periods, split
-        self.floor = float(floor_kw(kw[None])[0])
-        with np.errstate(invalid="ignore"):
-            self.log = np.log(np.maximum(kw, 0.0) + self.floor)
-        self._fixed, self._fixed_from = calendar_terms(calendar), 0
-        self._learnt: dict[tuple[int, int], ResidualModel] = {}
-        self.path, self._reach = _filled(temperature_c, calendar, hours=len(kw), periods=periods)
-        begin = max(len(kw) // 4, FIRST_HOURS)
-        refits = min(max((split.end - begin) // _REFIT_HOURS, 12), _MOST_REFITS)
-        instants = np.unique([*np.linspace(begin, split.end, refits + 1).astype(np.int64), split.test])
-        self._fits = rolling_fits(self._design, self.log, instants=instants)
-        ends = np.minimum(np.append(instants[1:], split.end) + periods, split.end + periods)
-        told = [
-            fit.predict(self._design(fit.until, int(end))).T for fit, end in zip(self._fits, ends, strict=True)
-        ]  # each (penalties, hours to the next fit + periods)
-        left = np.full((len(PENALTIES), split.end), np.nan)
-        for fit, until, mean in zip(self._fits, [*instants[1:], split.end], told, strict=True):
-            left[:, fit.until : until] = self.log[fit.until : until] - mean[:, : until - fit.until]
-        judged = np.where(np.isfinite(left[:, : split.test]), np.abs(left[:, : split.test]), 0.0).sum(axis=1)
-        self._best = int(np.argmin(judged))
-        self._instants, self._told = instants, [mean[self._best] for mean in told]
-        self.residual = left[self._best]
+        self.fitted, self.scale, self.floor, self.outlook = fitted, fitted.scale, fitted.floor, design.outlook
+        self._design, self._end, self._periods, self._every = design, len(kw), periods, every
+        self.log = log_power(kw, fitted.floor)
+        instants = fitted.instants
+        self._told = np.concatenate(told)
+        self._shift = np.cumsum([0, *(len(one) for one in told[:-1])]) - instants  # from an hour to its place in told
+        self.residual = _left(self.log, instants, told)
         """What the newest fit before each hour leaves over, shape (hours,). NaN before the first fit."""
-        known = self.residual[np.isfinite(self.residual)]
-        self.scale = max(1.4826 * float(np.median(np.abs(known))) if len(known) else 0.0, 1e-3)
+        if design.outlook is not None:
+            weights = fitted.weights[:, -TEMPERATURE_TERMS:]
+            self._by_hour, self._by_season = temperature_response(weights)
+            self._level = np.concatenate(
+                [
+                    design.fixed(until, until + len(mean)) @ w[:-TEMPERATURE_TERMS].astype(np.float32) + base
+                    for until, mean, w, base in zip(instants.tolist(), told, fitted.weights, fitted.level, strict=True)
+                ]
+            )
 
-    def shown(self, kw: FloatArray, temperature_c: FloatArray | None, calendar: Calendar) -> Regression:
+    @property
+    def first(self) -> int:
+        """Position of the first residual."""
+        return int(self.fitted.instants[0])
+
+    @property
+    def told_ahead(self) -> bool:
+        """Whether a horizon's temperature is known or can be foretold, or plays no part."""
+        return self.outlook is None or not self.outlook.far
+
+    def origins(self, until: int) -> IndexArray:
+        """Origins before ``until`` to learn from."""
+        begin = self.first + 24
+        return np.arange(begin + (self._end - begin) % self._every, until, self._every)
+
+    def expected(self, origins: IndexArray, periods: int) -> FloatArray:
+        """Log power by the newest fit before each origin, at the temperature that was expected there.
+
+        Returns:
+            Shape (origins, periods).
+        """
+        newest = self._newest(origins)
+        at = origins[:, None] + np.arange(periods)
+        if self.outlook is None or self.outlook.given:
+            return self._told[self._shift[newest][:, None] + at]
+        paths = self.outlook.expected(origins, periods, context=CONTEXT_HOURS)
+        level = self._level[self._shift[newest][:, None] + at]
+        return np.asarray(level + self._effect(paths, newest[:, None], at))
+
+    def shown(self, kw: FloatArray, design: Design) -> Regression:
         """The same fits, asked about the horizon with other inputs; only of the horizon may it speak.
 
         Args:
             kw: Shape (hours,); what differs from the readings counts as left over.
-            temperature_c: Shape (hours + periods,); where NaN, what was known or usual stays.
-            calendar: Of all hours.
+            design: Of other temperatures or another calendar.
         """
-        other, end = copy.copy(self), self._split.end
-        other.calendar = calendar
-        other._fixed, other._fixed_from = calendar_terms(calendar.part(slice(end, None))), end
-        if self.path is not None and temperature_c is not None:
-            other.path = np.where(np.isfinite(temperature_c), temperature_c, self.path)
-        with np.errstate(invalid="ignore"):
-            other.log = np.log(np.maximum(kw, 0.0) + self.floor)
+        other, end = copy.copy(self), self._end
+        other._design, other.outlook = design, design.outlook
+        other.log = log_power(kw, self.floor)
         other.residual = self.residual + (other.log - self.log)
-        told = self._fits[-1].predict(other._design(end, end + self._periods))[:, self._best]
-        other._told = [*self._told[:-1], told]
+        weights, base = self.fitted.weights[-1].astype(np.float32), self.fitted.level[-1]
+        told = design(end, end + self._periods) @ weights + base
+        other._told = np.concatenate([self._told[: -self._periods], told])
+        if self.outlook is not None:
+            level = design.fixed(end, end + self._periods) @ weights[:-TEMPERATURE_TERMS] + base
+            other._level = np.concatenate([self._level[: -self._periods], level])
         return other
 
     def ordinary(self, hours: int) -> FloatArray:
@@ -97,30 +175,17 @@ class Regression:
         usual = np.where(late, self.log - self.residual, self.log)
         return np.where(np.isfinite(usual), np.exp(usual), np.exp(self.log)) - self.floor
 
-    @property
-    def first(self) -> int:
-        """Position of the first residual."""
-        return self._fits[0].until
+    def _newest(self, origins: IndexArray) -> IndexArray:
+        return np.maximum(np.searchsorted(self.fitted.instants, origins, side="right") - 1, 0).astype(np.int64)
 
-    @property
-    def told_ahead(self) -> bool:
-        """Whether temperature is known over the whole horizon, or plays no part."""
-        return self.path is None or self._reach >= self._periods
-
-    def origins(self, until: int) -> IndexArray:
-        """Origins before ``until`` at the hour of day at which the horizon begins."""
-        begin = self.first + 24
-        return np.arange(begin + (self._split.end - begin) % 24, until, 24)
-
-    def expected(self, origins: IndexArray, periods: int) -> FloatArray:
-        """Log power by the newest fit before each origin, at the temperature that came or is forecast to come.
-
-        Returns:
-            Shape (origins, periods).
-        """
-        newest = np.searchsorted(self._instants, origins, side="right") - 1
-        begins = origins - self._instants[newest]
-        return np.stack([self._told[k][at : at + periods] for k, at in zip(newest, begins, strict=True)])
+    def _effect(self, paths: FloatArray, fits: IndexArray, at: IndexArray) -> FloatArray:
+        """What temperature adds on paths of shape (paths, CONTEXT_HOURS + periods), shape (paths, periods)."""
+        bends = temperature_bends(paths)  # (paths, periods, bends)
+        calendar = self._design.calendar
+        free = (calendar.day_type[at] > 0).astype(np.int64)
+        weights = self._by_hour[fits, free, calendar.hour[at]]  # (paths, periods, bends)
+        weights = weights + self._design.seasons[at] @ self._by_season[fits[:, 0]]
+        return np.asarray((bends * weights).sum(axis=-1))
 
     def left_ahead(self, origins: IndexArray, periods: int, *, until: int) -> FloatArray:
         """What each origin's own fit leaves over in the hours after it, shape (origins, periods).
@@ -131,71 +196,116 @@ class Regression:
         known = np.where(at < until, self.log[np.minimum(at, len(self.log) - 1)], np.nan)
         return np.asarray(known - self.expected(origins, periods))
 
-    def speak(self, origins: IndexArray, periods: int, *, until: int) -> FloatArray:
-        """Quantiles at LEVELS, shape (origins, periods, levels), errors learnt from hours before ``until``."""
-        model = self.errors(periods, until)
+    def speak(self, origins: IndexArray, periods: int, model: ResidualModel) -> FloatArray:
+        """Quantiles at LEVELS, shape (origins, periods, levels).
+
+        Args:
+            model: From :meth:`errors`, learnt before the origins.
+        """
         leads = np.arange(periods)
         centre = model.centre(self.residual, origins, leads)  # (origins, periods)
-        spread = model.spread(leads)  # (periods, middles)
+        spread = model.spread(origins, leads)  # (origins, periods, middles)
+        if self.told_ahead:
+            samples = (self.expected(origins, periods) + centre)[..., None] + spread
+            told = np.moveaxis(np.quantile(samples, LEVELS, axis=-1), 0, -1)
+            return np.maximum(np.exp(told) - self.floor, 0.0)
         made = np.empty((len(origins), periods, len(LEVELS)))
         for i, origin in enumerate(origins.tolist()):
-            courses = self._courses(origin, periods, present=origin == self._split.end)  # (scenarios, periods)
-            samples = courses[:, :, None] + spread  # (scenarios, periods, middles)
+            courses = self._courses(origin, periods, present=origin == self._end)  # (scenarios, periods)
+            samples = courses[:, :, None] + spread[i]  # (scenarios, periods, middles)
             pooled = samples.transpose(1, 0, 2).reshape(periods, -1) + centre[i][:, None]
             made[i] = np.quantile(pooled, LEVELS, axis=1).T
         return np.maximum(np.exp(made) - self.floor, 0.0)
 
     def errors(self, periods: int, until: int) -> ResidualModel:
         """How residuals go on, learnt before ``until``."""
-        if (periods, until) not in self._learnt:
-            origins = self.origins(until)[-_RESIDUAL_ORIGINS:]
-            ahead = self.left_ahead(origins, periods, until=until)
-            self._learnt[periods, until] = fit_residuals(self.residual, ahead, origins, levels=_MIDDLES)
-        return self._learnt[periods, until]
+        origins = self.origins(until)[-(_RESIDUAL_ORIGINS if self._every == 24 else _NIGHTLY_ORIGINS) :]
+        ahead = self.left_ahead(origins, periods, until=until)
+        return fit_residuals(self.residual, ahead, origins, levels=_MIDDLES)
 
     def _courses(self, origin: int, periods: int, *, present: bool) -> FloatArray:
         """Expected log power for every course that temperature may take, shape (scenarios, periods)."""
-        reach = min(self._reach, periods)
-        if self.path is None or reach == periods:
-            return self.expected(np.array([origin]), periods)
-        every = 4 if present else _SPARSE_DAYS
+        alone = np.array([origin])
+        assert self.outlook is not None
+        reach = min(self.outlook.reach, periods)
         paths = shifted_years(
-            self.path,
+            self.outlook.path_c,
             origin=origin + reach,
             periods=periods - reach,
             context=CONTEXT_HOURS + reach,
-            every_days=every,
+            every_days=4 if present else _SPARSE_DAYS,
         )
         if not len(paths):
-            return self.expected(np.array([origin]), periods)
-        fit = self._fits[int(np.searchsorted(self._instants, origin, side="right")) - 1]
-        calendar = self.calendar.part(slice(origin, origin + periods))
-        fixed = self._calendar_terms(origin, origin + periods)
-        count = fixed.shape[1]
-        level = fixed @ fit.weights[self._best][:count].astype(np.float32) + fit.level[self._best]
-        weights = fit.weights[self._best][count:].astype(np.float32)
-        return np.stack([level + temperature_terms(path, calendar) @ weights for path in paths]).astype(np.float64)
-
-    def _calendar_terms(self, begin: int, end: int) -> Float32Array:
-        return self._fixed[begin - self._fixed_from : end - self._fixed_from]
-
-    def _design(self, begin: int, end: int) -> Float32Array:
-        if self.path is None:
-            return self._calendar_terms(begin, end)
-        at = np.maximum(np.arange(begin - CONTEXT_HOURS, end), 0)
-        terms = temperature_terms(self.path[at], self.calendar.part(slice(begin, end)))
-        return np.concatenate([self._calendar_terms(begin, end), terms], axis=1)
+            return self.expected(alone, periods)
+        newest, at = self._newest(alone), origin + np.arange(periods)[None]
+        level = self._level[self._shift[newest][:, None] + at]
+        return np.asarray(level + self._effect(paths, newest[:, None], at))
 
 
-def _filled(
-    temperature_c: FloatArray | None, calendar: Calendar, *, hours: int, periods: int
-) -> tuple[FloatArray | None, int]:
-    """Temperature with its gaps filled by climate, and for how many hours ahead it is known; None if it is not."""
-    if temperature_c is None or np.isfinite(temperature_c[:hours]).sum() < 240:
-        return None, 0
-    model = fit_temperature(temperature_c[:hours], calendar.part(slice(0, hours)), periods=1)
-    known = np.isfinite(temperature_c)
-    path = np.where(known, temperature_c, climatology_c(model, calendar))
-    unknown = np.flatnonzero(~known[hours:])
-    ahead = known[hours:]
-    return path, periods if ahead.mean() >= 0.9 else int(unknown[0])
+def recall_regressions(
+    kw: FloatArray, design: Design, fitted: Sequence[FittedRow], *, periods: int, every: int
+) -> list[Regression]:
+    """Regressions fitted before, of rows that share their terms and the instants of their fits.
+
+    Args:
+        kw: Shape (rows, hours). NaN where unknown.
+    """
+    instants = fitted[0].instants.tolist()
+    told: list[list[FloatArray]] = [[] for _ in fitted]
+    for number, (until, end) in enumerate(zip(instants, [*instants[1:], kw.shape[1]], strict=True)):
+        terms = design(until, end + periods)
+        for row, one in enumerate(fitted):
+            told[row].append(terms @ one.weights[number].astype(np.float32) + one.level[number])
+    rows = zip(kw, fitted, told, strict=True)
+    return [Regression(values, design, one, told=said, periods=periods, every=every) for values, one, said in rows]
+
+
+def fit_regressions(
+    kw: FloatArray, design: Design, *, split: TimeSplit, periods: int, every: int = 24, begin: int = 0
+) -> list[Regression]:
+    """A regression for every row of some that share their terms, refitted through the history.
+
+    Args:
+        kw: Shape (rows, hours). NaN where unknown.
+        split: Penalty, floor and scale are chosen by the hours before its test.
+        begin: Residuals are wanted from here on.
+    """
+    hours = kw.shape[1]
+    known = [row[np.isfinite(row)] for row in kw[:, : split.test]]
+    floors = np.array([max(_FLOOR_SHARE * abs(float(np.median(row))), 1e-3) if len(row) else 1e-3 for row in known])
+    log = log_power(kw, floors[:, None])
+    begin = max(begin, first_residual(hours))
+    spacing = _REFIT_HOURS if every == 24 else 2 * _REFIT_HOURS
+    refits = min(max((hours - begin) // spacing, 12), _MOST_REFITS)
+    instants = np.unique([*np.linspace(begin, hours, refits + 1).astype(np.int64), split.test])
+    fits = rolling_fits(design, log, instants=instants, beyond=periods)
+    judged = np.zeros((len(kw), len(PENALTIES)))
+    for fit, end in zip(fits, [*instants[1:].tolist(), hours], strict=True):
+        end = min(end, split.test)
+        left = log[:, None, fit.until : end] - fit.told[..., : max(end - fit.until, 0)]
+        judged += np.nansum(np.abs(left), axis=-1)
+    best = np.argmin(judged, axis=1)
+    made = []
+    for row, penalty in enumerate(best.tolist()):
+        told = [fit.told[row, penalty] for fit in fits]
+        left = np.abs(_left(log[row], instants, told)[: split.test])
+        scale = max(1.4826 * float(np.nanmedian(left)) if np.isfinite(left).any() else 0.0, 1e-3)
+        weights = np.stack([fit.weights[row, penalty] for fit in fits])
+        level = np.array([fit.level[row, penalty] for fit in fits])
+        fitted = FittedRow(float(floors[row]), scale, instants, weights, level)
+        made.append(Regression(kw[row], design, fitted, told=told, periods=periods, every=every))
+    return made
+
+
+def log_power(kw: FloatArray, floor: float | FloatArray) -> FloatArray:
+    """Log of power with the floor beneath it. NaN where unknown."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.log(np.maximum(kw, 0.0) + floor))
+
+
+def _left(log: FloatArray, instants: IndexArray, told: Sequence[FloatArray]) -> FloatArray:
+    """What the newest fit before each hour leaves over, shape (hours,). NaN before the first fit."""
+    left = np.full(len(log), np.nan)
+    for until, end, mean in zip(instants.tolist(), [*instants[1:].tolist(), len(log)], told, strict=True):
+        left[until:end] = log[until:end] - mean[: end - until]
+    return left

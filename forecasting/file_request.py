@@ -17,6 +17,7 @@ import holidays as holiday_calendars
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from forecasting.outlook import SentTemperature
 from grid.faults import Fault, InputError
 from grid.time_axis import FloatArray, TimeAxis
 
@@ -40,7 +41,7 @@ class SeriesSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    kind: Kind
+    kind: str
     interval_minutes: int
     unit: str = Field(default="", max_length=50)
     timezone: str = "UTC"
@@ -87,6 +88,7 @@ class FileSeries:
         origin: Position of the first interval to forecast.
         asked: Positions of the horizon's rows; between them rows may be left out.
         covariates: Numbers by column, each of shape (periods,). NaN where unknown.
+        sent: Forecasts of its air temperature that somebody sent, by instant of issue, on the hours of ``axis``.
     """
 
     series_id: str
@@ -96,6 +98,7 @@ class FileSeries:
     origin: int
     asked: np.typing.NDArray[np.int64]
     covariates: Mapping[str, FloatArray]
+    sent: tuple[SentTemperature, ...] = ()
 
     def meaning(self, what: str) -> list[str]:
         """The columns that mean ``what``, such as ``air_temperature``."""

@@ -92,30 +92,21 @@ class Rows:
         return np.asarray(native * self.scale[index] + self.offset[index])
 
 
-def make_rows(series: Sequence[FileSeries]) -> Rows:
+def make_rows(series: Sequence[FileSeries], *, units: Sequence[tuple[float, float]] | None = None) -> Rows:
     """Put series with one interval, clock, origin and kind into rows.
 
-    Power is divided by its median size, or by the capacity of a solar plant. Where a load or a generic series falls
-    below zero it is lifted by its own range, so that logarithms stand.
+    Args:
+        units: Offset and scale of each, where something was trained on it before; otherwise by :func:`own_unit`.
     """
     parts = 60 // series[0].settings.interval_minutes
     hours = max(-(-one.origin // parts) for one in series)
     periods = max(-(-(one.axis.periods - one.origin) // parts) for one in series)
     instant = series[0].axis.start + series[0].axis.step * series[0].origin
-    offsets, scales, rows = [], [], []
-    for one in series:
+    units = [own_unit(one) for one in series] if units is None else units
+    rows = []
+    for one, (offset, scale) in zip(series, units, strict=True):
         past = one.values[: one.origin]
-        known = past[np.isfinite(past)]
-        low, high = float(known.min()), float(known.max())
-        offset = 0.0
-        if one.settings.kind == "solar":
-            past = np.maximum(past, 0.0)
-            scale = one.settings.capacity or max(high, 1e-9)
-        else:
-            offset = low - max(high - low, abs(low)) if low < 0.0 else 0.0
-            scale = float(np.median(known - offset)) or max(high - offset, 1e-9)
-        offsets.append(offset)
-        scales.append(scale)
+        past = np.maximum(past, 0.0) if one.settings.kind == "solar" else past
         rows.append(_dealt((past - offset) / scale, one.origin, parts, hours, 0))
     return Rows(
         series=tuple(series),
@@ -123,9 +114,24 @@ def make_rows(series: Sequence[FileSeries]) -> Rows:
         periods=periods,
         parts=parts,
         values=np.concatenate(rows),
-        offset=np.array(offsets),
-        scale=np.array(scales),
+        offset=np.array([offset for offset, _ in units]),
+        scale=np.array([scale for _, scale in units]),
     )
+
+
+def own_unit(one: FileSeries, *, until: int | None = None) -> tuple[float, float]:
+    """Offset and scale of a series, by its values before position ``until``, or before its horizon.
+
+    Power is divided by its median size, or by the capacity of a solar plant. Where a load or a generic series falls
+    below zero it is lifted by its own range, so that logarithms stand.
+    """
+    past = one.values[: one.origin if until is None else until]
+    known = past[np.isfinite(past)]
+    low, high = float(known.min()), float(known.max())
+    if one.settings.kind == "solar":
+        return 0.0, one.settings.capacity or max(high, 1e-9)
+    offset = low - max(high - low, abs(low)) if low < 0.0 else 0.0
+    return offset, float(np.median(known - offset)) or max(high - offset, 1e-9)
 
 
 def _dealt(native: FloatArray, origin: int, parts: int, hours: int, periods: int) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
@@ -11,9 +12,9 @@ import numpy as np
 from forecasting.attention import days_attended
 from forecasting.baseline import DAY_HOURS
 from forecasting.calendar import Calendar, harmonics, make_calendar
-from forecasting.calibration import fit_shifts
 from forecasting.climatology import Climatology
-from forecasting.file_clear import clear_power
+from forecasting.encoders import Encoder
+from forecasting.file_clear import clear_power, fit_plants
 from forecasting.file_members import (
     CLIMATOLOGY,
     LEVELS,
@@ -24,26 +25,24 @@ from forecasting.file_members import (
     Course,
     NaiveMember,
     Quantiles,
+    Trial,
     filled,
     network_fits,
-    split_history,
 )
 from forecasting.file_rows import Rows
 from forecasting.file_solar_trees import SolarTrees
 from forecasting.fitting import before_test, split_windows
-from forecasting.load_windows import LOAD_CONTEXT_HOURS
-from forecasting.models import predict_kw
-from forecasting.network import QuantileNetwork
+from forecasting.solar import Plant
 from forecasting.solar_core import SolarCore
-from forecasting.solar_windows import SolarPanel, SolarWindows
-from forecasting.training import predict, train_network
+from forecasting.solar_windows import SOLAR_CONTEXT_HOURS, SolarPanel, SolarWindows
+from forecasting.trained_network import TrainedNetwork, train_all, train_calibrated
+from forecasting.training import Progress
 from forecasting.trees import QuantileTrees
 from forecasting.weather_network import Intervals, WeatherNetwork, train_weather_networks, weather_quantiles
 from forecasting.windows import IndexArray
 from grid.time_axis import FloatArray, TimeAxis
 
 _EDGE_WEIGHT = 0.02
-_CHUNK = 64
 _DEFAULT_HEADROOM = 1.1
 _LATE_HOURS = 8 * 24
 """What a forecast of the sun reads of its last days."""
@@ -51,37 +50,71 @@ _FIRST_HOURS, _FEWEST_HOURS = 10 * 24, 100
 """The trees speak where so many hours of daylight are known after the first ones."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SolarParts:
+    """What a training leaves of the members; none of it has seen the test, but the plants.
+
+    Attributes:
+        plants: Of each series; None where its place is unknown.
+        core: What the networks that read the last days speak about; None if there are none.
+        networks: By member.
+    """
+
+    plants: tuple[Plant | None, ...]
+    core: SolarCore | None
+    trees: QuantileTrees | None
+    networks: dict[str, TrainedNetwork]
+
+
 class SolarMembers:
     """Everything that can be said of the solar power of some rows.
 
     Args:
         trained: Whether trees and networks may speak; otherwise history is too short for them.
+        parts: What was trained before, of rows without weather known ahead; nothing is fitted then.
+        on_progress: Told the share of the networks' training that is done.
     """
 
-    def __init__(self, rows: Rows, *, course: Course, trained: bool) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        course: Course,
+        trial: Trial,
+        trained: bool,
+        parts: SolarParts | None = None,
+        on_progress: Progress | None = None,
+    ) -> None:
         self.reasons: list[str] = []
-        self._rows, self._course = rows, course
+        self._rows, self._course, self._parts = rows, course, parts
         longer = TimeAxis(rows.axis.start, timedelta(hours=1), rows.axis.periods + rows.periods)
         calendar = make_calendar(longer, timezone="UTC", holidays="")
-        clear, told = clear_power(rows, calendar)
+        self._plants = parts.plants if parts else tuple(fit_plants(rows))
+        clear, told = clear_power(rows, calendar, self._plants)
         self.reasons += told
         limit = np.array([1.0 if one.settings.capacity else _DEFAULT_HEADROOM for one in rows.series])
         self._limit = np.repeat(limit, rows.parts)  # (rows,)
-        self._grown: dict[int, QuantileTrees] = {}
         self._weather_networks: dict[int, list[WeatherNetwork]] = {}
         self._panel = _panel(rows, calendar, clear, self._limit)
-        self._split = split_history(rows.axis.periods, rows.periods)
-        self._climatology = Climatology(self._panel.index, calendar, by_day_type=False, level_hours=None)
+        self._split, self._yearly = trial.split, not trial.nightly
+        self._climatology = Climatology(
+            self._panel.index, calendar, by_day_type=False, level_hours=None, yearly=self._yearly
+        )
         self._naive = NaiveMember(rows.values, calendar, DAY_HOURS)
         self._trees: SolarTrees | None = None
-        if trained and np.isfinite(self._panel.index[:, _FIRST_HOURS : self._split.test]).sum() >= _FEWEST_HOURS:
+        self._grown: dict[int, QuantileTrees] = {}
+        daylight = np.isfinite(self._panel.index[:, _FIRST_HOURS : self._split.test]).sum()
+        if parts.trees is not None if parts else trained and daylight >= _FEWEST_HOURS:
             self._trees = SolarTrees(
                 self._panel, _withheld(rows), self._limit, periods=rows.periods, options=course.sun_trees
             )
-        self._networks: dict[str, tuple[SolarCore, QuantileNetwork, FloatArray]] = {}
+        self._core: SolarCore | None = None
+        self._networks: dict[str, TrainedNetwork] = {}
         enough = np.isfinite(self._panel.index[:, : self._split.tail]).sum() >= 50
-        if trained and enough and network_fits(self._split, rows.periods):
-            self._networks = self._train_networks()
+        if parts:
+            self._core, self._networks = parts.core, parts.networks
+        elif trained and enough and network_fits(self._split, rows.periods):
+            self._core, self._networks = self._train_networks(on_progress)
         else:
             self.reasons.append(
                 f"No network reads the last days: history is too short for a horizon of {rows.periods} hours, or that "
@@ -99,7 +132,9 @@ class SolarMembers:
             clear = np.concatenate([clear[:, : at[0]], clear[:, at - back]], axis=1)
         other._rows = rows
         other._panel = _panel(rows, calendar, clear, self._limit)
-        other._climatology = Climatology(other._panel.index, calendar, by_day_type=False, level_hours=None)
+        other._climatology = Climatology(
+            other._panel.index, calendar, by_day_type=False, level_hours=None, yearly=self._yearly
+        )
         other._naive = NaiveMember(rows.values, calendar, DAY_HOURS)
         if self._trees is not None:
             options = self._course.sun_trees
@@ -112,12 +147,11 @@ class SolarMembers:
         return np.where(np.isfinite(usual), usual * clear, self._rows.values)
 
     def attention(self) -> dict[str, FloatArray]:
-        rows = np.arange(len(self._panel.kw))
+        if self._core is None:
+            return {}
+        rows, source = np.arange(len(self._panel.kw)), self._windows(self._core)
         origins = np.full(len(rows), self._panel.axis.periods)
-        return {
-            name: days_attended(network, self._windows(core), rows, origins)
-            for name, (core, network, _) in self._networks.items()
-        }
+        return {name: days_attended(one.network, source, rows, origins) for name, one in self._networks.items()}
 
     def past(self, origins: IndexArray, periods: int) -> Quantiles:
         return self._speak(origins, periods, until=self._split.test)
@@ -142,35 +176,47 @@ class SolarMembers:
             answer = weather_quantiles(networks, features.reshape(-1, features.shape[-1]), where.ravel())
             said[WEATHER] = np.clip(answer.reshape(*clear.shape[:-1], len(LEVELS)) * clear, 0.0, limit)
         if self._trees is not None:
-            if until not in self._grown:
-                self._grown[until] = self._trees.grow(until)
-            said[TREES] = self._trees.speak(self._grown[until], origins, periods)
-        for name, (core, network, shifts) in self._networks.items():
-            source = self._windows(core)
-            rows, at = np.meshgrid(np.arange(len(clear)), np.maximum(origins, LOAD_CONTEXT_HOURS), indexing="ij")
-            series, origin = rows.ravel(), at.ravel()
-            parts = [slice(begin, begin + _CHUNK) for begin in range(0, len(series), _CHUNK)]
-            told = [predict_kw(network, shifts, source, series[part], origin[part]) for part in parts]
-            shape = (len(clear), len(origins), self._rows.periods, len(LEVELS))
-            said[name] = np.concatenate(told).reshape(shape)[:, :, :periods]
+            said[TREES] = self._trees.speak(self._grow(until), origins, periods)
+        if self._core is not None:
+            source = self._windows(self._core)
+            said |= {name: one.ask(source, origins)[:, :, :periods] for name, one in self._networks.items()}
         return said
+
+    def parts(self) -> SolarParts:
+        """What was trained, to be kept.
+
+        Raises:
+            ValueError: If history was too short for any of it.
+        """
+        if self._trees is None and not self._networks:
+            raise ValueError("; ".join(self.reasons))
+        trees = self._grow(self._split.test) if self._trees else None
+        return SolarParts(self._plants, self._core, trees, dict(self._networks))
+
+    def _grow(self, until: int) -> QuantileTrees:
+        """Trees that know what lies before ``until``."""
+        if self._parts is not None and self._parts.trees is not None:
+            return self._parts.trees
+        if until not in self._grown:
+            assert self._trees is not None
+            self._grown[until] = self._trees.grow(until)
+        return self._grown[until]
 
     def _windows(self, core: SolarCore, panel: SolarPanel | None = None) -> SolarWindows:
         shown = self._panel if panel is None else panel
         return SolarWindows(shown, core=core, model_row=np.arange(len(shown.kw)), periods=self._rows.periods)
 
-    def _train_networks(self) -> dict[str, tuple[SolarCore, QuantileNetwork, FloatArray]]:
+    def _train_networks(self, on_progress: Progress | None) -> tuple[SolarCore, dict[str, TrainedNetwork]]:
         panel, split, periods = self._panel, self._split, self._rows.periods
         panel, core = before_test(panel, split, periods=periods)
         source = self._windows(core, panel)
-        windows = split_windows(source, split, context=LOAD_CONTEXT_HOURS, periods=periods)
-        tail = source.cut(windows.tail_series, windows.tail_origins)
-        made = {}
-        for name, encoder in self._course.networks.items():
+        windows = split_windows(source, split, context=SOLAR_CONTEXT_HOURS, periods=periods)
+
+        def train(encoder: Encoder, told: Progress | None) -> TrainedNetwork:
             options = self._course.network(encoder, learning_rate=1e-3, leads=24)
-            network, _ = train_network(source, windows, levels=LEVELS, options=options)
-            made[name] = core, network, fit_shifts(predict(network, tail), tail, levels=LEVELS)
-        return made
+            return train_calibrated(source, windows, levels=LEVELS, options=options, on_progress=told)[0]
+
+        return core, train_all(self._course.networks, train, on_progress=on_progress)
 
     def _train_weather(self, until: int) -> list[WeatherNetwork]:
         """Networks on the weather, trained on the hours before ``until``."""

@@ -7,7 +7,6 @@ time is always the same hour of the day.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,18 +19,12 @@ from forecasting.trees import QuantileTrees, TreeOptions, fit_trees
 from forecasting.windows import Float32Array, IndexArray
 from grid.time_axis import FloatArray
 
-_MOST_ORIGINS = 2 * 366
+_MOST_ORIGINS, _FEWEST_ORIGINS = 2 * 366, 40
+_SHOWN = 1.5
+"""Many rows give more samples than trees look at: about so many times as many are cut."""
 _DAYS_OF_LEADS = 1.5
 """Of a longer horizon a random part is learnt from: so many days for every origin."""
 _BOUND = 12.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Grown:
-    """Trees, and the linear course of residuals that they correct, by row."""
-
-    trees: QuantileTrees
-    courses: tuple[ResidualModel, ...]
 
 
 class LoadTrees:
@@ -48,8 +41,11 @@ class LoadTrees:
         self._rows, self._regressions, self._calendar, self._options = rows, regressions, calendar, options
         self._known, self._withheld = _covariates(rows)
 
-    def grow(self, until: int) -> Grown:
+    def grow(self, courses: Sequence[ResidualModel], until: int) -> QuantileTrees:
         """Learn from what is known before ``until``.
+
+        Args:
+            courses: How residuals go on, by row: what the trees correct.
 
         Raises:
             ValueError: If no residual is known there.
@@ -58,26 +54,28 @@ class LoadTrees:
         leads = np.arange(periods)
         draw = np.random.default_rng(self._options.seed)
         share = min(_DAYS_OF_LEADS * 24 / periods, 1.0)
-        courses, features, targets = [], [], []
-        for row, one in enumerate(self._regressions):
-            course = one.errors(periods, until)
+        samples = len(self._regressions) * periods * share  # of one origin of every row
+        wanted = max(int(_SHOWN * self._options.most_samples / samples), _FEWEST_ORIGINS)
+        features, targets = [], []
+        for row, (one, course) in enumerate(zip(self._regressions, courses, strict=True)):
             origins = one.origins(until)[-_MOST_ORIGINS:]
+            origins = origins[:: max(len(origins) // wanted, 1)]
             shown, centre = self._features(row, course, origins, leads)
             left = (one.left_ahead(origins, periods, until=until) - centre) / one.scale
             taken = draw.random(left.shape) < share
             features.append(shown[taken])
             targets.append(np.clip(left[taken], -_BOUND, _BOUND))
-            courses.append(course)
-        trees = fit_trees(np.concatenate(features), np.concatenate(targets), options=self._options)
-        return Grown(trees, tuple(courses))
+        return fit_trees(np.concatenate(features), np.concatenate(targets), options=self._options)
 
-    def speak(self, grown: Grown, origins: IndexArray, periods: int) -> FloatArray:
+    def speak(
+        self, trees: QuantileTrees, courses: Sequence[ResidualModel], origins: IndexArray, periods: int
+    ) -> FloatArray:
         """Quantiles at LEVELS, shape (rows, origins, periods, levels)."""
         leads = np.arange(periods)
         made = np.empty((len(self._regressions), len(origins), periods, len(LEVELS)))
         for row, one in enumerate(self._regressions):
-            features, centre = self._features(row, grown.courses[row], origins, leads)
-            told = grown.trees.quantiles(features.reshape(-1, features.shape[-1]), levels=LEVELS)
+            features, centre = self._features(row, courses[row], origins, leads)
+            told = trees.quantiles(features.reshape(-1, features.shape[-1]), levels=LEVELS)
             level = one.expected(origins, periods) + centre
             made[row] = np.exp(level[..., None] + one.scale * told.reshape(*level.shape, -1)) - one.floor
         return np.maximum(made, 0.0)
@@ -114,13 +112,11 @@ class LoadTrees:
             np.where(unknown, -np.inf, week).max(axis=1),
             filled.sum(axis=1) / np.maximum((~unknown).sum(axis=1), 1),
         ]
-        if one.path is not None:
-            total = np.concatenate([[0.0], np.cumsum(one.path)])
-            ends = at + 1
-            columns += [one.path[at], one.path[at] - one.path[np.maximum(at - 24, 0)]]
-            columns += [
-                (total[ends] - total[np.maximum(ends - hours, 0)]) / np.minimum(ends, hours) for hours in (24, 72)
-            ]
+        if one.outlook is not None:
+            path = one.outlook.expected(origins, len(leads), context=72)  # (origins, 72 + leads)
+            total = np.concatenate([np.zeros((len(path), 1)), np.cumsum(path, axis=1)], axis=1)
+            columns += [path[:, 72:], path[:, 72:] - path[:, 48:-24]]
+            columns += [(total[:, 73:] - total[:, 73 - hours : -hours]) / hours for hours in (24, 72)]
         for values in self._known[row]:
             columns += [values[np.clip(at + shift, 0, len(values) - 1)] for shift in (-1, 0, 1)]
         for values in self._withheld[row]:

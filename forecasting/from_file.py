@@ -17,7 +17,16 @@ import pandas as pd
 from forecasting.explanations import Contributions, contributions
 from forecasting.file_explanation import SeriesExplanation, explained
 from forecasting.file_joint import Spoken, add_up, spoken_of
-from forecasting.file_members import CLIMATOLOGY, LEVELS, MINIMUM_KNOWN_HOURS, NAIVE, Course, Effort, split_history
+from forecasting.file_members import (
+    CLIMATOLOGY,
+    COURSES,
+    LEVELS,
+    MINIMUM_KNOWN_HOURS,
+    NAIVE,
+    Course,
+    Effort,
+    split_history,
+)
 from forecasting.file_mixture import Heard, Mixture, hear, mix
 from forecasting.file_request import FileSeries
 from forecasting.file_rows import Rows, make_rows
@@ -111,7 +120,7 @@ def forecast_file(
         explain: Whether to tell what each group of inputs contributes.
         on_progress: Told what is being forecast.
     """
-    course = Course(effort=effort, seed=seed)
+    course = Course(COURSES[effort], seed)
     answers: dict[str, Answer] = {}
     for _, group in groupby(sorted(series, key=kind_of_work), key=kind_of_work):
         rows = make_rows(list(group))

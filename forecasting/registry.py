@@ -17,12 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 
-from forecasting.models import LoadModel, SolarModel, TrainedModel
+from forecasting.engine import TrainedModel
 
-FORMAT = 1
+FORMAT = 2
 """Raised when windows, networks or cores change so that older weights would be misread."""
 WEIGHTS_FILE, MANIFEST_FILE = "weights.safetensors", "manifest.json"
-_KINDS: dict[str, type[LoadModel] | type[SolarModel]] = {"load": LoadModel, "solar": SolarModel}
+_KINDS = ("load", "solar")
 
 
 class ModelRefusedError(ValueError):
@@ -52,7 +52,7 @@ def seal(model: TrainedModel, *, trained_at: datetime, about: dict[str, Any]) ->
         trained_at: The site's instant at which it was trained (data clock); part of its id.
         about: What else the manifest should tell: data window, scores, seed, options.
     """
-    kind = next(name for name, cls in _KINDS.items() if isinstance(model, cls))
+    kind = model.kind
     tensors, state = model.state()
     weights = write_tensors(tensors)
     digest = hashlib.sha256(weights).hexdigest()
@@ -61,10 +61,10 @@ def seal(model: TrainedModel, *, trained_at: datetime, about: dict[str, Any]) ->
         "format": FORMAT,
         "model_id": model_id,
         "kind": kind,
-        "method": "lstm-attention",
+        "weights": {name: blend.weights for name, blend in zip(model.series_ids, model.blends, strict=True)},
         "trained_at": trained_at.isoformat(),
         "sha256": digest,
-        "parameters": sum(value.numel() for name, value in tensors.items() if name.startswith("network.")),
+        "parameters": sum(value.numel() for value in tensors.values()),
         **about,
         "state": state,
     }
@@ -93,7 +93,7 @@ def unseal(sealed: SealedModel) -> TrainedModel:
             " they were changed after training: restore them or train a new model"
         )
     try:
-        return _KINDS[sealed.kind].from_state(read_tensors(sealed.weights), manifest["state"])
+        return TrainedModel.from_state(read_tensors(sealed.weights), manifest["state"])
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelRefusedError(f"{name}: weights and manifest do not fit: {error}; train a new model") from error
 

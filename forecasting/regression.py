@@ -1,7 +1,8 @@
 """A load's level by calendar and temperature: one ridge on the log of power, fitted anew as of many instants at once.
 
 Normal equations of the past fade by a constant factor, so that one walk over the history gives the fit as of every
-instant on the way: a backtest over a year costs hardly more than one fit, and no fit sees what comes after it.
+instant on the way: a backtest over a year costs hardly more than one fit, and no fit sees what comes after it. Series
+that share their terms are fitted together: what one of them misses is taken off the common equations again.
 
 References:
     Hong, Wilson and Xie, "Long Term Probabilistic Load Forecasting and Normalization With Hourly Information", IEEE
@@ -14,13 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.calendar import Calendar, harmonics
 from forecasting.windows import Float32Array, IndexArray
 from grid.time_axis import FloatArray
 
+BoolArray = npt.NDArray[np.bool_]
 CONTEXT_HOURS = 72
 """Hours of temperature before an interval that its terms read."""
 HALF_LIFE_HOURS = 8766.0
@@ -35,6 +39,10 @@ _SEASON_WEIGHT = 0.2
 _HOLIDAY_WEIGHT = 0.3
 """Of what tells holidays from Sundays: few days, so that the penalty holds it back."""
 _UNSEEN_SEASON = 1e6
+_SEASON_ORDERS, _DAY_ORDERS = 2, 2
+_BENDS = 1 + len(_KNOTS)
+_LEVEL, _LAGS = (1 + len(_MEAN_HOURS)) * _BENDS, len(_LAG_HOURS) * _BENDS
+TEMPERATURE_TERMS = _LEVEL * (24 + 2 * _SEASON_ORDERS) + (_LAGS + _BENDS) * (1 + 2 * _DAY_ORDERS)
 _WEEK_TERMS = 7 * 24
 _SEASON_TERMS = slice(_WEEK_TERMS, _WEEK_TERMS + 6 * 24 + 4 * 3 * 5)
 
@@ -62,8 +70,26 @@ def calendar_terms(calendar: Calendar) -> Float32Array:
     return np.concatenate([terms.reshape(periods, -1) for terms in crossed], axis=1).astype(np.float32)
 
 
+def temperature_bends(temperature_c: FloatArray) -> FloatArray:
+    """Temperature, its trailing means and its lags, each as a line and its part beyond each knot.
+
+    Args:
+        temperature_c: Shape (..., CONTEXT_HOURS + periods), no gaps. [degC]
+
+    Returns:
+        Shape (..., periods, lines x bends).
+    """
+    scaled = np.clip((temperature_c - _CENTRE_C) / _SCALE_C, *_BOUNDS)
+    total = np.concatenate([np.zeros((*scaled.shape[:-1], 1)), np.cumsum(scaled, axis=-1)], axis=-1)
+    ends = np.arange(CONTEXT_HOURS, scaled.shape[-1])
+    means = [(total[..., ends + 1] - total[..., ends + 1 - hours]) / hours for hours in _MEAN_HOURS]
+    line = np.stack([scaled[..., ends], *means, *(scaled[..., ends - lag] for lag in _LAG_HOURS)], axis=-1)
+    bent = np.stack([line, *(np.maximum(line - knot, 0.0) for knot in _KNOTS)], axis=-1)
+    return bent.reshape(*line.shape[:-1], -1)
+
+
 def temperature_terms(temperature_c: FloatArray, calendar: Calendar) -> Float32Array:
-    """Temperature, its trailing means and its lags, each as a line with bends, crossed with hour, season and free days.
+    """The bends of the temperature and its means crossed with hour and season, of its lags with the hour; free days.
 
     Args:
         temperature_c: Shape (CONTEXT_HOURS + periods,), no gaps. [degC]
@@ -72,85 +98,156 @@ def temperature_terms(temperature_c: FloatArray, calendar: Calendar) -> Float32A
     Returns:
         Shape (periods, temperature terms).
     """
-    periods = len(calendar.hour)
-    scaled = np.clip((temperature_c - _CENTRE_C) / _SCALE_C, *_BOUNDS)
-    hour = np.eye(24)[calendar.hour]
-    season = _SEASON_WEIGHT * harmonics(calendar.year_angle, 2)[:, 1:]
-    day = harmonics(2.0 * np.pi * calendar.hour / 24.0, 2)
-    free_day = (calendar.day_type > 0)[:, None] * day
-    total = np.concatenate([[0.0], np.cumsum(scaled)])
-    ends = np.arange(CONTEXT_HOURS, CONTEXT_HOURS + periods)
-    means = [(total[ends + 1] - total[ends + 1 - hours]) / hours for hours in _MEAN_HOURS]
-    made = [_bent(scaled[ends])[:, :, None] * free_day[:, None, :]]
-    for line in (scaled[ends], *means):
-        bent = _bent(line)  # (periods, 1 + knots)
-        made += [bent[:, :, None] * hour[:, None, :], bent[:, :, None] * season[:, None, :]]
-    made += [_bent(scaled[ends - lag])[:, :, None] * day[:, None, :] for lag in _LAG_HOURS]
-    return np.concatenate([terms.reshape(periods, -1) for terms in made], axis=1).astype(np.float32)
+    bent = temperature_bends(temperature_c).astype(np.float32)
+    hour = np.eye(24, dtype=np.float32)[calendar.hour]
+    day = _day_terms(calendar.hour)
+    crossed = [
+        _crossed(bent[:, :_LEVEL], hour),
+        _crossed(bent[:, :_LEVEL], season_terms(calendar)),
+        _crossed(bent[:, _LEVEL:], day),
+        _crossed(bent[:, :_BENDS], (calendar.day_type > 0)[:, None] * day),
+    ]
+    return np.concatenate(crossed, axis=1)
 
 
-def _bent(line: FloatArray) -> FloatArray:
-    """A line and its part beyond each knot, shape (periods, 1 + knots)."""
-    return np.stack([line, *(np.maximum(line - knot, 0.0) for knot in _KNOTS)], axis=1)
+def temperature_response(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What each bend of :func:`temperature_bends` weighs by kind of day and hour, and what each season term adds.
+
+    Args:
+        weights: Of the temperature terms, shape (..., temperature terms).
+
+    Returns:
+        Shapes (..., 2, 24, bends), working days first, then free ones, and (..., season terms, bends).
+    """
+    shape, seasons, days = weights.shape[:-1], 2 * _SEASON_ORDERS, 1 + 2 * _DAY_ORDERS
+    edges = np.cumsum([_LEVEL * 24, _LEVEL * seasons, _LAGS * days])
+    by_hour, by_season, by_day, free = np.split(weights, edges, axis=-1)
+    day = _day_terms(np.arange(24)).T  # (day terms, 24)
+    usual = np.concatenate(
+        [by_hour.reshape(*shape, _LEVEL, 24), by_day.reshape(*shape, _LAGS, days) @ day], axis=-2
+    )  # (..., bends, 24)
+    on_free_days = usual.copy()
+    on_free_days[..., :_BENDS, :] += free.reshape(*shape, _BENDS, days) @ day
+    season = np.concatenate([by_season.reshape(*shape, _LEVEL, seasons), np.zeros((*shape, _LAGS, seasons))], axis=-2)
+    return np.swapaxes(np.stack([usual, on_free_days], axis=-3), -1, -2), np.swapaxes(season, -1, -2)
+
+
+def season_terms(calendar: Calendar) -> Float32Array:
+    """Harmonics of the season as temperature is crossed with them, shape (periods, season terms)."""
+    return (_SEASON_WEIGHT * harmonics(calendar.year_angle, _SEASON_ORDERS)[:, 1:]).astype(np.float32)
+
+
+def _day_terms(hour: IndexArray) -> Float32Array:
+    return harmonics(2.0 * np.pi * hour / 24.0, _DAY_ORDERS).astype(np.float32)
+
+
+def _crossed(bends: Float32Array, terms: FloatArray | Float32Array) -> Float32Array:
+    """Every bend with every term, shape (periods, bends x terms)."""
+    return (bends[:, :, None] * terms[:, None, :]).reshape(len(bends), -1).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """A regression as it was fitted on the hours before ``until``.
+    """Regressions of some series as they were fitted on the hours before ``until``, by penalty of :data:`PENALTIES`.
 
     Attributes:
-        weights: By penalty of :data:`PENALTIES`, shape (penalties, terms).
-        level: Shape (penalties,).
+        weights: Shape (series, penalties, terms).
+        level: Shape (series, penalties).
+        told: What they say of the hours from ``until`` on, shape (series, penalties, hours).
     """
 
     until: int
     weights: FloatArray
     level: FloatArray
-
-    def predict(self, terms: Float32Array) -> FloatArray:
-        """Shape (..., penalties) for terms of shape (..., terms)."""
-        return np.asarray(terms @ self.weights.T.astype(np.float32) + self.level, dtype=np.float64)
+    told: FloatArray
 
 
-def rolling_fits(design: Callable[[int, int], Float32Array], target: FloatArray, *, instants: IndexArray) -> list[Fit]:
-    """The regression as of each instant, fitted on what lies before it, the recent past weighing more.
-
-    Centred before the penalty: otherwise it would pull the level itself towards zero.
+def rolling_fits(
+    design: Callable[[int, int], Float32Array], targets: FloatArray, *, instants: IndexArray, beyond: int
+) -> list[Fit]:
+    """The regressions as of each instant, fitted on what lies before it, the recent past weighing more.
 
     Args:
         design: Terms of the hours from the first position up to the second, shape (hours, terms).
-        target: Log of power, shape (hours,). NaN where unknown.
+        targets: Log of power, shape (series, hours). NaN where unknown.
         instants: Positions, increasing; the first has known hours before it.
+        beyond: Each speaks up to the next instant, or the end, and so many hours more.
     """
-    made: list[Fit] = []
-    sums = np.zeros((0, 0))
-    done = 0
-    for instant in instants.tolist():
-        while done < instant:
-            end = min(done + YEAR_HOURS // 12, instant)
-            known = np.isfinite(target[done:end])
-            block = design(done, end)[known]
-            wide = np.concatenate([block, np.ones((len(block), 1)), target[done:end][known, None]], axis=1)
-            wide = wide.astype(np.float32)
-            if not len(sums):
-                sums = np.zeros((wide.shape[1],) * 2)
-            sums = sums * 0.5 ** ((end - done) / HALF_LIFE_HOURS) + wide.T @ wide
-            done = end
-        made.append(_solve(sums, instant))
+    ends = [*instants[1:].tolist(), targets.shape[1]]
+    block = design(0, int(instants[0]))
+    sums = _NormalEquations(block.shape[1], np.isfinite(targets))
+    sums.add(block, targets[:, : instants[0]])
+    made = []
+    for until, following in zip(instants.tolist(), ends, strict=True):
+        weights, level = sums.solve(seasons_known=until >= YEAR_HOURS)
+        block = design(until, following + beyond)
+        flat = block @ weights.reshape(-1, block.shape[1]).T.astype(np.float32)  # (hours, series x penalties)
+        told = flat.T.reshape(*level.shape, -1).astype(np.float64) + level[..., None]
+        made.append(Fit(until, weights, level, told))
+        sums.add(block[: following - until], targets[:, until:following])
     return made
 
 
-def _solve(sums: FloatArray, until: int) -> Fit:
-    """Centre the normal equations and solve them for every penalty."""
-    terms = len(sums) - 2
-    count = max(float(sums[terms, terms]), 1e-9)
-    mean, level = sums[:terms, terms] / count, float(sums[terms, terms + 1]) / count
-    gram = sums[:terms, :terms] - count * np.outer(mean, mean)
-    moment = sums[:terms, terms + 1] - count * mean * level
-    weights = np.empty((len(PENALTIES), terms))
-    for row, penalty in enumerate(PENALTIES):
+class _NormalEquations:
+    """Fading sums of squares and products of the terms and a constant, and of both with every series.
+
+    Args:
+        known: Hours that count, shape (series, hours); series that miss the same hours share their equations.
+    """
+
+    def __init__(self, terms: int, known: BoolArray) -> None:
+        self._gram: FloatArray = np.zeros((terms + 1, terms + 1))
+        self._moments: FloatArray = np.zeros((terms + 1, len(known)))
+        self._rows: dict[bytes, list[int]] = {}
+        for row, hours in enumerate(known):
+            self._rows.setdefault(hours.tobytes(), []).append(row)
+        self._missed: dict[bytes, FloatArray] = {}
+
+    def add(self, block: Float32Array, targets: FloatArray) -> None:
+        """Hours that follow those that were added: terms, shape (hours, terms), and targets, shape (series, hours)."""
+        month = YEAR_HOURS // 12
+        for begin, end in pairwise([*range(0, len(block), month), len(block)]):
+            wide = np.concatenate([block[begin:end], np.ones((end - begin, 1), dtype=np.float32)], axis=1)
+            known = np.isfinite(targets[:, begin:end])
+            fade = 0.5 ** ((end - begin) / HALF_LIFE_HOURS)
+            gram = (wide.T @ wide).astype(np.float64)
+            self._gram = self._gram * fade + gram
+            shown = np.where(known, targets[:, begin:end], 0.0).astype(np.float32)
+            self._moments = self._moments * fade + wide.T @ shown.T
+            for same in self._missed:
+                self._missed[same] *= fade
+            for same, rows in self._rows.items():
+                gone = wide[~known[rows[0]]]
+                if not len(gone):
+                    continue
+                own = gram if len(gone) == len(wide) else (gone.T @ gone).astype(np.float64)
+                self._missed[same] = self._missed.get(same, 0.0) + own
+
+    def solve(self, *, seasons_known: bool) -> tuple[FloatArray, FloatArray]:
+        """Weights, shape (series, penalties, terms), and level, shape (series, penalties)."""
+        terms, series = len(self._gram) - 1, self._moments.shape[1]
+        weights = np.empty((series, len(PENALTIES), terms))
+        level = np.empty((series, len(PENALTIES)))
+        for same, rows in self._rows.items():
+            gram = self._gram - self._missed[same] if same in self._missed else self._gram
+            weights[rows], level[rows] = _solve(gram, self._moments[:, rows], seasons_known=seasons_known)
+        return weights, level
+
+
+def _solve(gram: FloatArray, moments: FloatArray, *, seasons_known: bool) -> tuple[FloatArray, FloatArray]:
+    """Centre normal equations and solve them for every penalty: weights (series, penalties, terms), and the level.
+
+    Centred before the penalty: otherwise it would pull the level itself towards zero.
+    """
+    terms = len(gram) - 1
+    count = max(float(gram[terms, terms]), 1e-9)
+    mean, level = gram[:terms, terms] / count, moments[terms] / count  # (terms,), (series,)
+    centred = gram[:terms, :terms] - count * np.outer(mean, mean)
+    target = moments[:terms] - count * np.outer(mean, level)
+    weights = np.empty((moments.shape[1], len(PENALTIES), terms))
+    for k, penalty in enumerate(PENALTIES):
         held = np.full(terms, penalty)
-        if until < YEAR_HOURS:
+        if not seasons_known:
             held[_SEASON_TERMS] = _UNSEEN_SEASON  # part of a year cannot tell the year's course
-        weights[row] = np.linalg.solve(gram + np.diag(held), moment)
-    return Fit(until, weights, level - weights @ mean)
+        weights[:, k] = np.linalg.solve(centred + np.diag(held), target).T
+    return weights, level[:, None] - weights @ mean

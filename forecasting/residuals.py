@@ -41,9 +41,14 @@ def recent_features(residual: FloatArray, origins: IndexArray, leads: IndexArray
     Returns:
         Shape (origins, leads, FEATURES).
     """
-    past = np.nan_to_num(recent(residual, origins, MEMORY_HOURS))  # (origins, MEMORY_HOURS)
+    return features_of(recent(residual, origins, MEMORY_HOURS), leads)
+
+
+def features_of(past: FloatArray, leads: IndexArray) -> FloatArray:
+    """The same of the residuals themselves, oldest first, shape (origins, MEMORY_HOURS)."""
+    past = np.nan_to_num(past)
     wide = np.ones((1, len(leads)))
-    days = past.reshape(len(origins), -1, 24)  # whole days before the origin, oldest first
+    days = past.reshape(len(past), -1, 24)  # whole days before the origin, oldest first
     hour = leads % 24
     same = [days[:, -1, :][:, hour], days[:, -7:, :].mean(axis=1)[:, hour], past[:, -168:][:, leads % 168]]
     return np.stack([*(past[:, -hours:].mean(axis=1)[:, None] * wide for hours in _MEAN_HOURS), *same], axis=-1)
@@ -61,8 +66,8 @@ class ResidualModel:
 
     Attributes:
         weights: Of the recent features, shape (lead groups, FEATURES).
-        quantiles: Of what is then left, by lead group and hours since the origin's hour of day,
-            shape (lead groups, 24, levels).
+        quantiles: Of what is then left, by lead group and hour of day (position modulo 24), shape (lead groups, 24,
+            levels).
     """
 
     weights: FloatArray
@@ -70,18 +75,22 @@ class ResidualModel:
 
     def centre(self, residual: FloatArray, origins: IndexArray, leads: IndexArray) -> FloatArray:
         """Expected residual, shape (origins, leads)."""
-        features = recent_features(residual, origins, leads)
+        return self.centre_of(recent(residual, origins, MEMORY_HOURS), leads)
+
+    def centre_of(self, past: FloatArray, leads: IndexArray) -> FloatArray:
+        """The same of the residuals themselves, shape (origins, MEMORY_HOURS), oldest first."""
+        features = features_of(past, leads)
         return np.asarray(np.einsum("olf,lf->ol", features, self.weights[lead_group(leads)]))
 
-    def spread(self, leads: IndexArray) -> FloatArray:
-        """Quantiles about the expected residual, shape (leads, levels)."""
-        return self.quantiles[lead_group(leads), leads % 24]
+    def spread(self, origins: IndexArray, leads: IndexArray) -> FloatArray:
+        """Quantiles about the expected residual, shape (origins, leads, levels)."""
+        return np.asarray(self.quantiles[lead_group(leads), (origins[:, None] + leads) % 24])
 
 
 def fit_residuals(
     residual: FloatArray, ahead: FloatArray, origins: IndexArray, *, levels: tuple[float, ...]
 ) -> ResidualModel:
-    """Fit on the given origins, all at one hour of the day.
+    """Fit on the given origins.
 
     Args:
         residual: Out of sample, shape (hours,). NaN where unknown.
@@ -105,10 +114,10 @@ def fit_residuals(
         x, y = features[known], target[known]
         scale = float(np.mean(y**2)) * _PENALTY
         weights[number] = np.linalg.solve(x.T @ x + scale * np.eye(FEATURES), x.T @ y)
-        left = np.where(known, target - features @ weights[number], np.nan)
+        left = (target - features @ weights[number])[known]
+        clock = ((origins[:, None] + leads) % 24)[known]
         for hour in range(24):
-            near = np.abs((leads - hour + 12) % 24 - 12) <= 1
-            own = left[:, near][known[:, near]]
-            own = own if len(own) >= _FEW else left[known]
+            own = left[np.abs((clock - hour + 12) % 24 - 12) <= 1]
+            own = own if len(own) >= _FEW else left
             quantiles[number, hour] = np.quantile(own, levels)
     return ResidualModel(weights, quantiles)

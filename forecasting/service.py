@@ -12,10 +12,11 @@ import psycopg
 
 from forecasting.asking import ask_external, ask_loads, ask_solar
 from forecasting.champions import Champion, Champions, Promoted
-from forecasting.contest import contest_load, contest_solar, options_for, trainable_series
-from forecasting.fitting import Progress
+from forecasting.contest import hold_contest
+from forecasting.engine import ISSUE_HISTORY
+from forecasting.file_members import Course, course_within
+from forecasting.file_request import FileSeries
 from forecasting.issuing import Issuance
-from forecasting.models import LoadModel, SolarModel
 from forecasting.registry import seal
 from forecasting.site_data import (
     HOUR,
@@ -25,8 +26,9 @@ from forecasting.site_data import (
     load_meters_kw,
     meters_of,
 )
+from forecasting.site_series import load_series, solar_series
 from forecasting.stand_ins import Asked, forecast_all
-from forecasting.training import TrainingOptions
+from forecasting.training import Progress
 from forecasting.verdict import TrainingReport, too_old
 from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.site import Site
@@ -39,8 +41,6 @@ logger = logging.getLogger(__name__)
 
 KINDS = ("load", "solar")
 """What there are models of."""
-HISTORY_READ = timedelta(days=92)
-"""What a forecast reads: eight weeks of the baseline's errors and the seasons before them."""
 LONGEST_HISTORY = timedelta(days=5 * 366)
 TRAINED_PERIODS = 48
 DEFAULT_BUDGET_SECONDS = 30.0
@@ -75,9 +75,9 @@ class ForecastService:
         if periods < 1:
             raise ValueError(f"periods must be at least 1, got {periods}")
         ahead = TimeAxis(ceil_to_step(require_utc(issued_at, name="issued_at"), HOUR), HOUR, periods)
-        origin = HISTORY_READ // HOUR
+        origin = ISSUE_HISTORY // HOUR
         issuance = Issuance(issued_at, ahead, origin, DEFAULT_LEVELS)
-        history = TimeAxis(ahead.start - HISTORY_READ, HOUR, origin)
+        history = TimeAxis(ahead.start - ISSUE_HISTORY, HOUR, origin)
         asked = self._whom_to_ask(conn, site, history, issuance)
         made = forecast_all(asked, issuance)
         for name, forecast in made.items():
@@ -97,10 +97,8 @@ class ForecastService:
         """Read what is known of every series, and who can speak of it."""
         issued_at, asked = issuance.issued_at, []
         if meters_of(site, "load"):
-            champion = self._champion(conn, "load")
-            weather_ids = champion.model.weather_ids if isinstance(champion.model, LoadModel) else None
-            read = load_load_history(conn, site, history, issued_at=issued_at, weather_ids=weather_ids)
-            asked += ask_loads(site, read, champion, issuance)
+            read = load_load_history(conn, site, history, issued_at=issued_at)
+            asked += ask_loads(site, read, self._champion(conn, "load"), issuance)
         if meters := meters_of(site, "solar"):
             power = load_meters_kw(conn, meters, history, issued_at=issued_at)
             asked += ask_solar(meters, power, self._champion(conn, "solar"), history, issuance)
@@ -139,7 +137,7 @@ class ForecastService:
         Args:
             issued_at: The site's present; nothing that ends later is used.
             seed: Same seed, data, budget and machine: same model, unless the budget of time runs out first.
-            budget_seconds: About how long both networks may train together; more also means more steps.
+            budget_seconds: About how long both kinds may train together; more also means more steps and members.
             threads: For torch.
             kinds: Which to train.
             doubts: Why a kind's champion is no longer trusted: its challenger need only be ahead.
@@ -153,19 +151,31 @@ class ForecastService:
             if not meters_of(site, kind):
                 continue
             told = None if on_progress is None else partial(on_progress, kind)
-            options = options_for(kind, seed=seed, budget_seconds=budget_seconds, threads=threads)
+            course = course_within(budget_seconds, seed=seed, threads=threads)
             doubt = (doubts or {}).get(kind)
             reports.append(
-                self._train_kind(conn, site, kind, options, issued_at=issued_at, doubt=doubt, on_progress=told)
+                self._train_kind(conn, site, kind, course, issued_at=issued_at, doubt=doubt, on_progress=told)
             )
         return reports
+
+    def _known_series(
+        self, conn: psycopg.Connection, site: Site, kind: str, axis: TimeAxis, *, issued_at: datetime
+    ) -> tuple[list[FileSeries], Sequence[str]]:
+        """Every series of a kind, and the weather site that each reads; "" for none."""
+        if kind == "load":
+            history = load_load_history(conn, site, axis, issued_at=issued_at)
+            return list(load_series(site, history, periods=TRAINED_PERIODS).values()), history.weather_ids
+        meters = meters_of(site, "solar")
+        power = load_meters_kw(conn, meters, axis, issued_at=issued_at)
+        made = list(solar_series(meters, axis, power, periods=TRAINED_PERIODS).values())
+        return made, [""] * len(made)
 
     def _train_kind(
         self,
         conn: psycopg.Connection,
         site: Site,
         kind: str,
-        options: TrainingOptions,
+        course: Course,
         *,
         issued_at: datetime,
         doubt: str | None,
@@ -177,29 +187,16 @@ class ForecastService:
             return TrainingReport.refused(kind, "There is no reading to train on.", seconds=time.monotonic() - began)
         stored, champion = find_champion(conn, kind), self._champion(conn, kind).model
         try:
-            if kind == "load":
-                history = load_load_history(conn, site, axis, issued_at=issued_at)
-                contest = contest_load(
-                    history.panel.only(trainable_series(history.panel)),
-                    weather_ids=history.weather_ids,
-                    levels=DEFAULT_LEVELS,
-                    periods=TRAINED_PERIODS,
-                    options=options,
-                    champion=champion if isinstance(champion, LoadModel) else None,
-                    on_progress=on_progress,
-                )
-            else:
-                meters = meters_of(site, "solar")
-                contest = contest_solar(
-                    meters,
-                    axis,
-                    load_meters_kw(conn, meters, axis, issued_at=issued_at),
-                    levels=DEFAULT_LEVELS,
-                    periods=TRAINED_PERIODS,
-                    options=options,
-                    champion=champion if isinstance(champion, SolarModel) else None,
-                    on_progress=on_progress,
-                )
+            series, weather_ids = self._known_series(conn, site, kind, axis, issued_at=issued_at)
+            contest = hold_contest(
+                series,
+                weather_ids,
+                kind=kind,
+                levels=DEFAULT_LEVELS,
+                course=course,
+                champion=champion,
+                on_progress=on_progress,
+            )
         except ValueError as error:
             logger.warning("no %s model was trained: %s", kind, error)
             return TrainingReport.refused(kind, f"Not trained: {error}.", seconds=time.monotonic() - began)
@@ -209,7 +206,7 @@ class ForecastService:
         present = find_champion(conn, kind)
         if promoted and present is not None and (stored is None or present.model_id != stored.model_id):
             promoted, reason = False, f"{present.model_id} was promoted meanwhile, and has not been compared with."
-        sealed = seal(contest.model, trained_at=issued_at, about={**contest.about(axis, options), "verdict": reason})
+        sealed = seal(contest.model, trained_at=issued_at, about={**contest.about(axis), "verdict": reason})
         save_model(conn, model_id=sealed.model_id, kind=kind, manifest=sealed.manifest, weights=sealed.weights)
         if promoted:
             promote(conn, sealed.model_id)
@@ -222,8 +219,6 @@ class ForecastService:
             scores=contest.scores,
             champion_scores=contest.champion_scores,
             comparison=contest.comparison,
-            steps=contest.result.steps,
-            stopped_by=contest.result.stopped_by,
             seconds=time.monotonic() - began,
         )
 

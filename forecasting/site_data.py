@@ -11,7 +11,7 @@ import psycopg
 
 from forecasting.external import Issue
 from forecasting.issuing import position_of
-from forecasting.load_windows import LoadPanel, SentTemperature
+from forecasting.outlook import SentTemperature
 from grid.readings import Layer, Source, series_id
 from grid.site import SITE_LOAD, Meter, Site
 from grid.store.readings import load_channels, load_power_matrix
@@ -25,16 +25,22 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadHistory:
-    """The load of every meter and of the site, and the names of the weather sites they read.
+    """The load of every meter and of the site, and the weather beside it.
 
     Attributes:
-        elsewhere: By series, the weather site that it reads and that is not among ``weather_ids``: the panel has no
-            temperature for it, and a model that reads temperature must not be asked about it.
+        axis: Hourly.
+        kw: Shape (series, hours). NaN where unknown.
+        weather_ids: The weather site that each series reads; "" for none.
+        temperature_c: Observed, by weather site, each of shape (hours,). NaN where unknown.
+        sent: Weather forecasts by weather site, the oldest first.
     """
 
-    panel: LoadPanel
+    axis: TimeAxis
+    series_ids: tuple[str, ...]
+    kw: FloatArray
     weather_ids: tuple[str, ...]
-    elsewhere: Mapping[str, str]
+    temperature_c: Mapping[str, FloatArray]
+    sent: Mapping[str, tuple[SentTemperature, ...]]
 
 
 def meters_of(site: Site, kind: str) -> tuple[Meter, ...]:
@@ -64,45 +70,32 @@ def history_axis(
     return TimeAxis(start, HOUR, (end - start) // HOUR)
 
 
-def load_load_history(
-    conn: psycopg.Connection,
-    site: Site,
-    axis: TimeAxis,
-    *,
-    issued_at: datetime,
-    weather_ids: Sequence[str] | None = None,
-) -> LoadHistory:
+def load_load_history(conn: psycopg.Connection, site: Site, axis: TimeAxis, *, issued_at: datetime) -> LoadHistory:
     """Every load series of the site, ``site:load`` last, with the temperature and its forecasts.
 
     Args:
         axis: Hourly; an hour that has not ended by ``issued_at`` is unknown.
-        weather_ids: Which weather sites in which order, as a trained model wants them; by default, those of the meters.
     """
     meters = meters_of(site, "load")
     names = [meter_series(meter) for meter in meters]
     kw = _ended(load_power_matrix(conn, names, axis, layer=Layer.VALIDATED), axis, issued_at)
     used = [meter.weather_site_id or "" for meter in meters]
-    sites = tuple(dict.fromkeys(used)) if weather_ids is None else tuple(weather_ids)
     if site.loads:
         names.append(SITE_LOAD)
         kw = np.concatenate([kw, site_load_kw(site, names[:-1], kw)[None]])
         used.append(max(dict.fromkeys(used), key=used.count))
+    sites = [name for name in dict.fromkeys(used) if name]
     channels = [(Source.WEATHER, name, Channel.AIR_TEMPERATURE) for name in sites]
     temperature = _ended(load_channels(conn, channels, axis, layer=Layer.VALIDATED), axis, issued_at)
     issued = load_issued_forecasts(conn, sites, Channel.AIR_TEMPERATURE, issued_from=axis.start, issued_by=issued_at)
-    panel = LoadPanel(
+    return LoadHistory(
         axis=axis,
-        timezone=site.timezone,
-        holidays=site.holidays,
         series_ids=tuple(names),
         kw=kw,
-        # Row 0 only keeps the panel whole for a series that is elsewhere; nobody may ask about it.
-        weather_row=np.array([sites.index(name) if name in sites else 0 for name in used], dtype=np.int64),
-        temperature_c=temperature,
-        sent=tuple(tuple(_sent(forecast, axis) for forecast in issued[name]) for name in sites),
+        weather_ids=tuple(used),
+        temperature_c=dict(zip(sites, temperature, strict=True)),
+        sent={name: tuple(_sent(forecast, axis) for forecast in issued[name]) for name in sites},
     )
-    elsewhere = {series: name for series, name in zip(names, used, strict=True) if name not in sites}
-    return LoadHistory(panel, sites, elsewhere)
 
 
 def site_load_kw(site: Site, names: Sequence[str], kw: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ import numpy as np
 from forecasting.calendar import Calendar
 from forecasting.fallbacks import Answer, Level, Speaker, ask_in_turn
 from forecasting.file_members import LEVELS, split_history
-from forecasting.file_regression import Regression
+from forecasting.file_regression import Design, fit_regressions
 from forecasting.issuing import NAIVE, Issuance
 from forecasting.mixing import at_levels
 from grid.forecasts import Forecast, KnownInputs, Voice
@@ -111,8 +111,9 @@ def refit(kw: FloatArray, calendar: Calendar, issuance: Issuance) -> Answer | st
         return f"A regression needs {REFIT_HOURS} known hours, there are {known}."
     periods = issuance.axis.periods
     split = split_history(issuance.origin, periods)
-    regression = Regression(kw[: issuance.origin], None, calendar, split=split, periods=periods)
-    told = regression.speak(np.array([issuance.origin]), periods, until=issuance.origin)[0]
+    (regression,) = fit_regressions(kw[None, : issuance.origin], Design(calendar, None), split=split, periods=periods)
+    errors = regression.errors(periods, issuance.origin)
+    told = regression.speak(np.array([issuance.origin]), periods, errors)[0]
     quantiles = at_levels(told, levels=LEVELS, wanted=issuance.levels)
     voice = Voice(REGRESSION, REGRESSION, Level.REFIT)
     return Answer("A regression fitted on the spot", voice, np.maximum(quantiles, 0.0))

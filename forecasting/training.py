@@ -15,6 +15,9 @@ from forecasting.network import NetworkShape, QuantileNetwork
 from forecasting.windows import MAX_HIDDEN_HOURS, IndexArray, Windows, WindowSource
 from grid.time_axis import FloatArray
 
+Progress = Callable[[float], None]
+"""Told the share of the course that is done, 0 to 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
@@ -84,7 +87,7 @@ def train_network(
     options: TrainingOptions,
     hidden: int = 32,
     dropout: float = 0.3,
-    on_progress: Callable[[float], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> tuple[QuantileNetwork, TrainingResult]:
     """Train one network on all series of ``source``.
 
@@ -155,6 +158,8 @@ def train_network(
             if stale >= options.patience:
                 stopped_by = "no more gain"
                 break
+    if on_progress is not None:
+        on_progress(1.0)
     judge.load_state_dict(best)
     result = TrainingResult(step, time.monotonic() - began, stopped_by, first, best_loss)
     return judge.cpu().eval(), result

@@ -18,10 +18,12 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from forecasting.mixing import at_levels
-from forecasting.windows import Float32Array
+from forecasting.windows import Float32Array, IndexArray
 from grid.time_axis import FloatArray
 
 TREE_LEVELS = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
+_CHUNK = 512
+"""Samples that walk together: their nodes fit into the processor's cache."""
 _THREADS = 1
 """On a shared machine several threads wait for each other longer than they work."""
 
@@ -48,15 +50,64 @@ class TreeOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantileTrees:
-    """Trained trees, one ensemble per level of :data:`TREE_LEVELS`."""
+    """Trained trees, one ensemble per level of :data:`TREE_LEVELS`, as plain arrays over the nodes of all of them.
 
-    ensembles: tuple[HistGradientBoostingRegressor, ...]
+    Attributes:
+        roots: Node at which each tree begins, shape (levels, trees).
+        base: What each ensemble starts from, shape (levels,).
+        feature, threshold: A sample goes left whose feature is not above the threshold, both of shape (nodes,).
+        missing_left: A sample whose feature is unknown goes left, shape (nodes,).
+        left, right: The next node; a leaf's is itself, shape (nodes,).
+        value: Of the leaves, shape (nodes,).
+        depth: Steps from a root to the furthest leaf.
+    """
+
+    roots: IndexArray
+    base: FloatArray
+    feature: IndexArray
+    threshold: FloatArray
+    missing_left: IndexArray
+    left: IndexArray
+    right: IndexArray
+    value: FloatArray
+    depth: int
 
     def quantiles(self, features: Float32Array, *, levels: Sequence[float]) -> FloatArray:
         """Shape (samples, levels), non-decreasing along levels, for features of shape (samples, features)."""
-        with threadpool_limits(_THREADS):
-            said = np.stack([one.predict(features) for one in self.ensembles], axis=-1)
+        parts = [features[begin : begin + _CHUNK] for begin in range(0, len(features), _CHUNK)]
+        said = np.concatenate([self._predict(part) for part in parts] or [np.empty((0, len(self.base)))])
         return at_levels(np.sort(said, axis=-1), levels=TREE_LEVELS, wanted=levels)
+
+    def _predict(self, features: Float32Array) -> FloatArray:
+        """What every ensemble says, shape (samples, levels): each sample walks down all trees at once."""
+        node = np.broadcast_to(self.roots.ravel(), (len(features), self.roots.size))
+        sample = np.arange(len(features))[:, None]
+        for _ in range(self.depth):
+            shown = features[sample, self.feature[node]]  # (samples, trees of all levels)
+            below = np.where(np.isnan(shown), self.missing_left[node] > 0, shown <= self.threshold[node])
+            node = np.where(below, self.left[node], self.right[node])
+        leaves = self.value[node].reshape(len(features), *self.roots.shape)
+        return np.asarray(self.base + leaves.sum(axis=-1))
+
+
+def as_arrays(ensembles: Sequence[HistGradientBoostingRegressor]) -> QuantileTrees:
+    """The nodes of fitted ensembles of numerical features, all of one number of trees."""
+    trees = [[stage[0].nodes for stage in one._predictors] for one in ensembles]
+    roots = np.cumsum([0, *(len(nodes) for one in trees for nodes in one)])[:-1].reshape(len(trees), -1)
+    nodes = np.concatenate([nodes for one in trees for nodes in one])
+    first = np.repeat(roots.ravel(), [len(nodes) for one in trees for nodes in one])
+    leaf, own = nodes["is_leaf"] > 0, np.arange(len(nodes))
+    return QuantileTrees(
+        roots=roots.astype(np.int64),
+        base=np.array([float(one._baseline_prediction.item()) for one in ensembles]),
+        feature=np.where(leaf, 0, nodes["feature_idx"]).astype(np.int64),
+        threshold=nodes["num_threshold"].astype(np.float64),
+        missing_left=nodes["missing_go_to_left"].astype(np.int64),
+        left=np.where(leaf, own, first + nodes["left"]).astype(np.int64),
+        right=np.where(leaf, own, first + nodes["right"]).astype(np.int64),
+        value=np.where(leaf, nodes["value"], 0.0),
+        depth=int(nodes["depth"].max()),
+    )
 
 
 def fit_trees(
@@ -98,4 +149,4 @@ def fit_trees(
         )
         with threadpool_limits(_THREADS):
             ensembles.append(one.fit(shown, wanted, sample_weight=cost))
-    return QuantileTrees(tuple(ensembles))
+    return as_arrays(ensembles)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from forecasting.backtest import Scores
+from forecasting.engine import TrainedModel
+from forecasting.file_members import Course
 from forecasting.fitting import TimeSplit
-from forecasting.models import TrainedModel
 from forecasting.significance import MINIMUM_DAYS, Comparison, decide
-from forecasting.training import TrainingOptions, TrainingResult
 from grid.time_axis import TimeAxis
 
 TRUSTED_FOR = timedelta(days=90)
@@ -42,14 +42,12 @@ class TrainingReport:
     scores: Scores | None
     champion_scores: Scores | None
     comparison: Comparison | None
-    steps: int
-    stopped_by: str
     seconds: float
 
     @classmethod
     def refused(cls, kind: str, reason: str, *, seconds: float) -> TrainingReport:
         """A report of no training."""
-        return cls(kind, None, False, reason, None, None, None, 0, "", seconds)
+        return cls(kind, None, False, reason, None, None, None, seconds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +62,7 @@ class Contest:
     """
 
     model: TrainedModel
-    result: TrainingResult
+    course: Course
     split: TimeSplit
     scores: Scores
     champion_scores: Scores | None
@@ -88,13 +86,14 @@ class Contest:
             )
         return decide(self.comparison, doubt=doubt)
 
-    def about(self, axis: TimeAxis, options: TrainingOptions) -> dict[str, Any]:
+    def about(self, axis: TimeAxis) -> dict[str, Any]:
         """What a manifest tells of it.
 
         Args:
             axis: Of the history that was read.
         """
-        result, instants = self.result, axis.start + np.array([self.split.tail, self.split.test]) * axis.step
+        # Positions are counted from the end: the engine leaves out hours before the first midnight.
+        instants = axis.end - (self.split.end - np.array([self.split.tail, self.split.test])) * axis.step
         return {
             "code_version": version("gridpilot"),
             "data": {
@@ -103,13 +102,7 @@ class Contest:
                 "test_start": instants[1].isoformat(),
                 "end": axis.end.isoformat(),
             },
-            "options": options.as_dict(),
-            "training": {
-                "steps": result.steps,
-                "stopped_by": result.stopped_by,
-                "first_tail_loss": round(result.first_loss, 6),
-                "best_tail_loss": round(result.best_loss, 6),
-            },
+            "options": asdict(self.course),
             "scores": self.scores.as_dict(),
             "champion_scores": self.champion_scores.as_dict() if self.champion_scores else None,
             "comparison": self.comparison.as_dict() if self.comparison else None,

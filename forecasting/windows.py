@@ -69,10 +69,6 @@ class WindowSource(Protocol):
         """Quantiles in the target's domain, shape (batch, periods, levels), as power. [kW]"""
         ...
 
-    def actual_kw(self, series: IndexArray, origins: IndexArray) -> FloatArray:
-        """What happened, shape (batch, periods). [kW] NaN where unknown."""
-        ...
-
 
 def history_positions(origins: IndexArray, hours: int = HISTORY_HOURS) -> IndexArray:
     """Positions of the hours before each origin, oldest first, shape (batch, hours)."""

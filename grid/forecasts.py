@@ -17,7 +17,7 @@ class Voice:
     """Who speaks for an interval of a forecast.
 
     Attributes:
-        method: How, such as ``lstm-attention`` or ``seasonal-naive``.
+        method: How, such as ``lstm+regression`` or ``seasonal-naive``.
         model_id: Which model; the method's name where none was trained.
         fallback_level: 0 for the one who should speak; the higher, the more others could not. None: not noted.
     """
@@ -53,7 +53,7 @@ class Forecast:
         levels: Probability levels, strictly increasing in (0, 1), 0.5 among them.
         quantiles: Shape (periods, levels), non-decreasing along levels. [kW]
         model_id: Which model spoke, of the first interval.
-        method: How, such as ``lstm-attention`` or ``seasonal-naive``, of the first interval.
+        method: How, such as ``lstm+regression`` or ``seasonal-naive``, of the first interval.
         degraded: True if a fallback or a substitute was used anywhere; ``reasons`` then says why.
         reasons: One sentence per substitute.
         spoken_by: The voice of every interval, shape (periods,); empty if nobody noted it.

@@ -49,7 +49,7 @@ class Backtest:
 def main() -> None:
     for name, series in cases():
         rows = make_rows(series)
-        heard = hear(rows, course=Course(effort="fast"), trained=True)
+        heard = hear(rows, course=Course(share=0.3), trained=True)
         spoken = [spoken_of(heard, k, mix(heard, k, seed=0)) for k in range(len(series))]
         print(f"\n{name}: {len(series) - 1} parts and their total, {spoken[0].actual.shape[0]} origins")
         score(spoken)

@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from forecasting.core import fit_load_core
-from forecasting.load_windows import LoadPanel, LoadWindows, extended_calendar, floor_kw
+from forecasting.calendar import make_calendar
+from forecasting.file_regression import Design, fit_regressions, recall_regressions
+from forecasting.file_request import Covariate, FileSeries, SeriesSettings
+from forecasting.fitting import split_in_time
+from forecasting.outlook import SentTemperature, make_outlook
+from forecasting.residual_windows import ResidualWindows
 from forecasting.solar import Plant
 from forecasting.solar_core import fit_solar_core
 from forecasting.solar_windows import SolarPanel, SolarWindows, make_solar_panel
-from forecasting.temperature import fit_temperature
 from grid.time_axis import FloatArray, TimeAxis
 
-START = datetime(2008, 3, 1, 5, tzinfo=UTC)  # a week before the clocks go forward in New York
+START = datetime(2008, 3, 1, tzinfo=UTC)  # a week before the clocks go forward in New York
 PERIODS = 48
 PLANT = Plant(39.74, -75.18, 40.0, 170.0, 0.003, 3.4)
 
 
+@dataclass(frozen=True, eq=False)
+class Loads:
+    """Hourly load, shape (series, hours) [kW], and the temperature of its one place, shape (1, hours) [degC]."""
+
+    axis: TimeAxis
+    kw: FloatArray
+    temperature_c: FloatArray
+
+
 @dataclass(frozen=True)
 class Made:
-    """One history of each kind with the source that cuts windows from it."""
+    """One history of each kind with the source that cuts windows from it, and as series with a horizon."""
 
-    load: LoadPanel
-    load_source: LoadWindows
+    load: Loads
+    load_source: ResidualWindows
+    load_again: Callable[..., ResidualWindows]
+    load_series: list[FileSeries]
     solar: SolarPanel
     solar_source: SolarWindows
+    solar_series: list[FileSeries]
 
 
 @pytest.fixture(scope="session")
 def made() -> Made:
     """Seventy days of two loads and of one plant."""
-    loads, sun = load_panel(), solar_panel()
-    return Made(loads, load_windows(loads), sun, solar_windows(sun))
+    loads, sun = made_loads(), solar_panel()
+    return Made(
+        load=loads,
+        load_source=load_windows(loads, like=load_windows(loads)),  # recalled, as any other windows of the same fits
+        load_again=load_windows,
+        load_series=[load_series(loads, row) for row in (0, 1)],
+        solar=sun,
+        solar_source=solar_windows(sun),
+        solar_series=[sun_series(sun)],
+    )
 
 
 def axis_of(days: int) -> TimeAxis:
@@ -49,34 +73,73 @@ def made_temperature(axis: TimeAxis, *, seed: int = 0) -> FloatArray:
     return 17.0 + 6.0 * np.sin(2 * np.pi * (hours - 9) / 24) + drift
 
 
-def load_panel(days: int = 70, *, series: int = 2, seed: int = 0) -> LoadPanel:
-    """Load with a day, a week, an answer to temperature, and noise; all in kW."""
+def made_loads(days: int = 70, *, series: int = 2, seed: int = 0) -> Loads:
+    """Load with a day, a week, an answer to temperature, and noise."""
     axis, draw = axis_of(days), np.random.default_rng(seed)
-    calendar = extended_calendar(_bare(axis), 0)
+    calendar = make_calendar(axis, timezone="America/New_York", holidays="US")
     temperature = made_temperature(axis, seed=seed)
     shape = 1.0 + 0.3 * np.sin(2 * np.pi * (calendar.hour - 8) / 24) - 0.15 * (calendar.day_type > 0)
     heat = 0.04 * np.maximum(temperature - 16.0, 0.0)
     kw = [1000.0 * (row + 1) * (shape + heat) * np.exp(0.02 * draw.normal(size=axis.periods)) for row in range(series)]
-    names = tuple(f"m-{row}:load" for row in range(series))
-    return LoadPanel(
-        axis, "America/New_York", "US", names, np.stack(kw), np.zeros(series, dtype=np.int64), temperature[None]
-    )
+    return Loads(axis, np.stack(kw), temperature[None])
 
 
-def load_windows(panel: LoadPanel) -> LoadWindows:
-    calendar = extended_calendar(panel, 0)
-    temperature = fit_temperature(panel.temperature_c[0], calendar, periods=PERIODS)
-    floor = floor_kw(panel.kw)
-    core = fit_load_core(
-        np.log(np.maximum(panel.kw, 0.0) + floor[:, None]), np.repeat(panel.temperature_c, len(panel.kw), 0), calendar
+def load_windows(
+    loads: Loads, *, like: ResidualWindows | None = None, sent: tuple[SentTemperature, ...] = ()
+) -> ResidualWindows:
+    """Windows of the loads by regressions fitted on them, or by those of other windows."""
+    hours = loads.axis.periods
+    longer = TimeAxis(loads.axis.start, loads.axis.step, hours + PERIODS)
+    calendar = make_calendar(longer, timezone="America/New_York", holidays="US")
+    path = np.concatenate([loads.temperature_c[0], np.full(PERIODS, np.nan)])
+    known = like.regressions[0].outlook if like else None
+    model = known.model if known else None
+    design = Design(calendar, make_outlook(path, calendar, periods=PERIODS, until=hours, sent=sent, model=model))
+    if like is None:
+        regressions = fit_regressions(loads.kw, design, split=split_in_time(hours), periods=PERIODS)
+        courses = [one.errors(PERIODS, hours) for one in regressions]
+        return ResidualWindows(regressions, courses, calendar, periods=PERIODS)
+    fitted = [one.fitted for one in like.regressions]
+    regressions = recall_regressions(loads.kw, design, fitted, periods=PERIODS, every=24)
+    return ResidualWindows(regressions, like.courses, calendar, periods=PERIODS)
+
+
+def load_series(loads: Loads, row: int) -> FileSeries:
+    settings = SeriesSettings(
+        kind="load",
+        interval_minutes=60,
+        timezone="America/New_York",
+        holidays="US",
+        covariates={"w": Covariate(means="air_temperature", unit="degC")},
     )
-    return LoadWindows(
-        panel,
-        core=core,
-        temperatures=[temperature],
-        floor=floor,
-        model_row=np.arange(len(panel.kw)),
-        periods=PERIODS,
+    return _as_series(f"m-{row}:load", settings, loads.axis, loads.kw[row], {"w": loads.temperature_c[0]})
+
+
+def sun_series(panel: SolarPanel) -> FileSeries:
+    settings = SeriesSettings(
+        kind="solar",
+        interval_minutes=60,
+        capacity=PLANT.capacity_kw,
+        latitude=PLANT.latitude,
+        longitude=PLANT.longitude,
+        tilt_deg=PLANT.tilt_deg,
+        azimuth_deg=PLANT.azimuth_deg,
+    )
+    return _as_series("pv:generation", settings, panel.axis, panel.kw[0], {})
+
+
+def _as_series(
+    name: str, settings: SeriesSettings, axis: TimeAxis, kw: FloatArray, covariates: dict[str, FloatArray]
+) -> FileSeries:
+    ahead = np.full(PERIODS, np.nan)
+    return FileSeries(
+        series_id=name,
+        settings=settings,
+        axis=TimeAxis(axis.start, axis.step, axis.periods + PERIODS),
+        values=np.concatenate([kw, ahead]),
+        origin=axis.periods,
+        asked=axis.periods + np.arange(PERIODS),
+        covariates={key: np.concatenate([values, ahead]) for key, values in covariates.items()},
     )
 
 
@@ -100,8 +163,3 @@ def solar_windows(panel: SolarPanel) -> SolarWindows:
         periods=PERIODS,
     )
     return SolarWindows(panel, core=core, model_row=np.zeros(1, dtype=np.int64), periods=PERIODS)
-
-
-def _bare(axis: TimeAxis) -> LoadPanel:
-    empty = np.zeros((0, axis.periods))
-    return LoadPanel(axis, "America/New_York", "US", (), empty, np.zeros(0, dtype=np.int64), empty)

@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 
 from forecasting.backtest import Scores, score
-from forecasting.contest import contest_load, contest_solar, options_for, trainable_series
+from forecasting.contest import hold_contest
+from forecasting.engine import TrainedModel
+from forecasting.file_load import LoadParts
+from forecasting.file_members import Course, course_within
+from forecasting.file_request import FileSeries
 from forecasting.fitting import split_in_time
 from forecasting.significance import Comparison
-from forecasting.training import TrainingOptions, TrainingResult
 from forecasting.verdict import Contest, too_old
 from grid.forecasts import DEFAULT_LEVELS
-from grid.site import Meter
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
-QUICK = TrainingOptions(max_steps=4, batch=16, check_every=4)
+QUICK = Course(share=0.03)
 
 
 def test_a_perfect_forecast_has_skill_one_and_a_twin_of_the_baseline_none() -> None:
@@ -72,8 +74,7 @@ UNSURE = Comparison(21, 0.5, 0.6, -0.1, -0.3, 0.1, 0.2)
 def test_a_challenger_must_beat_the_champion_beyond_luck_or_else_the_baseline(
     own: Scores, champion: Scores | None, comparison: Comparison | None, promoted: bool
 ) -> None:
-    result = TrainingResult(1, 1.0, "steps", 1.0, 1.0)
-    contest = Contest(None, result, split_in_time(24 * 100), own, champion, comparison, {})  # type: ignore[arg-type]
+    contest = Contest(None, QUICK, split_in_time(24 * 100), own, champion, comparison, {})  # type: ignore[arg-type]
     assert contest.verdict()[0] is promoted
 
 
@@ -85,87 +86,70 @@ def test_a_champion_of_last_season_is_no_longer_trusted() -> None:
     assert too_old({}, issued_at=datetime(2026, 5, 1, tzinfo=UTC)) is None
 
 
-def test_even_a_hardly_trained_model_beats_repeating_last_week(made: Any) -> None:
-    contest = contest_load(
-        made.load, weather_ids=["w"], levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=None
-    )
-    assert contest.scores.skill > 0.2
-    assert contest.champion_scores is None
-    rerun = contest_load(
-        made.load, weather_ids=["w"], levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=contest.model
-    )
-    assert rerun.champion_scores == contest.scores
+@pytest.fixture(scope="module")
+def first(made: Any) -> Contest:
+    return load_contest(made.load_series)
+
+
+def load_contest(series: list[FileSeries], champion: TrainedModel | None = None) -> Contest:
+    weather = ["w"] * len(series)
+    return hold_contest(series, weather, kind="load", levels=DEFAULT_LEVELS, course=QUICK, champion=champion)
+
+
+def test_even_a_hardly_trained_model_beats_repeating_last_week(made: Any, first: Contest) -> None:
+    assert first.scores.skill > 0.2
+    assert first.champion_scores is None
+    rerun = load_contest(made.load_series, first.model)
+    assert rerun.champion_scores is not None
+    # It knows its champion's weights from weeks on which the champion alone was judged: they are nearly the same.
+    assert rerun.champion_scores.pinball == pytest.approx(first.scores.pinball, rel=0.1)
+    assert rerun.scores == first.scores
     assert rerun.verdict()[0] is False
-    assert rerun.comparison is None, "seven days cannot tell"
-    assert sorted(rerun.promise) == ["*", "m-0:load", "m-1:load"]
-    assert rerun.promise["m-1:load"]["mean_kw"] == pytest.approx(np.nanmean(made.load.kw[1]))
 
 
-def test_the_backtest_is_made_of_hours_that_training_never_saw(made: Any) -> None:
-    split = split_in_time(made.load.axis.periods)
-    later = np.arange(made.load.axis.periods) >= split.test
-    other = replace(made.load, kw=np.where(later, 2.0 * made.load.kw, made.load.kw))
-    one, two = (
-        contest_load(panel, weather_ids=["w"], levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=None)
-        for panel in (made.load, other)
-    )
-    for name, tensor in one.model.state()[0].items():
-        np.testing.assert_array_equal(tensor.numpy(), two.model.state()[0][name].numpy(), err_msg=name)
-    assert one.scores != two.scores
+def test_networks_trees_and_the_scored_weights_never_see_what_scores_them(made: Any, first: Contest) -> None:
+    middle = (first.split.test + first.split.end) // 2 + 48
+    changed = [replace(one, values=_doubled(one, after=middle)) for one in made.load_series]
+    other = load_contest(changed)
+    one, two = first.model.parts, other.model.parts
+    assert isinstance(one, LoadParts)
+    assert isinstance(two, LoadParts)
+    for name, network in one.networks.items():
+        for key, weight in network.network.state_dict().items():
+            np.testing.assert_array_equal(weight.numpy(), two.networks[name].network.state_dict()[key].numpy())
+    assert one.trees is not None
+    assert two.trees is not None
+    np.testing.assert_array_equal(one.trees.value, two.trees.value)
+    assert first.scores != other.scores
 
 
-def test_a_plant_is_fitted_trained_and_scored_by_daylight(made: Any) -> None:
-    meter = Meter("pv", "generation", "solar", 60, 3.4, None, 39.74, -75.18, 40.0, 170.0)
-    contest = contest_solar(
-        [meter], made.solar.axis, made.solar.kw, levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=None
-    )
+def _doubled(one: FileSeries, *, after: int) -> np.ndarray:
+    return np.where(np.arange(len(one.values)) >= after, 2.0 * one.values, one.values)
+
+
+def test_a_plant_is_trained_and_scored_by_daylight(made: Any) -> None:
+    contest = hold_contest(made.solar_series, [""], kind="solar", levels=DEFAULT_LEVELS, course=QUICK, champion=None)
     assert contest.scores.skill > 0.0
     assert contest.scores.windows > 5
-    again = contest_solar(
-        [meter],
-        made.solar.axis,
-        made.solar.kw,
-        levels=DEFAULT_LEVELS,
-        periods=48,
-        options=QUICK,
-        champion=contest.model,
-    )
-    assert again.champion_scores == contest.scores
+    assert 0.5 < contest.scores.coverage_90 < 1.0
 
 
-def test_a_plant_that_cannot_be_fitted_does_not_keep_the_others_from_training(
-    made: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    good = Meter("pv", "generation", "solar", 60, 3.4, None, 39.74, -75.18, 40.0, 170.0)
-    meters = [replace(good, meter_id="new"), replace(good, meter_id="nowhere", latitude=None), good]
-    kw = np.repeat(made.solar.kw[:1], 3, axis=0)
-    kw[0, : made.solar.axis.periods - 30] = np.nan
-    contest = contest_solar(
-        meters, made.solar.axis, kw, levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=None
-    )
-    assert contest.model.series_ids == ("pv:generation",)
-    assert [record.args[0] for record in caplog.records if record.args] == ["new", "nowhere"]
-    with pytest.raises(ValueError, match=r"new: .*; nowhere: .*"):
-        contest_solar(
-            meters[:2], made.solar.axis, kw[:2], levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=None
-        )
+def test_a_series_with_hardly_any_reading_is_left_out(made: Any, caplog: pytest.LogCaptureFixture) -> None:
+    late = replace(made.load_series[1], values=_unknown(made.load_series[1], 60 * 24))
+    contest = load_contest([made.load_series[0], late])
+    assert contest.model.series_ids == ("m-0:load",)
+    assert [record.args[0] for record in caplog.records if record.args] == ["m-1:load"]
+    with pytest.raises(ValueError, match="no series has 336 known hours"):
+        load_contest([late])
 
 
-def test_a_plant_that_stands_nowhere_is_refused(made: Any) -> None:
-    meter = Meter("pv", "generation", "solar", 60)
-    with pytest.raises(ValueError, match="meter pv must have a latitude and a longitude"):
-        contest_solar(
-            [meter], made.solar.axis, made.solar.kw, levels=DEFAULT_LEVELS, periods=48, options=QUICK, champion=None
-        )
+def _unknown(one: FileSeries, until: int) -> np.ndarray:
+    return np.where(np.arange(len(one.values)) < until, np.nan, one.values)
 
 
-def test_a_series_with_hardly_any_reading_is_left_to_the_baseline(made: Any) -> None:
-    kw = made.load.kw.copy()
-    kw[1, : made.load.axis.periods - 100] = np.nan
-    assert trainable_series(replace(made.load, kw=kw)) == ["m-0:load"]
-
-
-def test_a_larger_budget_buys_steps() -> None:
-    small, large = (options_for("load", seed=1, budget_seconds=b, threads=1) for b in (30.0, 300.0))
-    assert large.max_steps == 10 * small.max_steps
-    assert options_for("solar", seed=1, budget_seconds=30.0, threads=1).budget_seconds + small.budget_seconds == 30.0
+def test_a_larger_budget_buys_steps_and_networks() -> None:
+    small, large = (course_within(budget, seed=1, threads=1) for budget in (30.0, 300.0))
+    assert list(small.networks) == ["lstm"]
+    assert list(large.networks) == ["lstm", "tcn", "self-attention"]
+    steps = [one.network("lstm", learning_rate=1e-3, leads=8).max_steps for one in (small, large)]
+    assert steps == [50, 300]

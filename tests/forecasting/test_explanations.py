@@ -66,7 +66,7 @@ def town(*, warmer: float = 0.0, late: float = 0.0, kind: Any = "load") -> FileS
 
 
 def taken_apart(one: FileSeries) -> tuple[Heard, Mixture, Contributions]:
-    heard = hear(make_rows([one]), course=Course(effort="fast"), trained=True)
+    heard = hear(make_rows([one]), course=Course(share=0.3), trained=True)
     mixture = mix(heard, 0, seed=0)
     (told,) = contributions(heard, [mixture.blend])
     return heard, mixture, told
@@ -107,7 +107,7 @@ def test_asking_with_other_inputs_leaves_the_members_as_they_were(usual: tuple[H
 
 
 def test_what_never_changes_contributes_nothing(usual: tuple[Heard, Mixture, Contributions]) -> None:
-    assert (of(usual[2], WEATHER) == 0.0).all()
+    np.testing.assert_allclose(of(usual[2], WEATHER), 0.0, atol=1e-5)  # of some 50: single precision
 
 
 def test_a_weekend_is_put_down_to_the_calendar(usual: tuple[Heard, Mixture, Contributions]) -> None:

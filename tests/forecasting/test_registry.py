@@ -11,59 +11,59 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecasting.fitting import fit_load_model, fit_solar_model, split_in_time
-from forecasting.models import LoadModel, SolarModel, predict_kw
+from forecasting.contest import hold_contest
+from forecasting.engine import TrainedModel, ask_now
+from forecasting.file_members import Course
+from forecasting.file_request import FileSeries
 from forecasting.registry import ModelRefusedError, SealedModel, export_model, import_model, seal, unseal
-from forecasting.solar import Plant
-from forecasting.training import TrainingOptions
 from grid.forecasts import DEFAULT_LEVELS
 
 TRAINED_AT = datetime(2008, 5, 10, tzinfo=UTC)
-QUICK = TrainingOptions(max_steps=4, batch=16, check_every=4)
+QUICK = Course(share=0.03, seed=1)
+
+
+def trained(series: list[FileSeries], kind: str) -> TrainedModel:
+    weather = ["w"] * len(series)
+    return hold_contest(series, weather, kind=kind, levels=DEFAULT_LEVELS, course=QUICK, champion=None).model
 
 
 @pytest.fixture(scope="module")
-def load_model(made: Any) -> LoadModel:
-    split = split_in_time(made.load.axis.periods)
-    model, _ = fit_load_model(
-        made.load, weather_ids=["w"], split=split, levels=DEFAULT_LEVELS, periods=48, options=QUICK
-    )
-    return model
+def load_model(made: Any) -> TrainedModel:
+    return trained(made.load_series, "load")
 
 
 @pytest.fixture(scope="module")
-def sealed(load_model: LoadModel) -> SealedModel:
+def sealed(load_model: TrainedModel) -> SealedModel:
     return seal(load_model, trained_at=TRAINED_AT, about={"scores": {"skill": 0.4}})
 
 
-def answer(model: LoadModel | SolarModel, panel: Any) -> Any:
-    rows, origins = np.zeros(2, dtype=np.int64), np.array([700, 901])
-    return predict_kw(model.network, model.shifts, model.windows(panel), rows, origins)
+def answer(model: TrainedModel, series: list[FileSeries]) -> Any:
+    return ask_now(model, {one.series_id: one for one in series}, levels=DEFAULT_LEVELS)
 
 
-def test_a_load_model_comes_back_the_same(made: Any, load_model: LoadModel, sealed: SealedModel) -> None:
+def test_a_load_model_comes_back_the_same(made: Any, load_model: TrainedModel, sealed: SealedModel) -> None:
     opened = unseal(sealed)
-    assert isinstance(opened, LoadModel)
-    np.testing.assert_array_equal(answer(opened, made.load), answer(load_model, made.load))
+    before, after = answer(load_model, made.load_series), answer(opened, made.load_series)
+    assert set(before) == {"m-0:load", "m-1:load"}
+    for name, quantiles in before.items():
+        np.testing.assert_array_equal(after[name], quantiles)
+    assert {"lstm", "regression", "boosted-trees"} <= set(sealed.manifest["weights"]["m-0:load"])
 
 
 def test_a_solar_model_comes_back_the_same(made: Any) -> None:
-    split = split_in_time(made.solar.axis.periods)
-    plant = Plant(39.74, -75.18, 40.0, 170.0, 0.003, 3.4)
-    model, _ = fit_solar_model(
-        made.solar, plants=[plant], split=split, levels=DEFAULT_LEVELS, periods=48, options=QUICK
-    )
+    model = trained(made.solar_series, "solar")
     opened = unseal(seal(model, trained_at=TRAINED_AT, about={}))
-    assert isinstance(opened, SolarModel)
-    assert opened.plants == (plant,)
-    np.testing.assert_array_equal(answer(opened, made.solar), answer(model, made.solar))
+    assert opened.parts.plants == model.parts.plants  # type: ignore[union-attr]
+    (before,), (after,) = (answer(one, made.solar_series).values() for one in (model, opened))
+    np.testing.assert_array_equal(after, before)
 
 
 def test_the_manifest_is_plain_json_that_tells_what_the_model_is(sealed: SealedModel) -> None:
     assert json.loads(json.dumps(sealed.manifest)) == sealed.manifest
     assert sealed.manifest["model_id"] == sealed.model_id == f"load-20080510T0000Z-{sealed.manifest['sha256'][:10]}"
     assert sealed.manifest["scores"] == {"skill": 0.4}
-    assert sealed.manifest["state"]["series_ids"] == ["m-0:load", "m-1:load"]
+    assert list(sealed.manifest["weights"]) == ["m-0:load", "m-1:load"]
+    assert sum(sealed.manifest["weights"]["m-1:load"].values()) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("position", [0, 9, 500, -1])
@@ -77,7 +77,7 @@ def test_one_changed_byte_is_noticed(sealed: SealedModel, position: int) -> None
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 99}, "format must be 1, got 99"),
+        ({"format": 99}, "format must be 2, got 99"),
         ({"kind": "solar"}, "kind must be one of load, solar"),
         ({"state": {}}, "do not fit"),
     ],
@@ -109,7 +109,9 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         import_model(tmp_path)
 
 
-def test_a_series_the_model_never_knew_is_named(made: Any, load_model: LoadModel) -> None:
-    stranger = replace(made.load, series_ids=("m-0:load", "m-9:load"))
-    with pytest.raises(ValueError, match="trained without m-9:load"):
-        load_model.windows(stranger)
+def test_a_series_the_model_never_knew_is_not_answered_for(made: Any, load_model: TrainedModel) -> None:
+    stranger = replace(made.load_series[0], series_id="m-9:load")
+    told = answer(load_model, [made.load_series[1], stranger])
+    assert list(told) == ["m-1:load"]
+    np.testing.assert_allclose(told["m-1:load"], answer(load_model, made.load_series)["m-1:load"], rtol=1e-5)
+    assert answer(load_model, [stranger]) == {}

@@ -9,8 +9,18 @@ import pytest
 
 from forecasting.calendar import Calendar, make_calendar
 from forecasting.file_members import split_history
-from forecasting.file_regression import Regression
-from forecasting.regression import CONTEXT_HOURS, YEAR_HOURS, calendar_terms, rolling_fits, temperature_terms
+from forecasting.file_regression import Design, fit_regressions
+from forecasting.outlook import make_outlook
+from forecasting.regression import (
+    CONTEXT_HOURS,
+    YEAR_HOURS,
+    calendar_terms,
+    rolling_fits,
+    season_terms,
+    temperature_bends,
+    temperature_response,
+    temperature_terms,
+)
 from forecasting.residuals import FEATURES, fit_residuals, lead_group, recent_features
 from forecasting.stations import choose_stations
 from forecasting.temperature_scenarios import shifted_years
@@ -49,8 +59,8 @@ def test_a_fit_finds_the_law_that_made_the_load() -> None:
         return np.concatenate([fixed[begin:end], temperature_terms(path, calendar.part(slice(begin, end)))], axis=1)
 
     last = hours - 168
-    (fit,) = rolling_fits(design, target, instants=np.array([last]))
-    told = fit.predict(design(last, hours))[:, 0]
+    (fit,) = rolling_fits(design, target[None], instants=np.array([last]), beyond=0)
+    told = fit.told[0, 0]
     assert np.abs(told - target[last:]).mean() < 0.02
     assert np.std(target[last:]) > 0.05
 
@@ -62,7 +72,9 @@ def test_a_fit_does_not_see_what_comes_after_it() -> None:
     changed = target.copy()
     changed[30 * 24 :] += 5.0
     instants = np.array([20 * 24, 30 * 24, 40 * 24])
-    before, after = (rolling_fits(lambda a, b: fixed[a:b], one, instants=instants) for one in (target, changed))
+    before, after = (
+        rolling_fits(lambda a, b: fixed[a:b], one[None], instants=instants, beyond=0) for one in (target, changed)
+    )
     for k in (0, 1):
         np.testing.assert_array_equal(before[k].weights, after[k].weights)
     assert not np.allclose(before[2].level, after[2].level)
@@ -73,8 +85,34 @@ def test_unknown_hours_do_not_count() -> None:
     fixed = calendar_terms(calendar)
     target = np.full(20 * 24, 3.0)
     target[::5] = np.nan
-    (fit,) = rolling_fits(lambda a, b: fixed[a:b], target, instants=np.array([len(target)]))
-    assert fit.predict(fixed) == pytest.approx(3.0, abs=1e-4)
+    (fit,) = rolling_fits(lambda a, b: fixed[a % 480 :][: b - a], target[None], instants=np.array([480]), beyond=480)
+    assert fit.told == pytest.approx(3.0, abs=1e-4)
+
+
+def test_series_that_are_fitted_together_are_fitted_as_if_alone() -> None:
+    calendar = calendar_of(50 * 24)
+    fixed = calendar_terms(calendar)
+    targets = np.random.default_rng(5).normal(size=(4, 50 * 24))
+    targets[1, 100:300] = np.nan  # a gap
+    targets[2, :700] = np.nan  # a meter that came later
+    instants = np.array([40 * 24, 50 * 24])
+    together = rolling_fits(lambda a, b: fixed[a:b], targets, instants=instants, beyond=0)
+    for row, target in enumerate(targets):
+        alone = rolling_fits(lambda a, b: fixed[a:b], target[None], instants=instants, beyond=0)
+        for one, all_of_them in zip(alone, together, strict=True):
+            np.testing.assert_allclose(all_of_them.weights[row], one.weights[0], atol=2e-4)
+
+
+def test_the_response_to_temperature_is_that_of_its_terms() -> None:
+    calendar = calendar_of(30 * 24)
+    path = weather(30 * 24 + CONTEXT_HOURS)
+    terms = temperature_terms(path, calendar)
+    weights = np.random.default_rng(6).normal(size=terms.shape[1])
+    by_hour, by_season = temperature_response(weights)
+    free = (calendar.day_type > 0).astype(int)
+    response = by_hour[free, calendar.hour] + season_terms(calendar) @ by_season
+    told = (temperature_bends(path) * response).sum(axis=-1)
+    np.testing.assert_allclose(told, terms @ weights, atol=1e-3)
 
 
 def test_recent_features_look_only_back() -> None:
@@ -99,7 +137,8 @@ def test_an_error_that_lasts_is_carried_on_and_one_that_does_not_is_not() -> Non
         told = model.centre(residual, origins, leads)
         explained = 1.0 - np.mean((actual - told) ** 2) / np.mean(actual**2)
         assert (explained > share) == (share == 0.5)
-        covered = (actual > told + model.spread(leads)[:, 0]) & (actual < told + model.spread(leads)[:, 2])
+        spread = model.spread(origins, leads)
+        covered = (actual > told + spread[..., 0]) & (actual < told + spread[..., 2])
         assert covered.mean() == pytest.approx(0.8, abs=0.03)
 
 
@@ -147,9 +186,10 @@ def test_bands_hold_with_temperature_given_in_part_or_not_at_all(known_ahead: in
     shown = celsius.copy()
     shown[hours + known_ahead :] = np.nan
     split = split_history(hours, periods)
-    one = Regression(power[:hours], shown, calendar, split=split, periods=periods)
+    outlook = make_outlook(shown, calendar, periods=periods, until=hours)
+    (one,) = fit_regressions(power[None, :hours], Design(calendar, outlook), split=split, periods=periods)
     assert one.told_ahead == (known_ahead == periods)
-    made = one.speak(np.array([hours]), periods, until=hours)[0]
+    made = one.speak(np.array([hours]), periods, one.errors(periods, hours))[0]
     assert (np.diff(made, axis=1) >= 0.0).all()
     covered = (power[hours:] > made[:, 2]) & (power[hours:] < made[:, -3])  # 0.05 to 0.95
     assert covered.mean() > 0.75

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
 
-from forecasting.trees import TreeOptions, fit_trees
+from forecasting.trees import TREE_LEVELS, TreeOptions, as_arrays, fit_trees
 
 QUICK = TreeOptions(rounds=40, leaf_samples=30)
 LEVELS = (0.05, 0.5, 0.95)
@@ -50,3 +51,17 @@ def test_without_a_known_target_there_are_no_trees() -> None:
     features, target = samples(50)
     with pytest.raises(ValueError, match="known"):
         fit_trees(features, np.full_like(target, np.nan), options=QUICK)
+
+
+def test_the_arrays_of_trees_say_what_the_trees_said() -> None:
+    features, target = samples()
+    features[::5, 0] = np.nan
+    grown = [
+        HistGradientBoostingRegressor(loss="quantile", quantile=level, max_iter=20, early_stopping=False).fit(
+            features[:, :2], target
+        )
+        for level in TREE_LEVELS
+    ]
+    told = as_arrays(grown).quantiles(features[:, :2], levels=TREE_LEVELS)
+    expected = np.sort(np.stack([one.predict(features[:, :2]) for one in grown], axis=-1), axis=-1)
+    np.testing.assert_allclose(told, expected, atol=1e-12)

@@ -41,7 +41,7 @@ def test_first_look_shows_readings_forecasts_the_plan_and_its_reasons(
     monkeypatch.setenv("GRIDPILOT_KEY", chain.key)
     notebook = nbformat.read(ROOT / "notebooks" / "first_look.ipynb", as_version=4)
 
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT)}}).execute()
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT)}}).execute()
 
     assert len(shown(notebook, "image/png")) == 5
     tables = "\n".join(shown(notebook, "text/plain"))

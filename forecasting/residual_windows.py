@@ -1,0 +1,146 @@
+"""Windows of the log of power, told as what a regression leaves over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from forecasting.calendar import Calendar, network_calendar
+from forecasting.file_regression import Regression
+from forecasting.residuals import MEMORY_HOURS, ResidualModel
+from forecasting.windows import (
+    BLOCKS,
+    HISTORY_HOURS,
+    IndexArray,
+    Windows,
+    future_positions,
+    history_positions,
+    masked_mean,
+    patched,
+    same_hour_before,
+)
+from grid.time_axis import FloatArray
+
+_RESIDUAL_BOUND = 8.0
+_DEGREES = 10.0
+
+
+class ResidualWindows:
+    """Cuts windows of some rows, given a regression of each and how its residuals go on.
+
+    Args:
+        courses: Of every row, learnt before the origins that are asked about.
+        calendar: Of all hours and of a horizon beyond.
+    """
+
+    def __init__(
+        self,
+        regressions: Sequence[Regression],
+        courses: Sequence[ResidualModel],
+        calendar: Calendar,
+        *,
+        periods: int,
+    ) -> None:
+        self.regressions, self.courses, self._periods = regressions, courses, periods
+        self._calendar = calendar
+        self._network_calendar = network_calendar(calendar)
+        self._log = np.stack([one.log for one in regressions])  # (rows, hours)
+        self._residual = np.stack([one.residual for one in regressions])
+        self._spread = np.array([one.scale for one in regressions])
+
+    @property
+    def series_count(self) -> int:
+        return len(self.regressions)
+
+    def cut(self, series: IndexArray, origins: IndexArray, *, hidden_hours: IndexArray | None = None) -> Windows:
+        past, ahead = history_positions(origins), future_positions(origins, self._periods)
+        row = series[:, None]
+        memory = self._memory(series, origins, hidden_hours)  # (batch, MEMORY_HOURS)
+        residual = memory[:, -HISTORY_HOURS:]
+        known = np.isfinite(residual)
+        residual = np.where(known, residual, 0.0)
+        log = np.where(known, self._log[row, past], 0.0)
+
+        spread = self._spread[series]
+        centre = masked_mean(residual, known)[:, None]
+        own = np.sqrt(masked_mean((residual - centre) ** 2, known))
+        scale = np.clip(own, 0.5 * spread, 3.0 * spread)[:, None]  # (batch, 1)
+        bounded = np.where(known, np.clip(residual / scale, -_RESIDUAL_BOUND, _RESIDUAL_BOUND), 0.0)
+        shape = np.where(known, log - masked_mean(log, known)[:, None], 0.0)
+
+        mean, fading, warmth = self._expected(series, origins, memory)
+        lead_warmth = warmth[:, HISTORY_HOURS:]  # (batch, periods)
+        history = patched(
+            [bounded, shape, warmth[:, :HISTORY_HOURS], known.astype(np.float64)], self._network_calendar[past]
+        )
+        day, have_day = same_hour_before(bounded, known, self._periods)
+        week = bounded[:, np.arange(self._periods) % HISTORY_HOURS]
+        have_week = known[:, np.arange(self._periods) % HISTORY_HOURS].astype(np.float64)
+        levels = [masked_mean(bounded[:, -hours:], known[:, -hours:]) for hours in (3, 12, 24, 72, 168)]
+        lead = np.arange(self._periods) / 48.0
+        wide = np.ones((1, self._periods))
+        future = np.stack(
+            [
+                lead * np.ones_like(mean),
+                np.sqrt(lead) * np.ones_like(mean),
+                lead_warmth,
+                lead_warmth - warmth[:, HISTORY_HOURS - 24 + np.arange(self._periods) % 24],
+                day,
+                have_day,
+                week,
+                have_week,
+                *(level[:, None] * wide for level in levels),
+                fading / scale,
+                np.log(scale / spread[:, None]) * wide,
+                mean - mean.mean(axis=1, keepdims=True),
+            ],
+            axis=-1,
+        )  # (batch, periods, 16)
+        target = self._target(series, ahead)
+        return Windows(
+            history=history,
+            future=np.concatenate([future, self._network_calendar[ahead]], axis=-1).astype(np.float32),
+            series=series,
+            core=(mean + fading).astype(np.float32),
+            scale=scale.astype(np.float32),
+            target=target.astype(np.float32),
+            weight=np.isfinite(target).astype(np.float32),
+            block=self._calendar.hour[ahead] * BLOCKS // 24,
+        )
+
+    def to_kw(self, values: FloatArray, series: IndexArray, origins: IndexArray) -> FloatArray:
+        floor = np.array([one.floor for one in self.regressions])[series]
+        return np.asarray(np.maximum(np.exp(values) - floor[:, None, None], 0.0))
+
+    def _memory(self, series: IndexArray, origins: IndexArray, hidden_hours: IndexArray | None) -> FloatArray:
+        """Residuals before each origin, shape (batch, MEMORY_HOURS). NaN where unknown or hidden."""
+        at = origins[:, None] + np.arange(-MEMORY_HOURS, 0)
+        memory = np.where(at >= 0, self._residual[series[:, None], np.maximum(at, 0)], np.nan)
+        if hidden_hours is not None:
+            memory = np.where(np.arange(MEMORY_HOURS) < MEMORY_HOURS - hidden_hours[:, None], memory, np.nan)
+        return np.asarray(memory)
+
+    def _expected(
+        self, series: IndexArray, origins: IndexArray, memory: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """What the regression says, and how its residual goes on, both (batch, periods), and the scaled temperature.
+
+        The temperature is the measured one of the history and the one expected ahead, shape (batch, HISTORY_HOURS +
+        periods); 0 where nobody knows any.
+        """
+        leads = np.arange(self._periods)
+        mean = np.empty((len(series), self._periods))
+        fading, warmth = np.empty_like(mean), np.zeros((len(series), HISTORY_HOURS + self._periods))
+        for row in np.unique(series):
+            one, chosen = self.regressions[row], series == row
+            mean[chosen] = one.expected(origins[chosen], self._periods)
+            fading[chosen] = self.courses[row].centre_of(memory[chosen], leads)
+            if one.outlook is not None:
+                path_c = one.outlook.expected(origins[chosen], self._periods, context=HISTORY_HOURS)
+                warmth[chosen] = (path_c - 15.0) / _DEGREES
+        return mean, fading, warmth
+
+    def _target(self, series: IndexArray, ahead: IndexArray) -> FloatArray:
+        inside = np.minimum(ahead, self._log.shape[1] - 1)
+        return np.where(ahead < self._log.shape[1], self._log[series[:, None], inside], np.nan)
