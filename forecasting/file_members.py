@@ -85,15 +85,15 @@ class Course:
     @property
     def sun_trees(self) -> TreeOptions:
         """Of the sun's power: hours are less alike than those of load, so that trees may be finer."""
-        return replace(self.trees, rounds=2 * self.trees.rounds, leaves=24, leaf_samples=60)
+        return replace(self.trees, learning_rate=0.1, leaves=24, leaf_samples=60)
 
     @property
     def weather_steps(self) -> int:
-        return max(round(1500 * min(self.share, 1.0)), 100)
+        return max(round(2000 * min(self.share, 1.0)), 100)
 
     @property
     def weather_networks(self) -> int:
-        return 2 if self.share > _ONE_NETWORK else 1
+        return 3 if self.share > _ONE_NETWORK else 1
 
 
 COURSES: dict[Effort, float] = {"fast": 0.3, "full": 1.0}

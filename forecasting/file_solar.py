@@ -31,6 +31,7 @@ from forecasting.file_members import (
 )
 from forecasting.file_rows import Rows
 from forecasting.file_solar_trees import SolarTrees
+from forecasting.file_weather import weather_ahead
 from forecasting.fitting import before_test, split_windows
 from forecasting.solar import Plant
 from forecasting.solar_core import SolarCore
@@ -234,7 +235,7 @@ class SolarMembers:
             intervals,
             rows=len(index),
             levels=LEVELS,
-            steps=course.weather_steps,
+            most_steps=course.weather_steps,
             networks=course.weather_networks,
             seed=course.seed,
         )
@@ -260,33 +261,8 @@ def _panel(rows: Rows, calendar: Calendar, clear: FloatArray, limit: FloatArray)
         clear_kw=clear,
         day_angle=np.tile(angle, (len(clear), 1)),
         year_angle=calendar.year_angle,
-        weather=_weather(rows, clear),
+        weather=weather_ahead(rows, clear),
     )
-
-
-def _weather(rows: Rows, clear: FloatArray) -> FloatArray | None:
-    """Covariates known ahead, standardised, of each interval and its neighbours, shape (rows, all hours, features).
-
-    Irradiance also stands as its share of what a clear sky would give. Where a value is missing stands the mean.
-    """
-    first = rows.series[0]
-    names = [name for name in first.covariates if all(rows.given(one, name) for one in rows.series)]
-    if not names:
-        return None
-    sunny = clear[:, : rows.axis.periods] > 0.0
-    channels = []
-    for name in names:
-        native = [one.covariates[name] for one in rows.series]
-        meant = first.settings.covariates[name].means if name in first.settings.covariates else ""
-        for shift in (-1, 0, 1):
-            moved = [_moved(values, shift * rows.parts) for values in native]
-            hourly = np.concatenate([rows.spread(one, v) for one, v in zip(rows.series, moved, strict=True)])
-            channels.append(_standardised(hourly, sunny))
-            if shift == 0 and meant == "ghi":
-                ratio = hourly / np.maximum(clear, 0.02)
-                usual = np.nanquantile(ratio[:, : rows.axis.periods][sunny], 0.9)
-                channels.append(np.nan_to_num(np.clip(ratio / max(float(usual), 1e-9), 0.0, 2.0)) * 2.0 - 1.0)
-    return np.stack(channels, axis=-1)
 
 
 def _withheld(rows: Rows) -> FloatArray:
@@ -296,18 +272,3 @@ def _withheld(rows: Rows) -> FloatArray:
     hours = rows.axis.periods
     found = [np.concatenate([rows.spread(one, one.covariates[name]) for one in rows.series]) for name in names]
     return np.stack([values[:, :hours] for values in found], axis=-1) if found else np.zeros((*rows.values.shape, 0))
-
-
-def _moved(values: FloatArray, by: int) -> FloatArray:
-    """Values that stand ``by`` intervals later; the ends are repeated."""
-    at = np.clip(np.arange(len(values)) + by, 0, len(values) - 1)
-    return values[at]
-
-
-def _standardised(values: FloatArray, sunny: np.typing.NDArray[np.bool_]) -> FloatArray:
-    """About mean 0 and deviation 1 over the daylight of the past, within five deviations, 0 where unknown."""
-    known = values[:, : sunny.shape[1]][sunny]
-    known = known[np.isfinite(known)]
-    if not len(known):
-        return np.zeros_like(values)
-    return np.asarray(np.nan_to_num(np.clip((values - known.mean()) / max(float(known.std()), 1e-9), -5.0, 5.0)))

@@ -21,7 +21,7 @@ from forecasting.mixing import at_levels
 from forecasting.windows import Float32Array, IndexArray
 from grid.time_axis import FloatArray
 
-TREE_LEVELS = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
+TREE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _CHUNK = 512
 """Samples that walk together: their nodes fit into the processor's cache."""
 _THREADS = 1

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from forecasting.windows import IndexArray
 from grid.time_axis import FloatArray
 
-_EMBEDDING, _HIDDEN, _BATCH = 4, 64, 1024
+_EMBEDDING, _HIDDEN, _BATCH = 4, 96, 1024
+_PASSES, _FEWEST_STEPS = 30, 300
+"""A network sees every interval about so often: more would learn a short history by heart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +50,6 @@ class WeatherNetwork(nn.Module):
         self.body = nn.Sequential(
             nn.Linear(features + _EMBEDDING, _HIDDEN),
             nn.GELU(),
-            nn.Dropout(0.05),
             nn.Linear(_HIDDEN, _HIDDEN),
             nn.GELU(),
             nn.Linear(_HIDDEN, len(levels)),
@@ -65,9 +66,12 @@ class WeatherNetwork(nn.Module):
 
 
 def train_weather_networks(
-    intervals: Intervals, *, rows: int, levels: tuple[float, ...], steps: int, networks: int, seed: int
+    intervals: Intervals, *, rows: int, levels: tuple[float, ...], most_steps: int, networks: int, seed: int
 ) -> list[WeatherNetwork]:
     """Networks from different beginnings, to be averaged; the same seed gives the same weights.
+
+    Args:
+        most_steps: Of one network's training, however long the history is.
 
     Raises:
         ValueError: If no interval has a known target.
@@ -76,6 +80,7 @@ def train_weather_networks(
     if not len(usable):
         raise ValueError("a weather network needs intervals whose target is known")
     torch.set_num_threads(1)
+    steps = min(max(_PASSES * len(usable) // _BATCH, _FEWEST_STEPS), most_steps)
     features = torch.from_numpy(intervals.features[usable].astype(np.float32))
     row = torch.from_numpy(intervals.row[usable])
     target = torch.from_numpy(intervals.target[usable].astype(np.float32)).unsqueeze(-1)
