@@ -14,11 +14,11 @@ from forecasting.conformal import learn_bands
 from forecasting.daily_scores import DailyScores, daily_scores
 from forecasting.drift import promises
 from forecasting.engine import TrainedModel, ask_past, in_units, make_members
-from forecasting.file_members import CLIMATOLOGY, LEVELS, MINIMUM_KNOWN_HOURS, NAIVE, Course, Quantiles, nightly_trial
-from forecasting.file_mixture import Blend, averaged, learn_blend, trust_in
 from forecasting.file_request import FileSeries
-from forecasting.file_rows import Rows, make_rows, own_unit
+from forecasting.members import CLIMATOLOGY, LEVELS, MINIMUM_KNOWN_HOURS, NAIVE, Course, Quantiles, nightly_trial
 from forecasting.mixing import at_levels
+from forecasting.mixture import Blend, averaged, learn_blend, trust_in
+from forecasting.rows import Rows, make_rows, own_unit
 from forecasting.significance import compare
 from forecasting.training import Progress
 from forecasting.verdict import Contest

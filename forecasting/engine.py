@@ -15,19 +15,19 @@ import numpy as np
 from torch import Tensor
 
 from forecasting.conformal import Bands
-from forecasting.file_load import LoadMembers, LoadParts
-from forecasting.file_members import CLIMATOLOGY, LEVELS, Course, Quantiles, Trial
-from forecasting.file_mixture import Blend, blended
-from forecasting.file_regression import FittedRow
 from forecasting.file_request import FileSeries
-from forecasting.file_rows import Rows, make_rows
-from forecasting.file_solar import SolarMembers, SolarParts
 from forecasting.fitting import TimeSplit
+from forecasting.load_members import LoadMembers, LoadParts
+from forecasting.members import CLIMATOLOGY, LEVELS, Course, Quantiles, Trial
 from forecasting.mixing import at_levels
+from forecasting.mixture import Blend, blended
 from forecasting.packing import Tensors, pack, unpack
+from forecasting.regression_member import FittedRow
 from forecasting.residuals import ResidualModel
+from forecasting.rows import Rows, make_rows
 from forecasting.solar import Plant
 from forecasting.solar_core import SolarCore
+from forecasting.solar_members import SolarMembers, SolarParts
 from forecasting.temperature import TemperatureModel
 from forecasting.trained_network import TrainedNetwork
 from forecasting.training import Progress

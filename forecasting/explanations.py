@@ -24,10 +24,10 @@ from math import factorial
 import numpy as np
 
 from forecasting.climatology import Climatology
-from forecasting.file_members import LEVELS
-from forecasting.file_mixture import Blend, Heard, blended
 from forecasting.file_request import FileSeries
-from forecasting.file_rows import Rows
+from forecasting.members import LEVELS
+from forecasting.mixture import Blend, Heard, blended
+from forecasting.rows import Rows
 from grid.time_axis import FloatArray
 
 TEMPERATURE, CALENDAR, RECENT, WEATHER = "temperature", "calendar", "recent level", "other weather"

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from forecasting.file_members import LEVELS, single_trial
-from forecasting.file_mixture import Heard, Mixture
 from forecasting.file_request import FileSeries
 from forecasting.hierarchy import beyond_children, make_tree, quantiles_of, reconciled, reconciler
+from forecasting.members import LEVELS, single_trial
 from forecasting.mixing import mean_of
+from forecasting.mixture import Heard, Mixture
 from forecasting.scenarios import draw_scenarios, fit_dependence, normal_scores
 from grid.time_axis import FloatArray
 

@@ -17,7 +17,8 @@ import pandas as pd
 from forecasting.explanations import Contributions, contributions
 from forecasting.file_explanation import SeriesExplanation, explained
 from forecasting.file_joint import Spoken, add_up, spoken_of
-from forecasting.file_members import (
+from forecasting.file_request import FileSeries
+from forecasting.members import (
     CLIMATOLOGY,
     COURSES,
     LEVELS,
@@ -27,10 +28,9 @@ from forecasting.file_members import (
     Effort,
     split_history,
 )
-from forecasting.file_mixture import Heard, Mixture, hear, mix
-from forecasting.file_request import FileSeries
-from forecasting.file_rows import Rows, make_rows
 from forecasting.mixing import at_levels
+from forecasting.mixture import Heard, Mixture, hear, mix
+from forecasting.rows import Rows, make_rows
 from grid.faults import Fault, InputError
 from grid.scores import pinball_losses
 from grid.time_axis import FloatArray

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from forecasting.calendar import Calendar, network_calendar
-from forecasting.file_regression import Regression
+from forecasting.regression_member import Regression
 from forecasting.residuals import MEMORY_HOURS, ResidualModel
 from forecasting.windows import (
     BLOCKS,

@@ -14,9 +14,9 @@ from forecasting.asking import ask_external, ask_loads, ask_solar
 from forecasting.champions import Champion, Champions, Promoted
 from forecasting.contest import hold_contest
 from forecasting.engine import ISSUE_HISTORY
-from forecasting.file_members import Course, course_within
 from forecasting.file_request import FileSeries
 from forecasting.issuing import Issuance
+from forecasting.members import Course, course_within
 from forecasting.registry import seal
 from forecasting.site_data import (
     HOUR,

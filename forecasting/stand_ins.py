@@ -14,10 +14,10 @@ import numpy as np
 
 from forecasting.calendar import Calendar
 from forecasting.fallbacks import Answer, Level, Speaker, ask_in_turn
-from forecasting.file_members import LEVELS, split_history
-from forecasting.file_regression import Design, fit_regressions
 from forecasting.issuing import NAIVE, Issuance
+from forecasting.members import LEVELS, split_history
 from forecasting.mixing import at_levels
+from forecasting.regression_member import Design, fit_regressions
 from grid.forecasts import Forecast, KnownInputs, Voice
 from grid.time_axis import FloatArray
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from forecasting.backtest import Scores
 from forecasting.engine import TrainedModel
-from forecasting.file_members import Course
 from forecasting.fitting import TimeSplit
+from forecasting.members import Course
 from forecasting.significance import MINIMUM_DAYS, Comparison, decide
 from grid.time_axis import TimeAxis
 

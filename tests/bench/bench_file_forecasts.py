@@ -26,13 +26,13 @@ import pandas as pd
 
 from forecasting.calendar import make_calendar
 from forecasting.encoders import Encoder
-from forecasting.file_members import LEVELS, Course
-from forecasting.file_mixture import hear, mix
 from forecasting.file_request import FileSeries
-from forecasting.file_rows import make_rows
 from forecasting.file_table import read_request
 from forecasting.from_file import kind_of_work
+from forecasting.members import LEVELS, Course
 from forecasting.mixing import at_levels
+from forecasting.mixture import hear, mix
+from forecasting.rows import make_rows
 from forecasting.windows import IndexArray
 from grid.scores import coverage, pinball_losses
 from grid.time_axis import FloatArray

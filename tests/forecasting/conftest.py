@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from forecasting.calendar import make_calendar
-from forecasting.file_regression import Design, fit_regressions, recall_regressions
 from forecasting.file_request import Covariate, FileSeries, SeriesSettings
 from forecasting.fitting import split_in_time
 from forecasting.outlook import SentTemperature, make_outlook
+from forecasting.regression_member import Design, fit_regressions, recall_regressions
 from forecasting.residual_windows import ResidualWindows
 from forecasting.solar import Plant
 from forecasting.solar_core import fit_solar_core

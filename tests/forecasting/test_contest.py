@@ -12,10 +12,10 @@ import pytest
 from forecasting.backtest import Scores, score
 from forecasting.contest import hold_contest
 from forecasting.engine import TrainedModel
-from forecasting.file_load import LoadParts
-from forecasting.file_members import Course, course_within
 from forecasting.file_request import FileSeries
 from forecasting.fitting import split_in_time
+from forecasting.load_members import LoadParts
+from forecasting.members import Course, course_within
 from forecasting.significance import Comparison
 from forecasting.verdict import Contest, too_old
 from grid.forecasts import DEFAULT_LEVELS

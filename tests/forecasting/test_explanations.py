@@ -23,10 +23,10 @@ from forecasting.explanations import (
     median_and_width,
     shapley,
 )
-from forecasting.file_members import Course
-from forecasting.file_mixture import Heard, Mixture, hear, mix
 from forecasting.file_request import Covariate, FileSeries, SeriesSettings
-from forecasting.file_rows import make_rows
+from forecasting.members import Course
+from forecasting.mixture import Heard, Mixture, hear, mix
+from forecasting.rows import make_rows
 from grid.time_axis import FloatArray, TimeAxis
 
 DAYS, AHEAD = 80, 24

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from forecasting.conformal import Bands
-from forecasting.file_mixture import Blend
+from forecasting.mixture import Blend
 from forecasting.network import NetworkShape, QuantileNetwork
 from forecasting.packing import Tensors, pack, unpack
 from forecasting.solar import Plant

@@ -13,8 +13,8 @@ import pytest
 
 from forecasting.contest import hold_contest
 from forecasting.engine import TrainedModel, ask_now
-from forecasting.file_members import Course
 from forecasting.file_request import FileSeries
+from forecasting.members import Course
 from forecasting.registry import ModelRefusedError, SealedModel, export_model, import_model, seal, unseal
 from grid.forecasts import DEFAULT_LEVELS
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecasting.file_members import LEVELS
+from forecasting.members import LEVELS
 from forecasting.solar_windows import SolarPanel
 from forecasting.trees import QuantileTrees, TreeOptions, fit_trees
 from forecasting.windows import Float32Array, IndexArray

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.conformal import Bands, learn_bands
-from forecasting.file_load import LoadMembers
-from forecasting.file_members import (
+from forecasting.load_members import LoadMembers
+from forecasting.members import (
     CLIMATOLOGY,
     LEVELS,
     NAIVE,
@@ -21,9 +21,9 @@ from forecasting.file_members import (
     Quantiles,
     single_trial,
 )
-from forecasting.file_rows import Rows
-from forecasting.file_solar import SolarMembers
 from forecasting.mixing import learn_weights
+from forecasting.rows import Rows
+from forecasting.solar_members import SolarMembers
 from grid.time_axis import FloatArray
 
 _PRIOR = {CLIMATOLOGY: 0.5, NAIVE: 0.25}

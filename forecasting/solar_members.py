@@ -12,10 +12,11 @@ import numpy as np
 from forecasting.attention import days_attended
 from forecasting.baseline import DAY_HOURS
 from forecasting.calendar import Calendar, harmonics, make_calendar
+from forecasting.clear_power import clear_power, fit_plants
 from forecasting.climatology import Climatology
 from forecasting.encoders import Encoder
-from forecasting.file_clear import clear_power, fit_plants
-from forecasting.file_members import (
+from forecasting.fitting import before_test, split_windows
+from forecasting.members import (
     CLIMATOLOGY,
     LEVELS,
     LONGEST_NETWORK_HOURS,
@@ -29,16 +30,15 @@ from forecasting.file_members import (
     filled,
     network_fits,
 )
-from forecasting.file_rows import Rows
-from forecasting.file_solar_trees import SolarTrees
-from forecasting.file_weather import weather_ahead
-from forecasting.fitting import before_test, split_windows
+from forecasting.rows import Rows
 from forecasting.solar import Plant
 from forecasting.solar_core import SolarCore
+from forecasting.solar_trees import SolarTrees
 from forecasting.solar_windows import SOLAR_CONTEXT_HOURS, SolarPanel, SolarWindows
 from forecasting.trained_network import TrainedNetwork, train_all, train_calibrated
 from forecasting.training import Progress
 from forecasting.trees import QuantileTrees
+from forecasting.weather_ahead import weather_ahead
 from forecasting.weather_network import Intervals, WeatherNetwork, train_weather_networks, weather_quantiles
 from forecasting.windows import IndexArray
 from grid.time_axis import FloatArray, TimeAxis

@@ -13,7 +13,7 @@ import numpy as np
 
 from forecasting.calendar import Calendar
 from forecasting.file_request import FileSeries
-from forecasting.file_rows import Rows
+from forecasting.rows import Rows
 from forecasting.solar import Plant, clear_sky_kw, fit_plant, make_clear_sky
 from grid.time_axis import FloatArray
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from forecasting.file_request import Covariate, FileSeries, SeriesSettings
-from forecasting.file_rows import Rows, make_rows
-from forecasting.file_weather import weather_ahead
+from forecasting.rows import Rows, make_rows
+from forecasting.weather_ahead import weather_ahead
 from grid.time_axis import FloatArray, TimeAxis
 
 DAYS, HORIZON = 20, 24

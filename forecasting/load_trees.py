@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from forecasting.calendar import Calendar
-from forecasting.file_members import LEVELS
-from forecasting.file_regression import Regression
-from forecasting.file_rows import Rows
+from forecasting.members import LEVELS
+from forecasting.regression_member import Regression
 from forecasting.residuals import ResidualModel, lead_group, recent, recent_features
+from forecasting.rows import Rows
 from forecasting.trees import QuantileTrees, TreeOptions, fit_trees
 from forecasting.windows import Float32Array, IndexArray
 from grid.time_axis import FloatArray

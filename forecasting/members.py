@@ -10,9 +10,9 @@ import numpy as np
 from forecasting.baseline import DAY_HOURS, ERROR_DAYS, WEEK_HOURS, seasonal_naive
 from forecasting.calendar import Calendar
 from forecasting.encoders import Encoder
-from forecasting.file_rows import Rows
 from forecasting.fitting import TimeSplit, split_in_time
 from forecasting.outlook import LONGEST_NEAR_HOURS
+from forecasting.rows import Rows
 from forecasting.training import TrainingOptions
 from forecasting.trees import TreeOptions
 from forecasting.windows import HISTORY_HOURS, IndexArray

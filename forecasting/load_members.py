@@ -14,7 +14,9 @@ from forecasting.baseline import WEEK_HOURS
 from forecasting.calendar import Calendar, hours_since_epoch
 from forecasting.climatology import Climatology
 from forecasting.encoders import Encoder
-from forecasting.file_members import (
+from forecasting.fitting import split_windows
+from forecasting.load_trees import LoadTrees
+from forecasting.members import (
     CLIMATOLOGY,
     LEVELS,
     LONGEST_NETWORK_HOURS,
@@ -29,13 +31,11 @@ from forecasting.file_members import (
     first_residual,
     network_fits,
 )
-from forecasting.file_regression import Design, FittedRow, Regression, fit_regressions, recall_regressions
-from forecasting.file_rows import Rows
-from forecasting.file_trees import LoadTrees
-from forecasting.fitting import split_windows
 from forecasting.outlook import Outlook, make_outlook
+from forecasting.regression_member import Design, FittedRow, Regression, fit_regressions, recall_regressions
 from forecasting.residual_windows import ResidualWindows
 from forecasting.residuals import MEMORY_HOURS, ResidualModel
+from forecasting.rows import Rows
 from forecasting.stations import choose_stations
 from forecasting.temperature import TemperatureModel
 from forecasting.trained_network import TrainedNetwork, train_all, train_calibrated

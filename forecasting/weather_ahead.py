@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.file_rows import Rows
+from forecasting.rows import Rows
 from grid.time_axis import FloatArray
 
 _NEAR_HOURS = (-3, -2, -1, 0, 1, 2, 3)

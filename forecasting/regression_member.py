@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.calendar import Calendar
-from forecasting.file_members import LEVELS, first_residual
 from forecasting.fitting import TimeSplit
+from forecasting.members import LEVELS, first_residual
 from forecasting.outlook import Outlook
 from forecasting.regression import (
     CONTEXT_HOURS,
