@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,81 +24,107 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from forecasting.calendar import make_calendar
+from forecasting.contest import hold_contest
+from forecasting.engine import ISSUE_HISTORY, TrainedModel, ask_now
+from forecasting.file_request import Covariate, FileSeries, SeriesSettings
 from forecasting.file_table import read_request
-from forecasting.fitting import fit_load_core_and_weather, fit_load_model, split_in_time
 from forecasting.from_file import forecast_file
-from forecasting.load_windows import LOAD_CONTEXT_HOURS, LoadPanel, floor_kw
-from forecasting.models import LoadModel, predict_kw
-from forecasting.regression import CONTEXT_HOURS, calendar_terms, rolling_fits, temperature_terms
-from forecasting.training import TrainingOptions
-from grid.time_axis import FloatArray, TimeAxis
+from forecasting.members import Course
+from forecasting.outlook import make_outlook
+from forecasting.regression import rolling_fits
+from forecasting.regression_member import Design, log_power
+from forecasting.rows import make_rows
+from grid.time_axis import TimeAxis
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDER = ROOT.parent / "shared" / "bench" / "forecast_cases.py"
 RIVALS = Path(os.environ.get("RIVALS", ROOT / ".venv-rivals" / "bin" / "python"))
+HOUR = timedelta(hours=1)
 TWO_YEARS, PERIODS = 2 * 8766 // 24 * 24, 24
-LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+ISSUE_HOURS = int(ISSUE_HISTORY / HOUR)
+LEVELS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 FEW, MANY, ALL = 50, 150, 1000
 
 
 def main() -> None:
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        panel = _panel(MANY)
-        model = _retraining(panel)
-        ours = _batches(model, panel)
-        _rivals(panel, ours)
-        _single(model, panel)
-        _refits(panel)
+        meters = _meters(MANY)
+        model = _retraining(meters)
+        ours = _batches(model, meters)
+        _rivals(meters, ours)
+        _single(meters)
+        _refits(meters)
         _task()
 
 
-def _panel(meters: int) -> LoadPanel:
-    """Two years of hourly meters with four weather sites, from a seed."""
+def _meters(count: int) -> list[FileSeries]:
+    """Two years of hourly meters with the temperature of four places, from a seed."""
     draw = np.random.default_rng(0)
-    axis = TimeAxis(datetime(2024, 1, 1, tzinfo=UTC), timedelta(hours=1), TWO_YEARS)
+    axis = TimeAxis(datetime(2024, 1, 1, tzinfo=UTC), HOUR, TWO_YEARS + PERIODS)
     clock = np.arange(TWO_YEARS)
     season = 15.0 - 10.0 * np.cos(2.0 * np.pi * clock / 8766.0) + 4.0 * np.sin(2.0 * np.pi * clock / 24.0)
     weather = season + np.cumsum(draw.normal(0.0, 0.3, (4, TWO_YEARS)), axis=1) * 0.1
     day = 1.0 + 0.4 * np.sin(2.0 * np.pi * (clock - 8) / 24.0)
-    noise = np.exp(draw.normal(0.0, 0.2, (meters, TWO_YEARS)))
-    size = draw.uniform(0.5, 5.0, (meters, 1))
-    row = np.arange(meters, dtype=np.int64) % len(weather)
-    return LoadPanel(
-        axis=axis,
-        timezone="Europe/Berlin",
-        holidays="DE",
-        series_ids=tuple(f"meter{k:04d}" for k in range(meters)),
-        kw=size * day * (1.0 + 0.02 * np.abs(weather[row] - 18.0)) * noise,
-        weather_row=row,
-        temperature_c=weather,
+    ahead = np.full(PERIODS, np.nan)
+    made = []
+    for k in range(count):
+        place = k % len(weather)
+        noise = np.exp(draw.normal(0.0, 0.2, TWO_YEARS))
+        kw = draw.uniform(0.5, 5.0) * day * (1.0 + 0.02 * np.abs(weather[place] - 18.0)) * noise
+        settings = SeriesSettings(
+            kind="load",
+            interval_minutes=60,
+            timezone="Europe/Berlin",
+            holidays="DE",
+            covariates={f"place{place}": Covariate(means="air_temperature", unit="degC")},
+        )
+        made.append(
+            FileSeries(
+                series_id=f"meter{k:04d}",
+                settings=settings,
+                axis=axis,
+                values=np.concatenate([kw, ahead]),
+                origin=TWO_YEARS,
+                asked=TWO_YEARS + np.arange(PERIODS),
+                covariates={f"place{place}": np.concatenate([weather[place], ahead])},
+            )
+        )
+    return made
+
+
+def _recent(one: FileSeries, hours: int) -> FileSeries:
+    """The last hours of a meter, and its horizon."""
+    cut = one.origin - hours
+    return replace(
+        one,
+        axis=TimeAxis(one.axis.start + HOUR * cut, HOUR, one.axis.periods - cut),
+        values=one.values[cut:],
+        origin=hours,
+        asked=one.asked - cut,
+        covariates={name: values[cut:] for name, values in one.covariates.items()},
     )
 
 
-def _recent(panel: LoadPanel, hours: int) -> LoadPanel:
-    """The panel's last hours."""
-    cut = panel.axis.periods - hours
-    axis = TimeAxis(panel.axis.start + panel.axis.step * cut, panel.axis.step, hours)
-    return replace(panel, axis=axis, kw=panel.kw[:, cut:], temperature_c=panel.temperature_c[:, cut:])
+def _train(meters: Sequence[FileSeries]) -> TrainedModel:
+    places = [next(iter(one.covariates)) for one in meters]
+    contest = hold_contest(meters, places, kind="load", levels=LEVELS, course=Course(), champion=None)
+    return contest.model
 
 
-def _retraining(panel: LoadPanel) -> LoadModel:
+def _forecast(model: TrainedModel, meters: Sequence[FileSeries]) -> None:
+    """Day-ahead quantiles from what an issue reads of the past."""
+    ask_now(model, {one.series_id: _recent(one, ISSUE_HOURS) for one in meters}, levels=LEVELS)
+
+
+def _retraining(meters: list[FileSeries]) -> TrainedModel:
     """Train on few and on many meters; the rest of a thousand cost what each more of them did."""
     spent = {}
-    for meters in (FEW, MANY):
-        some = panel.only(panel.series_ids[:meters])
+    for count in (FEW, MANY):
         began = time.process_time()
-        model, _ = fit_load_model(
-            some,
-            weather_ids=[f"site{k}" for k in range(len(panel.temperature_c))],
-            split=split_in_time(TWO_YEARS),
-            levels=LEVELS,
-            periods=PERIODS,
-            options=replace(TrainingOptions(), budget_seconds=3600.0),
-        )
-        predict_kw(model.network, model.shifts, model.windows(some), *_present(some))
-        spent[meters] = time.process_time() - began
+        model = _train(meters[:count])
+        _forecast(model, meters[:count])
+        spent[count] = time.process_time() - began
     each = (spent[MANY] - spent[FEW]) / (MANY - FEW)
     total = spent[MANY] + each * (ALL - MANY)
     _say("1,000 meters retrained and forecast", f"{total / 60.0:.1f} CPU min", "10 min")
@@ -106,49 +132,32 @@ def _retraining(panel: LoadPanel) -> LoadModel:
     return model
 
 
-def _present(panel: LoadPanel) -> tuple[np.typing.NDArray[np.int64], np.typing.NDArray[np.int64]]:
-    """Every series at the panel's end."""
-    series = np.arange(len(panel.series_ids), dtype=np.int64)
-    return series, np.full(len(series), panel.axis.periods, dtype=np.int64)
-
-
-def _forecast(model: LoadModel, panel: LoadPanel) -> FloatArray:
-    """Day-ahead quantiles of all of a panel's series from what a forecast needs of the past."""
-    recent = _recent(panel, LOAD_CONTEXT_HOURS + 24)
-    return predict_kw(model.network, model.shifts, model.windows(recent), *_present(recent))
-
-
-def _batches(model: LoadModel, panel: LoadPanel) -> float:
+def _batches(model: TrainedModel, meters: list[FileSeries]) -> float:
     """Forecasts per CPU second."""
-    seconds = _median(lambda: _forecast(model, panel), repeats=5)
-    rate = len(panel.series_ids) / seconds
+    rate = len(meters) / _median(lambda: _forecast(model, meters), repeats=5)
     _say("batched day-ahead forecasts, two cores", f"{2.0 * rate:,.0f} /s", "2,000 /s")
     return rate
 
 
-def _single(model: LoadModel, panel: LoadPanel) -> None:
+def _single(meters: list[FileSeries]) -> None:
+    model = _train(meters[:1])
     spent = []
-    for name in panel.series_ids[:100] * 2:
-        one = panel.only([name])
+    for _ in range(200):
         began = time.process_time()
-        _forecast(model, one)
+        _forecast(model, meters[:1])
         spent.append(time.process_time() - began)
     _say("one forecast, 95 of 100 within", f"{1000.0 * float(np.quantile(spent, 0.95)):.1f} ms", "20 ms")
 
 
-def _rivals(panel: LoadPanel, ours: float) -> None:
+def _rivals(meters: list[FileSeries], ours: float) -> None:
     if not RIVALS.exists():
         print(f"no {RIVALS}: LightGBM and NHITS are left out")
         return
-    recent = _recent(panel, 200 * 24)
-    times = recent.axis.index
+    recent = [_recent(one, 200 * 24) for one in meters]
+    times = recent[0].axis.index
     with tempfile.TemporaryDirectory(prefix="gridpilot-bench-") as folder:
-        tables = [
-            pd.DataFrame({"series_id": name, "time": times, "value": kw})
-            for name, kw in zip(recent.series_ids, recent.kw, strict=True)
-        ]
+        tables = [pd.DataFrame({"series_id": one.series_id, "time": times, "value": one.values}) for one in recent]
         rows = pd.concat(tables, ignore_index=True)
-        rows.loc[rows["time"] >= times[-PERIODS], "value"] = np.nan
         rows.to_parquet(Path(folder) / "input.parquet", index=False)
         about = {"kind": "load", "interval_minutes": 60, "timezone": "Europe/Berlin", "holidays": "DE"}
         (Path(folder) / "series.json").write_text(json.dumps({"series": {"*": about}}))
@@ -159,29 +168,24 @@ def _rivals(panel: LoadPanel, ours: float) -> None:
         print(f"the rivals failed: {told.stderr[-500:]}")
         return
     for name, seconds in json.loads(told.stdout.splitlines()[-1]).items():
-        rate = len(panel.series_ids) / seconds
+        rate = len(meters) / seconds
         goal = {"LightGBM": "2 x", "NHITS": "5 x"}[name]
         _say(f"batched, beside {name} ({2.0 * rate:,.0f} /s on two cores)", f"{ours / rate:.1f} x", goal)
 
 
-def _refits(panel: LoadPanel) -> None:
-    one = panel.only(panel.series_ids[:1])
-    one = replace(one, temperature_c=one.temperature_c[:1], weather_row=np.zeros(1, dtype=np.int64))
-    floor = floor_kw(one.kw)
-    seconds = _median(lambda: fit_load_core_and_weather(one, hours=TWO_YEARS, floor=floor, periods=PERIODS), repeats=3)
-    _say("core of a meter refitted, two hourly years", f"{seconds:.2f} s", "1 s")
-    calendar = make_calendar(one.axis, timezone=one.timezone, holidays=one.holidays)
-    fixed = calendar_terms(calendar)
-    target = np.log(one.kw[0] + floor[0])
-    path = np.concatenate([np.full(CONTEXT_HOURS, 10.0), one.temperature_c[0]])
+def _refits(meters: list[FileSeries]) -> None:
+    rows = make_rows(meters[:1])
+    calendar = rows.calendar()
+    outlook = make_outlook(rows.temperatures_c(meters[0])[0][0, 0], calendar, periods=PERIODS, until=TWO_YEARS)
+    design = Design(calendar, outlook)
+    log = log_power(rows.values, 0.05)
 
-    def design(begin: int, end: int) -> np.typing.NDArray[np.float32]:
-        warm = temperature_terms(path[begin : end + CONTEXT_HOURS], calendar.part(slice(begin, end)))
-        return np.concatenate([fixed[begin:end], warm], axis=1)
+    def refit(*instants: int) -> None:
+        rolling_fits(design, log, instants=np.array(instants), beyond=PERIODS)
 
-    whole = _median(lambda: rolling_fits(design, target, instants=np.array([TWO_YEARS])), repeats=3)
-    more = _median(lambda: rolling_fits(design, target, instants=np.array([TWO_YEARS - 24, TWO_YEARS])), repeats=3)
-    _say("regression of a file's series fitted, two hourly years", f"{whole:.2f} s", "1 s")
+    whole = _median(lambda: refit(TWO_YEARS), repeats=5)
+    more = _median(lambda: refit(TWO_YEARS - 24, TWO_YEARS), repeats=5)
+    _say("a meter's regression refitted, two hourly years", f"{whole:.2f} s", "1 s")
     _say("a day added to it, and solved again", f"{1000.0 * max(more - whole, 0.0):.0f} ms", "10 ms")
 
 
