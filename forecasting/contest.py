@@ -10,7 +10,7 @@ import numpy as np
 
 from forecasting.backtest import Scores, score
 from forecasting.calendar import hours_since_epoch
-from forecasting.conformal import learn_bands
+from forecasting.conformal import Bands, learn_bands
 from forecasting.daily_scores import DailyScores, daily_scores
 from forecasting.drift import promises
 from forecasting.engine import TrainedModel, ask_past, in_units, make_members
@@ -159,7 +159,9 @@ def _blends(said: Quantiles, actual: FloatArray, course: Course, *, trust: float
     weights = learn_blend(said, actual, trust=trust, seed=course.seed).weights
     mixed = averaged(said, weights)
     rows = [slice(row, row + 1) for row in range(len(actual))]
-    return [Blend(weights, learn_bands(actual[row], mixed[row], levels=LEVELS)) for row in rows]
+    bands = [learn_bands(actual[row], mixed[row], levels=LEVELS) for row in rows]
+    # Never narrower: the calm weeks of one season must not narrow the bands of the next.
+    return [Blend(weights, Bands(np.maximum(one.scale, 1.0))) for one in bands]
 
 
 def _actual(rows: Rows, origins: IndexArray) -> FloatArray:

@@ -41,7 +41,7 @@ class SeriesSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    kind: str
+    kind: Kind
     interval_minutes: int
     unit: str = Field(default="", max_length=50)
     timezone: str = "UTC"
