@@ -15,7 +15,6 @@ from grid.time_axis import FloatArray, TimeAxis
 
 NAIVE = "seasonal-naive"
 EXTERNAL = "external-empirical"
-LSTM = "lstm-attention"
 MINIMUM_KNOWN_SHARE = 0.7
 """Of the last week's hours; with less, a model that reads the week is not asked."""
 

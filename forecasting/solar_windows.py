@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
 
-from forecasting.calendar import hours_since_epoch, make_calendar, network_calendar
-from forecasting.solar import Plant, clear_sky_kw, make_clear_sky
+from forecasting.calendar import make_calendar, network_calendar
 from forecasting.solar_core import (
     DAYLIGHT_SHARE,
     INDEX_BOUND,
@@ -66,34 +64,6 @@ class SolarPanel:
         clear = self.clear_kw[:, : self.axis.periods]
         day = clear > DAYLIGHT_SHARE * self.capacity_kw[:, None]
         return np.where(day, np.clip(self.kw / np.where(day, clear, 1.0), 0.0, INDEX_BOUND), np.nan)
-
-
-def make_solar_panel(
-    axis: TimeAxis, *, series_ids: Sequence[str], kw: FloatArray, plants: Sequence[Plant], periods: int
-) -> SolarPanel:
-    """Put the clear sky beside measured power.
-
-    Args:
-        kw: Shape (plants, hours). NaN where unknown.
-        plants: One per series.
-        periods: How many hours past the axis the clear sky is wanted.
-    """
-    longer = TimeAxis(axis.start, timedelta(hours=1), axis.periods + periods)
-    clear = [
-        clear_sky_kw(plant, make_clear_sky(longer, latitude=plant.latitude, longitude=plant.longitude))
-        for plant in plants
-    ]
-    hour_utc = (hours_since_epoch(longer) % 24) + 0.5
-    angles = [2.0 * np.pi * (hour_utc + plant.longitude / 15.0) / 24.0 for plant in plants]
-    return SolarPanel(
-        axis=axis,
-        series_ids=tuple(series_ids),
-        kw=kw,
-        capacity_kw=np.array([plant.capacity_kw for plant in plants]),
-        clear_kw=np.stack(clear),
-        day_angle=np.stack(angles),
-        year_angle=make_calendar(longer, timezone="UTC", holidays="").year_angle,
-    )
 
 
 class SolarWindows:
@@ -177,11 +147,6 @@ class SolarWindows:
         ahead = future_positions(origins, self._periods)
         clear = self._panel.clear_kw[series[:, None], ahead][:, :, None]  # (batch, periods, 1)
         return np.clip(values * clear, 0.0, self._panel.capacity_kw[series][:, None, None])
-
-    def actual_kw(self, series: IndexArray, origins: IndexArray) -> FloatArray:
-        ahead = future_positions(origins, self._periods)
-        inside = np.minimum(ahead, self._panel.axis.periods - 1)
-        return np.where(ahead < self._panel.axis.periods, self._panel.kw[series[:, None], inside], np.nan)
 
     def _target(self, series: IndexArray, ahead: IndexArray) -> tuple[FloatArray, FloatArray]:
         inside = np.minimum(ahead, self._panel.axis.periods - 1)

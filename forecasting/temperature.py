@@ -79,11 +79,6 @@ def fit_temperature(temperature_c: FloatArray, calendar: Calendar, *, periods: i
     return TemperatureModel(climatology, damping)
 
 
-def no_temperature(periods: int) -> TemperatureModel:
-    """Stands in for a weather site that reports nothing: the same temperature always, and no anomaly."""
-    return TemperatureModel(np.zeros(_BASIS), np.zeros((periods, 4)))
-
-
 def _climate_basis(calendar: Calendar) -> FloatArray:
     season = harmonics(calendar.year_angle, _SEASON_ORDERS)  # (periods, 7)
     day = harmonics(2.0 * np.pi * calendar.hour / 24.0, _DAY_ORDERS)  # (periods, 7)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from forecasting.calendar import make_calendar
+from forecasting.calendar import hours_since_epoch, make_calendar
 from forecasting.file_request import Covariate, FileSeries, SeriesSettings
 from forecasting.fitting import split_in_time
 from forecasting.outlook import SentTemperature, make_outlook
 from forecasting.regression_member import Design, fit_regressions, recall_regressions
 from forecasting.residual_windows import ResidualWindows
-from forecasting.solar import Plant
+from forecasting.solar import Plant, clear_sky_kw, make_clear_sky
 from forecasting.solar_core import fit_solar_core
-from forecasting.solar_windows import SolarPanel, SolarWindows, make_solar_panel
+from forecasting.solar_windows import SolarPanel, SolarWindows
 from grid.time_axis import FloatArray, TimeAxis
 
 START = datetime(2008, 3, 1, tzinfo=UTC)  # a week before the clocks go forward in New York
@@ -151,6 +151,34 @@ def solar_panel(days: int = 70, *, seed: int = 0) -> SolarPanel:
     ).clear_kw
     cloud = np.repeat(draw.uniform(0.2, 1.0, size=days), 24) * draw.uniform(0.8, 1.0, size=axis.periods)
     return make_solar_panel(axis, series_ids=["pv:generation"], kw=clear * cloud, plants=[PLANT], periods=PERIODS)
+
+
+def make_solar_panel(
+    axis: TimeAxis, *, series_ids: Sequence[str], kw: FloatArray, plants: Sequence[Plant], periods: int
+) -> SolarPanel:
+    """Put the clear sky beside measured power.
+
+    Args:
+        kw: Shape (plants, hours). NaN where unknown.
+        plants: One per series.
+        periods: How many hours past the axis the clear sky is wanted.
+    """
+    longer = TimeAxis(axis.start, timedelta(hours=1), axis.periods + periods)
+    clear = [
+        clear_sky_kw(plant, make_clear_sky(longer, latitude=plant.latitude, longitude=plant.longitude))
+        for plant in plants
+    ]
+    hour_utc = (hours_since_epoch(longer) % 24) + 0.5
+    angles = [2.0 * np.pi * (hour_utc + plant.longitude / 15.0) / 24.0 for plant in plants]
+    return SolarPanel(
+        axis=axis,
+        series_ids=tuple(series_ids),
+        kw=kw,
+        capacity_kw=np.array([plant.capacity_kw for plant in plants]),
+        clear_kw=np.stack(clear),
+        day_angle=np.stack(angles),
+        year_angle=make_calendar(longer, timezone="UTC", holidays="").year_angle,
+    )
 
 
 def solar_windows(panel: SolarPanel) -> SolarWindows:

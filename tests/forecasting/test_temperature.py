@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from forecasting.calendar import Calendar, make_calendar
-from forecasting.temperature import ANOMALY_HOURS, anomaly_statistics, climatology_c, fit_temperature, no_temperature
+from forecasting.temperature import ANOMALY_HOURS, anomaly_statistics, climatology_c, fit_temperature
 from grid.time_axis import FloatArray, TimeAxis
 
 START = datetime(2006, 1, 1, tzinfo=UTC)
@@ -60,10 +60,3 @@ def test_too_few_hours_are_refused() -> None:
     unknown = np.where(np.arange(len(normal)) < 100, normal, np.nan)
     with pytest.raises(ValueError, match="240 known hours, got 100"):
         fit_temperature(unknown, calendar, periods=4)
-
-
-def test_a_silent_weather_site_says_the_same_always() -> None:
-    calendar, _, _ = two_years()
-    model = no_temperature(48)
-    assert np.all(climatology_c(model, calendar) == 0.0)
-    assert np.all(model.damping == 0.0)
