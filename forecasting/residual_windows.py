@@ -13,6 +13,8 @@ from forecasting.windows import (
     BLOCKS,
     HISTORY_HOURS,
     IndexArray,
+    Outcomes,
+    Past,
     Windows,
     future_positions,
     history_positions,
@@ -45,8 +47,9 @@ class ResidualWindows:
         self.regressions, self.courses, self._periods = regressions, courses, periods
         self._calendar = calendar
         self._network_calendar = network_calendar(calendar)
-        self._log = np.stack([one.log for one in regressions])  # (rows, hours)
-        self._residual = np.stack([one.residual for one in regressions])
+        log = np.stack([one.log for one in regressions])  # (rows, hours)
+        self._log, self._outcomes = Past(log), Outcomes(log)
+        self._residual = Past(np.stack([one.residual for one in regressions]))
         self._spread = np.array([one.scale for one in regressions])
 
     @property
@@ -55,12 +58,11 @@ class ResidualWindows:
 
     def cut(self, series: IndexArray, origins: IndexArray, *, hidden_hours: IndexArray | None = None) -> Windows:
         past, ahead = history_positions(origins), future_positions(origins, self._periods)
-        row = series[:, None]
         memory = self._memory(series, origins, hidden_hours)  # (batch, MEMORY_HOURS)
         residual = memory[:, -HISTORY_HOURS:]
         known = np.isfinite(residual)
         residual = np.where(known, residual, 0.0)
-        log = np.where(known, self._log[row, past], 0.0)
+        log = np.where(known, self._log.before(series, origins, HISTORY_HOURS), 0.0)
 
         spread = self._spread[series]
         centre = masked_mean(residual, known)[:, None]
@@ -97,7 +99,7 @@ class ResidualWindows:
             ],
             axis=-1,
         )  # (batch, periods, 16)
-        target = self._target(series, ahead)
+        target = self._outcomes.after(series, origins, self._periods)
         return Windows(
             history=history,
             future=np.concatenate([future, self._network_calendar[ahead]], axis=-1).astype(np.float32),
@@ -115,8 +117,7 @@ class ResidualWindows:
 
     def _memory(self, series: IndexArray, origins: IndexArray, hidden_hours: IndexArray | None) -> FloatArray:
         """Residuals before each origin, shape (batch, MEMORY_HOURS). NaN where unknown or hidden."""
-        at = origins[:, None] + np.arange(-MEMORY_HOURS, 0)
-        memory = np.where(at >= 0, self._residual[series[:, None], np.maximum(at, 0)], np.nan)
+        memory = self._residual.before(series, origins, MEMORY_HOURS)
         if hidden_hours is not None:
             memory = np.where(np.arange(MEMORY_HOURS) < MEMORY_HOURS - hidden_hours[:, None], memory, np.nan)
         return np.asarray(memory)
@@ -140,7 +141,3 @@ class ResidualWindows:
                 path_c = one.outlook.expected(origins[chosen], self._periods, context=HISTORY_HOURS)
                 warmth[chosen] = (path_c - 15.0) / _DEGREES
         return mean, fading, warmth
-
-    def _target(self, series: IndexArray, ahead: IndexArray) -> FloatArray:
-        inside = np.minimum(ahead, self._log.shape[1] - 1)
-        return np.where(ahead < self._log.shape[1], self._log[series[:, None], inside], np.nan)

@@ -19,6 +19,8 @@ from forecasting.solar_core import (
 from forecasting.windows import (
     HISTORY_HOURS,
     IndexArray,
+    Outcomes,
+    Past,
     Windows,
     future_positions,
     history_positions,
@@ -74,26 +76,26 @@ class SolarWindows:
     """
 
     def __init__(self, panel: SolarPanel, *, core: SolarCore, model_row: IndexArray, periods: int) -> None:
-        self._panel, self._core, self._row, self._periods = panel, core, model_row, periods
-        hours = panel.axis.periods
+        self._core, self._row, self._periods = core, model_row, periods
+        self._capacity_kw, self._clear_kw, self._weather = panel.capacity_kw, panel.clear_kw, panel.weather
+        hours, index = panel.axis.periods, panel.index
         self._share = panel.clear_kw / panel.capacity_kw[:, None]  # (plants, hours + periods)
         self._climate = climatology_index(
             core, panel.day_angle, np.broadcast_to(panel.year_angle, panel.day_angle.shape)
         )  # (plants, hours + periods)
-        self._index = panel.index
-        self._deviation = self._index - self._climate[:, :hours]
+        self._deviation, self._outcomes = Past(index - self._climate[:, :hours]), Outcomes(index)
         longer = TimeAxis(panel.axis.start, timedelta(hours=1), hours + periods)
         # Sun time, not the wall clock: a plant knows no holidays.
         self._network_calendar = network_calendar(make_calendar(longer, timezone="UTC", holidays=""))[:, :10]
 
     @property
     def series_count(self) -> int:
-        return len(self._panel.series_ids)
+        return len(self._capacity_kw)
 
     def cut(self, series: IndexArray, origins: IndexArray, *, hidden_hours: IndexArray | None = None) -> Windows:
         past, ahead = history_positions(origins), future_positions(origins, self._periods)
         row = series[:, None]
-        deviation = self._deviation[row, past]  # (batch, HISTORY_HOURS)
+        deviation = self._deviation.before(series, origins, HISTORY_HOURS)  # (batch, HISTORY_HOURS)
         known = np.isfinite(deviation)
         if hidden_hours is not None:
             known &= np.arange(HISTORY_HOURS) < HISTORY_HOURS - hidden_hours[:, None]
@@ -129,9 +131,11 @@ class SolarWindows:
             axis=-1,
         )  # (batch, periods, 14)
         known_ahead = [future, self._network_calendar[ahead]]
-        if self._panel.weather is not None:
-            known_ahead.append(self._panel.weather[row, ahead])  # (batch, periods, weather features)
-        target, weight = self._target(series, ahead)
+        if self._weather is not None:
+            known_ahead.append(self._weather[row, ahead])  # (batch, periods, weather features)
+        target = self._outcomes.after(series, origins, self._periods)
+        # Errors weigh as much as the power they stand for, and a little more, so that the edges of the day are learnt.
+        weight = np.where(np.isfinite(target), self._share[row, ahead] + _EDGE_WEIGHT, 0.0)
         return Windows(
             history=history,
             future=np.concatenate(known_ahead, axis=-1).astype(np.float32),
@@ -145,12 +149,5 @@ class SolarWindows:
 
     def to_kw(self, values: FloatArray, series: IndexArray, origins: IndexArray) -> FloatArray:
         ahead = future_positions(origins, self._periods)
-        clear = self._panel.clear_kw[series[:, None], ahead][:, :, None]  # (batch, periods, 1)
-        return np.clip(values * clear, 0.0, self._panel.capacity_kw[series][:, None, None])
-
-    def _target(self, series: IndexArray, ahead: IndexArray) -> tuple[FloatArray, FloatArray]:
-        inside = np.minimum(ahead, self._panel.axis.periods - 1)
-        index = np.where(ahead < self._panel.axis.periods, self._index[series[:, None], inside], np.nan)
-        # Errors weigh as much as the power they stand for, and a little more, so that the edges of the day are learnt.
-        weight = self._share[series[:, None], ahead] + _EDGE_WEIGHT
-        return index, np.where(np.isfinite(index), weight, 0.0)
+        clear = self._clear_kw[series[:, None], ahead][:, :, None]  # (batch, periods, 1)
+        return np.clip(values * clear, 0.0, self._capacity_kw[series][:, None, None])

@@ -2,7 +2,8 @@
 
 A window's origin is the first hour that is forecast. Everything a window shows is cut from hours before its origin, or
 is known ahead (calendar, clear sky, a weather forecast issued by then). Only ``target`` and ``weight`` look past it,
-and only for training and scores.
+and only for training and scores. The types hold this: what was measured is kept as :class:`Past`, which cannot be read
+from an origin on, and as :class:`Outcomes`, of which only ``target`` and ``weight`` are made.
 """
 
 from __future__ import annotations
@@ -68,6 +69,52 @@ class WindowSource(Protocol):
     def to_kw(self, values: FloatArray, series: IndexArray, origins: IndexArray) -> FloatArray:
         """Quantiles in the target's domain, shape (batch, periods, levels), as power. [kW]"""
         ...
+
+
+class Past:
+    """Values by row and hour that can only be read before an origin: whoever makes features holds this, not the array.
+
+    Args:
+        values: Shape (rows, hours). NaN where unknown.
+    """
+
+    __slots__ = ("__values",)
+
+    def __init__(self, values: FloatArray) -> None:
+        self.__values = values
+
+    def before(self, rows: IndexArray, origins: IndexArray, hours: int) -> FloatArray:
+        """The hours before each origin, oldest first, shape (batch, hours). NaN before the beginning.
+
+        Args:
+            rows: Shape (batch,).
+            origins: Same shape.
+        """
+        at = history_positions(origins, hours)
+        return np.asarray(np.where(at >= 0, self.__values[rows[:, None], np.maximum(at, 0)], np.nan))
+
+
+class Outcomes:
+    """Values by row and hour that can only be read from an origin on: what training and scores hold against a forecast.
+
+    Args:
+        values: Shape (rows, hours). NaN where unknown.
+    """
+
+    __slots__ = ("__values",)
+
+    def __init__(self, values: FloatArray) -> None:
+        self.__values = values
+
+    def after(self, rows: IndexArray, origins: IndexArray, periods: int) -> FloatArray:
+        """The hours from each origin on, shape (batch, periods). NaN beyond the end.
+
+        Args:
+            rows: Shape (batch,).
+            origins: Same shape.
+        """
+        at, hours = future_positions(origins, periods), self.__values.shape[1]
+        return np.asarray(np.where(at < hours, self.__values[rows[:, None], np.minimum(at, hours - 1)], np.nan))
 
 
 def history_positions(origins: IndexArray, hours: int = HISTORY_HOURS) -> IndexArray:

@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.outlook import SentTemperature
-from forecasting.windows import BLOCKS, HISTORY_HOURS, PATCH_HOURS, PATCHES, Windows, patched, same_hour_before
+from forecasting.windows import (
+    BLOCKS,
+    HISTORY_HOURS,
+    PATCH_HOURS,
+    PATCHES,
+    Outcomes,
+    Past,
+    Windows,
+    patched,
+    same_hour_before,
+)
 
 SHOWN = ("history", "future", "core", "scale", "series", "block")
 FIRST, LAST = 70 * 6 + HISTORY_HOURS, 70 * 24
@@ -74,6 +84,34 @@ def test_no_window_of_sun_sees_its_future(made: Any, origin: int, seed: int, bla
     changed = solar_source(made, kw=np.where(later, other, made.solar.kw))
     row, origins = np.zeros(1, dtype=np.int64), np.array([origin])
     assert_shows_the_same(made.solar_source.cut(row, origins), changed.cut(row, origins))
+
+
+@given(origin=st.integers(0, 50), hours=st.integers(1, 60), seed=st.integers(0, 2**32 - 1))
+def test_the_past_ends_at_the_origin_and_outcomes_begin_there(origin: int, hours: int, seed: int) -> None:
+    values = np.random.default_rng(seed).normal(size=(2, 50))
+    later = np.arange(50) >= origin
+    rows, origins = np.array([1, 0]), np.full(2, origin)
+    seen = Past(np.where(later, 1e9, values)).before(rows, origins, hours)
+    np.testing.assert_array_equal(seen, Past(values).before(rows, origins, hours))
+    told = Outcomes(np.where(later, values, 1e9)).after(rows, origins, hours)
+    np.testing.assert_array_equal(told, Outcomes(values).after(rows, origins, hours))
+    whole = np.concatenate([np.full((2, hours), np.nan), values, np.full((2, hours), np.nan)], axis=1)[rows]
+    np.testing.assert_array_equal(seen, whole[:, origin : origin + hours])
+    np.testing.assert_array_equal(told, whole[:, hours + origin : hours + origin + hours])
+
+
+def test_whoever_holds_the_past_has_no_other_way_into_it(made: Any) -> None:
+    for sealed, readers in ((Past, ["before"]), (Outcomes, ["after"])):
+        assert [name for name in dir(sealed) if not name.startswith("_")] == readers
+        one = sealed(np.zeros((1, 3)))
+        with pytest.raises(TypeError):
+            one[0]  # type: ignore[index]
+        with pytest.raises(AttributeError):
+            one.values  # type: ignore[union-attr]  # noqa: B018
+    for source, panel in ((made.load_source, made.load), (made.solar_source, made.solar)):
+        held = {name: value.shape for name, value in vars(source).items() if isinstance(value, np.ndarray)}
+        assert panel.kw.shape not in held.values(), held  # what is held whole is known ahead and reaches further
+        assert {name for name, value in vars(source).items() if isinstance(value, Outcomes)} == {"_outcomes"}
 
 
 @pytest.mark.parametrize("kind", ["load", "solar"])
