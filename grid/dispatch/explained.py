@@ -8,10 +8,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from grid.dispatch.commitment import BoolArray
-from grid.dispatch.plan import DispatchProblem, Reason
+from grid.dispatch.plan import DispatchPlan, DispatchProblem, Reason
 from grid.dispatch.prices import FixedDispatch, Prices
-from grid.dispatch.results import Setpoints
 from grid.dispatch.unit_terms import UnitTerms
 from grid.time_axis import FloatArray
 
@@ -21,12 +19,11 @@ TOLERANCE_PRICE = 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explained:
-    """A dispatch with its prices, as every reason reads it."""
+    """A plan with the dispatch and the prices it was read off, as every reason reads it."""
 
+    plan: DispatchPlan
     dispatch: FixedDispatch
     terms: Sequence[UnitTerms]
-    on: BoolArray
-    setpoints: Setpoints
     prices: Prices
 
     @property

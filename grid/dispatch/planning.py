@@ -14,11 +14,10 @@ from grid.dispatch.infeasible import infeasible_plan
 from grid.dispatch.model import DispatchModel, build_model
 from grid.dispatch.outages import Outages
 from grid.dispatch.plan import DispatchPlan, DispatchProblem, Status
-from grid.dispatch.prices import FixedDispatch, dispatch_fixed, prices_of
+from grid.dispatch.prices import FixedDispatch, dispatch_fixed
 from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.reasons import explain
 from grid.dispatch.relaxation import LinearSolution, UnsolvedError, solve_with_lines
-from grid.dispatch.results import setpoints_of
+from grid.dispatch.results import plan_of
 from grid.dispatch.search import first_plan, search
 from grid.dispatch.unit_terms import UnitTerms, identical_units, unit_terms
 from grid.dispatch.validate import require_valid
@@ -146,7 +145,6 @@ def _plan(
     build_seconds: float,
     solve_seconds: float,
 ) -> DispatchPlan:
-    problem = best.dispatch.model.problem
     gap = gap_between(best.objective, bound)
     status = Status.TIMEOUT if best.heuristic else Status.OPTIMAL if gap <= target else Status.FEASIBLE
     messages = {
@@ -156,37 +154,13 @@ def _plan(
         Status.TIMEOUT: "Time ran out before a commitment was optimised: this is the linear relaxation rounded up, "
         f"proven within {100.0 * gap:.2f} % of the best possible cost.",
     }
-    setpoints, prices = setpoints_of(best.dispatch, terms, best.on), prices_of(best.dispatch)
-    return DispatchPlan(
+    return plan_of(
+        best.dispatch,
+        terms,
+        best.on,
         status=status,
-        problem=problem,
-        objective=best.objective,
-        best_bound=min(bound, best.objective),
-        gap=gap,
+        bound=bound,
+        message=messages[status],
         build_seconds=build_seconds,
         solve_seconds=solve_seconds,
-        on=best.on,
-        power_mw=setpoints.power_mw,
-        reserve_up_mw=setpoints.reserve_up_mw,
-        reserve_down_mw=setpoints.reserve_down_mw,
-        renewable_mw=setpoints.renewable_mw,
-        renewable_reserve_down_mw=setpoints.renewable_reserve_down_mw,
-        charge_mw=setpoints.charge_mw,
-        discharge_mw=setpoints.discharge_mw,
-        state_of_charge_mwh=setpoints.state_of_charge_mwh,
-        storage_reserve_up_mw=setpoints.storage_reserve_up_mw,
-        storage_reserve_down_mw=setpoints.storage_reserve_down_mw,
-        shed_mw=setpoints.shed_mw,
-        surplus_mw=setpoints.surplus_mw,
-        link_flow_mw=setpoints.link_flow_mw,
-        branch_flow_mw=setpoints.branch_flow_mw,
-        branch_shadow_price=prices.branch_shadow_price,
-        lmp=prices.lmp,
-        energy_price=prices.energy,
-        congestion_price=prices.congestion,
-        reserve_up_price=prices.reserve_up,
-        reserve_down_price=prices.reserve_down,
-        violations=setpoints.violations,
-        reasons=explain(best.dispatch, terms, best.on, setpoints, prices),
-        message=messages[status],
     )

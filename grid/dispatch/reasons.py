@@ -10,21 +10,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from grid.assets import RenewablePlant, Storage
-from grid.dispatch.commitment import BoolArray
 from grid.dispatch.explained import TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding, merged, spread
-from grid.dispatch.plan import Reason
+from grid.dispatch.plan import DispatchPlan, Reason
 from grid.dispatch.prices import FixedDispatch, Prices, load_shares
-from grid.dispatch.results import Setpoints
 from grid.dispatch.thermal_reasons import thermal_reasons
 from grid.dispatch.unit_terms import UnitTerms
 from grid.time_axis import FloatArray
 
 
 def explain(
-    dispatch: FixedDispatch, terms: Sequence[UnitTerms], on: BoolArray, setpoints: Setpoints, prices: Prices
+    plan: DispatchPlan, dispatch: FixedDispatch, terms: Sequence[UnitTerms], prices: Prices
 ) -> tuple[Reason, ...]:
     """Reasons of every asset: thermal units, plants, storages, each in order of time."""
-    explained = Explained(dispatch, terms, on, setpoints, prices)
+    explained = Explained(plan, dispatch, terms, prices)
     reasons = thermal_reasons(explained)
     for p, plant in enumerate(explained.problem.renewable_plants):
         reasons += _plant_reasons(explained, p, plant)
@@ -35,7 +33,7 @@ def explain(
 
 def _plant_reasons(explained: Explained, p: int, plant: RenewablePlant) -> list[Reason]:
     available = explained.problem.available_mw[p]
-    taken = explained.setpoints.renewable_mw[p]
+    taken = explained.plan.renewable_mw[p]
     lmp = explained.lmp_at(plant.bus_id)
     hours = explained.problem.axis.step_hours
 
@@ -103,9 +101,9 @@ def _branch_in_the_way(explained: Explained, bus_id: str, period: int) -> tuple[
 def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Reason]:
     """Against the worth of a MWh in store: charging pays below it, discharging above it, each with its losses."""
     step = explained.problem.axis.step_hours
-    setpoints, lmp = explained.setpoints, explained.lmp_at(storage.bus_id)
-    charge, discharge = setpoints.charge_mw[s], setpoints.discharge_mw[s]
-    energy = setpoints.state_of_charge_mwh[s]
+    plan, lmp = explained.plan, explained.lmp_at(storage.bus_id)
+    charge, discharge = plan.charge_mw[s], plan.discharge_mw[s]
+    energy = plan.state_of_charge_mwh[s]
     stored = -explained.dispatch.solution.row_duals[explained.dispatch.model.storages[s].energy_rows]
     pays_to_charge = stored * storage.charge_efficiency
     pays_to_discharge = stored / storage.discharge_efficiency + storage.cycle_cost_per_mwh
@@ -130,7 +128,7 @@ def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Rea
         price = f"bus price {spread(lmp[run])}"
         below, above = spread(pays_to_charge[run]), spread(pays_to_discharge[run])
         limit = f" ({' and '.join(findings[0].binding)} reached)" if findings[0].binding else ""
-        held = setpoints.storage_reserve_up_mw[s][run].mean()
+        held = plan.storage_reserve_up_mw[s][run].mean()
         reserve = f"; holds {held:.0f} MW of upward reserve" if held > TOLERANCE_MW else ""
         match kind:
             case "charging":

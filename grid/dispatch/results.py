@@ -1,16 +1,19 @@
-"""From a solved fixed dispatch to the arrays of a plan: per unit, per plant, per storage, with what was relaxed."""
+"""From a solved fixed dispatch to the plan: who gives what, what was relaxed, priced and explained."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from grid.dispatch.commitment import BoolArray
+from grid.dispatch.headroom import headroom_mw
+from grid.dispatch.incumbent import gap_between
 from grid.dispatch.model import INTACT, available_by_bus
-from grid.dispatch.plan import DispatchProblem, Violation
-from grid.dispatch.prices import FixedDispatch
+from grid.dispatch.plan import DispatchPlan, Status, Violation
+from grid.dispatch.prices import FixedDispatch, prices_of
+from grid.dispatch.reasons import explain
 from grid.dispatch.unit_terms import UnitTerms
 from grid.time_axis import FloatArray
 
@@ -18,29 +21,18 @@ REPORTED_MW = 1e-3
 """A relaxation below this is the solver's tolerance, not a violation."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Setpoints:
-    """The quantities of a plan, named and shaped as in :class:`grid.dispatch.plan.DispatchPlan`."""
-
-    power_mw: FloatArray
-    reserve_up_mw: FloatArray
-    reserve_down_mw: FloatArray
-    renewable_mw: FloatArray
-    renewable_reserve_down_mw: FloatArray
-    charge_mw: FloatArray
-    discharge_mw: FloatArray
-    state_of_charge_mwh: FloatArray
-    storage_reserve_up_mw: FloatArray
-    storage_reserve_down_mw: FloatArray
-    shed_mw: FloatArray
-    surplus_mw: FloatArray
-    link_flow_mw: FloatArray
-    branch_flow_mw: FloatArray
-    violations: tuple[Violation, ...]
-
-
-def setpoints_of(dispatch: FixedDispatch, terms: Sequence[UnitTerms], on: BoolArray) -> Setpoints:
-    """Read the quantities off a fixed dispatch.
+def plan_of(
+    dispatch: FixedDispatch,
+    terms: Sequence[UnitTerms],
+    on: BoolArray,
+    *,
+    status: Status,
+    bound: float,
+    message: str,
+    build_seconds: float = 0.0,
+    solve_seconds: float = 0.0,
+) -> DispatchPlan:
+    """The plan of a commitment and its dispatch, with prices and reasons; ``bound`` is -inf if none is proven.
 
     The thermal units' share of a reserve requirement is dealt out in proportion to what each could hold; plants of one
     bus are curtailed in proportion to what they have.
@@ -65,7 +57,16 @@ def setpoints_of(dispatch: FixedDispatch, terms: Sequence[UnitTerms], on: BoolAr
         shed[i] = np.maximum(x[columns], 0.0)
     for i, columns in model.surplus.items():
         surplus[i] = np.maximum(x[columns], 0.0)
-    return Setpoints(
+    objective, prices = dispatch.solution.objective, prices_of(dispatch)
+    plan = DispatchPlan(
+        status=status,
+        problem=problem,
+        objective=objective,
+        best_bound=min(bound, objective),
+        gap=gap_between(objective, bound),
+        build_seconds=build_seconds,
+        solve_seconds=solve_seconds,
+        on=on,
         power_mw=np.where(on, minimum, 0.0) + above,
         reserve_up_mw=_deal_out(needed_up, could_up),
         reserve_down_mw=_deal_out(needed_down, could_down),
@@ -80,36 +81,17 @@ def setpoints_of(dispatch: FixedDispatch, terms: Sequence[UnitTerms], on: BoolAr
         surplus_mw=surplus,
         link_flow_mw=x[model.link],
         branch_flow_mw=model.ptdf.flows(model.injections_mw(x)),
+        branch_shadow_price=prices.branch_shadow_price,
+        lmp=prices.lmp,
+        energy_price=prices.energy,
+        congestion_price=prices.congestion,
+        reserve_up_price=prices.reserve_up,
+        reserve_down_price=prices.reserve_down,
         violations=tuple(_violations(dispatch)),
+        reasons=(),
+        message=message,
     )
-
-
-def headroom_mw(
-    problem: DispatchProblem, terms: Sequence[UnitTerms], on: BoolArray, above_mw: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """What every unit could give more and less within capacity, ramps, start and stop limits, both (units, periods).
-
-    Args:
-        above_mw: Output above minimum, same shape.
-    """
-    up, down = np.zeros_like(above_mw), above_mw.copy()
-    for i, (unit, term) in enumerate(zip(problem.thermal_units, terms, strict=True)):
-        state = problem.initial.get(unit.unit_id)
-        before_on = np.concatenate([[on[i, 0] if state is None else state.on], on[i, :-1]])
-        start = on[i] & ~before_on
-        last = np.append(on[i, :-1] & ~on[i, 1:], False)
-        limit = np.where(start, term.start_span_mw, term.span_mw)
-        limit = np.where(last, np.minimum(limit, term.stop_span_mw), limit)
-        if not term.ramp_free:
-            first = 0.0 if state is None else max(state.power_mw - unit.minimum_mw, 0.0)
-            before = np.concatenate([[first], above_mw[i, :-1]])
-            known = np.ones(len(limit), dtype=np.bool_)
-            known[0] = state is not None
-            limit = np.where(known & ~start, np.minimum(limit, before + term.ramp_up_mw), limit)
-            floor = np.where(known & before_on, before - term.ramp_down_mw, 0.0)
-            down[i] = np.clip(above_mw[i] - np.maximum(floor, 0.0), 0.0, None)
-        up[i] = np.clip(limit - above_mw[i], 0.0, None)
-    return np.where(on, up, 0.0), np.where(on, down, 0.0)
+    return replace(plan, reasons=explain(plan, dispatch, terms, prices))
 
 
 def _deal_out(needed: FloatArray, possible: FloatArray) -> FloatArray:

@@ -16,17 +16,17 @@ import numpy as np
 from grid.dispatch.commitment import BoolArray
 from grid.dispatch.costs import running_cost_per_hour, start_costs
 from grid.dispatch.explained import TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding, merged, spread
+from grid.dispatch.headroom import headroom_mw
 from grid.dispatch.plan import Reason
-from grid.dispatch.results import headroom_mw
 from grid.dispatch.unit_terms import UnitTerms, periods_in_state
 from grid.time_axis import FloatArray
 
 
 def thermal_reasons(explained: Explained) -> list[Reason]:
     """Reasons of every thermal unit, by unit, then period."""
-    problem, on = explained.problem, explained.on
+    problem, on = explained.problem, explained.plan.on
     minimum = np.array([unit.minimum_mw for unit in problem.thermal_units])[:, None]
-    above = np.where(on, explained.setpoints.power_mw - minimum, 0.0)
+    above = np.where(on, explained.plan.power_mw - minimum, 0.0)
     up, down = headroom_mw(problem, explained.terms, on, above)
     reasons: list[Reason] = []
     for i, unit in enumerate(problem.thermal_units):
@@ -42,8 +42,8 @@ class _Schedule:
         problem = explained.problem
         self.explained, self.term, self.above = explained, explained.terms[i], above
         self.unit = self.term.unit
-        self.on = explained.on[i]
-        self.power = explained.setpoints.power_mw[i]
+        self.on = explained.plan.on[i]
+        self.power = explained.plan.power_mw[i]
         self.state = problem.initial.get(self.unit.unit_id)
         self.step = problem.axis.step_hours
         self.lmp = explained.lmp_at(self.unit.bus_id)
