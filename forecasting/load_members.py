@@ -112,7 +112,7 @@ class LoadMembers:
         if parts or (self._regressions and network_fits(self._split, rows.periods)):
             until = self._split.tail
             self._early = parts.courses if parts else [one.errors(rows.periods, until) for one in self._regressions]
-            self._windows = ResidualWindows(self._regressions, self._early, calendar, periods=rows.periods)
+            self._windows = self._cutting(calendar)
             self._networks = parts.networks if parts else self._train(course, on_progress)
         else:
             self.reasons.append(
@@ -134,14 +134,14 @@ class LoadMembers:
         other._climatology = Climatology(rows.values, calendar, by_day_type=True, yearly=not self._trial.nightly)
         found = _temperatures(rows, self._stations)
         other._regressions = []
-        for one, kw, temperature in zip(self._regressions, rows.values, found, strict=False):
-            model = one.outlook.model if one.outlook else None
-            outlook = _outlook(rows, temperature, calendar, until=self._split.tail, model=model) if model else None
-            other._regressions.append(one.shown(kw, Design(calendar, outlook)))
+        for row, one in enumerate(self._regressions):
+            model, until = one.outlook.model if one.outlook else None, self._split.tail
+            outlook = _outlook(rows, row, found[row], calendar, until=until, model=model) if model else None
+            other._regressions.append(one.shown(rows.values[row], Design(calendar, outlook)))
         if self._trees is not None:
             other._trees = LoadTrees(rows, other._regressions, calendar, options=self._course.trees)
         if self._networks:
-            other._windows = ResidualWindows(other._regressions, self._early, calendar, periods=rows.periods)
+            other._windows = other._cutting(calendar)
         return other
 
     def ordinary(self) -> FloatArray:
@@ -201,15 +201,17 @@ class LoadMembers:
         """One regression per row; rows that see the same temperature are fitted together."""
         rows, split, every = self._rows, self._split, self._trial.every
         found = _temperatures(rows, self._stations)
+        asked = int(self._trial.origins.min(initial=split.end))
+        since = max(asked - MEMORY_HOURS, 0)  # members read no residual before that
         made: dict[int, Regression] = {}
         for row, temperature in enumerate(found):
             if row in made:
                 continue
             same = [k for k in range(row, len(found)) if k not in made and _alike(temperature, found[k])]
             model = self._parts.climates[row] if self._parts else None
-            design = Design(calendar, _outlook(rows, temperature, calendar, until=split.tail, model=model))
+            design = Design(calendar, _outlook(rows, row, temperature, calendar, until=split.tail, model=model))
             if self._parts:
-                fitted = [_placed(self._parts.fitted[k], rows) for k in same]
+                fitted = [_placed(self._parts.fitted[k], rows, since=since) for k in same]
                 some = recall_regressions(rows.values[same], design, fitted, periods=rows.periods, every=every)
             else:
                 begin = split.end - _TRAINED_HOURS if self._trial.nightly else 0
@@ -218,6 +220,10 @@ class LoadMembers:
                 )
             made |= dict(zip(same, some, strict=True))
         return [made[row] for row in range(len(found))]
+
+    def _cutting(self, calendar: Calendar) -> ResidualWindows:
+        rows = self._rows
+        return ResidualWindows(self._regressions, self._early, calendar, periods=rows.periods, first_row=rows.first)
 
     def _train(self, course: Course, on_progress: Progress | None) -> dict[str, TrainedNetwork]:
         first, periods = self._regressions[0].first, self._rows.periods
@@ -231,13 +237,18 @@ class LoadMembers:
 
 
 def _outlook(
-    rows: Rows, temperature_c: FloatArray | None, calendar: Calendar, *, until: int, model: TemperatureModel | None
+    rows: Rows,
+    row: int,
+    temperature_c: FloatArray | None,
+    calendar: Calendar,
+    *,
+    until: int,
+    model: TemperatureModel | None,
 ) -> Outlook | None:
     if temperature_c is None:
         return None
-    return make_outlook(
-        temperature_c, calendar, periods=rows.periods, until=until, sent=rows.series[0].sent, model=model
-    )
+    sent = rows.series[row // rows.parts].sent
+    return make_outlook(temperature_c, calendar, periods=rows.periods, until=until, sent=sent, model=model)
 
 
 def _kept(fitted: FittedRow, *, since: int, start: int) -> FittedRow:
@@ -251,13 +262,13 @@ def _kept(fitted: FittedRow, *, since: int, start: int) -> FittedRow:
     )
 
 
-def _placed(fitted: FittedRow, rows: Rows) -> FittedRow:
-    """The fits that speak of hours of the rows, their instants as positions."""
+def _placed(fitted: FittedRow, rows: Rows, *, since: int) -> FittedRow:
+    """The fits that speak of the hours from position ``since`` on, their instants as positions."""
     instants = fitted.instants - int(hours_since_epoch(rows.axis)[0])
-    first = max(int(np.searchsorted(instants, 0, side="right")) - 1, 0)
+    first = max(int(np.searchsorted(instants, since, side="right")) - 1, 0)
     return replace(
         fitted,
-        instants=np.maximum(instants[first:], 0),
+        instants=np.maximum(instants[first:], since),
         weights=fitted.weights[first:],
         level=fitted.level[first:],
     )

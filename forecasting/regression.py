@@ -19,6 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import solve
 
 from forecasting.calendar import Calendar, harmonics
 from forecasting.windows import Float32Array, IndexArray
@@ -45,6 +46,7 @@ _LEVEL, _LAGS = (1 + len(_MEAN_HOURS)) * _BENDS, len(_LAG_HOURS) * _BENDS
 TEMPERATURE_TERMS = _LEVEL * (24 + 2 * _SEASON_ORDERS) + (_LAGS + _BENDS) * (1 + 2 * _DAY_ORDERS)
 _WEEK_TERMS = 7 * 24
 _SEASON_TERMS = slice(_WEEK_TERMS, _WEEK_TERMS + 6 * 24 + 4 * 3 * 5)
+CALENDAR_TERMS = _SEASON_TERMS.stop + 5
 
 
 def calendar_terms(calendar: Calendar) -> Float32Array:
@@ -249,5 +251,5 @@ def _solve(gram: FloatArray, moments: FloatArray, *, seasons_known: bool) -> tup
         held = np.full(terms, penalty)
         if not seasons_known:
             held[_SEASON_TERMS] = _UNSEEN_SEASON  # part of a year cannot tell the year's course
-        weights[:, k] = np.linalg.solve(centred + np.diag(held), target).T
+        weights[:, k] = solve(centred + np.diag(held), target, assume_a="pos", overwrite_a=True).T
     return weights, level[:, None] - weights @ mean

@@ -13,6 +13,7 @@ from forecasting.fitting import TimeSplit
 from forecasting.members import LEVELS, first_residual
 from forecasting.outlook import Outlook
 from forecasting.regression import (
+    CALENDAR_TERMS,
     CONTEXT_HOURS,
     PENALTIES,
     TEMPERATURE_TERMS,
@@ -89,6 +90,7 @@ class Regression:
         design: Of all hours and the horizon.
         fitted: Its instants are positions on the row's hours.
         told: What each fit says from its instant up to the next and a horizon beyond.
+        level: What its calendar alone says of the same hours.
         periods: Hours to forecast.
         every: Hours between the origins that its errors are learnt from.
     """
@@ -100,6 +102,7 @@ class Regression:
         fitted: FittedRow,
         *,
         told: Sequence[FloatArray],
+        level: Sequence[FloatArray],
         periods: int,
         every: int = 24,
     ) -> None:
@@ -107,19 +110,12 @@ class Regression:
         self._design, self._end, self._periods, self._every = design, len(kw), periods, every
         self.log = log_power(kw, fitted.floor)
         instants = fitted.instants
-        self._told = np.concatenate(told)
+        self._told, self._level = np.concatenate(told), np.concatenate(level)
         self._shift = np.cumsum([0, *(len(one) for one in told[:-1])]) - instants  # from an hour to its place in told
         self.residual = _left(self.log, instants, told)
         """What the newest fit before each hour leaves over, shape (hours,). NaN before the first fit."""
         if design.outlook is not None:
-            weights = fitted.weights[:, -TEMPERATURE_TERMS:]
-            self._by_hour, self._by_season = temperature_response(weights)
-            self._level = np.concatenate(
-                [
-                    design.fixed(until, until + len(mean)) @ w[:-TEMPERATURE_TERMS].astype(np.float32) + base
-                    for until, mean, w, base in zip(instants.tolist(), told, fitted.weights, fitted.level, strict=True)
-                ]
-            )
+            self._by_hour, self._by_season = temperature_response(fitted.weights[:, -TEMPERATURE_TERMS:])
 
     @property
     def first(self) -> int:
@@ -251,13 +247,18 @@ def recall_regressions(
         kw: Shape (rows, hours). NaN where unknown.
     """
     instants = fitted[0].instants.tolist()
-    told: list[list[FloatArray]] = [[] for _ in fitted]
+    told, level = [], []
     for number, (until, end) in enumerate(zip(instants, [*instants[1:], kw.shape[1]], strict=True)):
         terms = design(until, end + periods)
-        for row, one in enumerate(fitted):
-            told[row].append(terms @ one.weights[number].astype(np.float32) + one.level[number])
-    rows = zip(kw, fitted, told, strict=True)
-    return [Regression(values, design, one, told=said, periods=periods, every=every) for values, one, said in rows]
+        weights = np.stack([one.weights[number] for one in fitted])
+        base = np.array([one.level[number] for one in fitted])[:, None]
+        level.append(_said(terms[:, :CALENDAR_TERMS], weights[:, :CALENDAR_TERMS]) + base)
+        told.append(level[-1] + _said(terms[:, CALENDAR_TERMS:], weights[:, CALENDAR_TERMS:]))
+    made = []
+    for row, (values, one) in enumerate(zip(kw, fitted, strict=True)):
+        own = [one[row] for one in told], [one[row] for one in level]
+        made.append(Regression(values, design, one, told=own[0], level=own[1], periods=periods, every=every))
+    return made
 
 
 def fit_regressions(
@@ -280,11 +281,18 @@ def fit_regressions(
     instants = np.unique([*np.linspace(begin, hours, refits + 1).astype(np.int64), split.test])
     fits = rolling_fits(design, log, instants=instants, beyond=periods)
     judged = np.zeros((len(kw), len(PENALTIES)))
-    for fit, end in zip(fits, [*instants[1:].tolist(), hours], strict=True):
+    ends = [*instants[1:].tolist(), hours]
+    for fit, end in zip(fits, ends, strict=True):
         end = min(end, split.test)
         left = log[:, None, fit.until : end] - fit.told[..., : max(end - fit.until, 0)]
         judged += np.nansum(np.abs(left), axis=-1)
     best = np.argmin(judged, axis=1)
+    chosen = np.arange(len(kw)), best
+    levels = [
+        _said(design.fixed(fit.until, end + periods), fit.weights[chosen][:, :CALENDAR_TERMS])
+        + fit.level[chosen][:, None]
+        for fit, end in zip(fits, ends, strict=True)
+    ]
     made = []
     for row, penalty in enumerate(best.tolist()):
         told = [fit.told[row, penalty] for fit in fits]
@@ -293,8 +301,14 @@ def fit_regressions(
         weights = np.stack([fit.weights[row, penalty] for fit in fits])
         level = np.array([fit.level[row, penalty] for fit in fits])
         fitted = FittedRow(float(floors[row]), scale, instants, weights, level)
-        made.append(Regression(kw[row], design, fitted, told=told, periods=periods, every=every))
+        of_calendar = [one[row] for one in levels]
+        made.append(Regression(kw[row], design, fitted, told=told, level=of_calendar, periods=periods, every=every))
     return made
+
+
+def _said(terms: Float32Array, weights: FloatArray) -> FloatArray:
+    """What terms, shape (hours, terms), say by the weights of every row, shape (rows, terms): (rows, hours)."""
+    return (terms @ weights.T.astype(np.float32)).T.astype(np.float64)
 
 
 def log_power(kw: FloatArray, floor: float | FloatArray) -> FloatArray:

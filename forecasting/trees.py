@@ -6,14 +6,18 @@ References:
     Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", Annals of Statistics 29(5), 2001.
     Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017 (histograms; here as in
     scikit-learn's HistGradientBoostingRegressor).
+    Lucchese et al., "QuickScorer: A Fast Algorithm to Rank Documents with Additive Ensembles of Regression Trees", SIGIR
+    2015 (trees as bits of the leaves that may still be reached).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
@@ -48,7 +52,7 @@ class TreeOptions:
     most_samples: int = 60_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class QuantileTrees:
     """Trained trees, one ensemble per level of :data:`TREE_LEVELS`, as plain arrays over the nodes of all of them.
 
@@ -79,15 +83,97 @@ class QuantileTrees:
         return at_levels(np.sort(said, axis=-1), levels=TREE_LEVELS, wanted=levels)
 
     def _predict(self, features: Float32Array) -> FloatArray:
-        """What every ensemble says, shape (samples, levels): each sample walks down all trees at once."""
-        node = np.broadcast_to(self.roots.ravel(), (len(features), self.roots.size))
-        sample = np.arange(len(features))[:, None]
-        for _ in range(self.depth):
-            shown = features[sample, self.feature[node]]  # (samples, trees of all levels)
-            below = np.where(np.isnan(shown), self.missing_left[node] > 0, shown <= self.threshold[node])
-            node = np.where(below, self.left[node], self.right[node])
-        leaves = self.value[node].reshape(len(features), *self.roots.shape)
+        """What every ensemble says, shape (samples, levels)."""
+        scorer = self._scorer
+        reached = np.full((len(features), self.roots.size), ~scorer.leaf_type(0))  # leaves that may still be reached
+        for splits in scorer.splits:
+            reached &= splits.left_over(features[:, splits.feature])
+        exit_leaf = np.bitwise_count(~reached & (reached - scorer.leaf_type(1)))  # the lowest bit that is left
+        leaves = scorer.values[np.arange(self.roots.size), exit_leaf].reshape(len(features), *self.roots.shape)
         return np.asarray(self.base + leaves.sum(axis=-1))
+
+    @cached_property
+    def _scorer(self) -> _Scorer:
+        return _make_scorer(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Splits:
+    """What one feature says in all trees, by where its value stands among their thresholds.
+
+    Attributes:
+        thresholds: Increasing, shape (thresholds,).
+        masks: Bits of the leaves that remain when so many thresholds lie below a value, and last when it is unknown,
+            shape (thresholds + 2, trees).
+    """
+
+    feature: int
+    thresholds: FloatArray
+    masks: npt.NDArray[np.unsignedinteger]
+
+    def left_over(self, values: Float32Array) -> npt.NDArray[np.unsignedinteger]:
+        """Leaves that remain, shape (samples, trees)."""
+        place = np.searchsorted(self.thresholds, values)
+        return self.masks[np.where(np.isnan(values), len(self.thresholds) + 1, place)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scorer:
+    """Trees as bits: each split that sends a sample to the right strikes out the leaves on its left.
+
+    Attributes:
+        leaf_type: Unsigned integer with a bit for each leaf of a tree, the leftmost first.
+        values: Of the leaves, shape (trees, leaves).
+    """
+
+    leaf_type: type[np.unsignedinteger]
+    splits: tuple[_Splits, ...]
+    values: FloatArray
+
+
+def _make_scorer(trees: QuantileTrees) -> _Scorer:
+    roots = trees.roots.ravel().tolist()
+    struck = np.zeros(len(trees.value), dtype=np.uint64)  # leaves on the left of each split
+    owner = np.zeros(len(trees.value), dtype=np.int64)
+    leaves = [_number_leaves(trees, root, tree, struck, owner) for tree, root in enumerate(roots)]
+    most = max(len(own) for own in leaves)
+    if most > 64:
+        raise ValueError(f"trees may have 64 leaves, got {most}")
+    leaf_type = next(one for one in (np.uint8, np.uint16, np.uint32, np.uint64) if np.iinfo(one).bits >= most)
+    values = np.stack([np.pad(trees.value[own], (0, most - len(own))) for own in leaves])
+    kept = (~struck).astype(leaf_type)
+    splits = []
+    inner = np.flatnonzero(struck)
+    for feature in np.unique(trees.feature[inner]).tolist():
+        own = inner[trees.feature[inner] == feature]
+        thresholds, place = np.unique(trees.threshold[own], return_inverse=True)
+        masks = np.full((len(thresholds) + 2, len(roots)), np.iinfo(leaf_type).max, dtype=leaf_type)
+        np.bitwise_and.at(masks, (place + 1, owner[own]), kept[own])
+        masks[:-1] = np.bitwise_and.accumulate(masks[:-1], axis=0)
+        right = own[trees.missing_left[own] == 0]
+        np.bitwise_and.at(masks[-1], owner[right], kept[right])
+        splits.append(_Splits(feature, thresholds, masks))
+    return _Scorer(leaf_type, tuple(splits), values)
+
+
+def _number_leaves(
+    trees: QuantileTrees, root: int, tree: int, struck: npt.NDArray[np.uint64], owner: IndexArray
+) -> list[int]:
+    """The leaves of a tree from left to right; notes at each split which of them lie on its left, and whose it is."""
+    found: list[int] = []
+
+    def walk(node: int) -> None:
+        left = int(trees.left[node])
+        if left == node:
+            found.append(node)
+            return
+        first = len(found)
+        walk(left)
+        struck[node], owner[node] = (1 << len(found)) - (1 << first), tree
+        walk(int(trees.right[node]))
+
+    walk(root)
+    return found
 
 
 def as_arrays(ensembles: Sequence[HistGradientBoostingRegressor]) -> QuantileTrees:
