@@ -56,11 +56,14 @@ class Contributions:
     values: FloatArray
 
 
-def contributions(heard: Heard, blends: Sequence[Blend]) -> list[Contributions]:
+def contributions(
+    heard: Heard, blends: Sequence[Blend], *, bounds: tuple[float, float] | None = None
+) -> list[Contributions]:
     """Take the forecast of every series of some rows apart.
 
     Args:
         blends: How each series' members were mixed.
+        bounds: Within which forecasts were kept; by default those of each series.
     """
     rows, answers = heard.rows, {}
     groups = tuple(group for group in GROUPS if group in {CALENDAR, RECENT} or any(_columns(rows, group)))
@@ -76,9 +79,9 @@ def contributions(heard: Heard, blends: Sequence[Blend]) -> list[Contributions]:
             days_back=days_back,
         )
         if len(on) == len(groups):
-            return _told(heard, heard.present, blends)
+            return _told(heard, heard.present, blends, bounds)
         said = heard.members.shown(shown).present()
-        return _told(heard, {name: said[name][:, 0] for name in heard.present}, blends)
+        return _told(heard, {name: said[name][:, 0] for name in heard.present}, blends, bounds)
 
     for count in range(len(groups) + 1):
         for chosen in combinations(groups, count):
@@ -115,13 +118,15 @@ def median_and_width(quantiles: FloatArray) -> FloatArray:
     return np.stack([middle, high - low], axis=-1)
 
 
-def _told(heard: Heard, said: Mapping[str, FloatArray], blends: Sequence[Blend]) -> FloatArray:
+def _told(
+    heard: Heard, said: Mapping[str, FloatArray], blends: Sequence[Blend], bounds: tuple[float, float] | None
+) -> FloatArray:
     """Median and width of every series, shape (series, intervals, 2)."""
     made, parts = [], heard.rows.parts
     for index, (one, blend) in enumerate(zip(heard.rows.series, blends, strict=True)):
         own = slice(index * parts, (index + 1) * parts)
         mixed = blended({name: quantiles[own] for name, quantiles in said.items()}, blend)
-        made.append(median_and_width(np.clip(heard.rows.joined(mixed, index), *one.bounds)))
+        made.append(median_and_width(np.clip(heard.rows.joined(mixed, index), *(bounds or one.bounds))))
     return np.stack(made)
 
 
@@ -166,6 +171,7 @@ def _usual(rows: Rows) -> list[dict[str, FloatArray]]:
 
 
 def _without(one: FileSeries, rows: Rows, off: Collection[str], usual: Mapping[str, FloatArray]) -> FileSeries:
-    """The series with the covariates of those groups that are off as they usually are."""
+    """The series with the covariates of those groups that are off as they usually are, and no forecast of them."""
     changed = {name: usual[name] for group in off for name in _columns(rows, group)}
-    return replace(one, covariates={**one.covariates, **changed}) if changed else one
+    sent = () if TEMPERATURE in off else one.sent
+    return replace(one, covariates={**one.covariates, **changed}, sent=sent) if changed else one

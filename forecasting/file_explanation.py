@@ -1,4 +1,4 @@
-"""The explanation of a file's forecast, as a table, a sentence per day and the networks' attention.
+"""The explanation of a forecast from a file: of each series as it was made to add up, and of all as one table.
 
 A sentence speaks of local days, in the series' own unit; the table has every interval.
 """
@@ -6,45 +6,18 @@ A sentence speaks of local days, in the series' own unit; the table has every in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
+from forecasting.explanation_words import SeriesExplanation, in_words
 from forecasting.explanations import Contributions, median_and_width
 from forecasting.file_joint import Spoken
 from grid.time_axis import FloatArray
 
 HIERARCHY = "hierarchy"
 """What making forecasts add up changed."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SeriesExplanation:
-    """Why one series' forecast is what it is.
-
-    Attributes:
-        table: ``series_id, time, group, to_median, to_width`` for every row asked for; the groups of an instant add up
-            to the forecast's median and to the width of its central 80 %.
-        sentences: One per local day.
-        attention: By network, share of its attention to each of the last seven days, the oldest first. It tells where
-            the network read, not why.
-    """
-
-    series_id: str
-    table: pd.DataFrame
-    sentences: tuple[str, ...]
-    attention: dict[str, tuple[float, ...]]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON: everything but the table."""
-        return {
-            "series_id": self.series_id,
-            "sentences": list(self.sentences),
-            "attention": {name: list(shares) for name, shares in self.attention.items()},
-        }
 
 
 def explained(one: Spoken, told: Contributions, attention: dict[str, FloatArray]) -> SeriesExplanation:
@@ -61,26 +34,14 @@ def explained(one: Spoken, told: Contributions, attention: dict[str, FloatArray]
     if one.reasons:
         groups = (*groups, HIERARCHY)
         values = np.concatenate([values, (final - values.sum(axis=0))[None]])
-    values = values[:, series.asked - series.origin]  # (groups, rows asked for, 2)
-    times = series.axis.index[series.asked]
-    table = pd.DataFrame(
-        {
-            "series_id": series.series_id,
-            "time": np.repeat(times, len(groups)),
-            "group": np.tile(groups, len(times)),
-            "to_median": values[..., 0].T.reshape(-1),
-            "to_width": values[..., 1].T.reshape(-1),
-        }
-    )
-    days = np.asarray(times.tz_convert(ZoneInfo(series.settings.timezone)).strftime("%Y-%m-%d"))
-    return SeriesExplanation(
-        series_id=series.series_id,
-        table=table,
-        sentences=tuple(
-            f"{day}: {_sentence(groups, values[:, days == day].mean(axis=1), series.settings.unit)}"
-            for day in dict.fromkeys(days.tolist())
-        ),
-        attention={name: tuple(shares.mean(axis=0).round(4).tolist()) for name, shares in attention.items()},
+    return in_words(
+        series.series_id,
+        series.axis.index[series.asked],
+        groups,
+        values[:, series.asked - series.origin],  # (groups, rows asked for, 2)
+        timezone=series.settings.timezone,
+        unit=series.settings.unit,
+        attention=attention,
     )
 
 
@@ -94,20 +55,3 @@ def explanation_document(explanations: Sequence[SeriesExplanation]) -> dict[str,
     table = explanation_table(explanations)
     rows = table.assign(time=table["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")).to_dict(orient="records")
     return {"series": [one.as_dict() for one in explanations], "rows": rows}
-
-
-def _sentence(groups: Sequence[str], mean: FloatArray, unit: str) -> str:
-    """What the groups did on the average of a day, the largest first; the reference stands first among the groups.
-
-    Args:
-        mean: To the median and to the width, shape (groups, 2).
-    """
-    median, width = mean.sum(axis=0)
-    digits = int(np.clip(2 - np.floor(np.log10(max(abs(median), width, 1e-9))), 0, 6))
-    order = 1 + np.argsort(-np.abs(mean[1:, 0]))
-    parts = ", ".join(f"{groups[k]} {mean[k, 0]:+.{digits}f}" for k in order)
-    most = 1 + int(np.argmax(np.abs(mean[1:, 1])))
-    return (
-        f"{median:.{digits}f} {unit or 'units'} on the average, {mean[0, 0]:.{digits}f} as usual, {parts}; its "
-        f"middle 80 % are {width:.{digits}f} wide, to which {groups[most]} gave most ({mean[most, 1]:+.{digits}f})."
-    )

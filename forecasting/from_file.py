@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecasting.explanation_words import SeriesExplanation
 from forecasting.explanations import Contributions, contributions
-from forecasting.file_explanation import SeriesExplanation, explained
+from forecasting.file_explanation import explained
 from forecasting.file_joint import Spoken, add_up, spoken_of
 from forecasting.file_request import FileSeries
 from forecasting.members import (

@@ -25,6 +25,8 @@ _SHOWN = 1.5
 _DAYS_OF_LEADS = 1.5
 """Of a longer horizon a random part is learnt from: so many days for every origin."""
 _BOUND = 12.0
+_TOGETHER = 4096
+"""So many samples of rows are asked about at once."""
 
 
 class LoadTrees:
@@ -72,12 +74,18 @@ class LoadTrees:
     ) -> FloatArray:
         """Quantiles at LEVELS, shape (rows, origins, periods, levels)."""
         leads = np.arange(periods)
-        made = np.empty((len(self._regressions), len(origins), periods, len(LEVELS)))
-        for row, one in enumerate(self._regressions):
-            features, centre = self._features(row, courses[row], origins, leads)
-            told = trees.quantiles(features.reshape(-1, features.shape[-1]), levels=LEVELS)
-            level = one.expected(origins, periods) + centre
-            made[row] = np.exp(level[..., None] + one.scale * told.reshape(*level.shape, -1)) - one.floor
+        shape = len(origins), periods, len(LEVELS)
+        made = np.empty((len(self._regressions), *shape))
+        together = max(_TOGETHER // (len(origins) * periods), 1)
+        for begin in range(0, len(made), together):
+            some = list(enumerate(self._regressions))[begin : begin + together]
+            cut = [self._features(row, courses[row], origins, leads) for row, _ in some]
+            told = trees.quantiles(
+                np.concatenate([features.reshape(-1, features.shape[-1]) for features, _ in cut]), levels=LEVELS
+            )
+            for (row, one), (_, centre), own in zip(some, cut, told.reshape(-1, *shape), strict=True):
+                level = one.expected(origins, periods) + centre
+                made[row] = np.exp(level[..., None] + one.scale * own) - one.floor
         return np.maximum(made, 0.0)
 
     def _features(
@@ -101,7 +109,7 @@ class LoadTrees:
             calendar.weekday[at],
             calendar.holiday[at],
             calendar.near_holiday[at],
-            np.full(at.shape, row),
+            np.full(at.shape, self._rows.first + row),
             mean,
             centre / one.scale,
             *(np.sqrt(np.mean(past[:, -hours:] ** 2, axis=1))[:, None] * wide for hours in (24, 28 * 24)),

@@ -34,6 +34,7 @@ class ResidualWindows:
     Args:
         courses: Of every row, learnt before the origins that are asked about.
         calendar: Of all hours and of a horizon beyond.
+        first_row: Of the network's embedding.
     """
 
     def __init__(
@@ -43,8 +44,9 @@ class ResidualWindows:
         calendar: Calendar,
         *,
         periods: int,
+        first_row: int = 0,
     ) -> None:
-        self.regressions, self.courses, self._periods = regressions, courses, periods
+        self.regressions, self.courses, self._periods, self._first_row = regressions, courses, periods, first_row
         self._calendar = calendar
         self._network_calendar = network_calendar(calendar)
         log = np.stack([one.log for one in regressions])  # (rows, hours)
@@ -103,7 +105,7 @@ class ResidualWindows:
         return Windows(
             history=history,
             future=np.concatenate([future, self._network_calendar[ahead]], axis=-1).astype(np.float32),
-            series=series,
+            series=self._first_row + series,
             core=(mean + fading).astype(np.float32),
             scale=scale.astype(np.float32),
             target=target.astype(np.float32),

@@ -31,6 +31,7 @@ class Rows:
         parts: Rows of every series: intervals in an hour.
         values: Shape (rows, hours), shifted by ``offset`` and divided by ``scale``. NaN where unknown.
         offset, scale: Of every series, shape (series,).
+        first: Place of the first row among those that its members were trained on.
         days_back: The horizon's calendar is that of so many days earlier: to ask what the calendar is answerable for.
     """
 
@@ -41,6 +42,7 @@ class Rows:
     values: FloatArray
     offset: FloatArray
     scale: FloatArray
+    first: int = 0
     days_back: int = 0
 
     @property

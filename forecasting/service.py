@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -14,27 +15,30 @@ from forecasting.asking import ask_external, ask_loads, ask_solar
 from forecasting.champions import Champion, Champions, Promoted
 from forecasting.contest import hold_contest
 from forecasting.engine import ISSUE_HISTORY
+from forecasting.explanation_words import SeriesExplanation
 from forecasting.file_request import FileSeries
 from forecasting.issuing import Issuance
 from forecasting.members import Course, course_within
-from forecasting.registry import seal
+from forecasting.registry import ModelRefusedError, SealedModel, seal, unseal
 from forecasting.site_data import (
     HOUR,
     history_axis,
     load_external_issues,
     load_load_history,
     load_meters_kw,
+    meter_series,
     meters_of,
 )
 from forecasting.site_series import load_series, solar_series
 from forecasting.stand_ins import Asked, forecast_all
+from forecasting.stored_explanation import explain_stored, model_that_spoke, unexplained
 from forecasting.training import Progress
 from forecasting.verdict import TrainingReport, too_old
 from grid.forecasts import DEFAULT_LEVELS, Forecast
-from grid.site import Site
+from grid.site import SITE_LOAD, Site
 from grid.store.events import publish_event_once
 from grid.store.forecasts import BASELINE, PRIMARY, save_forecasts
-from grid.store.models import CHAMPION, find_champion, list_champions, load_weights, promote, save_model
+from grid.store.models import CHAMPION, find_champion, find_model, list_champions, load_weights, promote, save_model
 from grid.time_axis import TimeAxis, ceil_to_step, require_utc
 
 logger = logging.getLogger(__name__)
@@ -115,6 +119,32 @@ class ForecastService:
             for one in list_champions(conn, kind)
         )
         return self._champions.of(kind, promoted)
+
+    def explain(self, conn: psycopg.Connection, site: Site, stored: Forecast) -> SeriesExplanation:
+        """Why a stored forecast is what it is; who stood in where no model spoke.
+
+        The model that spoke is asked again, as of the instant of issue, and nothing is written.
+        """
+        model_id = model_that_spoke(stored)
+        found = None if model_id is None else find_model(conn, model_id)
+        if found is None:
+            return unexplained(stored, *(() if model_id is None else (f"The model {model_id} is no longer stored.",)))
+        try:
+            weights = load_weights(conn, found.model_id)
+            model = unseal(SealedModel(found.model_id, found.kind, found.manifest, weights))
+        except ModelRefusedError as error:
+            return unexplained(stored, f"The model cannot be opened: {error}.")
+        name = stored.series_id
+        if name != SITE_LOAD:  # of one meter alone, the others are not read
+            meters = tuple(meter for meter in site.meters if meter_series(meter) == name)
+            site = replace(site, meters=meters, loads=())
+        history = TimeAxis(stored.axis.start - ISSUE_HISTORY, HOUR, ISSUE_HISTORY // HOUR)
+        series, weather_ids = self._known_series(conn, site, found.kind, history, issued_at=stored.issued_at)
+        trained = dict(zip(model.series_ids, model.weather_ids, strict=True))
+        for one, weather in zip(series, weather_ids, strict=True):
+            if one.series_id == name and trained.get(name) == weather:
+                return explain_stored(stored, model, one)
+        return unexplained(stored, f"The site has changed: {name} is gone from it, or reads another weather site.")
 
     def train(
         self,

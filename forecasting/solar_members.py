@@ -205,7 +205,8 @@ class SolarMembers:
 
     def _windows(self, core: SolarCore, panel: SolarPanel | None = None) -> SolarWindows:
         shown = self._panel if panel is None else panel
-        return SolarWindows(shown, core=core, model_row=np.arange(len(shown.kw)), periods=self._rows.periods)
+        row = shown.first_row + np.arange(len(shown.kw))
+        return SolarWindows(shown, core=core, model_row=row, periods=self._rows.periods)
 
     def _train_networks(self, on_progress: Progress | None) -> tuple[SolarCore, dict[str, TrainedNetwork]]:
         panel, split, periods = self._panel, self._split, self._rows.periods
@@ -262,6 +263,7 @@ def _panel(rows: Rows, calendar: Calendar, clear: FloatArray, limit: FloatArray)
         day_angle=np.tile(angle, (len(clear), 1)),
         year_angle=calendar.year_angle,
         weather=weather_ahead(rows, clear),
+        first_row=rows.first,
     )
 
 

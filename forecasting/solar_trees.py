@@ -84,7 +84,7 @@ class SolarTrees:
             np.sin(season),
             np.cos(season),
             self._share[row, at],
-            row,
+            panel.first_row + row,
         ]
         if panel.weather is None or self._periods <= _LONGEST_MEMORY_HOURS:
             columns += [self._index[row, same], self._index[row, np.maximum(same - 24, 0)]]

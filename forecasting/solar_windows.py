@@ -49,6 +49,7 @@ class SolarPanel:
         year_angle: Season, shape (hours + periods,). [radians]
         weather: Weather known ahead as the network reads it, shape (plants, hours + periods, features); None if there
             is none.
+        first_row: Place of the first plant among those that its members were trained on.
     """
 
     axis: TimeAxis
@@ -59,6 +60,7 @@ class SolarPanel:
     day_angle: FloatArray
     year_angle: FloatArray
     weather: FloatArray | None = None
+    first_row: int = 0
 
     @property
     def index(self) -> FloatArray:

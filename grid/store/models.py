@@ -59,6 +59,12 @@ def find_champion(conn: psycopg.Connection[Any], kind: str) -> StoredModel | Non
     return StoredModel(*row) if row else None
 
 
+def find_model(conn: psycopg.Connection[Any], model_id: str) -> StoredModel | None:
+    """One model without its weights; None if there is none of this id."""
+    row = conn.execute(f"SELECT {_COLUMNS} FROM model WHERE model_id = %s", (model_id,)).fetchone()
+    return StoredModel(*row) if row else None
+
+
 def list_champions(conn: psycopg.Connection[Any], kind: str, *, most: int = 3) -> list[StoredModel]:
     """The present champion of a kind, then those before it, the last promoted first; at most ``most``."""
     rows = conn.execute(

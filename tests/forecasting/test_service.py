@@ -15,7 +15,7 @@ import pytest
 
 from forecasting.fallbacks import Level
 from forecasting.service import ForecastService
-from grid.forecasts import DEFAULT_LEVELS, Forecast, KnownInputs
+from grid.forecasts import DEFAULT_LEVELS, Forecast, KnownInputs, Voice
 from grid.network import Bus, Network
 from grid.readings import ReadingBlock, Source
 from grid.site import BusLoad, Meter, Site
@@ -139,7 +139,68 @@ def test_the_chain_from_readings_to_forecasts(made: Any, conn: psycopg.Connectio
     expected = wind_kw(TimeAxis(present, timedelta(hours=1), 68 * 24))[66 * 24 :]
     np.testing.assert_allclose(wind.median, expected, atol=0.2)  # its forecaster is 3 kW too high, always
 
+    _explanations_add_up_to_what_is_stored(service, conn, forecasts)
     _broken_and_stale_inputs_are_labelled(service, conn, present)
+
+
+def _explanations_add_up_to_what_is_stored(
+    service: ForecastService, conn: psycopg.Connection, forecasts: dict[str, Forecast]
+) -> None:
+    for name, groups in (
+        ("m-1:load", {"reference", "temperature", "calendar", "recent level"}),
+        ("site:load", {"reference", "temperature", "calendar", "recent level"}),
+        ("pv:generation", {"reference", "calendar", "recent level"}),
+    ):
+        stored = load_forecast(conn, name, issued_at=forecasts[name].issued_at)
+        assert stored is not None
+        why = service.explain(conn, SITE, stored)
+        assert set(why.table["group"]) == groups
+        total = why.table.groupby("time")[["to_median", "to_width"]].sum()
+        assert list(total.index) == list(stored.axis.index)
+        scale = stored.median.max()
+        np.testing.assert_allclose(total["to_median"], stored.median, atol=1e-4 * scale, err_msg=name)
+        width = stored.quantile(0.9) - stored.quantile(0.1)
+        np.testing.assert_allclose(total["to_width"], width, atol=1e-4 * scale, err_msg=name)
+        assert len(why.sentences) == len(
+            set(stored.axis.index.tz_convert(SITE.timezone if "l" in name else "UTC").date)
+        )
+        assert why.attention.keys() <= {"lstm", "tcn", "self-attention"}
+        moved = why.table[why.table["group"] != "reference"].groupby("group")["to_median"].apply(lambda c: abs(c).max())
+        assert moved.max() > 0.005 * scale, "something beyond the hour of the day tells"
+    wind = service.explain(conn, SITE, forecasts["wind:generation"])
+    assert wind.table.empty
+    assert wind.sentences == (
+        "For 48 of 48 hours a forecast that was sent spoke, with bands of its past errors; no model of ours did.",
+    )
+
+
+def _only_hours_of_a_model_are_explained(
+    service: ForecastService, conn: psycopg.Connection, later: Forecast, week: Forecast
+) -> None:
+    stood_in = service.explain(conn, SITE, later)
+    assert stood_in.table.empty
+    assert stood_in.sentences == (
+        "For 48 of 48 hours regression-refit stood in, which is not taken apart.",
+        *later.reasons,
+    )
+    in_part = service.explain(conn, SITE, week)
+    assert in_part.table["time"].nunique() == 48
+    assert in_part.sentences[-3] == "For 24 of 72 hours regression-refit stood in, which is not taken apart."
+    other = replace(SITE, meters=(replace(SITE.meters[0], weather_site_id="hill"), *SITE.meters[1:]))
+    for site in (other, replace(SITE, meters=SITE.meters[1:])):
+        gone = service.explain(conn, site, week)
+        assert gone.table.empty
+        assert gone.sentences[0] == "The site has changed: m-0:load is gone from it, or reads another weather site."
+    forgotten = replace(later, spoken_by=(Voice("lstm", "load-gone", Level.CHAMPION),) * 48, reasons=())
+    assert service.explain(conn, SITE, forgotten).sentences == ("The model load-gone is no longer stored.",)
+
+    with conn.transaction(force_rollback=True):
+        hours = TimeAxis(week.axis.start - timedelta(hours=30), timedelta(hours=1), 24)
+        save_readings(conn, [block("m-0", Channel.LOAD, hours, np.full(24, 9000.0))], received_at=RECEIVED)
+        edited = service.explain(conn, SITE, week)
+        total = edited.table.groupby("time")["to_median"].sum()
+        assert "changed since" in set(edited.table["group"])
+        np.testing.assert_allclose(total, week.median[:48], rtol=1e-9)
 
 
 def broken_model(*_: object, **_options: object) -> None:
@@ -161,6 +222,7 @@ def _broken_and_stale_inputs_are_labelled(
         "The model reaches 48 hours ahead.",
         "A regression fitted on the spot stands in for 24 of 72 hours.",
     )
+    _only_hours_of_a_model_are_explained(service, conn, later["m-0:load"], week)
     fresh = by_series(service.forecast(conn, SITE, issued_at=present + timedelta(hours=3)))
     assert not fresh["m-0:load"].degraded
 
