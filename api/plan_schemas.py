@@ -132,7 +132,10 @@ class PlanDocument(Document):
     plan_id: str = Field(description="Unique.")
     site_id: str = Field(description="The site it is for.")
     issued_at: datetime = Field(description="Nothing known later was used.")
-    status: Literal["optimal", "feasible", "infeasible", "timeout", "error"] = Field(description="How the solve ended.")
+    status: Literal["optimal", "feasible", "infeasible", "timeout", "rolled-on", "rule-based", "error"] = Field(
+        description="How the solve ended. `rolled-on` is the previous plan carried on and `rule-based` merit order: "
+        "what there is where the solver gave no answer; nothing is proven about its cost."
+    )
     objective: float | None = Field(description="Total cost, penalties included. [money]")
     best_bound: float | None = Field(description="No plan can cost less. [money]")
     gap: float | None = Field(description="(objective - best_bound) / objective.")

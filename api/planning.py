@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import psycopg
 
+from grid.dispatch.always import plan_always
 from grid.dispatch.assemble import assemble_problem
 from grid.dispatch.document import plan_document
 from grid.dispatch.plan import DispatchProblem
-from grid.dispatch.planning import plan_dispatch
 from grid.faults import Fault, InputError
 from grid.site import SITE_LOAD, Site
 from grid.store.forecasts import latest_forecasts, load_forecast
@@ -53,7 +53,8 @@ def make_plan(
 ) -> dict[str, Any]:
     """Plan from the newest forecasts, as of the instant they were issued, and store the plan.
 
-    Units and storages start from where the latest plan before that instant has them.
+    Units and storages start from where the latest plan before that instant has them. Where the solver gives no answer
+    that plan is rolled on, or units are committed by merit order: ``status`` and ``message`` say so.
 
     Args:
         change: Applied to the problem before it is solved; the plan then is a what-if, never the latest plan.
@@ -70,16 +71,18 @@ def make_plan(
         raise InputError([Fault(f"forecast of {SITE_LOAD}", "there is none yet", "run gridpilot forecast first")])
     series = {load.series_id for load in site.loads} | {plant.series_id for plant in site.renewable_plants}
     issued_at = newest.issued_at
+    previous = latest_plan(conn, site.site_id, before=issued_at, with_schedule=True)
     problem, inputs = assemble_problem(
         site,
         latest_forecasts(conn, [*sorted(series), SITE_LOAD], issued_at),
         issued_at=issued_at,
         periods=limits.horizon_hours,
-        previous=latest_plan(conn, site.site_id, before=issued_at, with_schedule=True),
+        previous=previous,
     )
     conn.commit()  # no transaction stays open while the solver thinks
-    plan = plan_dispatch(
+    plan = plan_always(
         change(problem) if change else problem,
+        previous=previous,
         time_limit_seconds=limits.time_limit_seconds,
         relative_gap=limits.gap,
         threads=limits.threads,

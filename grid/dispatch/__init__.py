@@ -1,5 +1,6 @@
 """Dispatch: from a site and its forecasts to a priced and explained plan. No database, no web."""
 
+from grid.dispatch.always import plan_always
 from grid.dispatch.assemble import assemble_problem
 from grid.dispatch.check import check_plan
 from grid.dispatch.document import case_document, plan_document
@@ -25,6 +26,7 @@ __all__ = [
     "assemble_problem",
     "case_document",
     "check_plan",
+    "plan_always",
     "plan_dispatch",
     "plan_document",
 ]

@@ -17,9 +17,22 @@ class PreviousPlan:
         axis = document["axis"]
         step = timedelta(minutes=axis["step_minutes"])
         self._document = document
-        self._step_hours = step / timedelta(hours=1)
+        self._step, self._step_hours = step, step / timedelta(hours=1)
         self._done = (at - datetime.fromisoformat(axis["start"])) // step
         self._told = 0 <= self._done <= axis["periods"]
+
+    @property
+    def plan_id(self) -> str:
+        return str(self._document["plan_id"])
+
+    def periods_ahead(self, step: timedelta) -> int:
+        """How many periods of length ``step`` the document tells about from ``at`` on; 0 if its own are of another."""
+        return int(self._document["axis"]["periods"] - self._done) if self._told and self._step == step else 0
+
+    def ahead(self, kind: str, asset_id: str) -> Sequence[Mapping[str, Any]]:
+        """What an asset of ``units`` or ``storages`` was to do from ``at`` on, by period; empty if it is not told."""
+        schedule: Sequence[Mapping[str, Any]] = self._document[kind].get(asset_id, ()) if self._told else ()
+        return schedule[self._done :]
 
     def unit_states(self, units: Sequence[ThermalUnit]) -> dict[str, UnitState]:
         """State of every unit that the document tells about; empty if it does not reach to ``at``.

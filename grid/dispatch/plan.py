@@ -105,13 +105,16 @@ class Status(StrEnum):
     """How a solve ended.
 
     ``optimal`` is within the target gap; ``feasible`` has a proven gap above it; ``timeout`` had no time for a search,
-    its plan is a heuristic one (its gap is proven too).
+    its plan is a heuristic one (its gap is proven too). Without a solver's answer the plan is the previous one
+    ``rolled-on``, or a ``rule-based`` one: sound, but nothing is proven about its cost.
     """
 
     OPTIMAL = "optimal"
     FEASIBLE = "feasible"
     INFEASIBLE = "infeasible"
     TIMEOUT = "timeout"
+    ROLLED_ON = "rolled-on"
+    RULE_BASED = "rule-based"
     ERROR = "error"
 
 

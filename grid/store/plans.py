@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from grid.store.events import publish_event
 
-WITH_SCHEDULE = ("optimal", "feasible", "timeout")
+WITH_SCHEDULE = ("optimal", "feasible", "timeout", "rolled-on", "rule-based")
 """Statuses of plans that say what to run; the others say why there is nothing to."""
 _KW_PER_MW = 1000.0
 

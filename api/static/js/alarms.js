@@ -36,7 +36,7 @@ function planAlarms(plan) {
   if (!hasSchedule(plan)) {
     return [{ level: "high", cause: `The latest plan is ${plan.status}. ${plan.message}`, consequence: "There are no set-points for the coming hours.", action: "Keep the last accepted plan, and read the plan's message." }];
   }
-  const early = plan.status !== "timeout" ? [] : [{ level: "medium", cause: `The latest plan ran out of time. ${plan.message}`, consequence: "Its set-points may cost more than they need to.", action: "Raise the time limit of gridpilot plan, or “Plan now” when the machine is less busy." }];
+  const early = !["timeout", "rolled-on", "rule-based"].includes(plan.status) ? [] : [{ level: "medium", cause: `The latest plan is not an optimised one (${plan.status}). ${plan.message}`, consequence: "Its set-points may cost more than they need to.", action: "Raise the time limit of gridpilot plan, or “Plan now” when the machine is less busy." }];
   return early.concat(runs(plan).map((run) => {
     const [, level, consequence, action] = MEANING.find(([pattern]) => pattern.test(run.what)) ?? [null, "medium", "A limit is relaxed.", "Check it before accepting the plan."];
     return { level, consequence, action, cause: `${run.what[0].toUpperCase()}${run.what.slice(1)}: up to ${number(run.mw, 1)} MW (${number(run.mwh, 1)} MWh), ${dayTime(run.from)} to ${dayTime(run.end)} ${zoneName(run.end)}` };

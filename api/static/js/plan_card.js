@@ -7,7 +7,7 @@ import { dayTime, money, number, percent, zoneName } from "./format.js";
 const WORDS = { accept: "accepted", reject: "rejected", override: "overridden" };
 
 /** A plan that is infeasible or ended in an error says why, and nothing to run. */
-export const hasSchedule = (plan) => ["optimal", "feasible", "timeout"].includes(plan?.status) && plan.objective !== null;
+export const hasSchedule = (plan) => ["optimal", "feasible", "timeout", "rolled-on", "rule-based"].includes(plan?.status) && plan.objective !== null;
 
 const fact = (name, value) => element("div", {}, element("dt", {}, name), element("dd", {}, value));
 

@@ -127,3 +127,23 @@ def test_a_plan_goes_on_from_the_latest_one_that_has_a_schedule(town_url: str) -
         assert before is not None
         assert before["plan_id"] == first["plan_id"]
         assert has_schedule(make_plan(conn, SITE, limits=limits))
+
+
+def test_without_an_optimised_plan_the_latest_one_is_carried_on_and_stored_as_such(town_url: str) -> None:
+    limits = PlanLimits(horizon_hours=6, time_limit_seconds=0.0, gap=0.02, threads=1)
+    with psycopg.connect(town_url) as conn:
+        first = make_plan(conn, SITE, limits=limits)
+        conn.execute("UPDATE plan SET issued_at = issued_at - interval '2 hours'")
+        second = make_plan(conn, SITE, limits=limits)
+        latest = latest_plan(conn, SITE.site_id, with_schedule=True)
+        setpoints = conn.execute(
+            "SELECT count(*) FROM plan_setpoint WHERE plan_id = %s", (second["plan_id"],)
+        ).fetchone()
+    assert (first["status"], second["status"]) == ("rule-based", "rolled-on")
+    assert f"plan {first['plan_id']} rolled on" in second["message"]
+    assert (second["best_bound"], second["gap"]) == (None, None)
+    assert has_schedule(second)
+    assert latest is not None
+    assert latest["plan_id"] == second["plan_id"]
+    assert setpoints == (6 * (len(second["units"]) + len(second["renewables"]) + len(second["storages"])),)
+    PlanDocument.model_validate_json(json.dumps(second))

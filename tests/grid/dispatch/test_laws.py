@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grid.dispatch import DispatchProblem, check_plan, plan_dispatch
+from grid.dispatch import DispatchProblem, check_plan, plan_dispatch, plan_document
 from grid.dispatch import planning as planning_module
 from grid.dispatch.costs import running_cost_per_hour, start_costs
+from grid.dispatch.fallback import fallback_plan
+from grid.dispatch.inherit import PreviousPlan
 from grid.dispatch.unit_terms import identical_units, single_units
 
 PERIODS = 6
@@ -216,3 +219,24 @@ def test_gathering_identical_units_changes_no_optimum(
     one_by_one = plan_dispatch(problem, time_limit_seconds=20.0, relative_gap=0.0)
     assert check_plan(gathered) == []
     assert gathered.objective == pytest.approx(one_by_one.objective, rel=1e-6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(system=systems(), hours=st.integers(0, PERIODS))
+def test_what_is_fallen_back_on_is_sound_and_never_said_to_be_optimal(
+    system: dict[str, Any], hours: int, make_problem: Any
+) -> None:
+    problem = make_problem(system)
+    first = fallback_plan(problem, previous=None, why="no reason")
+    document = plan_document(first, plan_id="first", site_id="s", issued_at=problem.axis.start)
+    axis = replace(problem.axis, start=problem.axis.start + hours * problem.axis.step)
+    previous = PreviousPlan(document, at=axis.start)
+    states = {"initial": previous.unit_states(problem.thermal_units)} if hours else {}
+    later = replace(problem, axis=axis, initial_mwh=previous.charges_mwh(problem.storages), **states)
+    second = fallback_plan(later, previous=previous, why="no reason")
+    assert first.status == "rule-based"
+    assert second.status in ("rolled-on", "rule-based")
+    for plan in (first, second):
+        assert check_plan(plan) == []
+        assert plan.best_bound == -np.inf
+        assert "not proven" in plan.message

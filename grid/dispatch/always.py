@@ -1,0 +1,98 @@
+"""Always an answer: the solver works in a process of its own, and whatever becomes of it there is a plan.
+
+A thread that watches the solver would be lighter, but could neither end one that hangs inside HiGHS nor outlive one
+that crashes: it would take the service down with it. A process can be killed, and costs the second that a fresh
+interpreter takes to import the solver. It is spawned, not forked, since the caller may have threads. Only the short
+linear program of a fallback is solved in the caller's process.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from typing import Any
+
+from grid.dispatch.fallback import fallback_plan
+from grid.dispatch.inherit import PreviousPlan
+from grid.dispatch.plan import DispatchPlan, DispatchProblem
+from grid.dispatch.planning import plan_dispatch
+from grid.dispatch.validate import require_valid
+
+log = logging.getLogger(__name__)
+
+_GRACE_SECONDS = 30.0
+"""For what runs whatever the time limit: starting the process, the linear relaxation and the final dispatch."""
+
+
+def plan_always(
+    problem: DispatchProblem,
+    *,
+    previous: Mapping[str, Any] | None = None,
+    time_limit_seconds: float = 25.0,
+    relative_gap: float = 0.005,
+    threads: int = 2,
+    grace_seconds: float = _GRACE_SECONDS,
+) -> DispatchPlan:
+    """As :func:`grid.dispatch.planning.plan_dispatch`, with an answer also if the solver crashes, hangs or raises.
+
+    Args:
+        previous: Document of the plan before this one, to fall back on.
+        time_limit_seconds: For the search; at 0 there is none, and the plan is the fallback.
+        grace_seconds: A solver that has not answered this long after its time limit is killed.
+
+    Raises:
+        InputError: If the problem is malformed; every fault is listed.
+    """
+    require_valid(problem)
+    options = {"time_limit_seconds": time_limit_seconds, "relative_gap": relative_gap, "threads": threads}
+    why = "no time was given to search for one"
+    if time_limit_seconds > 0.0:
+        outcome = _plan_in_child(problem, options, seconds=time_limit_seconds + grace_seconds)
+        if isinstance(outcome, DispatchPlan):
+            return outcome
+        why = outcome
+        log.error("falling back, %s", why)
+    before = None if previous is None else PreviousPlan(previous, at=problem.axis.start)
+    return fallback_plan(problem, previous=before, why=why)
+
+
+def _plan_in_child(problem: DispatchProblem, options: Mapping[str, Any], *, seconds: float) -> DispatchPlan | str:
+    """The plan, or in a clause why there is none."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=answer, args=(problem, options, sender), name="dispatch solver", daemon=True)
+    with receiver:
+        try:
+            child.start()
+        except OSError as error:
+            return f"the solver's process could not be started ({error})"
+        finally:
+            sender.close()
+        try:
+            if receiver.poll(seconds):
+                outcome: DispatchPlan | str = receiver.recv()
+                return outcome
+            return f"the solver gave no answer within {seconds:g} s and was killed"
+        except EOFError:
+            child.join()
+            return f"the solver's process ended without an answer ({_ending(child.exitcode)})"
+        finally:
+            child.kill()  # it has answered or never will; a thread of HiGHS may still be at work in it
+            child.join()
+
+
+def answer(problem: DispatchProblem, options: Mapping[str, Any], sender: Connection) -> None:
+    """Plan, in the child, and send the plan or the clause that says why there is none."""
+    try:
+        outcome: DispatchPlan | str = plan_dispatch(problem, **options)
+    except Exception as error:  # whatever it is, the parent falls back and says so
+        log.exception("the solver failed")
+        outcome = f"the solver failed ({type(error).__name__}: {error})"
+    sender.send(outcome)
+
+
+def _ending(exit_code: int | None) -> str:
+    return signal.Signals(-exit_code).name if exit_code is not None and exit_code < 0 else f"exit status {exit_code}"
