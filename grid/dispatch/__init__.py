@@ -14,12 +14,15 @@ from grid.dispatch.plan import (
     Violation,
 )
 from grid.dispatch.planning import plan_dispatch
+from grid.dispatch.redispatch import Redispatch, Redispatched
 
 __all__ = [
     "DispatchPlan",
     "DispatchProblem",
     "Penalties",
     "Reason",
+    "Redispatch",
+    "Redispatched",
     "Status",
     "UnitState",
     "Violation",

@@ -1,0 +1,289 @@
+"""Re-dispatch of a commitment when forecasts change: a linear program that is kept and solved again from its basis.
+
+Which units are on, and which storages charge, stays as it is; everything else is set anew. Reserves are there to be
+used now, so none is held back. With no binaries the program is small: a unit is the pieces of its cost curve above its
+minimum, a period one balance, and the limits of branches and ramps come in where they are violated, and stay. New
+forecasts change nothing but bounds, so the last basis stays dual feasible, and the dual simplex method goes on from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import highspy
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array, csr_array, hstack
+
+from grid.dispatch.commitment import BoolArray
+from grid.dispatch.committed import Committed
+from grid.dispatch.linear import INFINITY, IntArray, LinearModel, new_highs, require_ok
+from grid.dispatch.model import available_by_bus
+from grid.dispatch.plan import DispatchProblem
+from grid.dispatch.ptdf import Ptdf
+from grid.dispatch.relaxation import FLOW_TOLERANCE_MW, UnsolvedError
+from grid.dispatch.validate import require_valid
+from grid.time_axis import FloatArray
+
+_RAMP_TOLERANCE_MW = 1e-6
+_MAXIMUM_ROUNDS = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Redispatched:
+    """An optimal dispatch of a commitment, arrays with the periods last.
+
+    Attributes:
+        objective: Cost, that of starts and of relaxed limits included. [money]
+        power_mw: Thermal units, shape (units, periods).
+        charge_mw, discharge_mw: Storages, shape (storages, periods).
+        shed_mw: Load not served, shape (buses, periods).
+        branch_flow_mw: Shape (branches, periods).
+        lmp: Price at every bus, shape (buses, periods). [money/MWh]
+    """
+
+    objective: float
+    power_mw: FloatArray
+    charge_mw: FloatArray
+    discharge_mw: FloatArray
+    shed_mw: FloatArray
+    branch_flow_mw: FloatArray
+    lmp: FloatArray
+
+
+class Redispatch:
+    """A problem whose commitment is settled, kept in the solver for one set of forecasts after the other.
+
+    Args:
+        on: Thermal commitment, shape (units, periods).
+        charging: Whether each storage may charge (or else discharge), shape (storages, periods).
+
+    Raises:
+        InputError: If the problem is malformed; every fault is listed.
+        ValueError: If it asks for N-1 security.
+    """
+
+    def __init__(self, problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> None:
+        require_valid(problem)
+        if problem.secure:
+            raise ValueError("N-1 security is not kept in a re-dispatch; plan the problem anew with plan_dispatch")
+        self._problem, self._committed, self._ptdf = problem, Committed(problem, on), Ptdf(problem.network)
+        limits = [np.inf if branch.limit_mw is None else branch.limit_mw for branch in problem.network.branches]
+        self._limit_mw = np.array(limits, dtype=np.float64)
+        self._lines, self._line_rows = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.int64)
+        self._ramp_free = ~self._committed.ramps
+        self._linear = LinearModel()
+        self._feeds: list[csr_array] = []
+        self._add_columns(charging)
+        self._feed = csr_array(hstack(self._feeds))
+        self._balance = self._linear.rows(problem.axis.periods)
+        entities, net = np.arange(self._feed.shape[1]), self._feed.sum(axis=0)
+        columns = entities[:, None] * problem.axis.periods + np.arange(problem.axis.periods)
+        self._linear.put(self._balance[None, :], columns, net[:, None])
+        self._add_energy()
+        self._rows = self._linear.row_count
+        self._highs = new_highs()
+        self._highs.setOptionValue("presolve", "off")  # the program is small, and every number in it about a MW:
+        self._highs.setOptionValue("simplex_scale_strategy", 0)  # either costs more than the simplex method itself
+        self._linear.load(self._highs, integer=False)
+
+    def solve(self, load_mw: FloatArray, available_mw: FloatArray) -> Redispatched:
+        """Dispatch for new forecasts.
+
+        Args:
+            load_mw, available_mw: As in :class:`DispatchProblem`; load only at buses that had some when this was built.
+
+        Raises:
+            ValueError: If shapes differ from the problem's, or values are not finite, or a plant's are below 0.
+            UnsolvedError: If limits that are never relaxed leave no dispatch.
+        """
+        fixed = self._set_forecasts(load_mw, available_mw)
+        fixed_flow = self._ptdf.flows(fixed)
+        self._set_bounds_of_rows(fixed, fixed_flow)
+        for _ in range(_MAXIMUM_ROUNDS):
+            require_ok(self._highs.run(), "run")
+            status = self._highs.getModelStatus()
+            if status != highspy.HighsModelStatus.kOptimal:
+                raise UnsolvedError(self._highs.modelStatusToString(status))
+            solution = self._highs.getSolution()
+            values = np.array(solution.col_value)
+            entities = values[: self._feed.shape[1] * fixed.shape[1]].reshape(-1, fixed.shape[1])
+            flow = self._ptdf.flows(fixed + self._feed @ entities)
+            above = self._committed.unit_of_piece @ values[self._piece]
+            if not (self._add_lines(flow, fixed_flow) | self._add_ramps(above)):
+                return self._read(values, np.array(solution.row_dual), above, flow)
+        raise UnsolvedError(f"limits still violated after {_MAXIMUM_ROUNDS} rounds")
+
+    def _add_columns(self, charging: BoolArray) -> None:
+        """Columns of all that feeds in or takes out: entities of ``feed``, each with its periods."""
+        problem, committed, prices = self._problem, self._committed, self._problem.penalties
+        bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
+        units = np.array([bus[unit.bus_id] for unit in problem.thermal_units], dtype=np.int64)
+        stores = [bus[storage.bus_id] for storage in problem.storages]
+        power = np.array([storage.power_mw for storage in problem.storages])[:, None]
+        wear = [storage.cycle_cost_per_mwh for storage in problem.storages]
+        links = problem.network.dc_links
+        limit = np.array([link.limit_mw for link in links])[:, None]
+        self._at = {
+            "taken": sorted(available_by_bus(problem, curtailable=True)),
+            "spill": sorted(available_by_bus(problem, curtailable=False)),
+            "shed": np.flatnonzero(problem.load_mw.any(axis=1)).tolist(),
+        }
+        self._minimum_feed = csr_array((np.ones(len(units)), (units, np.arange(len(units)))), (len(bus), len(units)))
+        low, high = committed.piece_bounds_mw
+        self._piece = self._block(units[committed.owner], 1.0, low, high, committed.piece_cost_per_mwh)
+        self._taken = self._block(self._at["taken"], 1.0)
+        self._spill = self._block(self._at["spill"], -1.0, price=prices.spill)
+        self._shed = self._block(self._at["shed"], 1.0, price=prices.shedding)
+        self._block(np.unique(units), -1.0, price=prices.surplus)
+        self._charge = self._block(stores, -1.0, 0.0, power * charging)
+        self._discharge = self._block(stores, 1.0, 0.0, power * ~charging, wear)
+        self._block([bus[link.from_bus] for link in links], -1.0, -limit, limit)
+        to = np.array([bus[link.to_bus] for link in links], dtype=np.int64)
+        self._feeds[-1] += csr_array((np.ones(len(to)), (to, np.arange(len(to)))), shape=self._feeds[-1].shape)
+
+    def _block(
+        self,
+        buses: Sequence[int] | IntArray,
+        factor: float,
+        lower: npt.ArrayLike = 0.0,
+        upper: npt.ArrayLike = INFINITY,
+        price: npt.ArrayLike = 0.0,
+    ) -> IntArray:
+        """Columns of one kind, shape (entities, periods), each feeding ``factor`` MW into its bus."""
+        shape, axis = (len(self._problem.network.buses), len(buses)), self._problem.axis
+        entries = np.asarray(buses, dtype=np.int64), np.arange(len(buses))
+        self._feeds.append(csr_array((np.full(len(buses), factor), entries), shape=shape))
+        cost = np.reshape(np.asarray(price, dtype=np.float64), (-1, 1)) * axis.step_hours
+        never = np.isinf(cost)
+        upper = np.where(never, 0.0, upper)
+        return self._linear.columns(
+            (len(buses), axis.periods), lower=lower, upper=upper, cost=np.where(never, 0.0, cost)
+        )
+
+    def _add_energy(self) -> None:
+        """The storages' state of charge, and what is missing of it at the end."""
+        problem, linear, step = self._problem, self._linear, self._problem.axis.step_hours
+        for i, storage in enumerate(problem.storages):
+            start = np.zeros(problem.axis.periods)
+            start[:1] = problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
+            energy = linear.columns(problem.axis.periods, upper=storage.energy_mwh)
+            price = problem.penalties.storage_end
+            relaxed = 0.0 if np.isinf(price) else storage.end_minimum_mwh
+            missing = linear.columns(1, upper=relaxed, cost=price if relaxed else 0.0)
+            rows, end = linear.rows(len(start), lower=start, upper=start), linear.rows(1, lower=storage.end_minimum_mwh)
+            linear.put(rows, energy, 1.0)
+            linear.put(rows[1:], energy[:-1], -1.0)
+            linear.put(rows, self._charge[i], -storage.charge_efficiency * step)
+            linear.put(rows, self._discharge[i], step / storage.discharge_efficiency)
+            linear.put(end, energy[-1:], 1.0)
+            linear.put(end, missing, 1.0)
+
+    def _set_forecasts(self, load_mw: FloatArray, available_mw: FloatArray) -> FloatArray:
+        """Bounds of what depends on forecasts. Returns what is fed in anyway, shape (buses, periods)."""
+        own = self._problem
+        if load_mw.shape != own.load_mw.shape or available_mw.shape != own.available_mw.shape:
+            raise ValueError(
+                f"load and available power must have shapes {own.load_mw.shape} and {own.available_mw.shape}, "
+                f"got {load_mw.shape} and {available_mw.shape}"
+            )
+        if not (np.isfinite(load_mw).all() and np.isfinite(available_mw).all() and (available_mw >= 0.0).all()):
+            raise ValueError("load and available power must be finite, available power at least 0")
+        if load_mw.any(axis=1).sum() > load_mw[self._at["shed"]].any(axis=1).sum():
+            raise ValueError("load stands at a bus that had none; build a new Redispatch")
+        problem = replace(own, load_mw=load_mw, available_mw=available_mw)
+        taken, must_take = available_by_bus(problem, curtailable=True), available_by_bus(problem, curtailable=False)
+        fixed = self._minimum_feed @ self._committed.minimum_mw - load_mw
+        for i, mw in must_take.items():
+            fixed[i] += mw
+        self._set_upper(self._taken, taken)
+        if np.isfinite(own.penalties.spill):
+            self._set_upper(self._spill, must_take)
+        if np.isfinite(own.penalties.shedding):
+            self._set_upper(self._shed, dict(enumerate(np.maximum(load_mw, 0.0)[self._at["shed"]])))
+        return np.asarray(fixed)
+
+    def _set_upper(self, columns: IntArray, upper: dict[int, FloatArray]) -> None:
+        if columns.size:
+            most = np.stack([upper[i] for i in sorted(upper)]).ravel()
+            indices = columns.ravel().astype(np.int32)
+            require_ok(self._highs.changeColsBounds(len(most), indices, np.zeros_like(most), most), "changeColsBounds")
+
+    def _set_bounds_of_rows(self, fixed: FloatArray, fixed_flow: FloatArray) -> None:
+        """Balances and the branches' limits, less what is fed in anyway."""
+        branch, period = self._lines.T
+        balance = -fixed.sum(axis=0)
+        own, limit = fixed_flow[branch, period], self._limit_mw[branch]
+        rows = np.concatenate([self._balance, self._line_rows]).astype(np.int32)
+        lower, upper = np.concatenate([balance, -limit - own]), np.concatenate([balance, limit - own])
+        status = self._highs.changeRowsBounds(len(rows), rows, lower, upper)  # type: ignore[attr-defined]
+        require_ok(status, "changeRowsBounds")
+
+    def _add_lines(self, flow: FloatArray, fixed_flow: FloatArray) -> bool:
+        """Add the limits of branches that are violated; False if there is none."""
+        beyond = np.abs(flow) > self._limit_mw[:, None] + FLOW_TOLERANCE_MW
+        beyond[tuple(self._lines.T)] = False
+        new = np.argwhere(beyond)
+        if not len(new):
+            return False
+        branches, which = np.unique(new[:, 0], return_inverse=True)
+        factors = np.stack([self._ptdf.row(branch) for branch in branches.tolist()])
+        rows = csr_array((self._feed.T @ factors.T).T)[which]
+        rows.indices = rows.indices * flow.shape[1] + np.repeat(new[:, 1], np.diff(rows.indptr)).astype(np.int32)
+        own, limit = fixed_flow[beyond], self._limit_mw[new[:, 0]]
+        first = self._add_rows(rows, -limit - own, limit - own)
+        self._lines = np.concatenate([self._lines, new])
+        self._line_rows = np.concatenate([self._line_rows, first])
+        price = self._problem.penalties.overload * self._problem.axis.step_hours
+        if np.isfinite(price):
+            count = 2 * len(new)
+            zero, free, cost = np.zeros(count), np.full(count, INFINITY), np.full(count, price)
+            at, signs = np.tile(first, 2).astype(np.int32), np.repeat([-1.0, 1.0], len(new))
+            starts = np.arange(count, dtype=np.int32)
+            require_ok(self._highs.addCols(count, cost, zero, free, count, starts, at, signs), "addCols")
+        return True
+
+    def _add_ramps(self, above: FloatArray) -> bool:
+        """Add the ramps between two periods that are violated; False if there is none."""
+        up, down = self._committed.ramp_up_mw[:, None], self._committed.ramp_down_mw[:, None]
+        change = np.diff(above, axis=1)
+        beyond = (change > up + _RAMP_TOLERANCE_MW) | (-change > down + _RAMP_TOLERANCE_MW)
+        new = np.argwhere(beyond & ~self._ramp_free)
+        if not len(new):
+            return False
+        unit, period = new.T
+        pieces = coo_array(self._committed.unit_of_piece[unit])
+        before = self._piece[pieces.col, period[pieces.row]]
+        entries = (np.repeat([1.0, -1.0], len(before)), (np.tile(pieces.row, 2), np.concatenate([before + 1, before])))
+        rows = csr_array(entries, shape=(len(new), self._linear.column_count))
+        self._add_rows(rows, -down[unit, 0], up[unit, 0])
+        self._ramp_free[unit, period] = True
+        return True
+
+    def _add_rows(self, rows: csr_array, lower: FloatArray, upper: FloatArray) -> IntArray:
+        count = len(lower)
+        starts, indices = rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32)
+        require_ok(self._highs.addRows(count, lower, upper, rows.nnz, starts, indices, rows.data), "addRows")
+        self._rows += count
+        return np.arange(self._rows - count, self._rows)
+
+    def _read(self, values: FloatArray, duals: FloatArray, above: FloatArray, flow: FloatArray) -> Redispatched:
+        problem = self._problem
+        shed = np.zeros_like(problem.load_mw)
+        shed[self._at["shed"]] = values[self._shed]
+        branches, which = np.unique(self._lines[:, 0], return_inverse=True)
+        congestion = np.zeros((len(branches), problem.axis.periods))
+        congestion[which, self._lines[:, 1]] = duals[self._line_rows]
+        lmp = np.tile(duals[self._balance], (len(shed), 1))
+        for branch, dual in zip(branches.tolist(), congestion, strict=True):
+            lmp += np.outer(self._ptdf.row(branch), dual)
+        return Redispatched(
+            objective=float(self._highs.getInfo().objective_function_value) + self._committed.cost,
+            power_mw=self._committed.minimum_mw + above,
+            charge_mw=values[self._charge],
+            discharge_mw=values[self._discharge],
+            shed_mw=shed,
+            branch_flow_mw=flow,
+            lmp=lmp / problem.axis.step_hours,
+        )

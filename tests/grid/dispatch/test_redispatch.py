@@ -1,0 +1,165 @@
+"""Re-dispatch kept warm against a cold solve of the same commitment by the model of a plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grid.dispatch import DispatchProblem, Penalties, Redispatch, plan_dispatch
+from grid.dispatch.commitment import BoolArray
+from grid.dispatch.prices import FixedDispatch, dispatch_fixed
+from grid.dispatch.ptdf import Ptdf
+from grid.dispatch.relaxation import UnsolvedError
+from grid.dispatch.unit_terms import unit_terms
+
+
+def cold_objective(problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> float:
+    terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
+    return dispatch_fixed(problem, terms, on, charging, ptdf=Ptdf(problem.network), lines=()).solution.objective
+
+
+PERIODS = 5
+
+
+def system(seed: int) -> dict[str, Any]:
+    """Three buses in a loop with tight lines, units with ramps and states, a battery, an HVDC link, three plants."""
+    draw = np.random.default_rng(seed)
+
+    def powers(most: float) -> list[float]:
+        return draw.uniform(0.0, most, PERIODS).round(1).tolist()
+
+    def unit(bus: str, cost: float) -> dict[str, Any]:
+        minimum = draw.uniform(0.0, 20.0)
+        return {
+            "bus": bus,
+            "minimum_mw": minimum,
+            "capacity_mw": minimum + 50.0,
+            "minimum_cost_per_hour": cost * minimum,
+            "segments": [[20.0, cost], [30.0, cost + draw.uniform(0.0, 20.0)]],
+            "start_costs": [[0, 100.0], [3, 300.0]],
+            "minimum_up_hours": 2,
+            "ramp_mw_per_hour": draw.choice([8.0, 20.0, 500.0]),
+            "start_ramp_mw": minimum + draw.uniform(0.0, 30.0),
+            "stop_ramp_mw": minimum + draw.uniform(0.0, 30.0),
+        }
+
+    fleet = {"north": unit("a", 10.0), "east": unit("b", 25.0), "south": unit("c", 40.0)}
+    limits = draw.choice([5.0, 15.0, 40.0], 3).tolist()
+    ends = (("a", "b"), ("b", "c"), ("a", "c"))
+    running = fleet["north"]["minimum_mw"] + draw.uniform(0.0, 10.0)
+    return {
+        "load_mw": {"a": powers(30), "b": powers(60), "c": powers(60)},
+        "branches": {i + j: {"from": i, "to": j, "limit_mw": most} for (i, j), most in zip(ends, limits, strict=True)},
+        "links": {"dc": {"from": "a", "to": "c", "limit_mw": 10.0}},
+        "units": fleet,
+        "initial": {
+            "north": {"on": True, "hours": 1, "power_mw": running},
+            "east": {"on": False, "hours": 2, "power_mw": 0.0},
+        },
+        "plants": {
+            "wind": {"bus": "b", "available_mw": powers(40)},
+            "sun": {"bus": "b", "available_mw": powers(20)},
+            "roof": {"bus": "c", "available_mw": powers(30), "curtailable": False},
+        },
+        "storages": {
+            "battery": {
+                "bus": "c",
+                "power_mw": 10.0,
+                "energy_mwh": 25.0,
+                "charge_efficiency": 0.9,
+                "initial_mwh": 5.0,
+                "end_minimum_mwh": draw.uniform(0.0, 25.0),
+                "cycle_cost_per_mwh": 1.0,
+            }
+        },
+    }
+
+
+def planned(problem: DispatchProblem) -> tuple[BoolArray, BoolArray]:
+    """A commitment that can be kept, and which storages charge."""
+    plan = plan_dispatch(problem, time_limit_seconds=0.0)
+    return plan.on, plan.charge_mw > plan.discharge_mw
+
+
+def cold(problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> FixedDispatch:
+    terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
+    return dispatch_fixed(problem, terms, on, charging, ptdf=Ptdf(problem.network), lines=())
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 10_000), scales=st.lists(st.sampled_from([0.0, 0.6, 1.4]), min_size=4, max_size=4))
+def test_every_warm_dispatch_costs_what_a_cold_one_does(seed: int, scales: list[float], make_problem: Any) -> None:
+    problem: DispatchProblem = make_problem(system(seed))
+    on, charging = planned(problem)
+    kept = Redispatch(problem, on, charging)
+    for load, wind in ((1.0, 1.0), (scales[0], scales[1]), (scales[2], scales[3]), (1.0, 1.0)):
+        told = replace(problem, load_mw=problem.load_mw * load, available_mw=problem.available_mw * wind)
+        found = kept.solve(told.load_mw, told.available_mw)
+        assert found.objective == pytest.approx(cold(told, on, charging).solution.objective, rel=1e-7, abs=1e-4)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_price_is_what_a_little_more_load_costs(seed: int, make_problem: Any) -> None:
+    problem: DispatchProblem = make_problem(system(seed))
+    kept = Redispatch(problem, *planned(problem))
+    lmp = kept.solve(problem.load_mw, problem.available_mw).lmp
+    for bus, period in ((0, 1), (1, 0), (2, PERIODS - 1)):
+        step = np.zeros_like(problem.load_mw)
+        step[bus, period] = 1e-3
+        more, same, less = (
+            kept.solve(problem.load_mw + k * step, problem.available_mw).objective for k in (1.0, 0.0, -1.0)
+        )
+        assert (same - less) / 1e-3 - 1e-2 <= lmp[bus, period] <= (more - same) / 1e-3 + 1e-2
+
+
+def test_limits_of_infinite_price_hold_or_there_is_no_dispatch(make_problem: Any) -> None:
+    data = {
+        "load_mw": {"a": [0.0, 0.0], "b": [30.0, 50.0]},
+        "branches": {"ab": {"from": "a", "to": "b", "limit_mw": 40.0}},
+        "units": {"far": {"bus": "a", "capacity_mw": 100.0, "cost_per_mwh": 10.0}},
+    }
+    hard = replace(make_problem(data), penalties=Penalties(overload=np.inf, shedding=np.inf))
+    kept = Redispatch(hard, np.ones((1, 2), dtype=np.bool_), np.zeros((0, 2), dtype=np.bool_))
+    available = np.zeros((0, 2))
+    with pytest.raises(UnsolvedError):
+        kept.solve(hard.load_mw, available)
+    found = kept.solve(np.array([[0.0, 0.0], [30.0, 39.0]]), available)
+    np.testing.assert_allclose(found.power_mw, [[30.0, 39.0]])
+    np.testing.assert_allclose(found.branch_flow_mw, [[30.0, 39.0]])
+    assert found.objective == pytest.approx(690.0)
+
+
+@pytest.mark.parametrize(
+    ("load", "available", "words"),
+    [
+        ([[1.0], [2.0]], [[1.0, 1.0]], "shapes"),
+        ([[0.0, 0.0], [np.nan, 2.0]], [[1.0, 1.0]], "finite"),
+        ([[0.0, 0.0], [1.0, 2.0]], [[1.0, -1.0]], "at least 0"),
+        ([[3.0, 0.0], [1.0, 2.0]], [[1.0, 1.0]], "had none"),
+    ],
+)
+def test_forecasts_that_cannot_be_are_refused(
+    load: list[list[float]], available: list[list[float]], words: str, make_problem: Any
+) -> None:
+    problem = make_problem(
+        {
+            "load_mw": {"a": [0.0, 0.0], "b": [3.0, 5.0]},
+            "branches": {"ab": {"from": "a", "to": "b"}},
+            "plants": {"wind": {"bus": "a", "available_mw": [9.0, 9.0]}},
+        }
+    )
+    kept = Redispatch(problem, np.zeros((0, 2), dtype=np.bool_), np.zeros((0, 2), dtype=np.bool_))
+    with pytest.raises(ValueError, match=words):
+        kept.solve(np.array(load), np.array(available))
+
+
+def test_a_network_that_must_survive_outages_is_refused(make_problem: Any) -> None:
+    problem = replace(make_problem({"load_mw": {"a": [1.0]}}), secure=True)
+    with pytest.raises(ValueError, match="N-1"):
+        Redispatch(problem, np.zeros((0, 1), dtype=np.bool_), np.zeros((0, 1), dtype=np.bool_))
