@@ -48,7 +48,8 @@ def seasonal_naive(
     """Repeat the last known season; spread it by the errors that doing so made over the last eight weeks.
 
     Args:
-        kw: Hourly history, shape (hours,). NaN where unknown. Nothing at or after an origin is looked at.
+        kw: Hourly history, shape (hours,), or one for every origin, shape (origins, hours). NaN where unknown. Nothing
+            at or after an origin is looked at.
         origins: Positions of the first hour to forecast, shape (origins,); at most ``hours``.
         season_hours: :data:`WEEK_HOURS` or :data:`DAY_HOURS`.
         utc_offset_hours: Local minus UTC, shape (hours + periods or more,), for series that follow the wall clock:
@@ -96,8 +97,10 @@ def _lagged(position: IndexArray, lag: IndexArray, offset: FloatArray | None) ->
 
 def _take(kw: FloatArray, position: IndexArray, *, before: IndexArray) -> FloatArray:
     """Values at positions that lie before their origin and within the history; NaN elsewhere."""
-    allowed = (position >= 0) & (position < np.minimum(before, len(kw)))
-    return np.where(allowed, kw[np.clip(position, 0, len(kw) - 1)], np.nan)
+    hours = kw.shape[-1]
+    allowed = (position >= 0) & (position < np.minimum(before, hours))
+    inside = np.clip(position, 0, hours - 1)
+    return np.where(allowed, kw[inside] if kw.ndim == 1 else np.take_along_axis(kw, inside, axis=1), np.nan)
 
 
 def _error_quantiles(error: FloatArray, fallback: FloatArray, levels: tuple[float, ...]) -> FloatArray:

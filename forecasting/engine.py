@@ -152,11 +152,8 @@ def ask_now(model: TrainedModel, series: Mapping[str, FileSeries], *, levels: Se
     trial = Trial(TimeSplit(hours, hours, hours), np.empty(0, dtype=np.int64), 0, nightly=True)
     members = make_members(rows, trial=trial, course=Course(), parts=model.parts)
     told = in_units(members.present(), model.blends, model.units)[:, 0]
-    return {
-        name: at_levels(one, levels=LEVELS, wanted=levels)
-        for name, one in zip(model.series_ids, told, strict=True)
-        if name in series
-    }
+    wanted = at_levels(told, levels=LEVELS, wanted=levels)
+    return {name: one for name, one in zip(model.series_ids, wanted, strict=True) if name in series}
 
 
 def in_units(said: Quantiles, blends: Sequence[Blend], units: Sequence[tuple[float, float]]) -> FloatArray:

@@ -38,7 +38,7 @@ from forecasting.residuals import MEMORY_HOURS, ResidualModel
 from forecasting.rows import Rows
 from forecasting.stations import choose_stations
 from forecasting.temperature import TemperatureModel
-from forecasting.trained_network import TrainedNetwork, train_all, train_calibrated
+from forecasting.trained_network import TrainedNetwork, ask_all, train_all, train_calibrated
 from forecasting.training import Progress
 from forecasting.trees import QuantileTrees
 from forecasting.windows import HISTORY_HOURS, IndexArray
@@ -182,8 +182,9 @@ class LoadMembers:
             said[REGRESSION] = np.stack([one.speak(origins, periods, course) for one, course in pairs])
             if self._trees is not None and trees is not None:
                 said[TREES] = self._trees.speak(trees, courses, origins, periods)
-        for name, network in self._networks.items():
-            said[name] = network.ask(self._windows, origins)[:, :, :periods]
+        if self._networks:
+            told = ask_all(self._networks, self._windows, origins)
+            said |= {name: one[:, :, :periods] for name, one in told.items()}
         return said
 
     def _learn(self, until: int) -> tuple[Sequence[ResidualModel], QuantileTrees | None]:

@@ -13,7 +13,7 @@ import numpy as np
 from forecasting.calendar import Calendar
 from forecasting.members import LEVELS
 from forecasting.regression_member import Regression
-from forecasting.residuals import ResidualModel, lead_group, recent, recent_features
+from forecasting.residuals import ResidualModel, recent
 from forecasting.rows import Rows
 from forecasting.trees import QuantileTrees, TreeOptions, fit_trees
 from forecasting.windows import Float32Array, IndexArray
@@ -94,8 +94,8 @@ class LoadTrees:
         """Features, shape (origins, leads, features), and the expected residual, shape (origins, leads)."""
         one, calendar = self._regressions[row], self._calendar
         at = origins[:, None] + leads
-        fading = recent_features(one.residual, origins, leads)
-        centre = np.einsum("olf,lf->ol", fading, course.weights[lead_group(leads)])
+        fading = one.recent(origins, len(leads))
+        centre = course.centre(fading, leads)
         past = np.nan_to_num(recent(one.residual, origins, 28 * 24)) / one.scale
         mean = one.expected(origins, len(leads))
         week = recent(one.log, origins, 168).reshape(len(origins), 7, 24)[:, :, leads % 24]  # (origins, 7, leads)
@@ -121,7 +121,7 @@ class LoadTrees:
             filled.sum(axis=1) / np.maximum((~unknown).sum(axis=1), 1),
         ]
         if one.outlook is not None:
-            path = one.outlook.expected(origins, len(leads), context=72)  # (origins, 72 + leads)
+            path = one.paths_c(origins, len(leads))[:, -72 - len(leads) :]  # (origins, 72 + leads)
             total = np.concatenate([np.zeros((len(path), 1)), np.cumsum(path, axis=1)], axis=1)
             columns += [path[:, 72:], path[:, 72:] - path[:, 48:-24]]
             columns += [(total[:, 73:] - total[:, 73 - hours : -hours]) / hours for hours in (24, 72)]

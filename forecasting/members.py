@@ -221,19 +221,19 @@ class NaiveMember:
         # Beyond four weeks it would look for seasons of the future: from there on the fourth week is repeated.
         reach = min(periods, 4 * WEEK_HOURS)
         again = np.concatenate([np.arange(reach), reach - 168 + np.arange(max(periods - reach, 0)) % 168])[:periods]
-        for i, row in enumerate(self.values):
-            seen = np.concatenate([[0], np.cumsum(np.isfinite(row))])
-            usable = seen[origins] > seen[np.maximum(origins - ERROR_DAYS * DAY_HOURS, 0)]
-            if usable.any():
+        for i, origin in enumerate(origins.tolist()):
+            begin = max(origin - ERROR_DAYS * DAY_HOURS, 0)
+            usable = np.flatnonzero(np.isfinite(self.values[:, begin:origin]).any(axis=1))
+            if len(usable):
                 naive = seasonal_naive(
-                    row,
-                    origins=origins[usable],
+                    self.values[usable],
+                    origins=np.full(len(usable), origin),
                     periods=reach,
                     season_hours=self.season_hours,
                     levels=LEVELS,
                     utc_offset_hours=offset,
                 )
-                made[i, usable] = naive.quantiles[:, again]
+                made[usable, i] = naive.quantiles[:, again]
         return made
 
 

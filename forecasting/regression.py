@@ -19,7 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import solve
+from scipy.linalg import cho_factor, cho_solve
 
 from forecasting.calendar import Calendar, harmonics
 from forecasting.windows import Float32Array, IndexArray
@@ -251,5 +251,15 @@ def _solve(gram: FloatArray, moments: FloatArray, *, seasons_known: bool) -> tup
         held = np.full(terms, penalty)
         if not seasons_known:
             held[_SEASON_TERMS] = _UNSEEN_SEASON  # part of a year cannot tell the year's course
-        weights[:, k] = solve(centred + np.diag(held), target, assume_a="pos", overwrite_a=True).T
+        weights[:, k] = _solved(centred, held, target).T
     return weights, level[:, None] - weights @ mean
+
+
+def _solved(gram: FloatArray, held: FloatArray, target: FloatArray) -> FloatArray:
+    """Solve for the terms with a penalty on each, shape (terms, series)."""
+    sums = gram.copy()
+    sums.flat[:: len(sums) + 1] += held
+    try:
+        return np.asarray(cho_solve(cho_factor(sums, check_finite=False), target, check_finite=False))
+    except np.linalg.LinAlgError:  # sums of hardly any hours, less what others miss, may be indefinite by rounding
+        return np.asarray(np.linalg.solve(sums, target))

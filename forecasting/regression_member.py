@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +24,9 @@ from forecasting.regression import (
     temperature_response,
     temperature_terms,
 )
-from forecasting.residuals import ResidualModel, fit_residuals
+from forecasting.residuals import ResidualModel, fit_residuals, recent_features
 from forecasting.temperature_scenarios import shifted_years
-from forecasting.windows import Float32Array, IndexArray
+from forecasting.windows import HISTORY_HOURS, Float32Array, IndexArray
 from grid.time_axis import FloatArray
 
 _REFIT_HOURS, _MOST_REFITS = 14 * 24, 60
@@ -35,6 +35,22 @@ _NIGHTLY_ORIGINS = 366
 _SPARSE_DAYS = 8
 _FLOOR_SHARE = 0.05
 _MIDDLES = tuple(((np.arange(19) + 0.5) / 19).tolist())
+_READ_OFF = np.maximum(0.0, 1.0 - np.abs(np.multiply.outer(LEVELS, [len(_MIDDLES) - 1]) - np.arange(len(_MIDDLES)))).T
+"""What each of increasing middles counts for at LEVELS, as empirical quantiles have it, shape (middles, levels)."""
+
+
+class Newest:
+    """Keeps the newest answer of a function of origins and periods: rows and members ask the same in turn."""
+
+    def __init__(self, work: Callable[[IndexArray, int], FloatArray]) -> None:
+        self._work, self._asked, self._answer = work, (b"", 0), np.empty(0)
+
+    def of(self, origins: IndexArray, periods: int) -> FloatArray:
+        """The answer, not to be written to."""
+        asked = origins.tobytes(), periods
+        if asked != self._asked:
+            self._asked, self._answer = asked, self._work(origins, periods)
+        return self._answer
 
 
 class Design:
@@ -48,6 +64,17 @@ class Design:
     def __init__(self, calendar: Calendar, outlook: Outlook | None) -> None:
         self.calendar, self.outlook = calendar, outlook
         self.seasons = season_terms(calendar)
+        self.paths_c = Newest(self._paths_c)
+        """Temperature about each origin as expected there, shape (origins, HISTORY_HOURS + periods)."""
+        self.bends = Newest(self._bends)
+        """The same as bends, shape (origins, periods, bends)."""
+
+    def _paths_c(self, origins: IndexArray, periods: int) -> FloatArray:
+        assert self.outlook is not None
+        return self.outlook.expected(origins, periods, context=HISTORY_HOURS)
+
+    def _bends(self, origins: IndexArray, periods: int) -> FloatArray:
+        return temperature_bends(self.paths_c.of(origins, periods)[:, HISTORY_HOURS - CONTEXT_HOURS :])
 
     def fixed(self, begin: int, end: int) -> Float32Array:
         """The terms of the calendar alone, shape (hours, calendar terms)."""
@@ -112,6 +139,7 @@ class Regression:
         instants = fitted.instants
         self._told, self._level = np.concatenate(told), np.concatenate(level)
         self._shift = np.cumsum([0, *(len(one) for one in told[:-1])]) - instants  # from an hour to its place in told
+        self._expected, self._recent = Newest(self._expect), Newest(self._left_lately)
         self.residual = _left(self.log, instants, told)
         """What the newest fit before each hour leaves over, shape (hours,). NaN before the first fit."""
         if design.outlook is not None:
@@ -138,13 +166,26 @@ class Regression:
         Returns:
             Shape (origins, periods).
         """
+        return self._expected.of(origins, periods)
+
+    def _expect(self, origins: IndexArray, periods: int) -> FloatArray:
         newest = self._newest(origins)
         at = origins[:, None] + np.arange(periods)
         if self.outlook is None or self.outlook.given:
             return self._told[self._shift[newest][:, None] + at]
-        paths = self.outlook.expected(origins, periods, context=CONTEXT_HOURS)
         level = self._level[self._shift[newest][:, None] + at]
-        return np.asarray(level + self._effect(paths, newest[:, None], at))
+        return np.asarray(level + self._effect(self._design.bends.of(origins, periods), newest[:, None], at))
+
+    def recent(self, origins: IndexArray, periods: int) -> FloatArray:
+        """Features of what was left over before each origin, shape (origins, periods, FEATURES)."""
+        return self._recent.of(origins, periods)
+
+    def _left_lately(self, origins: IndexArray, periods: int) -> FloatArray:
+        return recent_features(self.residual, origins, np.arange(periods))
+
+    def paths_c(self, origins: IndexArray, periods: int) -> FloatArray:
+        """Temperature about each origin as expected there, shape (origins, HISTORY_HOURS + periods)."""
+        return self._design.paths_c.of(origins, periods)
 
     def shown(self, kw: FloatArray, design: Design) -> Regression:
         """The same fits, asked about the horizon with other inputs; only of the horizon may it speak.
@@ -163,6 +204,7 @@ class Regression:
         if self.outlook is not None:
             level = design.fixed(end, end + self._periods) @ weights[:-TEMPERATURE_TERMS] + base
             other._level = np.concatenate([self._level[: -self._periods], level])
+        other._expected, other._recent = Newest(other._expect), Newest(other._left_lately)
         return other
 
     def ordinary(self, hours: int) -> FloatArray:
@@ -174,14 +216,13 @@ class Regression:
     def _newest(self, origins: IndexArray) -> IndexArray:
         return np.maximum(np.searchsorted(self.fitted.instants, origins, side="right") - 1, 0).astype(np.int64)
 
-    def _effect(self, paths: FloatArray, fits: IndexArray, at: IndexArray) -> FloatArray:
-        """What temperature adds on paths of shape (paths, CONTEXT_HOURS + periods), shape (paths, periods)."""
-        bends = temperature_bends(paths)  # (paths, periods, bends)
+    def _effect(self, bends: FloatArray, fits: IndexArray, at: IndexArray) -> FloatArray:
+        """What temperature adds on paths whose bends have the shape (paths, periods, bends), shape (paths, periods)."""
         calendar = self._design.calendar
         free = (calendar.day_type[at] > 0).astype(np.int64)
         weights = self._by_hour[fits, free, calendar.hour[at]]  # (paths, periods, bends)
         weights = weights + self._design.seasons[at] @ self._by_season[fits[:, 0]]
-        return np.asarray((bends * weights).sum(axis=-1))
+        return np.asarray(np.einsum("opb,opb->op", bends, weights))
 
     def left_ahead(self, origins: IndexArray, periods: int, *, until: int) -> FloatArray:
         """What each origin's own fit leaves over in the hours after it, shape (origins, periods).
@@ -199,11 +240,10 @@ class Regression:
             model: From :meth:`errors`, learnt before the origins.
         """
         leads = np.arange(periods)
-        centre = model.centre(self.residual, origins, leads)  # (origins, periods)
+        centre = model.centre(self.recent(origins, periods), leads)  # (origins, periods)
         spread = model.spread(origins, leads)  # (origins, periods, middles)
         if self.told_ahead:
-            samples = (self.expected(origins, periods) + centre)[..., None] + spread
-            told = np.moveaxis(np.quantile(samples, LEVELS, axis=-1), 0, -1)
+            told = (self.expected(origins, periods) + centre)[..., None] + spread @ _READ_OFF
             return np.maximum(np.exp(told) - self.floor, 0.0)
         made = np.empty((len(origins), periods, len(LEVELS)))
         for i, origin in enumerate(origins.tolist()):
@@ -235,7 +275,7 @@ class Regression:
             return self.expected(alone, periods)
         newest, at = self._newest(alone), origin + np.arange(periods)[None]
         level = self._level[self._shift[newest][:, None] + at]
-        return np.asarray(level + self._effect(paths, newest[:, None], at))
+        return np.asarray(level + self._effect(temperature_bends(paths), newest[:, None], at))
 
 
 def recall_regressions(

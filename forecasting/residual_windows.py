@@ -8,7 +8,7 @@ import numpy as np
 
 from forecasting.calendar import Calendar, network_calendar
 from forecasting.regression_member import Regression
-from forecasting.residuals import MEMORY_HOURS, ResidualModel
+from forecasting.residuals import MEMORY_HOURS, ResidualModel, features_of
 from forecasting.windows import (
     BLOCKS,
     HISTORY_HOURS,
@@ -135,11 +135,12 @@ class ResidualWindows:
         leads = np.arange(self._periods)
         mean = np.empty((len(series), self._periods))
         fading, warmth = np.empty_like(mean), np.zeros((len(series), HISTORY_HOURS + self._periods))
+        recent = features_of(memory, leads)  # (batch, periods, features)
         for row in np.unique(series):
             one, chosen = self.regressions[row], series == row
             mean[chosen] = one.expected(origins[chosen], self._periods)
-            fading[chosen] = self.courses[row].centre_of(memory[chosen], leads)
+            fading[chosen] = self.courses[row].centre(recent[chosen], leads)
             if one.outlook is not None:
-                path_c = one.outlook.expected(origins[chosen], self._periods, context=HISTORY_HOURS)
+                path_c = one.paths_c(origins[chosen], self._periods)
                 warmth[chosen] = (path_c - 15.0) / _DEGREES
         return mean, fading, warmth

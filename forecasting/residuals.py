@@ -50,8 +50,9 @@ def features_of(past: FloatArray, leads: IndexArray) -> FloatArray:
     wide = np.ones((1, len(leads)))
     days = past.reshape(len(past), -1, 24)  # whole days before the origin, oldest first
     hour = leads % 24
+    total = np.cumsum(past[:, ::-1], axis=1)  # (origins, hours back)
     same = [days[:, -1, :][:, hour], days[:, -7:, :].mean(axis=1)[:, hour], past[:, -168:][:, leads % 168]]
-    return np.stack([*(past[:, -hours:].mean(axis=1)[:, None] * wide for hours in _MEAN_HOURS), *same], axis=-1)
+    return np.stack([*(total[:, hours - 1, None] / hours * wide for hours in _MEAN_HOURS), *same], axis=-1)
 
 
 def recent(values: FloatArray, origins: IndexArray, hours: int) -> FloatArray:
@@ -73,13 +74,8 @@ class ResidualModel:
     weights: FloatArray
     quantiles: FloatArray
 
-    def centre(self, residual: FloatArray, origins: IndexArray, leads: IndexArray) -> FloatArray:
-        """Expected residual, shape (origins, leads)."""
-        return self.centre_of(recent(residual, origins, MEMORY_HOURS), leads)
-
-    def centre_of(self, past: FloatArray, leads: IndexArray) -> FloatArray:
-        """The same of the residuals themselves, shape (origins, MEMORY_HOURS), oldest first."""
-        features = features_of(past, leads)
+    def centre(self, features: FloatArray, leads: IndexArray) -> FloatArray:
+        """Expected residual by the recent features, shape (origins, leads)."""
         return np.asarray(np.einsum("olf,lf->ol", features, self.weights[lead_group(leads)]))
 
     def spread(self, origins: IndexArray, leads: IndexArray) -> FloatArray:

@@ -31,17 +31,23 @@ class TrainedNetwork:
 
     def ask(self, source: WindowSource, origins: IndexArray) -> FloatArray:
         """Quantiles of power for every row from every origin, shape (rows, origins, periods, levels)."""
-        rows, at = np.meshgrid(np.arange(source.series_count), origins, indexing="ij")
-        series, origin = rows.ravel(), at.ravel()
-        told = []
-        for begin in range(0, len(series), _CHUNK):
-            part = slice(begin, begin + _CHUNK)
-            windows = source.cut(series[part], origin[part])
-            values = predict(self.network, windows)
-            shifted = apply_shifts(values, self.shifts, block=windows.block, scale=windows.scale)
-            told.append(source.to_kw(shifted, series[part], origin[part]))
-        made = np.concatenate(told)
-        return made.reshape(*rows.shape, *made.shape[1:])
+        return ask_all({"": self}, source, origins)[""]
+
+
+def ask_all(networks: Mapping[str, TrainedNetwork], source: WindowSource, origins: IndexArray) -> dict[str, FloatArray]:
+    """What each of some networks says, as :meth:`TrainedNetwork.ask`, of windows that are cut once for all of them."""
+    rows, at = np.meshgrid(np.arange(source.series_count), origins, indexing="ij")
+    series, origin = rows.ravel(), at.ravel()
+    told: dict[str, list[FloatArray]] = {name: [] for name in networks}
+    for begin in range(0, len(series) if networks else 0, _CHUNK):
+        part = slice(begin, begin + _CHUNK)
+        windows = source.cut(series[part], origin[part])
+        for name, one in networks.items():
+            values = predict(one.network, windows)
+            shifted = apply_shifts(values, one.shifts, block=windows.block, scale=windows.scale)
+            told[name].append(source.to_kw(shifted, series[part], origin[part]))
+    joined = {name: np.concatenate(parts) for name, parts in told.items()}
+    return {name: made.reshape(*rows.shape, *made.shape[1:]) for name, made in joined.items()}
 
 
 def train_calibrated(

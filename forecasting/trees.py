@@ -6,8 +6,8 @@ References:
     Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", Annals of Statistics 29(5), 2001.
     Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017 (histograms; here as in
     scikit-learn's HistGradientBoostingRegressor).
-    Lucchese et al., "QuickScorer: A Fast Algorithm to Rank Documents with Additive Ensembles of Regression Trees", SIGIR
-    2015 (trees as bits of the leaves that may still be reached).
+    Lucchese et al., "QuickScorer: A Fast Algorithm to Rank Documents with Additive Ensembles of Regression Trees",
+    SIGIR 2015 (trees as bits of the leaves that may still be reached).
 """
 
 from __future__ import annotations

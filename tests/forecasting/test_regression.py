@@ -134,7 +134,7 @@ def test_an_error_that_lasts_is_carried_on_and_one_that_does_not_is_not() -> Non
     for residual, share in ((white, 0.05), (lasting, 0.5)):
         actual = residual[origins[:, None] + leads]
         model = fit_residuals(residual, actual, origins, levels=(0.1, 0.5, 0.9))
-        told = model.centre(residual, origins, leads)
+        told = model.centre(recent_features(residual, origins, leads), leads)
         explained = 1.0 - np.mean((actual - told) ** 2) / np.mean(actual**2)
         assert (explained > share) == (share == 0.5)
         spread = model.spread(origins, leads)
