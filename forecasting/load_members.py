@@ -13,6 +13,7 @@ from forecasting.attention import days_attended
 from forecasting.baseline import WEEK_HOURS
 from forecasting.calendar import Calendar, hours_since_epoch
 from forecasting.climatology import Climatology
+from forecasting.design import Design
 from forecasting.encoders import Encoder
 from forecasting.fitting import split_windows
 from forecasting.load_trees import LoadTrees
@@ -32,7 +33,7 @@ from forecasting.members import (
     network_fits,
 )
 from forecasting.outlook import Outlook, make_outlook
-from forecasting.regression_member import Design, FittedRow, Regression, fit_regressions, recall_regressions
+from forecasting.regression_member import FittedRow, Regression, fit_regressions, recall_regressions
 from forecasting.residual_windows import ResidualWindows
 from forecasting.residuals import MEMORY_HOURS, ResidualModel
 from forecasting.rows import Rows

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.calendar import Calendar
+from forecasting.design import Design, Newest
 from forecasting.fitting import TimeSplit
 from forecasting.members import LEVELS, first_residual
-from forecasting.outlook import Outlook
 from forecasting.regression import (
     CALENDAR_TERMS,
     CONTEXT_HOURS,
     PENALTIES,
     TEMPERATURE_TERMS,
-    calendar_terms,
     rolling_fits,
-    season_terms,
     temperature_bends,
     temperature_response,
-    temperature_terms,
 )
 from forecasting.residuals import ResidualModel, fit_residuals, recent_features
 from forecasting.temperature_scenarios import shifted_years
-from forecasting.windows import HISTORY_HOURS, Float32Array, IndexArray
+from forecasting.windows import Float32Array, IndexArray
 from grid.time_axis import FloatArray
 
 _REFIT_HOURS, _MOST_REFITS = 14 * 24, 60
@@ -37,56 +33,6 @@ _FLOOR_SHARE = 0.05
 _MIDDLES = tuple(((np.arange(19) + 0.5) / 19).tolist())
 _READ_OFF = np.maximum(0.0, 1.0 - np.abs(np.multiply.outer(LEVELS, [len(_MIDDLES) - 1]) - np.arange(len(_MIDDLES)))).T
 """What each of increasing middles counts for at LEVELS, as empirical quantiles have it, shape (middles, levels)."""
-
-
-class Newest:
-    """Keeps the newest answer of a function of origins and periods: rows and members ask the same in turn."""
-
-    def __init__(self, work: Callable[[IndexArray, int], FloatArray]) -> None:
-        self._work, self._asked, self._answer = work, (b"", 0), np.empty(0)
-
-    def of(self, origins: IndexArray, periods: int) -> FloatArray:
-        """The answer, not to be written to."""
-        asked = origins.tobytes(), periods
-        if asked != self._asked:
-            self._asked, self._answer = asked, self._work(origins, periods)
-        return self._answer
-
-
-class Design:
-    """The terms of a regression over all hours, and of the horizon.
-
-    Args:
-        calendar: Of all hours.
-        outlook: On the temperature; None if nothing is known of it.
-    """
-
-    def __init__(self, calendar: Calendar, outlook: Outlook | None) -> None:
-        self.calendar, self.outlook = calendar, outlook
-        self.seasons = season_terms(calendar)
-        self.paths_c = Newest(self._paths_c)
-        """Temperature about each origin as expected there, shape (origins, HISTORY_HOURS + periods)."""
-        self.bends = Newest(self._bends)
-        """The same as bends, shape (origins, periods, bends)."""
-
-    def _paths_c(self, origins: IndexArray, periods: int) -> FloatArray:
-        assert self.outlook is not None
-        return self.outlook.expected(origins, periods, context=HISTORY_HOURS)
-
-    def _bends(self, origins: IndexArray, periods: int) -> FloatArray:
-        return temperature_bends(self.paths_c.of(origins, periods)[:, HISTORY_HOURS - CONTEXT_HOURS :])
-
-    def fixed(self, begin: int, end: int) -> Float32Array:
-        """The terms of the calendar alone, shape (hours, calendar terms)."""
-        return calendar_terms(self.calendar.part(slice(begin, end)))
-
-    def __call__(self, begin: int, end: int) -> Float32Array:
-        """Shape (hours, terms)."""
-        if self.outlook is None:
-            return self.fixed(begin, end)
-        at = np.maximum(np.arange(begin - CONTEXT_HOURS, end), 0)
-        terms = temperature_terms(self.outlook.path_c[at], self.calendar.part(slice(begin, end)))
-        return np.concatenate([self.fixed(begin, end), terms], axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

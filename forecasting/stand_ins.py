@@ -13,11 +13,12 @@ from functools import partial
 import numpy as np
 
 from forecasting.calendar import Calendar
+from forecasting.design import Design
 from forecasting.fallbacks import Answer, Level, Speaker, ask_in_turn
 from forecasting.issuing import NAIVE, Issuance
 from forecasting.members import LEVELS, split_history
 from forecasting.mixing import at_levels
-from forecasting.regression_member import Design, fit_regressions
+from forecasting.regression_member import fit_regressions
 from grid.forecasts import Forecast, KnownInputs, Voice
 from grid.time_axis import FloatArray
 

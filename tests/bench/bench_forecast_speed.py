@@ -25,6 +25,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from forecasting.contest import hold_contest
+from forecasting.design import Design
 from forecasting.engine import ISSUE_HISTORY, TrainedModel, ask_now
 from forecasting.file_request import Covariate, FileSeries, SeriesSettings
 from forecasting.file_table import read_request
@@ -32,7 +33,7 @@ from forecasting.from_file import forecast_file
 from forecasting.members import Course
 from forecasting.outlook import make_outlook
 from forecasting.regression import rolling_fits
-from forecasting.regression_member import Design, log_power
+from forecasting.regression_member import log_power
 from forecasting.rows import make_rows
 from grid.time_axis import TimeAxis
 

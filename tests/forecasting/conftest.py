@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from forecasting.calendar import hours_since_epoch, make_calendar
+from forecasting.design import Design
 from forecasting.file_request import Covariate, FileSeries, SeriesSettings
 from forecasting.fitting import split_in_time
 from forecasting.outlook import SentTemperature, make_outlook
-from forecasting.regression_member import Design, fit_regressions, recall_regressions
+from forecasting.regression_member import fit_regressions, recall_regressions
 from forecasting.residual_windows import ResidualWindows
 from forecasting.solar import Plant, clear_sky_kw, make_clear_sky
 from forecasting.solar_core import fit_solar_core

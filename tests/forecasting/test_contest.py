@@ -11,7 +11,7 @@ import pytest
 
 from forecasting.backtest import Scores, score
 from forecasting.contest import hold_contest
-from forecasting.engine import TrainedModel
+from forecasting.engine import TrainedModel, ask_now
 from forecasting.file_request import FileSeries
 from forecasting.fitting import split_in_time
 from forecasting.load_members import LoadParts
@@ -121,6 +121,16 @@ def test_networks_trees_and_the_scored_weights_never_see_what_scores_them(made: 
     assert two.trees is not None
     np.testing.assert_array_equal(one.trees.value, two.trees.value)
     assert first.scores != other.scores
+
+
+def test_a_series_that_is_asked_alone_is_told_what_it_is_told_among_others(made: Any, first: Contest) -> None:
+    series = {one.series_id: one for one in made.load_series}
+    together = ask_now(first.model, series, levels=LEVELS)
+    assert together.keys() == set(first.model.series_ids)
+    for name, told in together.items():
+        alone = ask_now(first.model, {name: series[name]}, levels=LEVELS)
+        assert alone.keys() == {name}
+        np.testing.assert_allclose(alone[name], told, rtol=1e-5)
 
 
 def _doubled(one: FileSeries, *, after: int) -> np.ndarray:

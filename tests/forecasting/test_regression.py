@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from forecasting.calendar import Calendar, make_calendar
+from forecasting.design import Design
 from forecasting.members import split_history
 from forecasting.outlook import make_outlook
 from forecasting.regression import (
@@ -20,7 +21,7 @@ from forecasting.regression import (
     temperature_response,
     temperature_terms,
 )
-from forecasting.regression_member import Design, fit_regressions
+from forecasting.regression_member import fit_regressions
 from forecasting.residuals import FEATURES, fit_residuals, lead_group, recent_features
 from forecasting.stations import choose_stations
 from forecasting.temperature_scenarios import shifted_years
