@@ -28,6 +28,7 @@ from api.routes import (
     audit,
     edits,
     events,
+    explanations,
     file_forecasts,
     forecasts,
     health,
@@ -48,7 +49,8 @@ POOL_SIZE = 10
 POOL_WAIT_SECONDS = 3.0
 STATEMENT_TIMEOUT_MS = 20_000
 DEFAULT_LIMITS = PlanLimits(time_limit_seconds=30.0)  # somebody is waiting
-RESOURCES = (site, readings, series, quality, edits, forecasts, scenarios, file_forecasts, plans, models, events, audit)
+FORECASTS = (forecasts, explanations, scenarios, file_forecasts)
+RESOURCES = (site, readings, series, quality, edits, *FORECASTS, plans, models, events, audit)
 
 DESCRIPTION = """\
 Telemetry, probabilistic forecasts and network-constrained dispatch, each with its reason.

@@ -142,6 +142,27 @@ class GridPilot:
         frame.attrs["spoken_by"] = [{name: row[name] for name in voice} for row in document["intervals"]]
         return frame
 
+    def forecast_explanation(
+        self, series_id: str, *, issued_at: datetime | None = None, as_of: datetime | None = None
+    ) -> pd.DataFrame:
+        """What each group of inputs contributes to a forecast: interval_start, group, to_median, to_width.
+
+        The groups of an instant add up to the median and to the width of the central 80 %. ``frame.attrs`` holds
+        ``sentences``, one per day and one for each stand-in, and the networks' ``attention``. Without a model's word
+        the frame is empty.
+
+        Args:
+            issued_at: Exactly that issue; None for the latest.
+            as_of: The latest issue up to then (the site's clock).
+        """
+        query = given(series_id=series_id, issued_at=issued_at, as_of=as_of)
+        document = self._transport.document("GET", "/forecasts/explanation", params=query)
+        columns = ["interval_start", "group", "to_median", "to_width"]
+        frame = pd.DataFrame(document.pop("rows"), columns=columns)
+        frame["interval_start"] = pd.to_datetime(frame["interval_start"], utc=True)
+        frame.attrs = {name: value for name, value in document.items()}  # noqa: C416
+        return frame
+
     def scenarios(
         self,
         series_ids: Sequence[str],

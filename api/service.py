@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, cast
 
@@ -38,6 +39,7 @@ class Service:
 
     Attributes:
         sender: Where readings go; None without a broker, and then readings are refused.
+        explaining: Held while a forecast is explained.
     """
 
     pool: ConnectionPool[psycopg.Connection[Any]]
@@ -46,6 +48,7 @@ class Service:
     planner: Planner
     files: FileForecaster
     sender: Sender | None
+    explaining: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
 
 def service_of(request: Request) -> Service:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
+import psycopg
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime
@@ -18,7 +19,7 @@ from api.service import Database
 from api.tables import TABLE_RESPONSE, table_response
 from grid.faults import Fault
 from grid.forecasts import Forecast, Voice
-from grid.store.forecasts import load_forecast
+from grid.store.forecasts import PRIMARY, load_forecast
 
 router = APIRouter(tags=["forecasts"])
 
@@ -43,17 +44,7 @@ def get_forecast(
     ] = "primary",
 ) -> Response:
     """The latest issue, or the one asked for: JSON, or CSV and Parquet with a column per quantile level."""
-    if issued_at is not None and as_of is not None:
-        raise invalid([Fault("query.as_of", "issued_at is given as well", "give one of the two")])
-    found = load_forecast(
-        conn, series_id, issued_at=_utc(issued_at, "issued_at"), issued_by=_utc(as_of, "as_of"), role=role
-    )
-    if found is None:
-        instant = issued_at or as_of
-        when = f" at {instant.isoformat()}" if instant else ""
-        raise not_found(
-            f"{role} forecast{when} of series", series_id, remedy="see GET /api/v1/series, or leave the time"
-        )
+    found = forecast_asked_for(conn, series_id, issued_at=issued_at, as_of=as_of, role=role)
     document = ForecastDocument(
         series_id=series_id,
         role=role,
@@ -69,6 +60,33 @@ def get_forecast(
         intervals=_rows(found),
     )
     return table_response(request, document, lambda: _frame(document), name=f"{series_id}-forecast")
+
+
+def forecast_asked_for(
+    conn: psycopg.Connection[Any],
+    series_id: str,
+    *,
+    issued_at: datetime | None,
+    as_of: datetime | None,
+    role: str = PRIMARY,
+) -> Forecast:
+    """The latest issue of a series, exactly one, or the latest up to an instant.
+
+    Raises:
+        Problem: 422 if both instants are given, 404 if there is no such forecast.
+    """
+    if issued_at is not None and as_of is not None:
+        raise invalid([Fault("query.as_of", "issued_at is given as well", "give one of the two")])
+    found = load_forecast(
+        conn, series_id, issued_at=_utc(issued_at, "issued_at"), issued_by=_utc(as_of, "as_of"), role=role
+    )
+    if found is None:
+        instant = issued_at or as_of
+        when = f" at {instant.isoformat()}" if instant else ""
+        raise not_found(
+            f"{role} forecast{when} of series", series_id, remedy="see GET /api/v1/series, or leave the time"
+        )
+    return found
 
 
 def _rows(found: Forecast) -> list[ForecastRow]:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -29,7 +29,7 @@ from grid.store.forecasts import BASELINE, PRIMARY, save_forecasts
 from grid.store.keys import Role, create_key
 from grid.store.models import promote, save_model
 from grid.store.saving import save_readings
-from grid.store.sites import save_site
+from grid.store.sites import load_site, save_site
 from grid.time_axis import FloatArray, TimeAxis
 from grid.units import Channel
 
@@ -121,6 +121,27 @@ def own_api(town_url: str) -> Iterator[Api]:
     """A service on a database of the test's own, to be written to."""
     with serving(town_url) as service:
         yield service
+
+
+@pytest.fixture
+def taught(own_api: Api) -> Api:
+    """The same with six weeks of the town's load and weather, a model trained on them for a second, its forecast."""
+    from forecasting.service import ForecastService  # most of these tests need no torch
+
+    hours, draw = np.arange(42.0 * 24), np.random.default_rng(5)
+    start = NOW - len(hours) * HOUR
+    celsius = 5.0 + 4.0 * np.sin((hours - 3.0) / 12.0 * np.pi) + np.repeat(draw.normal(0.0, 3.0, 42), 24)
+    kw = load_kw(hours) - 800.0 * celsius + draw.normal(0.0, 500.0, len(hours))
+    weather = block("harbour-weather", Channel.AIR_TEMPERATURE, celsius, start=start)
+    with psycopg.connect(own_api.database_url) as conn:
+        site, service = load_site(conn), ForecastService()
+        blocks = [block("town", Channel.LOAD, kw, start=start), replace(weather, source=Source.WEATHER)]
+        save_readings(conn, blocks, received_at=RECEIVED)
+        (report,) = service.train(conn, site, issued_at=NOW, seed=1, budget_seconds=1.0, kinds=("load",))
+        assert report.model_id is not None, report.reason
+        promote(conn, report.model_id)
+        service.forecast(conn, site, issued_at=NOW, periods=60)
+    return own_api
 
 
 @pytest.fixture

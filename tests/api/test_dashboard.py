@@ -260,6 +260,18 @@ def test_the_reference_page_shows_every_route(api: Any, browser: Browser) -> Non
 
 
 @pytest.mark.browser
+def test_a_forecast_is_explained_on_the_board(taught: Any, browser: Browser) -> None:
+    browser.call("Page.navigate", url=f"{taught.url}/#key={taught.keys['operator']}")
+    browser.wait("document.querySelector('#load-why button') !== null")
+    browser.value("document.querySelector('#load-why button').click()")
+    browser.wait("document.querySelectorAll('#load-why tbody tr').length === 4", seconds=60.0)
+    groups = "[...document.querySelectorAll('#load-why tbody td:first-child')].map((cell) => cell.textContent)"
+    assert browser.value(groups) == ["reference", "temperature", "calendar", "recent level"]
+    assert "kW on the average" in browser.value("document.querySelector('#load-why p').textContent")
+    assert browser.errors == []
+
+
+@pytest.mark.browser
 def test_a_file_is_forecast_on_the_board(own_api: Any, browser: Browser) -> None:
     hours = [f"a,2026-03-{1 + h // 24:02d}T{h % 24:02d}:00:00Z,{50 + h % 24 if h < 96 else ''}" for h in range(120)]
     files = {

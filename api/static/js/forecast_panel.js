@@ -4,6 +4,7 @@ import { find } from "./api.js";
 import { colour, drawChart, noChart, tint, toSeconds } from "./charts.js";
 import { byId, element, missing, replace } from "./dom.js";
 import { age, dayTime, number, zoneName } from "./format.js";
+import { offerWhy } from "./why_panel.js";
 
 const DAYS_BACK = 3;
 const HOUR = 3600e3;
@@ -12,7 +13,7 @@ const CORRECTED = 256; // quality bit: took the place of an earlier reading, whi
 const asked = new Map(); // chart -> number of its latest load: an older answer that comes late is not drawn
 
 /** Load and draw one series; `site` tells the present. */
-export async function showForecast({ chart, note, seriesId, site }) {
+export async function showForecast({ chart, note, why, seriesId, site }) {
   if (!site.present) {
     noChart(chart, missing("No telemetry yet.", "The chart begins with the first reading: check that gridpilot ingest runs."));
     return;
@@ -31,11 +32,13 @@ export async function showForecast({ chart, note, seriesId, site }) {
   if (!readings?.readings.length && !primary) {
     noChart(chart, missing(`Nothing of ${seriesId} in these days.`, "Choose another series, or check the meter."));
     replace(byId(note));
+    offerWhy(byId(why), null);
     return;
   }
   const rows = readings?.readings ?? [];
   const flagged = flaggedSpans(rows.filter((row) => new Date(row.interval_start) < present));
   draw(chart, { readings: rows, flagged, primary, baseline, present: site.present });
+  offerWhy(byId(why), primary);
   describe(byId(note), { primary, baseline, site, flagged: flagged.length > 0 });
 }
 

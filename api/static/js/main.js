@@ -63,9 +63,9 @@ const loadQuality = guarded("the data quality", async () => {
 const loadForecasts = guarded("the forecasts", async () => {
   if (!state.site) return;
   await Promise.all([
-    showForecast({ chart: "load-chart", note: "load-note", seriesId: byId("load-series").value || "site:load", site: state.site }),
+    showForecast({ chart: "load-chart", note: "load-note", why: "load-why", seriesId: byId("load-series").value || "site:load", site: state.site }),
     byId("renewable-series").value
-      ? showForecast({ chart: "renewable-chart", note: "renewable-note", seriesId: byId("renewable-series").value, site: state.site })
+      ? showForecast({ chart: "renewable-chart", note: "renewable-note", why: "renewable-why", seriesId: byId("renewable-series").value, site: state.site })
       : replace(byId("renewable-chart"), missing("No solar, wind or hydro series.", "The site file names none.")),
   ]);
 });

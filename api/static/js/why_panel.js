@@ -1,0 +1,43 @@
+// Why a forecast is what it is: asked for by a button, since the model must answer again; kept until another issue is shown.
+
+import { get } from "./api.js";
+import { cell, element, replace, tableHead } from "./dom.js";
+import { number } from "./format.js";
+
+/** Offer to explain `forecast` in `place`; what was already explained of the same issue stays. */
+export function offerWhy(place, forecast) {
+  const issue = forecast ? `${forecast.series_id} ${forecast.issued_at}` : "";
+  if (place.dataset.issue === issue) return;
+  place.dataset.issue = issue;
+  const ask = element("button", { type: "button", class: "quiet", onclick: () => explain(place, forecast) }, "Why this forecast?");
+  replace(place, forecast ? ask : null);
+}
+
+async function explain(place, forecast) {
+  const { issue } = place.dataset;
+  replace(place, element("p", { class: "note", role: "status" }, "Asking the model again …"));
+  let shown;
+  try {
+    shown = told(await get("/forecasts/explanation", { series_id: forecast.series_id, issued_at: forecast.issued_at }));
+  } catch (error) {
+    const again = element("button", { type: "button", class: "quiet", onclick: () => explain(place, forecast) }, "Ask again");
+    shown = [element("p", { class: "note" }, `▲ ${error.message} `, again)];
+  }
+  if (place.dataset.issue === issue) replace(place, shown);
+}
+
+function told({ sentences, rows, unit }) {
+  const groups = [...new Set(rows.map((row) => row.group))];
+  const mean = (group, column) => {
+    const own = rows.filter((row) => row.group === group);
+    return own.reduce((sum, row) => sum + row[column], 0) / own.length;
+  };
+  const scale = Math.max(0, ...groups.map((group) => Math.abs(mean(group, "to_median"))));
+  const digits = scale < 50 ? 2 : 0;
+  const signed = (value) => `${value > 0 ? "+" : ""}${number(value, digits)}`;
+  const table = element("table", {},
+    tableHead(["Mean over the horizon"], [`To the median, ${unit}`, "figure"], [`To the width, ${unit}`, "figure", "Of the central 80 %"]),
+    element("tbody", {}, groups.map((group) => element("tr", {}, cell(group),
+      cell(signed(mean(group, "to_median")), "figure"), cell(signed(mean(group, "to_width")), "figure")))));
+  return [sentences.map((sentence) => element("p", { class: "note" }, sentence)), groups.length ? table : null];
+}
