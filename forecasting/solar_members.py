@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
@@ -33,7 +33,7 @@ from forecasting.members import (
 from forecasting.rows import Rows
 from forecasting.solar import Plant
 from forecasting.solar_core import SolarCore
-from forecasting.solar_trees import SolarTrees
+from forecasting.solar_trees import SEASON_HOURS, SolarTrees
 from forecasting.solar_windows import SOLAR_CONTEXT_HOURS, SolarPanel, SolarWindows
 from forecasting.trained_network import TrainedNetwork, train_all, train_calibrated
 from forecasting.training import Progress
@@ -106,9 +106,7 @@ class SolarMembers:
         self._grown: dict[int, QuantileTrees] = {}
         daylight = np.isfinite(self._panel.index[:, _FIRST_HOURS : self._split.test]).sum()
         if parts.trees is not None if parts else trained and daylight >= _FEWEST_HOURS:
-            self._trees = SolarTrees(
-                self._panel, _withheld(rows), self._limit, periods=rows.periods, options=course.sun_trees
-            )
+            self._trees = self._make_trees(self._panel, rows)
         self._core: SolarCore | None = None
         self._networks: dict[str, TrainedNetwork] = {}
         enough = np.isfinite(self._panel.index[:, : self._split.tail]).sum() >= 50
@@ -138,8 +136,7 @@ class SolarMembers:
         )
         other._naive = NaiveMember(rows.values, calendar, DAY_HOURS)
         if self._trees is not None:
-            options = self._course.sun_trees
-            other._trees = SolarTrees(other._panel, _withheld(rows), self._limit, periods=rows.periods, options=options)
+            other._trees = self._make_trees(other._panel, rows)
         return other
 
     def ordinary(self) -> FloatArray:
@@ -173,7 +170,7 @@ class SolarMembers:
                 self._weather_networks[until] = self._train_weather(until)
             networks = self._weather_networks[until]
             where = np.broadcast_to(np.arange(len(clear))[:, None, None], clear.shape[:-1])
-            features = self._features()[where, ahead[None]]  # (rows, origins, periods, features)
+            features = self._features(until)[where, ahead[None]]  # (rows, origins, periods, features)
             answer = weather_quantiles(networks, features.reshape(-1, features.shape[-1]), where.ravel())
             said[WEATHER] = np.clip(answer.reshape(*clear.shape[:-1], len(LEVELS)) * clear, 0.0, limit)
         if self._trees is not None:
@@ -193,6 +190,14 @@ class SolarMembers:
             raise ValueError("; ".join(self.reasons))
         trees = self._grow(self._split.test) if self._trees else None
         return SolarParts(self._plants, self._core, trees, dict(self._networks))
+
+    def _make_trees(self, panel: SolarPanel, rows: Rows) -> SolarTrees:
+        options = self._course.sun_trees
+        if panel.weather is None:
+            # The hours of a day, and the parts of an hour, share their last days: fine leaves would know days by heart.
+            options = self._course.trees
+            options = replace(options, leaf_samples=rows.parts * options.leaf_samples)
+        return SolarTrees(panel, _withheld(rows), self._limit, periods=rows.periods, options=options)
 
     def _grow(self, until: int) -> QuantileTrees:
         """Trees that know what lies before ``until``."""
@@ -224,7 +229,7 @@ class SolarMembers:
         """Networks on the weather, trained on the hours before ``until``."""
         index = self._panel.index[:, :until]
         share = self._panel.clear_kw[:, :until] / self._limit[:, None]
-        features = self._features()[:, :until]
+        features = self._features(until)[:, :until]
         intervals = Intervals(
             features=features.reshape(-1, features.shape[-1]),
             row=np.repeat(np.arange(len(index)), until),
@@ -241,12 +246,13 @@ class SolarMembers:
             seed=course.seed,
         )
 
-    def _features(self) -> FloatArray:
-        """What the weather network reads, shape (rows, hours + periods, features)."""
+    def _features(self, until: int) -> FloatArray:
+        """What a weather network reads that learnt what lies before ``until``, (rows, hours + periods, features)."""
         panel = self._panel
         assert panel.weather is not None
         day = harmonics(panel.day_angle, 3)[..., 1:]  # (rows, all hours, 6)
-        season = np.broadcast_to(harmonics(panel.year_angle, 2)[:, 1:], (*panel.day_angle.shape, 4))
+        seen = harmonics(panel.year_angle, 2)[:, 1:] * (until >= SEASON_HOURS)
+        season = np.broadcast_to(seen, (*panel.day_angle.shape, 4))
         share = (panel.clear_kw / self._limit[:, None])[..., None] * 2.0
         return np.concatenate([panel.weather, day, season, share], axis=-1)
 

@@ -20,6 +20,9 @@ _LONGEST_MEMORY_HOURS = 8 * 24
 """Where weather is known over a longer horizon, the last days before it would only add noise."""
 _LEAST_HOURS = 10 * 24
 """Hours before the first one that is learnt from, so that there are last days."""
+SEASON_HOURS = 548 * 24
+"""A season that was seen hardly more than once cannot be told from the weather of that year, and is not shown."""
+_SEASON = slice(3, 5)
 
 
 class SolarTrees:
@@ -58,6 +61,8 @@ class SolarTrees:
         days = np.minimum((self._periods - 1 - first) // 24, (at - first - _LEAST_HOURS // 2) // 24)
         lead = first + 24 * np.floor(draw.random(len(at)) * (np.maximum(days, 0) + 1)).astype(np.int64)
         features = self._features(row, at, at - lead)
+        if until < SEASON_HOURS:
+            features[:, _SEASON] = 0.0
         return fit_trees(features, self._index[row, at], self._share[row, at] + _EDGE_WEIGHT, options=self._options)
 
     def speak(self, trees: QuantileTrees, origins: IndexArray, periods: int) -> FloatArray:
