@@ -7,7 +7,8 @@
 #                           and exactly once under faults: kills, crashes, cuts (4 minutes)
 #   make bench-rivals       our forecasts beside LightGBM, NHITS, PatchTST, AutoARIMA and MSTL, which go into .venv-rivals
 #                           (hours; ARGS='vic_elec:02 --methods gridpilot,LightGBM': some of it)
-#   make clean              remove both environments and every cache; downloads and the demo's state stay (see the README)
+#   make bench-peers        our dispatch of a network beside PyPSA and pandapower, each in an environment of its own
+#   make clean              remove all environments and every cache; downloads and the demo's state stay (see the README)
 #
 # PYTHON=/path/to/python3 chooses the interpreter of .venv.
 
@@ -16,7 +17,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench bench-rivals clean
+.PHONY: help demo test lint check bench bench-rivals bench-peers clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -37,7 +38,7 @@ lint: .venv/.installed
 check: lint test
 
 bench: .venv/.installed
-	@for script in $(filter-out %/bench_rivals.py,$(wildcard tests/bench/bench_*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+	@for script in $(filter-out %/bench_rivals.py %/bench_peers.py,$(wildcard tests/bench/bench_*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
 
 bench-rivals: .venv/.installed .venv-rivals/.installed
 	@$(BIN)/python tests/bench/bench_rivals.py $(ARGS)
@@ -45,6 +46,15 @@ bench-rivals: .venv/.installed .venv-rivals/.installed
 .venv-rivals/.installed: tests/bench/rivals.txt
 	@$(BIN)/python -m venv .venv-rivals && .venv-rivals/bin/pip install --quiet --prefer-binary -r $< && touch $@
 
+bench-peers: .venv/.installed .venv-peers/.installed .venv-pandapower/.installed
+	@$(BIN)/python tests/bench/bench_peers.py $(ARGS)
+
+.venv-peers/.installed: tests/bench/peers.txt
+	@$(BIN)/python -m venv .venv-peers && .venv-peers/bin/pip install --quiet --prefer-binary -r $< && touch $@
+
+.venv-pandapower/.installed: tests/bench/peers_pandapower.txt
+	@$(BIN)/python -m venv .venv-pandapower && .venv-pandapower/bin/pip install --quiet --prefer-binary -r $< && touch $@
+
 clean:
-	rm -rf .venv .venv-rivals .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-rivals .venv-peers .venv-pandapower .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 	find grid ingest forecasting api tests -name __pycache__ -type d -prune -exec rm -rf {} +
