@@ -20,7 +20,8 @@ OPTIONS = TreeOptions(rounds=12, learning_rate=0.3, leaf_samples=40)
 def panel(hours: int) -> SolarPanel:
     """One plant whose clear-sky index goes with the season alone."""
     at = np.arange(hours + PERIODS)
-    season, day = 2.0 * np.pi * at / 8766.0, 2.0 * np.pi * (at % 24 + 0.5) / 24.0
+    season: FloatArray = 2.0 * np.pi / 8766.0 * at.astype(np.float64)
+    day: FloatArray = 2.0 * np.pi / 24.0 * (at % 24 + 0.5).astype(np.float64)
     clear = np.maximum(-np.cos(day), 0.0)[None]
     index = 0.6 + 0.3 * np.sin(season)
     return SolarPanel(
@@ -29,8 +30,8 @@ def panel(hours: int) -> SolarPanel:
         kw=(index * clear)[:, :hours],
         capacity_kw=np.ones(1),
         clear_kw=clear,
-        day_angle=day[None],
-        year_angle=season % (2.0 * np.pi),
+        day_angle=np.asarray(day[None], dtype=np.float64),
+        year_angle=np.asarray(season % (2.0 * np.pi), dtype=np.float64),
         weather=np.zeros((1, hours + PERIODS, 1)),
     )
 
