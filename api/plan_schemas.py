@@ -126,6 +126,25 @@ class PlanInputs(Document):
     changes: dict[str, Any] = Field(default={}, description="What a what-if changed; empty for any other plan.")
 
 
+class PlanChange(Document):
+    """An input or a set-point that changed one way over a run of intervals."""
+
+    name: str = Field(description="Asset id, or which input of all together.")
+    from_: datetime = Field(alias="from", description="Start of the first interval.")
+    to: datetime = Field(description="End of the last interval.")
+    change_mw: float = Field(description="Mean change. [MW]")
+    change_mwh: float = Field(description="Change of energy over the run. [MWh]")
+    text: str = Field(description="The sentence an operator reads.")
+
+
+class PlanChanges(Document):
+    """What changed against the plan before, in the intervals that both have."""
+
+    since: str = Field(description="Id of the plan before.")
+    inputs: list[PlanChange] = Field(description="Load, available renewable power and required reserves.")
+    assets: list[PlanChange] = Field(description="Set-points, the most energy first.")
+
+
 class PlanDocument(Document):
     """A plan, whole."""
 
@@ -155,6 +174,9 @@ class PlanDocument(Document):
     violations: list[PlanViolation] = Field(description="Soft limits that were relaxed.")
     reasons: dict[str, list[PlanReason]] = Field(description="By asset id, in order of time.")
     inputs: PlanInputs = Field(description="The forecasts, the reserve and the changes it was made from.")
+    changes: PlanChanges | None = Field(
+        default=None, description="Against the plan before; null for a what-if or where no plan shares its intervals."
+    )
 
 
 class PlanSummary(Document):

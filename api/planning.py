@@ -11,6 +11,7 @@ import psycopg
 
 from grid.dispatch.always import plan_always
 from grid.dispatch.assemble import assemble_problem
+from grid.dispatch.changed import changes_since
 from grid.dispatch.document import plan_document
 from grid.dispatch.plan import DispatchProblem
 from grid.faults import Fault, InputError
@@ -90,6 +91,9 @@ def make_plan(
     inputs = {**inputs, "changes": dict(changes or {})}
     plan_id = f"{issued_at:%Y%m%dT%H%MZ}-{uuid4().hex[:8]}"
     document = plan_document(plan, plan_id=plan_id, site_id=site.site_id, issued_at=issued_at, inputs=inputs)
+    document["changes"] = None
+    if previous is not None and change is None and has_schedule(document):
+        document["changes"] = changes_since(previous, document, timezone=site.timezone)
     if not has_schedule(document):  # zeros where there is no schedule would be read as one
         document |= {**{name: {} for name in _SCHEDULES}, "system": [], "objective": None, "gap": None}
     save_plan(conn, document, what_if=change is not None)

@@ -143,6 +143,8 @@ def test_without_an_optimised_plan_the_latest_one_is_carried_on_and_stored_as_su
     assert f"plan {first['plan_id']} rolled on" in second["message"]
     assert (second["best_bound"], second["gap"]) == (None, None)
     assert has_schedule(second)
+    assert first["changes"] is None
+    assert second["changes"]["since"] == first["plan_id"]
     assert latest is not None
     assert latest["plan_id"] == second["plan_id"]
     assert setpoints == (6 * (len(second["units"]) + len(second["renewables"]) + len(second["storages"])),)
