@@ -34,12 +34,12 @@ def stamp(conn: psycopg.Connection[Any]) -> datetime:
 def wait_until_settled(conn: psycopg.Connection[Any], instant: datetime, *, patience: timedelta = PATIENCE) -> None:
     """Return once all that is stamped with ``instant`` or before is committed, or never will be.
 
-    An instant in the future is not waited for. What this connection itself has yet to commit does not count.
+    Of an instant in the future, what is stamped by now counts. What this connection itself has yet to commit does not count.
 
     Raises:
         DatabaseUnavailableError: If somebody who stamped before is still writing after ``patience``.
     """
-    second = min(max((instant - _EPOCH) // timedelta(seconds=1), 0), 2**31 - 1)
+    second = max((min(instant, server_clock(conn)) - _EPOCH) // timedelta(seconds=1), 0)
     deadline = time.monotonic() + patience.total_seconds()
     while _writing(conn, second):
         if time.monotonic() >= deadline:

@@ -61,6 +61,35 @@ def test_who_has_waited_long_enough_is_told_to_come_back(database_url: str) -> N
         wait_until_settled(reader, at, patience=SOON)
 
 
+def test_an_instant_in_the_future_waits_for_what_is_being_written_and_for_no_later_batch(database_url: str) -> None:
+    done = threading.Event()
+
+    def relay(conn: psycopg.Connection, other: psycopg.Connection) -> None:
+        """Two writers in turn, each of whom begins before the other has ended: never is nobody writing."""
+        while not done.is_set():
+            time.sleep(0.6)
+            stamp(other)
+            conn.commit()
+            conn, other = other, conn
+        conn.commit()
+
+    with (
+        connect(database_url, application_name="w-1") as first,
+        connect(database_url, application_name="w-2") as second,
+        connect(database_url, application_name="r") as reader,
+    ):
+        at = stamp(first)
+        with pytest.raises(DatabaseUnavailableError, match="is not settled"):
+            wait_until_settled(reader, at + timedelta(days=1), patience=SOON)
+        writing = threading.Thread(target=relay, args=(first, second))
+        writing.start()
+        try:
+            wait_until_settled(reader, at + timedelta(days=1), patience=timedelta(seconds=3))
+        finally:
+            done.set()
+            writing.join(10)
+
+
 def test_answers_as_of_an_instant_are_the_same_ever_after_while_others_write(database_url: str) -> None:
     stop = threading.Event()
 
