@@ -106,7 +106,7 @@ def _of_a_model(voice: Voice) -> bool:
 
 
 def _others(stored: Forecast) -> Iterator[str]:
-    """Who spoke without a model of ours, a sentence each, and why."""
+    """Who spoke without a model of ours, a sentence each; why is among the forecast's reasons."""
     if not stored.spoken_by:
         yield f"Nobody noted who spoke; the method was {stored.method}."
     for method, hours in Counter(voice.method for voice in stored.spoken_by if not _of_a_model(voice)).items():
@@ -115,4 +115,3 @@ def _others(stored: Forecast) -> Iterator[str]:
             yield f"{reach} a forecast that was sent spoke, with bands of its past errors; no model of ours did."
         else:
             yield f"{reach} {method} stood in, which is not taken apart."
-    yield from stored.reasons

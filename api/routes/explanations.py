@@ -27,7 +27,7 @@ class ForecastExplanation(Document):
     issued_at: datetime = Field(description="Which issue.")
     unit: str = Field(description="kW.")
     sentences: list[str] = Field(
-        description="One per local day; then who spoke for hours that no model of ours did, and why."
+        description="One per local day; then who spoke for hours that no model of ours did. Why is in the forecast."
     )
     attention: dict[str, list[float]] = Field(
         description="By network, share of its attention to each of the last seven days, the oldest first; not a cause."

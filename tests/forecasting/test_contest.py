@@ -16,9 +16,11 @@ from forecasting.file_request import FileSeries
 from forecasting.fitting import split_in_time
 from forecasting.load_members import LoadParts
 from forecasting.members import Course, course_within
+from forecasting.outlook import SentTemperature
 from forecasting.significance import Comparison
 from forecasting.verdict import Contest, too_old
 from grid.forecasts import DEFAULT_LEVELS
+from grid.time_axis import FloatArray
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 QUICK = Course(share=0.03)
@@ -142,6 +144,22 @@ def test_a_plant_is_trained_and_scored_by_daylight(made: Any) -> None:
     assert contest.scores.skill > 0.0
     assert contest.scores.windows > 5
     assert 0.5 < contest.scores.coverage_90 < 1.0
+
+
+def test_a_weather_forecast_moves_those_alone_who_read_its_site(made: Any, first: Contest) -> None:
+    valley, hill = made.load_series
+    hill = replace(hill, covariates={"w": hill.covariates["w"] - 1.5})
+
+    def medians(*series: FileSeries) -> list[FloatArray]:
+        told = ask_now(first.model, {one.series_id: one for one in series}, levels=DEFAULT_LEVELS)
+        return [told[one.series_id][:, DEFAULT_LEVELS.index(0.5)] for one in series]
+
+    heat = (SentTemperature(issued=valley.origin, start=valley.origin, temperature_c=np.full(48, 38.0)),)
+    plain = medians(valley, hill)
+    for hot in (0, 1):
+        told = medians(*(replace(one, sent=heat) if k == hot else one for k, one in enumerate((valley, hill))))
+        assert told[hot].mean() > 1.1 * plain[hot].mean()
+        np.testing.assert_allclose(told[1 - hot], plain[1 - hot], rtol=1e-6)
 
 
 def test_a_series_with_hardly_any_reading_is_left_out(made: Any, caplog: pytest.LogCaptureFixture) -> None:
