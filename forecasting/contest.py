@@ -15,7 +15,7 @@ from forecasting.daily_scores import DailyScores, daily_scores
 from forecasting.drift import promises
 from forecasting.engine import TrainedModel, ask_past, in_units, make_members
 from forecasting.file_request import FileSeries
-from forecasting.members import CLIMATOLOGY, LEVELS, MINIMUM_KNOWN_HOURS, NAIVE, Course, Quantiles, nightly_trial
+from forecasting.members import CLIMATOLOGY, LEVELS, MINIMUM_KNOWN_HOURS, NAIVE, Course, Quantiles, Trial, nightly_trial
 from forecasting.mixing import at_levels
 from forecasting.mixture import Blend, averaged, learn_blend, trust_in
 from forecasting.rows import Rows, make_rows, own_unit
@@ -126,9 +126,10 @@ def hold_contest(
     theirs, comparison = None, None
     if champion is not None and _comparable(champion, model):
         shared = [names.index(name) for name in champion.series_ids]
-        told = ask_past(champion, [rows.series[row] for row in shared], trial, ground.origins)
-        theirs, champion_daily = ground.judge(told, shared)
-        comparison = compare(daily.loss[shared], champion_daily.loss)
+        told = _champion_told(champion, [rows.series[row] for row in shared], trial, ground.origins)
+        if told is not None:
+            theirs, champion_daily = ground.judge(told, shared)
+            comparison = compare(daily.loss[shared], champion_daily.loss)
     return Contest(model, course, trial.split, scores, theirs, comparison, promise)
 
 
@@ -141,12 +142,27 @@ def _learnable(one: FileSeries, *, until: int) -> bool:
 
 
 def _comparable(champion: TrainedModel, challenger: TrainedModel) -> bool:
-    """Whether the champion can be asked about the same origins: of series that are all there, which it has not seen."""
+    """Whether the champion can be asked about the same origins, which it has not seen.
+
+    All its series must be there, each at the weather site that it was trained with.
+    """
+    places = [set(zip(one.series_ids, one.weather_ids, strict=True)) for one in (champion, challenger)]
     return (
-        set(champion.series_ids) <= set(challenger.series_ids)
+        places[0] <= places[1]
         and champion.periods == challenger.periods
         and champion.seen_until <= challenger.seen_until
     )
+
+
+def _champion_told(
+    champion: TrainedModel, series: Sequence[FileSeries], trial: Trial, origins: IndexArray
+) -> FloatArray | None:
+    """What :func:`ask_past` says; None if the champion fails: a broken one must not keep others from being trained."""
+    try:
+        return ask_past(champion, series, trial, origins)
+    except Exception:  # whatever a stored model does, training goes on
+        logger.exception("the champion cannot be compared with: it fails")
+        return None
 
 
 def _blends(said: Quantiles, actual: FloatArray, course: Course, *, trust: float) -> list[Blend]:

@@ -32,7 +32,7 @@ from forecasting.members import (
     first_residual,
     network_fits,
 )
-from forecasting.outlook import Outlook, make_outlook
+from forecasting.outlook import Outlook, SentTemperature, make_outlook
 from forecasting.regression_member import FittedRow, Regression, fit_regressions, recall_regressions
 from forecasting.residual_windows import ResidualWindows
 from forecasting.residuals import MEMORY_HOURS, ResidualModel
@@ -200,7 +200,10 @@ class LoadMembers:
         return self._learnt[until]
 
     def _fit(self, calendar: Calendar) -> list[Regression]:
-        """One regression per row; rows that see the same temperature are fitted together."""
+        climates = self._parts.climates if self._parts else (None,) * len(found)
+        if self._parts:  # where no climate was known in training, temperature has no weight
+            found = [None if climate is None else one for one, climate in zip(found, climates, strict=True)]
+        """One regression per row; rows that see the same temperature, and the same of it ahead, are fitted together."""
         rows, split, every = self._rows, self._split, self._trial.every
         found = _temperatures(rows, self._stations)
         asked = int(self._trial.origins.min(initial=split.end))
@@ -209,9 +212,16 @@ class LoadMembers:
         for row, temperature in enumerate(found):
             if row in made:
                 continue
-            same = [k for k in range(row, len(found)) if k not in made and _alike(temperature, found[k])]
-            model = self._parts.climates[row] if self._parts else None
-            design = Design(calendar, _outlook(rows, row, temperature, calendar, until=split.tail, model=model))
+            same = [
+                k
+                for k in range(row, len(found))
+                if k not in made
+                and _alike(temperature, found[k])
+                and _sent(rows, row) == _sent(rows, k)
+                and _same_climate(climates[row], climates[k])
+            ]
+            outlook = _outlook(rows, row, temperature, calendar, until=split.tail, model=climates[row])
+            design = Design(calendar, outlook)
             if self._parts:
                 fitted = [_placed(self._parts.fitted[k], rows, since=since) for k in same]
                 some = recall_regressions(rows.values[same], design, fitted, periods=rows.periods, every=every)
@@ -249,7 +259,12 @@ def _outlook(
 ) -> Outlook | None:
     if temperature_c is None:
         return None
-    sent = rows.series[row // rows.parts].sent
+    sent = _sent(rows, row)
+def _sent(rows: Rows, row: int) -> tuple[SentTemperature, ...]:
+    """Weather forecasts for the place of a row."""
+    return rows.series[row // rows.parts].sent
+
+
     return make_outlook(temperature_c, calendar, periods=rows.periods, until=until, sent=sent, model=model)
 
 
@@ -279,6 +294,12 @@ def _placed(fitted: FittedRow, rows: Rows, *, since: int) -> FittedRow:
 def _alike(one: FloatArray | None, other: FloatArray | None) -> bool:
     if one is None or other is None:
         return one is other
+def _same_climate(one: TemperatureModel | None, other: TemperatureModel | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return _alike(one.climatology, other.climatology)
+
+
     return one is other or np.array_equal(one, other, equal_nan=True)
 
 
@@ -294,11 +315,12 @@ def _stations(rows: Rows, calendar: Calendar) -> tuple[tuple[int, ...], ...]:
 
 
 def _temperatures(rows: Rows, stations: Sequence[Sequence[int]]) -> list[FloatArray | None]:
-    """Of each row the mean temperature of its stations."""
+    """Of each row the mean temperature of its stations; NaN where they are gone, None where it never had any."""
     found: list[FloatArray | None] = []
     for one, chosen in zip(rows.series, stations, strict=True):
         every, _ = rows.temperatures_c(one)
-        found += list(_mean(every[list(chosen)])) if len(chosen) else [None] * rows.parts
+        there = [station for station in chosen if station < len(every)]
+        found += list(_mean(every[there])) if chosen else [None] * rows.parts
     return found
 
 

@@ -120,17 +120,26 @@ class LoadTrees:
             np.where(unknown, -np.inf, week).max(axis=1),
             filled.sum(axis=1) / np.maximum((~unknown).sum(axis=1), 1),
         ]
-        if one.outlook is not None:
-            path = one.paths_c(origins, len(leads))[:, -72 - len(leads) :]  # (origins, 72 + leads)
-            total = np.concatenate([np.zeros((len(path), 1)), np.cumsum(path, axis=1)], axis=1)
-            columns += [path[:, 72:], path[:, 72:] - path[:, 48:-24]]
-            columns += [(total[:, 73:] - total[:, 73 - hours : -hours]) / hours for hours in (24, 72)]
+        columns += _warmth(one, origins, len(leads))
         for values in self._known[row]:
             columns += [values[np.clip(at + shift, 0, len(values) - 1)] for shift in (-1, 0, 1)]
         for values in self._withheld[row]:
             day = recent(values, origins, 24)
             columns += [day[:, leads % 24], (np.nan_to_num(day).mean(axis=1))[:, None] * wide]
         return np.stack(columns, axis=-1).astype(np.float32), centre
+
+
+def _warmth(one: Regression, origins: IndexArray, periods: int) -> list[FloatArray]:
+    """Temperature as expected, what it gained in a day and its trailing means, each (origins, periods).
+
+    NaN where nothing is known of it: rows with and without temperature grow the same trees.
+    """
+    if one.outlook is None:
+        return [np.full((len(origins), periods), np.nan)] * 4
+    path = one.paths_c(origins, periods)[:, -72 - periods :]  # (origins, 72 + periods)
+    total = np.concatenate([np.zeros((len(path), 1)), np.cumsum(path, axis=1)], axis=1)
+    means = [(total[:, 73:] - total[:, 73 - hours : -hours]) / hours for hours in (24, 72)]
+    return [path[:, 72:], path[:, 72:] - path[:, 48:-24], *means]
 
 
 def _covariates(rows: Rows) -> tuple[list[list[FloatArray]], list[list[FloatArray]]]:

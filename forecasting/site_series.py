@@ -20,6 +20,11 @@ def load_series(site: Site, history: LoadHistory, *, periods: int) -> dict[str, 
     Args:
         periods: Hours to forecast after the history.
     """
+    skipped = _skipped(history.axis)
+    sent = {
+        weather: tuple(replace(one, issued=one.issued - skipped, start=one.start - skipped) for one in forecasts)
+        for weather, forecasts in history.sent.items()
+    }
     made = {}
     for name, kw, weather in zip(history.series_ids, history.kw, history.weather_ids, strict=True):
         settings = SeriesSettings(
@@ -30,13 +35,8 @@ def load_series(site: Site, history: LoadHistory, *, periods: int) -> dict[str, 
             covariates={weather: Covariate(means="air_temperature", unit="degC")} if weather else {},
         )
         temperature = {weather: history.temperature_c[weather]} if weather else {}
-        made[name] = _series(name, settings, history.axis, kw, temperature, periods=periods)
-        if weather:
-            skipped = history.axis.periods - made[name].origin
-            sent = [
-                replace(one, issued=one.issued - skipped, start=one.start - skipped) for one in history.sent[weather]
-            ]
-            made[name] = replace(made[name], sent=tuple(sent))
+        one = _series(name, settings, history.axis, kw, temperature, periods=periods)
+        made[name] = replace(one, sent=sent.get(weather, ()))
     return made
 
 
@@ -63,6 +63,11 @@ def solar_series(meters: Sequence[Meter], axis: TimeAxis, kw: FloatArray, *, per
     return made
 
 
+def _skipped(axis: TimeAxis) -> int:
+    """Hours before the first midnight in UTC."""
+    return int(-hours_since_epoch(axis)[0] % 24)
+
+
 def _series(
     name: str,
     settings: SeriesSettings,
@@ -73,7 +78,7 @@ def _series(
     periods: int,
 ) -> FileSeries:
     """The history from its first midnight in UTC on, so that positions tell the hour of the day, and a horizon."""
-    skipped = int(-hours_since_epoch(axis)[0] % 24)
+    skipped = _skipped(axis)
     origin = axis.periods - skipped
     ahead = np.full(periods, np.nan)
     return FileSeries(
