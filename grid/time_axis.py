@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -75,6 +78,8 @@ class TimeAxis:
     @property
     def index(self) -> pd.DatetimeIndex:
         """Interval starts as a UTC index, shape (periods,)."""
+        import pandas as pd  # here only: dispatch needs no table, and pandas is 70 MB and half a second
+
         return pd.date_range(self.start, periods=self.periods, freq=self.step)
 
     def position(self, instant: datetime) -> int:

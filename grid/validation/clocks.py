@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from grid.time_axis import to_us
 from grid.validation.nouns import IntArray
@@ -48,6 +47,8 @@ class Clock:
         """
         if self.timezone is None:
             return shown_us - self.ahead_us
+        import pandas as pd  # here only: see grid.time_axis
+
         wall = pd.DatetimeIndex(shown_us.astype("datetime64[us]"))
         first = np.ones(len(wall), dtype=np.bool_)
         # not "shift_forward": pandas then takes every change for one of an hour (Lord Howe's are of half an hour)
@@ -70,6 +71,8 @@ UTC_CLOCK = Clock()
 
 def wall_clock_us(instants_us: IntArray, timezone: str) -> IntArray:
     """What a wall clock in the zone shows, as microseconds since its 1970, same shape."""
+    import pandas as pd  # here only: see grid.time_axis
+
     shown = pd.DatetimeIndex(instants_us.astype("datetime64[us]"), tz="UTC").tz_convert(timezone).tz_localize(None)
     return shown.as_unit("us").asi8
 
