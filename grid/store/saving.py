@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import psycopg
 from psycopg import errors, sql
+from psycopg.pq import TransactionStatus
 
 from grid.readings import STATED_QUALITY, ReadingBlock
 from grid.store.binary_copy import BoolArray
@@ -88,9 +89,12 @@ def save_readings(
         arrival: For messages that waited as dead letters; None if they came now.
 
     Raises:
+        ValueError: If every statement would be a transaction of its own: what is judged must last for all of them.
         ConcurrentSaveError: If another transaction saved one of the same intervals meanwhile.
         psycopg.Error: If the database fails or refuses a value; nothing is saved unless the caller commits.
     """
+    if conn.autocommit and conn.info.transaction_status == TransactionStatus.IDLE:
+        raise ValueError("readings are saved in one transaction: write `with conn.transaction():` around the call")
     report = SaveReport()
     keys = channel_keys(conn, {(b.source, b.owner_id, b.channel) for b in blocks}) if blocks else {}
     for issued in (False, True):

@@ -34,7 +34,8 @@ def stamp(conn: psycopg.Connection[Any]) -> datetime:
 def wait_until_settled(conn: psycopg.Connection[Any], instant: datetime, *, patience: timedelta = PATIENCE) -> None:
     """Return once all that is stamped with ``instant`` or before is committed, or never will be.
 
-    Of an instant in the future, what is stamped by now counts. What this connection itself has yet to commit does not count.
+    Of an instant in the future, only what is stamped by now. What this connection itself has yet to commit does not
+    count.
 
     Raises:
         DatabaseUnavailableError: If somebody who stamped before is still writing after ``patience``.

@@ -186,3 +186,11 @@ def test_rows_of_a_channel_cannot_be_deleted_from_under_their_readings(conn: psy
     save(conn, block([1.0]))
     with pytest.raises(psycopg.errors.RestrictViolation):
         conn.execute("DELETE FROM channel")
+
+
+def test_without_a_transaction_to_save_in_nothing_is_said_to_be_saved(conn: psycopg.Connection) -> None:
+    conn.autocommit = True
+    with pytest.raises(ValueError, match="one transaction"):
+        save_readings(conn, [block([1.0])], received_at=NOW)
+    assert save(conn, block([1.0])).added == 1
+    assert save(conn, block([2.0])).replaced == 1
