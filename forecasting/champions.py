@@ -9,7 +9,7 @@ from typing import Any
 
 from forecasting.engine import TrainedModel
 from forecasting.fallbacks import Level
-from forecasting.registry import ModelRefusedError, SealedModel, unseal
+from forecasting.registry import ModelRefusedError, SealedModel, check_format, unseal
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class Promoted:
     """A model that is champion or was one, as it is stored.
 
     Attributes:
-        weights: Fetches them; called only if the model is not open yet.
+        weights: Fetches them; called only if the model is not open yet, and of a format that can be.
     """
 
     model_id: str
@@ -78,6 +78,7 @@ class Champions:
         known = self._opened.get(kind)
         if known is not None and known[0] == stored.model_id:
             return known[1]
+        check_format(stored.model_id, stored.manifest)
         model = unseal(SealedModel(stored.model_id, kind, stored.manifest, stored.weights()))
         self._opened[kind] = stored.model_id, model
         return model

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -72,6 +73,17 @@ def seal(model: TrainedModel, *, trained_at: datetime, about: dict[str, Any]) ->
     return SealedModel(model_id, kind, json.loads(json.dumps(manifest, allow_nan=False)), weights)
 
 
+def check_format(model_id: str, manifest: Mapping[str, Any]) -> None:
+    """Tell by its manifest alone whether a model can be read; its weights need not be fetched for that.
+
+    Raises:
+        ModelRefusedError: If its format is another one.
+    """
+    if manifest.get("format") != FORMAT:
+        said = f"format must be {FORMAT}, got {manifest.get('format')!r}"
+        raise ModelRefusedError(f"{model_id}: {said}; train a new model")
+
+
 def unseal(sealed: SealedModel) -> TrainedModel:
     """Open a sealed model.
 
@@ -79,8 +91,7 @@ def unseal(sealed: SealedModel) -> TrainedModel:
         ModelRefusedError: If format, kind or hash are not what they must be, or the tensors do not fit.
     """
     name, manifest = sealed.model_id, sealed.manifest
-    if manifest.get("format") != FORMAT:
-        raise ModelRefusedError(f"{name}: format must be {FORMAT}, got {manifest.get('format')!r}; train a new model")
+    check_format(name, manifest)
     if sealed.kind not in _KINDS or manifest.get("kind") != sealed.kind:
         raise ModelRefusedError(
             f"{name}: kind must be one of {', '.join(_KINDS)} in record and manifest,"

@@ -38,7 +38,16 @@ from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.site import SITE_LOAD, Site
 from grid.store.events import publish_event_once
 from grid.store.forecasts import BASELINE, PRIMARY, save_forecasts
-from grid.store.models import CHAMPION, find_champion, find_model, list_champions, load_weights, promote, save_model
+from grid.store.models import (
+    CHAMPION,
+    find_champion,
+    find_model,
+    list_champions,
+    load_weights,
+    lock_promotions,
+    promote,
+    save_model,
+)
 from grid.time_axis import TimeAxis, ceil_to_step, require_utc
 
 logger = logging.getLogger(__name__)
@@ -233,13 +242,15 @@ class ForecastService:
         promoted, reason = contest.verdict(
             doubt=doubt or (too_old(stored.manifest, issued_at=issued_at) if stored else None)
         )
-        present = find_champion(conn, kind)
-        if promoted and present is not None and (stored is None or present.model_id != stored.model_id):
-            promoted, reason = False, f"{present.model_id} was promoted meanwhile, and has not been compared with."
-        sealed = seal(contest.model, trained_at=issued_at, about={**contest.about(axis), "verdict": reason})
-        save_model(conn, model_id=sealed.model_id, kind=kind, manifest=sealed.manifest, weights=sealed.weights)
-        if promoted:
-            promote(conn, sealed.model_id)
+        with conn.transaction():
+            lock_promotions(conn)
+            present = find_champion(conn, kind)
+            if promoted and present is not None and (stored is None or present.model_id != stored.model_id):
+                promoted, reason = False, f"{present.model_id} was promoted meanwhile, and has not been compared with."
+            sealed = seal(contest.model, trained_at=issued_at, about={**contest.about(axis), "verdict": reason})
+            save_model(conn, model_id=sealed.model_id, kind=kind, manifest=sealed.manifest, weights=sealed.weights)
+            if promoted:
+                promote(conn, sealed.model_id)
         logger.info("%s: %s", sealed.model_id, reason)
         return TrainingReport(
             kind=kind,
@@ -260,6 +271,6 @@ def _raise_alarm(conn: psycopg.Connection, kind: str, reason: str) -> None:
         "level": "medium",
         "cause": reason,
         "consequence": f"Forecasts of {kind} are made by the champion before it, or by simpler methods.",
-        "action": f"gridpilot models rollback {kind}, or gridpilot train; then find out who changed the stored model.",
+        "action": f"gridpilot train, or models rollback {kind} if it opens but fails; then find out who changed the stored model.",
     }
     publish_event_once(conn, kind="alarm", payload=payload, same=same, within=timedelta(days=1))

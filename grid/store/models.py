@@ -97,6 +97,11 @@ def list_models(conn: psycopg.Connection[Any], *, kind: str | None = None) -> li
     return [StoredModel(*row) for row in rows]
 
 
+def lock_promotions(conn: psycopg.Connection[Any]) -> None:
+    """Let nobody else promote a model until the transaction in hand ends; for who decides by the present champion."""
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+
+
 def promote(
     conn: psycopg.Connection[Any], model_id: str, *, actor: str = SERVICE, action: str = "model.promote"
 ) -> StoredModel:
@@ -109,7 +114,7 @@ def promote(
         UnknownModelError: If there is no such model.
     """
     with conn.transaction():
-        conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        lock_promotions(conn)
         row = conn.execute("SELECT kind, status FROM model WHERE model_id = %s", (model_id,)).fetchone()
         if row is None:
             raise UnknownModelError(f"no model {model_id!r}; list_models names those there are")
@@ -138,7 +143,7 @@ def roll_back(conn: psycopg.Connection[Any], kind: str, *, actor: str = SERVICE)
         UnknownModelError: If no earlier champion of this kind is stored.
     """
     with conn.transaction():
-        conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        lock_promotions(conn)
         row = conn.execute(
             "SELECT model_id FROM model WHERE kind = %s AND status = 'retired' AND promoted_at IS NOT NULL"
             " ORDER BY promoted_at DESC LIMIT 1",

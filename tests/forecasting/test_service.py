@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from forecasting.fallbacks import Level
+from forecasting.registry import SealedModel
 from forecasting.service import ForecastService
 from grid.forecasts import DEFAULT_LEVELS, Forecast, KnownInputs, Voice
 from grid.network import Bus, Network
@@ -22,7 +24,7 @@ from grid.site import BusLoad, Meter, Site
 from grid.store.database import connect
 from grid.store.events import events_after
 from grid.store.forecasts import load_forecast
-from grid.store.models import list_models, promote
+from grid.store.models import list_models, promote, save_model
 from grid.store.saving import save_readings
 from grid.time_axis import FloatArray, TimeAxis
 from grid.units import Channel
@@ -331,6 +333,32 @@ def test_too_short_a_history_trains_nothing_and_says_why(made: Any, database_url
     ]
     assert "at least 28 days" in reports[0].reason
     assert reports[1].reason == "There is no reading to train on."
+
+
+def test_nobody_else_promotes_between_the_look_at_the_champion_and_the_promotion(
+    conn: psycopg.Connection, database_url: str, present: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("load-other", "load-before"):
+        save_model(conn, model_id=name, kind="load", manifest={"format": 0}, weights=b"")
+    promote(conn, "load-before")
+    conn.commit()
+    conn.autocommit = True
+    won = SimpleNamespace(model=None, scores=None, champion_scores=None, comparison=None)
+    won.verdict, won.about = lambda doubt: (True, "Better."), lambda axis: {}
+
+    def seal_while_somebody_promotes(model: None, **_: object) -> SealedModel:
+        with connect(database_url, application_name="other") as other:
+            other.execute("SET lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                promote(other, "load-other")
+        return SealedModel("load-new", "load", {"format": 0}, b"")
+
+    monkeypatch.setattr("forecasting.service.hold_contest", lambda *_, **_options: won)
+    monkeypatch.setattr("forecasting.service.seal", seal_while_somebody_promotes)
+    (report,) = ForecastService().train(conn, SITE, issued_at=present, kinds=["load"])
+    assert (report.model_id, report.promoted) == ("load-new", True)
+    status = {model.model_id: model.status for model in list_models(conn)}
+    assert status == {"load-new": "champion", "load-before": "retired", "load-other": "challenger"}
 
 
 def test_an_instant_that_is_not_utc_is_refused(conn: psycopg.Connection) -> None:
