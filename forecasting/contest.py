@@ -22,7 +22,7 @@ from forecasting.rows import Rows, make_rows, own_unit
 from forecasting.significance import compare
 from forecasting.training import Progress
 from forecasting.verdict import Contest
-from forecasting.windows import IndexArray, future_positions
+from forecasting.windows import IndexArray, ShortHistoryError, future_positions
 from grid.time_axis import FloatArray
 
 logger = logging.getLogger(__name__)
@@ -90,12 +90,12 @@ def hold_contest(
         weather_ids: Whose temperature stands beside each; "" for none.
 
     Raises:
-        ValueError: If the history is too short, or no series can be learnt from.
+        ShortHistoryError: If the history is too short, or no series can be learnt from.
     """
     trial = nightly_trial(series[0].origin, series[0].axis.periods - series[0].origin)
     usable = [row for row, one in enumerate(series) if _learnable(one, until=trial.split.tail)]
     if not usable:
-        raise ValueError(f"no series has {MINIMUM_KNOWN_HOURS} known hours before the last weeks")
+        raise ShortHistoryError(f"no series has {MINIMUM_KNOWN_HOURS} known hours before the last weeks")
     known = [series[row] for row in usable]
     units = [own_unit(one, until=trial.split.tail) for one in known]
     rows = make_rows(known, units=units)

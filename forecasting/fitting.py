@@ -9,7 +9,7 @@ import numpy as np
 from forecasting.solar_core import SolarCore, fit_solar_core
 from forecasting.solar_windows import SolarPanel
 from forecasting.training import Split
-from forecasting.windows import IndexArray, WindowSource
+from forecasting.windows import IndexArray, ShortHistoryError, WindowSource
 
 MINIMUM_DAYS = 28
 """Less history than this and no model is trained."""
@@ -33,11 +33,11 @@ def split_in_time(hours: int) -> TimeSplit:
     """Six weeks of tail and six of test, less where the history is short.
 
     Raises:
-        ValueError: If there are fewer than :data:`MINIMUM_DAYS` days.
+        ShortHistoryError: If there are fewer than :data:`MINIMUM_DAYS` days.
     """
     days = hours // 24
     if days < MINIMUM_DAYS:
-        raise ValueError(f"training needs at least {MINIMUM_DAYS} days of history, got {days}")
+        raise ShortHistoryError(f"training needs at least {MINIMUM_DAYS} days of history, got {days}")
     test = hours - 24 * min(_TEST_DAYS, max(days // 5, 6))
     return TimeSplit(tail=test - 24 * min(_TAIL_DAYS, max(days // 7, 4)), test=test, end=hours)
 

@@ -42,7 +42,7 @@ from forecasting.temperature import TemperatureModel
 from forecasting.trained_network import TrainedNetwork, ask_all, train_all, train_calibrated
 from forecasting.training import Progress
 from forecasting.trees import QuantileTrees
-from forecasting.windows import HISTORY_HOURS, IndexArray
+from forecasting.windows import HISTORY_HOURS, IndexArray, ShortHistoryError
 from grid.time_axis import FloatArray
 
 _TRAINED_HOURS = 2 * 8766
@@ -159,10 +159,10 @@ class LoadMembers:
         """What was trained, to be kept.
 
         Raises:
-            ValueError: If history was too short for any of it.
+            ShortHistoryError: If history was too short for any of it.
         """
         if not self._regressions:
-            raise ValueError(self.reasons[0])
+            raise ShortHistoryError(self.reasons[0])
         since, start = self._split.test - _KEPT_HOURS, int(hours_since_epoch(self._rows.axis)[0])
         courses, trees = self._learn(self._split.test)
         return LoadParts(

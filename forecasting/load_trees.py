@@ -50,7 +50,7 @@ class LoadTrees:
             courses: How residuals go on, by row: what the trees correct.
 
         Raises:
-            ValueError: If no residual is known there.
+            ShortHistoryError: If no residual is known there.
         """
         periods = self._rows.periods
         leads = np.arange(periods)

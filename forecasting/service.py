@@ -34,6 +34,7 @@ from forecasting.stand_ins import Asked, forecast_all
 from forecasting.stored_explanation import explain_stored, model_that_spoke, unexplained
 from forecasting.training import Progress
 from forecasting.verdict import TrainingReport, too_old
+from forecasting.windows import ShortHistoryError
 from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.site import SITE_LOAD, Site
 from grid.store.events import publish_event_once
@@ -236,7 +237,7 @@ class ForecastService:
                 champion=champion,
                 on_progress=on_progress,
             )
-        except ValueError as error:
+        except ShortHistoryError as error:
             logger.warning("no %s model was trained: %s", kind, error)
             return TrainingReport.refused(kind, f"Not trained: {error}.", seconds=time.monotonic() - began)
         promoted, reason = contest.verdict(

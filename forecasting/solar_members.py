@@ -40,7 +40,7 @@ from forecasting.training import Progress
 from forecasting.trees import QuantileTrees
 from forecasting.weather_ahead import weather_ahead
 from forecasting.weather_network import Intervals, WeatherNetwork, train_weather_networks, weather_quantiles
-from forecasting.windows import IndexArray
+from forecasting.windows import IndexArray, ShortHistoryError
 from grid.time_axis import FloatArray, TimeAxis
 
 _EDGE_WEIGHT = 0.02
@@ -184,10 +184,10 @@ class SolarMembers:
         """What was trained, to be kept.
 
         Raises:
-            ValueError: If history was too short for any of it.
+            ShortHistoryError: If history was too short for any of it.
         """
         if self._trees is None and not self._networks:
-            raise ValueError("; ".join(self.reasons))
+            raise ShortHistoryError("; ".join(self.reasons))
         trees = self._grow(self._split.test) if self._trees else None
         return SolarParts(self._plants, self._core, trees, dict(self._networks))
 

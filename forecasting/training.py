@@ -12,7 +12,7 @@ from torch import Tensor
 
 from forecasting.encoders import Encoder
 from forecasting.network import NetworkShape, QuantileNetwork
-from forecasting.windows import MAX_HIDDEN_HOURS, IndexArray, Windows, WindowSource
+from forecasting.windows import MAX_HIDDEN_HOURS, IndexArray, ShortHistoryError, Windows, WindowSource
 from grid.time_axis import FloatArray
 
 Progress = Callable[[float], None]
@@ -95,10 +95,10 @@ def train_network(
         on_progress: Told the share of the course that is done, 0 to 1.
 
     Raises:
-        ValueError: If the split has no window to train or to judge on.
+        ShortHistoryError: If the split has no window to train or to judge on.
     """
     if not len(split.train_origins) or not len(split.tail_origins):
-        raise ValueError("training needs windows before and within the validation tail; give it a longer history")
+        raise ShortHistoryError("training needs windows before and within its tail: give it a longer history")
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     draw = np.random.default_rng(options.seed)

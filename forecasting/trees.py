@@ -22,7 +22,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from forecasting.mixing import at_levels
-from forecasting.windows import Float32Array, IndexArray
+from forecasting.windows import Float32Array, IndexArray, ShortHistoryError
 from grid.time_axis import FloatArray
 
 TREE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -207,12 +207,12 @@ def fit_trees(
         weight: What an error costs, shape (samples,).
 
     Raises:
-        ValueError: If no sample has a known target.
+        ShortHistoryError: If no sample has a known target.
     """
     usable = np.isfinite(target) if weight is None else np.isfinite(target) & (weight > 0.0)
     chosen = np.flatnonzero(usable)
     if not len(chosen):
-        raise ValueError("trees need samples whose target is known")
+        raise ShortHistoryError("trees need samples whose target is known")
     if len(chosen) > options.most_samples:
         draw = np.random.default_rng(options.seed)
         chosen = np.sort(draw.choice(chosen, options.most_samples, replace=False))

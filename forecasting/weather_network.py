@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from forecasting.windows import IndexArray
+from forecasting.windows import IndexArray, ShortHistoryError
 from grid.time_axis import FloatArray
 
 _EMBEDDING, _HIDDEN, _BATCH = 4, 96, 1024
@@ -74,11 +74,11 @@ def train_weather_networks(
         most_steps: Of one network's training, however long the history is.
 
     Raises:
-        ValueError: If no interval has a known target.
+        ShortHistoryError: If no interval has a known target.
     """
     usable = np.flatnonzero(np.isfinite(intervals.target) & (intervals.weight > 0.0))
     if not len(usable):
-        raise ValueError("a weather network needs intervals whose target is known")
+        raise ShortHistoryError("a weather network needs intervals whose target is known")
     torch.set_num_threads(1)
     steps = min(max(_PASSES * len(usable) // _BATCH, _FEWEST_STEPS), most_steps)
     features = torch.from_numpy(intervals.features[usable].astype(np.float32))

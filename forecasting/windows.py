@@ -27,6 +27,10 @@ Float32Array = npt.NDArray[np.float32]
 IndexArray = npt.NDArray[np.int64]
 
 
+class ShortHistoryError(ValueError):
+    """History is too short, or has too many gaps, to learn from."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
     """A batch of windows. The forecast of an interval is ``core + scale * network output``.

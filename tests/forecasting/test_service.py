@@ -361,6 +361,19 @@ def test_nobody_else_promotes_between_the_look_at_the_champion_and_the_promotion
     assert status == {"load-new": "champion", "load-before": "retired", "load-other": "challenger"}
 
 
+def test_a_fault_of_the_training_is_no_lack_of_history(
+    made: Any, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def misfit(*_: object, **_options: object) -> None:
+        raise ValueError("shapes do not fit")
+
+    monkeypatch.setattr("forecasting.service.hold_contest", misfit)
+    with connect(database_url, application_name="test") as connection:
+        save_readings(connection, history(made, hours=48)[:3], received_at=RECEIVED)
+        with pytest.raises(ValueError, match="shapes do not fit"):
+            ForecastService().train(connection, SITE, issued_at=made.load.axis.start + timedelta(days=2))
+
+
 def test_an_instant_that_is_not_utc_is_refused(conn: psycopg.Connection) -> None:
     with pytest.raises(ValueError, match="issued_at must be UTC"):
         ForecastService().forecast(conn, SITE, issued_at=datetime(2008, 5, 1))  # noqa: DTZ001
