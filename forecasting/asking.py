@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -26,9 +26,17 @@ from grid.time_axis import FloatArray, TimeAxis
 
 logger = logging.getLogger(__name__)
 
+OnFailure = Callable[[str], None]
 
-def ask_loads(site: Site, read: LoadHistory, champion: Champion, issuance: Issuance) -> list[Asked]:
-    """Every load meter, ``site:load`` last."""
+
+def ask_loads(
+    site: Site, read: LoadHistory, champion: Champion, issuance: Issuance, *, on_failure: OnFailure
+) -> list[Asked]:
+    """Every load meter, ``site:load`` last.
+
+    Args:
+        on_failure: Told, as a sentence, that the model failed on all of them.
+    """
     model, history = champion.model, read.axis
     moved = _moved(model, read)
     answers: dict[str, FloatArray] = {}
@@ -36,7 +44,7 @@ def ask_loads(site: Site, read: LoadHistory, champion: Champion, issuance: Issua
     if model is not None:
         series = load_series(site, read, periods=model.periods)
         known = {name: one for name, one in series.items() if name not in moved}
-        answers, failed = _tried(model, known, issuance)
+        answers, failed = _tried(model, known, issuance, on_failure)
     longer = TimeAxis(history.start, history.step, history.periods + issuance.axis.periods)
     plain = make_calendar(longer, timezone=site.timezone, holidays="")
     calendar = make_calendar(longer, timezone=site.timezone, holidays=site.holidays)
@@ -69,23 +77,31 @@ def ask_loads(site: Site, read: LoadHistory, champion: Champion, issuance: Issua
 
 
 def ask_solar(
-    meters: Sequence[Meter], power: FloatArray, champion: Champion, history: TimeAxis, issuance: Issuance
+    meters: Sequence[Meter],
+    power: FloatArray,
+    champion: Champion,
+    history: TimeAxis,
+    issuance: Issuance,
+    *,
+    on_failure: OnFailure,
 ) -> list[Asked]:
     """Every photovoltaic plant.
 
     Args:
         power: Shape (meters, hours of ``history``). [kW] NaN where unknown.
+        on_failure: See :func:`ask_loads`.
     """
-    model = champion.model
+    model, periods = champion.model, issuance.axis.periods
     answers: dict[str, FloatArray] = {}
     failed = None
     if model is not None:
-        answers, failed = _tried(model, solar_series(meters, history, power, periods=model.periods), issuance)
+        known = solar_series(meters, history, power, periods=model.periods)
+        answers, failed = _tried(model, known, issuance, on_failure)
     made = []
     for meter, kw in zip(meters, power, strict=True):
         name, clear = meter_series(meter), _clear_sky_kw(meter, issuance.axis)
         most = meter.capacity_kw or (float(np.nanmax(kw)) if np.isfinite(kw).any() else np.inf)
-        night = None if clear is None else clear <= 0.0
+        night = np.zeros(periods, dtype=bool) if clear is None else clear <= 0.0
         baseline = baseline_forecast(name, kw, issuance, weekly=False, capacity_kw=most, night=night)
         reason = _why_not(name, kw, model, issuance) or failed
         made.append(
@@ -94,11 +110,11 @@ def ask_solar(
                 kind="solar",
                 kw=kw,
                 capacity_kw=meter.capacity_kw,
-                bound_kw=np.full(issuance.axis.periods, most) if night is None else np.where(night, 0.0, most),
+                bound_kw=np.where(night, 0.0, meter.capacity_kw or np.inf),
                 band_kw=_flat(meter, issuance) if clear is None else clear if meter.capacity_kw else None,
                 baseline=baseline,
                 speakers=(
-                    *_model_speakers(champion, name, reason, answers.get(name), periods=issuance.axis.periods),
+                    *_model_speakers(champion, name, reason, answers.get(name), periods=periods),
                     partial(naive, baseline, kw, issuance, season_hours=DAY_HOURS),
                 ),
                 inputs=known_inputs(kw, history, issuance),
@@ -189,14 +205,16 @@ def _model_answer(
 
 
 def _tried(
-    model: TrainedModel, series: Mapping[str, FileSeries], issuance: Issuance
+    model: TrainedModel, series: Mapping[str, FileSeries], issuance: Issuance, on_failure: OnFailure
 ) -> tuple[dict[str, FloatArray], str | None]:
-    """What a model says of every series it knows; or that it failed, as a sentence: others then speak."""
+    """What a model says of every series it knows; or that it failed, as a sentence: others then speak of all."""
     try:
         return ask_now(model, series, levels=issuance.levels), None
     except Exception as error:  # whatever a stored model does, forecasts go on
         logger.exception("the model failed")
-        return {}, f"The model failed: {error}."
+        failed = f"The model failed: {error}."
+        on_failure(failed)
+        return {}, failed
 
 
 def _why_not(name: str, kw: FloatArray, model: TrainedModel | None, issuance: Issuance) -> str | None:

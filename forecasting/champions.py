@@ -61,18 +61,22 @@ class Champions:
         Args:
             promoted: The present champion first, then those before it.
         """
-        self.refused.pop(kind, None)
+        self.refused.pop(kind, None)  # what was wrong with it at the last call is found again, or is mended
         for stored in promoted:
             try:
                 model = self._open(kind, stored)
             except ModelRefusedError as error:
                 logger.error("champion refused: %s", error)
-                self.refused.setdefault(kind, f"The champion cannot be used: {error}.")
+                self.refuse(kind, f"The champion cannot be used: {error}.")
                 continue
             level = Level.CHAMPION if stored.present else Level.FORMER_CHAMPION
             return Champion(stored.model_id, model, level, self.refused.get(kind))
         nobody = f"No {kind} model has been promoted yet."
         return Champion("", None, Level.CHAMPION, self.refused.get(kind, nobody))
+
+    def refuse(self, kind: str, reason: str) -> None:
+        """Note that a kind's model cannot be used, or failed when it was asked; the first reason stands."""
+        self.refused.setdefault(kind, reason)
 
     def _open(self, kind: str, stored: Promoted) -> TrainedModel:
         known = self._opened.get(kind)

@@ -1,4 +1,4 @@
-"""What a clear sky would give each row of a file: by the sun's geometry, by a covariate, or by the series' own past.
+"""What a clear sky would give each row: by the sun's geometry, by a covariate, or by the series' own past.
 
 References:
     Bacher, Madsen and Nielsen, "Online short-term solar power forecasting", Solar Energy 83(10), 2009 (the clear sky

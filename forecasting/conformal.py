@@ -1,4 +1,4 @@
-"""Rolling conformal calibration: bands as wide as the backtest's newest origins say, by hour block and lead time.
+"""Rolling conformal calibration: bands as wide as the backtest's newest origins say, by block of lead times.
 
 The normal score of an actual value is where it lay among its quantiles: 0 at the median, 1.28 at level 0.9. Over an
 honest backtest such scores spread like a standard normal. Where the empirical quantiles of their size are larger, the
@@ -63,7 +63,11 @@ class Bands:
 
 
 def cells(periods: int) -> IndexArray:
-    """Which cell each lead time belongs to: the days ahead by the block of hours since the origin's hour of day."""
+    """Which cell each lead time belongs to: the days ahead by the block of six hours within each 24 of the lead.
+
+    Where every origin is at one hour of the day, as in a file, a block is also so many hours of the day. Where origins
+    run through all of them, as for stored telemetry, it tells apart lead times only.
+    """
     lead = np.arange(periods)
     days = np.searchsorted(_DAY_EDGES, lead // 24, side="right")
     return np.asarray(days * (24 // _BLOCK_HOURS) + lead % 24 // _BLOCK_HOURS, dtype=np.int64)

@@ -52,12 +52,13 @@ Speaker = Callable[[], Answer | str]
 
 
 def ask_in_turn(
-    series_id: str, issuance: Issuance, speakers: Sequence[Speaker], *, inputs: KnownInputs
+    series_id: str, issuance: Issuance, speakers: Sequence[Speaker], *, bound_kw: FloatArray, inputs: KnownInputs
 ) -> Forecast | None:
-    """Forecast one series by the first speaker that can, interval by interval.
+    """Forecast one series by the first speaker that can, interval by interval, within what is possible at all.
 
     Args:
         speakers: The one who should speak first, then those who stand in for it.
+        bound_kw: No power above it, shape (periods,); infinite where nobody knows. None is below zero.
         inputs: What is known of the series.
 
     Returns:
@@ -74,7 +75,7 @@ def ask_in_turn(
         if isinstance(answer, str):
             reasons.append(answer)
             continue
-        told = answer.quantiles[:periods]
+        told = np.clip(answer.quantiles[:periods], 0.0, bound_kw[: len(answer.quantiles), None])
         taken = [hour for hour in np.flatnonzero(np.isfinite(told).all(axis=1)).tolist() if hour not in spoken_by]
         if not taken:
             reasons += answer.reasons

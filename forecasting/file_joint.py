@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from forecasting.conformal import normal_scores
 from forecasting.file_request import FileSeries
 from forecasting.hierarchy import beyond_children, make_tree, quantiles_of, reconciled, reconciler
 from forecasting.members import LEVELS, single_trial
 from forecasting.mixing import mean_of
 from forecasting.mixture import Heard, Mixture
-from forecasting.scenarios import draw_scenarios, fit_dependence, normal_scores
+from forecasting.scenarios import draw_scenarios, fit_dependence
 from grid.time_axis import FloatArray
 
 _SCENARIOS_SUMMED = 500
@@ -68,18 +69,6 @@ def spoken_of(heard: Heard, index: int, mixture: Mixture) -> Spoken:
     )
 
 
-def joint_scenarios(spoken: Sequence[Spoken], *, count: int, seed: int) -> list[FloatArray]:
-    """Scenarios of every series, each of shape (count, intervals); the k-th of all belong together."""
-    made: dict[int, FloatArray] = {}
-    for positions in _together(spoken):
-        group = [spoken[k] for k in positions]
-        said = np.stack([one.quantiles for one in group])
-        scores = [normal_scores(one.actual, one.backtest, levels=LEVELS) for one in group]
-        drawn = draw_scenarios(fit_dependence(np.stack(scores)), said, levels=LEVELS, count=count, seed=seed)
-        made |= {k: one.bounded(drawn[:, row]) for row, (k, one) in enumerate(zip(positions, group, strict=True))}
-    return [made[k] for k in range(len(spoken))]
-
-
 def add_up(spoken: Sequence[Spoken], *, count: int, seed: int) -> tuple[list[Spoken], list[FloatArray]]:
     """The same series with forecasts that add up to their parents', and as many scenarios of each that do.
 
@@ -87,10 +76,10 @@ def add_up(spoken: Sequence[Spoken], *, count: int, seed: int) -> tuple[list[Spo
         count: Scenarios to give back; there may be none.
     """
     made = list(spoken)
-    scenarios = joint_scenarios(spoken, count=count, seed=seed) if count else []
+    scenarios = _scenarios(spoken, count=count, seed=seed) if count else []
     wide = None
     for family in _families(spoken):
-        wide = joint_scenarios(spoken, count=_SCENARIOS_SUMMED, seed=seed) if wide is None else wide
+        wide = _scenarios(spoken, count=_SCENARIOS_SUMMED, seed=seed) if wide is None else wide
         members = [spoken[k] for k in family]
         mean, told = _summed(members, np.stack([wide[k] for k in family], axis=1))
         quantiles = quantiles_of(told, levels=LEVELS)
@@ -101,6 +90,18 @@ def add_up(spoken: Sequence[Spoken], *, count: int, seed: int) -> tuple[list[Spo
             for row, k in enumerate(family):
                 scenarios[k] = told[:, row]
     return made, scenarios
+
+
+def _scenarios(spoken: Sequence[Spoken], *, count: int, seed: int) -> list[FloatArray]:
+    """Scenarios of every series, each of shape (count, intervals); the k-th of all belong together."""
+    made: dict[int, FloatArray] = {}
+    for positions in _together(spoken):
+        group = [spoken[k] for k in positions]
+        said = np.stack([one.quantiles for one in group])
+        scores = [normal_scores(one.actual, one.backtest, levels=LEVELS) for one in group]
+        drawn = draw_scenarios(fit_dependence(np.stack(scores)), said, levels=LEVELS, count=count, seed=seed)
+        made |= {k: one.bounded(drawn[:, row]) for row, (k, one) in enumerate(zip(positions, group, strict=True))}
+    return [made[k] for k in range(len(spoken))]
 
 
 def _families(spoken: Sequence[Spoken]) -> list[list[int]]:

@@ -167,7 +167,8 @@ def parent_faults(series: Sequence[FileSeries]) -> Iterator[Fault]:
     try:
         TopologicalSorter({one.series_id: {one.settings.parent} - {None} for one in series}).prepare()
     except CycleError as error:
-        yield Fault("SERIES.json: parent", f"goes round in a circle: {' of '.join(error.args[1])}", "take one out")
+        problem = f"goes round in a circle: {' → '.join(error.args[1])}, each the parent of the next"
+        yield Fault("SERIES.json: parent", problem, "take one out")
 
 
 def _measure(one: FileSeries) -> tuple[object, ...]:

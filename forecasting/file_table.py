@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, list[Fault]]:
         raise InputError([Fault(path.name, f"cannot be read: {error}", "name another file")]) from None
     except (ValueError, pa.ArrowException, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         remedy = "give CSV, or Parquet with a name that ends in .parquet"
-        raise InputError([Fault(path.name, f"is no table: {str(error)[:200]}", remedy)]) from None
+        raise InputError([Fault(path.name, f"is no table: {_why_no_table(error)}", remedy)]) from None
     missing = [name for name in REQUIRED if name not in raw.columns]
     if missing:
         problem = f"has no column {', '.join(missing)}; it has {', '.join(map(str, raw.columns))[:200]}"
@@ -105,6 +106,16 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, list[Fault]]:
     for column in [name for name in raw.columns if name not in ("series_id", "time")]:
         frame[str(column)] = _numbers(raw[column], str(column), faults)
     return frame[~unnamed], faults
+
+
+def _why_no_table(error: Exception) -> str:
+    if odd := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)):
+        return f"line {odd[2]} has {odd[3]} cells where the lines before it have {odd[1]}"
+    if "EOF inside string" in str(error):
+        return "a quotation mark is never closed"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no UTF-8 text"
+    return "it is empty" if isinstance(error, pd.errors.EmptyDataError) else str(error)[:200]
 
 
 def _times(column: pd.Series[Any], faults: list[Fault]) -> pd.Series[Any]:
@@ -173,7 +184,7 @@ def _series(name: str, settings: SeriesSettings, rows: pd.DataFrame) -> FileSeri
     if not len(known):
         faults.append(Fault(f"{place}: value", "is empty in every row", "give the history of the series"))
         return faults
-    if known[-1] == len(value) - 1:
+    if known[-1] == len(value) - 1 and not (apart < 0).any():  # unsorted, a row's place says nothing
         remedy = "append the rows to forecast, with value empty"
         faults.append(Fault(f"{place}: value", "no row follows the last known value: there is no horizon", remedy))
     if len(known) * step < 86_400:

@@ -73,7 +73,8 @@ def make_tree(parents: Mapping[str, str | None], forecast: Sequence[str], *, bey
     try:
         order = list(TopologicalSorter({name: [parent] for name, parent in above.items()}).static_order())
     except CycleError as error:
-        raise ValueError(f"the hierarchy goes round in a circle: {' of '.join(error.args[1])}") from error
+        circle = " → ".join(error.args[1])
+        raise ValueError(f"the hierarchy goes round in a circle: {circle}, each the parent of the next") from error
     order += [name for name in dict.fromkeys((*forecast, *parents)) if name not in set(order)]  # parents first
     children: dict[str, list[str]] = {name: [] for name in order}
     for name in order:

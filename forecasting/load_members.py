@@ -20,7 +20,6 @@ from forecasting.load_trees import LoadTrees
 from forecasting.members import (
     CLIMATOLOGY,
     LEVELS,
-    LONGEST_NETWORK_HOURS,
     NAIVE,
     REGRESSION,
     TREES,
@@ -31,6 +30,7 @@ from forecasting.members import (
     filled,
     first_residual,
     network_fits,
+    no_network,
 )
 from forecasting.outlook import Outlook, SentTemperature, make_outlook
 from forecasting.regression_member import FittedRow, Regression, fit_regressions, recall_regressions
@@ -116,10 +116,7 @@ class LoadMembers:
             self._windows = self._cutting(calendar)
             self._networks = parts.networks if parts else self._train(course, on_progress)
         else:
-            self.reasons.append(
-                f"No network speaks: {rows.axis.periods} hours of history are too few to train and judge it on a "
-                f"horizon of {rows.periods} hours, or that is longer than {LONGEST_NETWORK_HOURS // 24} days."
-            )
+            self.reasons.append(no_network(rows.axis.periods, rows.periods))
 
     def past(self, origins: IndexArray, periods: int) -> Quantiles:
         return self._speak(origins, periods, until=self._split.test)

@@ -1,4 +1,4 @@
-"""What the members of a forecast from a file share: where the backtest begins, and the members without a network."""
+"""What all members share: how much work is done, where the backtest begins, and the seasonal naive on rows."""
 
 from __future__ import annotations
 
@@ -147,6 +147,16 @@ def split_history(hours: int, periods: int) -> TimeSplit:
 def first_residual(hours: int) -> int:
     """Where residuals out of sample begin: a quarter of a history, two weeks at least, is for the first fit."""
     return max(hours // 4, _FIRST_HOURS)
+
+
+def no_network(hours: int, periods: int) -> str:
+    """Why no network speaks of a horizon after so many hours of history, as a sentence."""
+    if periods > LONGEST_NETWORK_HOURS:
+        return f"No network reads the last days: the horizon is longer than {LONGEST_NETWORK_HOURS // 24} days."
+    return (
+        f"No network reads the last days: {hours} hours of history are too few to train and judge it on a horizon of "
+        f"{periods} hours."
+    )
 
 
 def network_fits(split: TimeSplit, periods: int) -> bool:

@@ -59,7 +59,7 @@ class Blend:
 
     Attributes:
         weights: Of the members that are asked, summing to one.
-        bands: By how much they are widened or narrowed after mixing, by hour block and lead time.
+        bands: By how much they are widened or narrowed after mixing, by block of lead times.
     """
 
     weights: dict[str, float]

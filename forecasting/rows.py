@@ -1,4 +1,4 @@
-"""Series of a file as rows of hourly panels: a series of half hours is two hourly ones, the full and the half hours.
+"""Series as rows of hourly panels: a series of half hours is two hourly ones, the full and the half hours.
 
 The engine thinks in hours. A series of finer intervals is dealt out to 60 / interval_minutes rows, each with its own
 core and its own place in the network's embedding, and put together again afterwards; nothing is averaged away.

@@ -18,12 +18,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from forecasting.mixing import at_levels
 from grid.time_axis import FloatArray
 
-_LARGEST_SCORE = 4.0
 _STEADIEST = 0.99
 _PRIOR_PAIRS = 24.0
 """So many pairs of independent scores are added to those seen: little that was seen moves little."""
@@ -42,35 +40,12 @@ class Dependence:
     correlation: FloatArray
 
 
-def normal_scores(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[float]) -> FloatArray:
-    """At which normal score of its forecast each outcome lay: 0 at the median, about standard normal if calibrated.
-
-    Args:
-        actual: Shape (...). NaN where unknown.
-        quantiles: Shape (..., levels), non-decreasing.
-
-    Returns:
-        Shape (...), within 4 of 0; NaN where the outcome is unknown or the forecast has no spread (a plant at night).
-
-    Example:
-        >>> normal_scores(np.array([5.0]), np.array([[0.0, 5.0, 9.0]]), levels=(0.1, 0.5, 0.9)).tolist()
-        [0.0]
-    """
-    have = ndtri(np.asarray(levels))
-    at = np.clip((quantiles <= actual[..., None]).sum(axis=-1) - 1, 0, len(have) - 2)
-    lower, upper = (np.take_along_axis(quantiles, (at + step)[..., None], axis=-1)[..., 0] for step in (0, 1))
-    gap = upper - lower
-    share = np.where(gap > 0.0, (actual - lower) / np.where(gap > 0.0, gap, 1.0), 0.5)
-    score = np.clip(have[at] + share * (have[at + 1] - have[at]), -_LARGEST_SCORE, _LARGEST_SCORE)
-    told = np.isfinite(actual) & (quantiles[..., -1] > quantiles[..., 0])
-    return np.where(told, score, np.nan)
-
-
 def fit_dependence(scores: FloatArray) -> Dependence:
     """Learn it from the scores of past forecasts that were made at the same origins.
 
     Args:
-        scores: Shape (series, origins, intervals ahead). NaN where unknown; without any, nothing hangs together.
+        scores: Normal scores (:func:`forecasting.conformal.normal_scores`), shape (series, origins, intervals ahead).
+            NaN where unknown; without any, nothing hangs together.
     """
     known = np.isfinite(scores)
     filled = np.where(known, scores, 0.0)

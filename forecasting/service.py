@@ -33,7 +33,7 @@ from forecasting.site_series import load_series, solar_series
 from forecasting.stand_ins import Asked, forecast_all
 from forecasting.stored_explanation import explain_stored, model_that_spoke, unexplained
 from forecasting.training import Progress
-from forecasting.verdict import TrainingReport, too_old
+from forecasting.verdict import TrainingReport, out_of_date
 from forecasting.windows import ShortHistoryError
 from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.site import SITE_LOAD, Site
@@ -109,13 +109,15 @@ class ForecastService:
 
     def _whom_to_ask(self, conn: psycopg.Connection, site: Site, history: TimeAxis, issuance: Issuance) -> list[Asked]:
         """Read what is known of every series, and who can speak of it."""
-        issued_at, asked = issuance.issued_at, []
+        issued_at, asked, refuse = issuance.issued_at, [], self._champions.refuse
         if meters_of(site, "load"):
             read = load_load_history(conn, site, history, issued_at=issued_at)
-            asked += ask_loads(site, read, self._champion(conn, "load"), issuance)
+            champion = self._champion(conn, "load")
+            asked += ask_loads(site, read, champion, issuance, on_failure=partial(refuse, "load"))
         if meters := meters_of(site, "solar"):
             power = load_meters_kw(conn, meters, history, issued_at=issued_at)
-            asked += ask_solar(meters, power, self._champion(conn, "solar"), history, issuance)
+            champion = self._champion(conn, "solar")
+            asked += ask_solar(meters, power, champion, history, issuance, on_failure=partial(refuse, "solar"))
         if meters := meters_of(site, "external"):
             power = load_meters_kw(conn, meters, history, issued_at=issued_at)
             since = issued_at - EXTERNAL_ISSUES_READ
@@ -241,7 +243,7 @@ class ForecastService:
             logger.warning("no %s model was trained: %s", kind, error)
             return TrainingReport.refused(kind, f"Not trained: {error}.", seconds=time.monotonic() - began)
         promoted, reason = contest.verdict(
-            doubt=doubt or (too_old(stored.manifest, issued_at=issued_at) if stored else None)
+            doubt=doubt or (out_of_date(stored.manifest, issued_at=issued_at, history=axis) if stored else None)
         )
         with conn.transaction():
             lock_promotions(conn)
@@ -272,6 +274,6 @@ def _raise_alarm(conn: psycopg.Connection, kind: str, reason: str) -> None:
         "level": "medium",
         "cause": reason,
         "consequence": f"Forecasts of {kind} are made by the champion before it, or by simpler methods.",
-        "action": f"gridpilot train, or models rollback {kind} if it opens but fails; then find out who changed the stored model.",
+        "action": f"gridpilot train, or models rollback {kind} if it opens but fails; then look into the cause.",
     }
     publish_event_once(conn, kind="alarm", payload=payload, same=same, within=timedelta(days=1))

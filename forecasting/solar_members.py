@@ -19,7 +19,6 @@ from forecasting.fitting import before_test, split_windows
 from forecasting.members import (
     CLIMATOLOGY,
     LEVELS,
-    LONGEST_NETWORK_HOURS,
     NAIVE,
     TREES,
     WEATHER,
@@ -29,6 +28,7 @@ from forecasting.members import (
     Trial,
     filled,
     network_fits,
+    no_network,
 )
 from forecasting.rows import Rows
 from forecasting.solar import Plant
@@ -115,10 +115,7 @@ class SolarMembers:
         elif trained and enough and network_fits(self._split, rows.periods):
             self._core, self._networks = self._train_networks(on_progress)
         else:
-            self.reasons.append(
-                f"No network reads the last days: history is too short for a horizon of {rows.periods} hours, or that "
-                f"is longer than {LONGEST_NETWORK_HOURS // 24} days."
-            )
+            self.reasons.append(no_network(rows.axis.periods, rows.periods))
 
     def shown(self, rows: Rows) -> Self:
         other, back = copy.copy(self), 24 * rows.days_back

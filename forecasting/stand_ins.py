@@ -74,7 +74,10 @@ def forecast_all(asked: Sequence[Asked], issuance: Issuance) -> dict[str, Foreca
     Args:
         asked: A sum stands after its parts.
     """
-    made = {one.series_id: ask_in_turn(one.series_id, issuance, one.speakers, inputs=one.inputs) for one in asked}
+    made = {
+        one.series_id: ask_in_turn(one.series_id, issuance, one.speakers, bound_kw=one.bound_kw, inputs=one.inputs)
+        for one in asked
+    }
     known = {
         kind: [
             Neighbour(forecast, one.kw, one.capacity_kw)
@@ -96,7 +99,9 @@ def forecast_all(asked: Sequence[Asked], issuance: Issuance) -> dict[str, Foreca
                 partial(short_naive, one.baseline),
                 partial(capacity_band, one.band_kw, issuance),
             )
-            made[one.series_id] = ask_in_turn(one.series_id, issuance, speakers, inputs=one.inputs)
+            made[one.series_id] = ask_in_turn(
+                one.series_id, issuance, speakers, bound_kw=one.bound_kw, inputs=one.inputs
+            )
     return made
 
 

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from forecasting.conformal import normal_scores
 from forecasting.hierarchy import make_tree, reconciled, reconciler
 from forecasting.mixing import mean_of
-from forecasting.scenarios import draw_scenarios, fit_dependence, normal_scores
+from forecasting.scenarios import draw_scenarios, fit_dependence
 from grid.forecasts import Forecast
 from grid.site import SumCheck
 from grid.time_axis import FloatArray, TimeAxis

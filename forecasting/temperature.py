@@ -15,7 +15,6 @@ from grid.time_axis import FloatArray
 
 _SEASON_ORDERS = 3
 _DAY_ORDERS = 3
-_BASIS = (1 + 2 * _SEASON_ORDERS) * (1 + 2 * _DAY_ORDERS)
 ANOMALY_HOURS = 48
 """How much of the recent past the damped persistence looks at."""
 

@@ -19,6 +19,8 @@ from grid.time_axis import TimeAxis
 
 TRUSTED_FOR = timedelta(days=90)
 """After a season a champion that nothing beat significantly has to be ahead, not only undefeated."""
+_OUTGROWN = 2
+"""Nor is a champion trusted when there is so many times the history that it was trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,19 @@ class Contest:
         """Whether the challenger should be champion, and the sentence that says why.
 
         Args:
-            doubt: Why the champion is no longer trusted, as a sentence; see :func:`decide`.
+            doubt: Why the champion is no longer trusted, as a sentence; see :func:`decide`. It is then also enough to
+                be ahead on too few days for a test.
         """
         if self.champion_scores is None:
             if self.scores.skill > 0.0:
                 return True, f"No champion to compare with; skill {self.scores.skill:.3f} against the seasonal naive."
             return False, f"Not better than the seasonal naive: skill {self.scores.skill:.3f}."
         if self.comparison is None:
-            return (
-                False,
-                f"The champion stays: a comparison needs {MINIMUM_DAYS} days on which both are scored.",
-            )
+            seen = f"skill {self.scores.skill:.3f} against {self.champion_scores.skill:.3f}"
+            few = f"on fewer than the {MINIMUM_DAYS} days that a test needs"
+            if doubt is not None and self.scores.skill > self.champion_scores.skill:
+                return True, f"Ahead of a champion that is no longer trusted: {seen} {few}. {doubt}"
+            return False, f"The champion stays: {seen} {few}."
         return decide(self.comparison, doubt=doubt)
 
     def about(self, axis: TimeAxis) -> dict[str, Any]:
@@ -110,10 +114,18 @@ class Contest:
         }
 
 
-def too_old(manifest: Mapping[str, Any], *, issued_at: datetime) -> str | None:
-    """Why a champion is no longer trusted for its age, as a sentence; None if it is young or tells no age."""
-    trained_at = manifest.get("trained_at")
+def out_of_date(manifest: Mapping[str, Any], *, issued_at: datetime, history: TimeAxis) -> str | None:
+    """Why a champion is no longer trusted for its age or its youth, as a sentence; None if it is, or tells neither.
+
+    Args:
+        history: What can be learnt from now.
+    """
+    trained_at, data = manifest.get("trained_at"), manifest.get("data")
     age = issued_at - datetime.fromisoformat(trained_at) if trained_at else timedelta(0)
-    if age <= TRUSTED_FOR:
-        return None
-    return f"The champion was trained {age.days} days ago; after {TRUSTED_FOR.days} it must be ahead to stay."
+    if age > TRUSTED_FOR:
+        return f"The champion was trained {age.days} days ago; after {TRUSTED_FOR.days} it must be ahead to stay."
+    now = history.end - history.start
+    seen = datetime.fromisoformat(data["end"]) - datetime.fromisoformat(data["start"]) if data else now
+    if now >= _OUTGROWN * seen:
+        return f"The champion was trained on {seen.days} days of history, of which there are {now.days} now."
+    return None

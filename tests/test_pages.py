@@ -66,3 +66,16 @@ def test_every_route_that_the_pages_name_exists() -> None:
     }
     assert named
     assert named - routes == set()
+
+
+def test_the_way_of_a_reading_leads_through_names_that_exist() -> None:
+    (way,) = re.findall(r"`(decode_reading →[^`]+)`", PAGES["README.md"])
+    names = re.split(r"\s*→\s*", way)
+    code = "\n".join(path.read_text() for package in ("grid", "ingest", "forecasting") for path in _modules(package))
+    defined = set(re.findall(r"^(?:class|def) (\w+)", code, flags=re.MULTILINE))
+    assert len(names) > 10
+    assert set(names) - defined == set()
+
+
+def _modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -36,9 +36,10 @@ class Extras:
 
     def faults(self) -> Iterator[Fault]:
         """What is wrong with the options."""
-        if (self.scenarios > 0) != (self.scenarios_out is not None):
-            remedy = "give both --scenarios and --scenarios-out, or neither"
-            yield Fault("--scenarios", "says how many, --scenarios-out where to", remedy)
+        if self.scenarios > 0 and self.scenarios_out is None:
+            yield Fault("--scenarios-out", "is missing", f"name the file for the {self.scenarios} scenarios")
+        if self.scenarios_out is not None and not self.scenarios:
+            yield Fault("--scenarios", "is missing", f"say how many go to {self.scenarios_out}, such as 100")
         for name, path in (("--scenarios-out", self.scenarios_out), ("--explain", self.explain)):
             if path is not None and path.suffix not in (".csv", ".parquet", ".json"):
                 yield Fault(name, f"{path} is neither .csv, .parquet nor .json", "name it by its format")
@@ -117,8 +118,8 @@ def forecast_to_file(
     if as_json:
         print_json({"rows": len(made.table), "out": str(out), "series": [one.as_dict() for one in made.reports]})
         return
-    for report in made.reports:
-        typer.echo(describe(report), err=True)
+    for line in describe(made.reports):
+        typer.echo(line, err=True)
     for one in made.explanations:
         for sentence in one.sentences:
             typer.echo(f"{one.series_id}, {sentence}", err=True)
@@ -132,10 +133,16 @@ def write_table(table: pd.DataFrame, out: Path) -> None:
         table.to_csv(out, index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
 
 
-def describe(report: SeriesReport) -> str:
-    """How one series was forecast, in a line, and a line per reason."""
-    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in report.weights.items())
-    skill = (
-        "no backtest" if report.skill is None else f"skill {report.skill:.3f} over {report.backtest_origins} origins"
-    )
-    return "\n    ".join([f"{report.series_id}: {weights}; {skill}", *report.reasons])
+def describe(reports: Sequence[SeriesReport]) -> Iterator[str]:
+    """How each series was forecast, a line each with its reasons beneath; what concerns all of several is told once."""
+    first, *others = reports
+    shared = [reason for reason in first.reasons if others and all(reason in one.reasons for one in others)]
+    for report in reports:
+        weights = ", ".join(f"{name} {weight:.2f}" for name, weight in report.weights.items())
+        skill = "no backtest"
+        if report.skill is not None:
+            skill = f"skill {report.skill:.3f} over {report.backtest_origins} origins"
+        own = [reason for reason in report.reasons if reason not in shared]
+        yield "\n    ".join([f"{report.series_id}: {weights}; {skill}", *own])
+    if shared:
+        yield "\n    ".join(["of every series:", *shared])

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from api.commands.forecast_file import Extras, forecast_to_file
+from api.commands.forecast_file import Extras, describe, forecast_to_file
+from forecasting.from_file import SeriesReport
 from grid.cases.fields import Fields
 from grid.cases.uncertain import read_profile
 from grid.faults import InputError
@@ -59,17 +60,31 @@ def test_the_explanation_is_written_with_words_and_as_a_table(
 
 
 @pytest.mark.parametrize(
-    ("extras", "place"),
+    ("extras", "told"),
     [
-        (Extras(scenarios=5), "--scenarios"),
-        (Extras(scenarios_out=Path("x.csv")), "--scenarios"),
-        (Extras(explain=Path("why.txt")), "--explain"),
-        (Extras(explain=Path("nowhere/why.json")), "--explain"),
+        (Extras(scenarios=5), "--scenarios-out: is missing"),
+        (Extras(scenarios_out=Path("x.csv")), "--scenarios: is missing"),
+        (Extras(explain=Path("why.txt")), "--explain: "),
+        (Extras(explain=Path("nowhere/why.json")), "--explain: "),
     ],
 )
 def test_what_cannot_be_written_is_refused_before_the_work(
-    files: tuple[Path, Path], tmp_path: Path, extras: Extras, place: str
+    files: tuple[Path, Path], tmp_path: Path, extras: Extras, told: str
 ) -> None:
     with pytest.raises(InputError) as found:
         run(files, tmp_path / "out.csv", extras)
-    assert [fault.place for fault in found.value.faults] == [place]
+    (fault,) = found.value.faults
+    assert str(fault).startswith(told)
+
+
+def test_a_reason_that_all_series_share_is_told_once() -> None:
+    reports = [
+        SeriesReport(name, "seasonal-naive", {"seasonal-naive": 1.0}, 1.0, skill, 6, True, reasons)
+        for name, skill, reasons in (("a", 0.25, ("Short.", "Constant.")), ("b", None, ("Short.",)))
+    ]
+    assert list(describe(reports)) == [
+        "a: seasonal-naive 1.00; skill 0.250 over 6 origins\n    Constant.",
+        "b: seasonal-naive 1.00; no backtest",
+        "of every series:\n    Short.",
+    ]
+    assert list(describe(reports[1:])) == ["b: seasonal-naive 1.00; no backtest\n    Short."]

@@ -17,6 +17,7 @@ import pandas as pd
 
 from api.demo.gefcom import read_loads, read_temperatures
 from api.settings import CacheSettings, read_settings
+from forecasting.conformal import normal_scores
 from forecasting.file_joint import Spoken, spoken_of
 from forecasting.file_request import Covariate, FileSeries, SeriesSettings
 from forecasting.hierarchy import make_tree, quantiles_of, reconciled, reconciler
@@ -24,7 +25,7 @@ from forecasting.members import LEVELS, Course
 from forecasting.mixing import mean_of
 from forecasting.mixture import hear, mix
 from forecasting.rows import make_rows
-from forecasting.scenarios import Dependence, draw_scenarios, fit_dependence, normal_scores
+from forecasting.scenarios import Dependence, draw_scenarios, fit_dependence
 from grid.joint_scores import energy_score, variogram_score
 from grid.scores import pinball_losses
 from grid.time_axis import FloatArray, TimeAxis

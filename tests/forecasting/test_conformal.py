@@ -84,3 +84,11 @@ def test_calibrated_quantiles_never_cross_and_keep_their_median(values: list[flo
 def test_the_normal_score_of_a_normal_forecast_is_the_standardised_value(value: float, spread: float) -> None:
     found = normal_scores(np.array([spread * value]), (spread * NORMAL)[None], levels=LEVELS)
     assert found[0] == pytest.approx(value, abs=1e-6)
+
+
+def test_scores_tell_where_in_its_forecast_an_outcome_lay() -> None:
+    quantiles = np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 2.0], [0.0, 1.0, 2.0], [3.0, 3.0, 3.0], [0.0, 1.0, 2.0]])
+    actual = np.array([1.0, 2.0, 90.0, 3.0, np.nan])
+    scores = normal_scores(actual, quantiles, levels=(0.1, 0.5, 0.9))
+    assert scores[:3].tolist() == pytest.approx([0.0, 1.2815515655446004, 4.0])
+    assert np.isnan(scores[3:]).all()  # no spread, and no outcome

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ from forecasting.load_members import LoadParts
 from forecasting.members import Course, course_within
 from forecasting.outlook import SentTemperature
 from forecasting.significance import Comparison
-from forecasting.verdict import Contest, too_old
+from forecasting.verdict import Contest, out_of_date
 from grid.forecasts import DEFAULT_LEVELS
-from grid.time_axis import FloatArray
+from grid.time_axis import FloatArray, TimeAxis
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 QUICK = Course(share=0.03)
@@ -80,12 +80,40 @@ def test_a_challenger_must_beat_the_champion_beyond_luck_or_else_the_baseline(
     assert contest.verdict()[0] is promoted
 
 
+@pytest.mark.parametrize(("skill", "promoted"), [(0.31, True), (0.3, False), (0.29, False)])
+def test_with_too_few_days_for_a_test_a_doubted_champion_has_to_be_ahead_to_stay(skill: float, promoted: bool) -> None:
+    own = scores_of(0.5, skill)
+    contest = Contest(None, QUICK, split_in_time(24 * 50), own, scores_of(0.6), None, {})  # type: ignore[arg-type]
+    taken, said = contest.verdict(doubt="Its forecasts drifted.")
+    assert taken is promoted
+    assert f"skill {skill:.3f} against 0.300 on fewer than the 8 days" in said
+    assert not contest.verdict()[0]
+
+
+TRAINED = datetime(2026, 1, 1, tzinfo=UTC)
+BEGUN = TRAINED - timedelta(days=28)
+
+
+def doubt_on(day: datetime, manifest: dict[str, Any]) -> str | None:
+    history = TimeAxis(BEGUN, timedelta(hours=1), (day - BEGUN) // timedelta(hours=1))
+    return out_of_date(manifest, issued_at=day, history=history)
+
+
 def test_a_champion_of_last_season_is_no_longer_trusted() -> None:
-    trained = {"trained_at": "2026-01-01T00:00:00+00:00"}
-    assert too_old(trained, issued_at=datetime(2026, 3, 1, tzinfo=UTC)) is None
-    said = too_old(trained, issued_at=datetime(2026, 5, 1, tzinfo=UTC))
+    assert doubt_on(datetime(2026, 3, 1, tzinfo=UTC), {"trained_at": TRAINED.isoformat()}) is None
+    said = doubt_on(datetime(2026, 5, 1, tzinfo=UTC), {"trained_at": TRAINED.isoformat()})
     assert said == "The champion was trained 120 days ago; after 90 it must be ahead to stay."
-    assert too_old({}, issued_at=datetime(2026, 5, 1, tzinfo=UTC)) is None
+    assert doubt_on(datetime(2026, 5, 1, tzinfo=UTC), {}) is None
+
+
+def test_a_champion_of_a_site_that_has_twice_the_history_now_is_no_longer_trusted() -> None:
+    manifest = {
+        "trained_at": TRAINED.isoformat(),
+        "data": {"start": BEGUN.isoformat(), "end": TRAINED.isoformat()},
+    }
+    assert doubt_on(TRAINED + timedelta(days=27), manifest) is None
+    said = doubt_on(TRAINED + timedelta(days=28), manifest)
+    assert said == "The champion was trained on 28 days of history, of which there are 56 now."
 
 
 @pytest.fixture(scope="module")

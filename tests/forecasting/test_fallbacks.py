@@ -20,6 +20,7 @@ AHEAD = TimeAxis(datetime(2008, 6, 16, 11, tzinfo=UTC), timedelta(hours=1), 48)
 HISTORY = TimeAxis(AHEAD.start - timedelta(days=92), timedelta(hours=1), 24 * 92)
 ISSUANCE = Issuance(ISSUED, AHEAD, HISTORY.periods, (0.1, 0.5, 0.9))
 INPUTS = KnownInputs(ISSUED, None, 1.0)
+UNBOUNDED = np.full(48, np.inf)
 CHAMPION, NAIVE = Voice("lstm-attention", "load-1", Level.CHAMPION), Voice("seasonal-naive", "seasonal-naive", 3)
 
 
@@ -31,7 +32,7 @@ def test_a_champion_that_answers_all_hours_is_not_degraded_and_nobody_else_is_as
     def never() -> Answer:
         raise AssertionError("asked in vain")
 
-    made = ask_in_turn("a:load", ISSUANCE, [flat(CHAMPION, 5.0), never], inputs=INPUTS)
+    made = ask_in_turn("a:load", ISSUANCE, [flat(CHAMPION, 5.0), never], bound_kw=UNBOUNDED, inputs=INPUTS)
     assert made is not None
     assert (made.model_id, made.method, made.degraded, made.reasons) == ("load-1", "lstm-attention", False, ())
     assert made.spoken_by == (CHAMPION,) * 48
@@ -39,7 +40,7 @@ def test_a_champion_that_answers_all_hours_is_not_degraded_and_nobody_else_is_as
 
 
 def test_who_does_not_answer_says_why_and_who_stands_in_is_named() -> None:
-    made = ask_in_turn("a:load", ISSUANCE, [lambda: "No model.", flat(NAIVE, 4.0)], inputs=INPUTS)
+    made = ask_in_turn("a:load", ISSUANCE, [lambda: "No model.", flat(NAIVE, 4.0)], bound_kw=UNBOUNDED, inputs=INPUTS)
     assert made is not None
     assert made.degraded
     assert made.reasons == ("No model.", "The naive stands in.")
@@ -48,7 +49,7 @@ def test_who_does_not_answer_says_why_and_who_stands_in_is_named() -> None:
 
 def test_hours_beyond_the_models_reach_are_spoken_by_the_next_and_labelled_hour_by_hour() -> None:
     speakers = [flat(CHAMPION, 5.0, periods=30), flat(NAIVE, 4.0, reasons=("A gap.",))]
-    made = ask_in_turn("a:load", ISSUANCE, speakers, inputs=INPUTS)
+    made = ask_in_turn("a:load", ISSUANCE, speakers, bound_kw=UNBOUNDED, inputs=INPUTS)
     assert made is not None
     assert made.spoken_by == (CHAMPION,) * 30 + (NAIVE,) * 18
     assert made.reasons == ("The naive stands in for 18 of 48 hours.", "A gap.")
@@ -57,14 +58,32 @@ def test_hours_beyond_the_models_reach_are_spoken_by_the_next_and_labelled_hour_
 
 def test_a_champion_that_says_nothing_at_all_still_says_why() -> None:
     mute = flat(CHAMPION, np.nan, reasons=("The model says nothing of 48 hours.",))
-    made = ask_in_turn("a:load", ISSUANCE, [mute, flat(NAIVE, 4.0)], inputs=INPUTS)
+    made = ask_in_turn("a:load", ISSUANCE, [mute, flat(NAIVE, 4.0)], bound_kw=UNBOUNDED, inputs=INPUTS)
     assert made is not None
     assert made.reasons == ("The model says nothing of 48 hours.", "The naive stands in.")
 
 
 def test_hours_of_which_nobody_can_speak_make_no_forecast() -> None:
-    assert ask_in_turn("a:load", ISSUANCE, [flat(CHAMPION, 5.0, periods=47)], inputs=INPUTS) is None
-    assert ask_in_turn("a:load", ISSUANCE, [], inputs=INPUTS) is None
+    assert ask_in_turn("a:load", ISSUANCE, [flat(CHAMPION, 5.0, periods=47)], bound_kw=UNBOUNDED, inputs=INPUTS) is None
+    assert ask_in_turn("a:load", ISSUANCE, [], bound_kw=UNBOUNDED, inputs=INPUTS) is None
+
+
+@given(
+    said=st.lists(st.floats(-5.0, 50.0), min_size=3, max_size=3).map(sorted),
+    most=st.floats(0.0, 20.0),
+)
+def test_whatever_is_said_stays_between_zero_and_what_is_possible(said: list[float], most: float) -> None:
+    bound = np.where(np.arange(48) < 24, 0.0, most)  # a night, then a day
+    speakers: list[Speaker] = [
+        lambda: Answer("A sure one", CHAMPION, np.tile(said, (30, 1))),
+        flat(NAIVE, 30.0),
+    ]
+    made = ask_in_turn("a:generation", ISSUANCE, speakers, bound_kw=bound, inputs=INPUTS)
+    assert made is not None
+    assert (made.quantiles[:24] == 0.0).all()
+    assert (made.quantiles[24:] <= most).all()
+    np.testing.assert_array_equal(made.quantiles[24:30], np.tile(np.clip(said, 0.0, most), (6, 1)))
+    assert made.quantiles[30:].tolist() == [[most] * 3] * 18
 
 
 @given(
@@ -80,7 +99,9 @@ def test_every_hour_is_the_first_speakers_that_knew_it(said: list[list[float] | 
             return lambda: f"Speaker {row} is ill."
         return lambda: Answer(f"Speaker {row}", Voice("m", str(row), row), np.tile(np.array(hours)[:, None], 3))
 
-    made = ask_in_turn("a:load", ISSUANCE, [speaker(*one) for one in enumerate(said)], inputs=INPUTS)
+    made = ask_in_turn(
+        "a:load", ISSUANCE, [speaker(*one) for one in enumerate(said)], bound_kw=UNBOUNDED, inputs=INPUTS
+    )
     table = np.full((len(said), 48), np.nan)
     for row, hours in enumerate(said):
         known = (hours or [])[:48]

@@ -94,7 +94,7 @@ def test_homes_without_a_meter_do_not_bias_the_others(tmp_path: Path) -> None:
     ("entry", "told"),
     [
         ({"parent": "street"}, "no series 'street'"),
-        ({"parent": "home 0"}, "circle"),
+        ({"parent": "home 0"}, "circle: home 0 → home 0, each the parent of the next"),
         ({"parent": "feeder", "unit": "MW"}, "one unit"),
     ],
 )

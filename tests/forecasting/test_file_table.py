@@ -89,6 +89,29 @@ def test_series_must_agree_between_the_files(tmp_path: Path) -> None:
     assert "SERIES.json b: the file has no such series" in told
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"time\n1\n2,3\n", "line 3 has 2 cells where the lines before it have 1"),
+        (b'time,value\n"1,2\n', "a quotation mark is never closed"),
+        (b"\xff\xfe\x00", "it is no UTF-8 text"),
+        (b"", "it is empty"),
+    ],
+)
+def test_what_is_no_table_is_told_in_our_words(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "in.csv").write_bytes(content)
+    (tmp_path / "series.json").write_text(json.dumps({"series": {"a": GOOD}}))
+    with pytest.raises(InputError) as found:
+        read_request(tmp_path / "in.csv", tmp_path / "series.json")
+    assert [fault.problem for fault in found.value.faults] == [f"is no table: {told}"]
+
+
+def test_a_file_that_stands_upside_down_is_told_to_be_sorted_and_nothing_else(tmp_path: Path) -> None:
+    told = faults_of(tmp_path, table().iloc[::-1], {"a": GOOD})
+    assert "is earlier than the row before it" in told
+    assert "horizon" not in told
+
+
 def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
     frame = changed("value", 3, "many")
     frame.loc[8, "time"] = "2026-03-01T08:10:00Z"

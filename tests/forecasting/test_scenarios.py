@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.mixing import at_levels
-from forecasting.scenarios import Dependence, draw_scenarios, fit_dependence, normal_scores
+from forecasting.scenarios import Dependence, draw_scenarios, fit_dependence
 from grid.joint_scores import energy_score, variogram_score
 from grid.time_axis import FloatArray
 
@@ -62,14 +62,6 @@ def test_without_a_past_nothing_hangs_together() -> None:
     fitted = fit_dependence(np.full((3, 4, 24), np.nan))
     assert fitted.decay.tolist() == [0.0, 0.0, 0.0]
     np.testing.assert_array_equal(fitted.correlation, np.eye(3))
-
-
-def test_scores_tell_where_in_its_forecast_an_outcome_lay() -> None:
-    quantiles = np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 2.0], [0.0, 1.0, 2.0], [3.0, 3.0, 3.0], [0.0, 1.0, 2.0]])
-    actual = np.array([1.0, 2.0, 90.0, 3.0, np.nan])
-    scores = normal_scores(actual, quantiles, levels=(0.1, 0.5, 0.9))
-    assert scores[:3].tolist() == pytest.approx([0.0, 1.2815515655446004, 4.0])
-    assert np.isnan(scores[3:]).all()  # no spread, and no outcome
 
 
 def test_joint_scores_prefer_scenarios_that_hang_together() -> None:

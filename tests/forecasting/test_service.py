@@ -239,9 +239,13 @@ def _broken_and_stale_inputs_are_labelled(
     assert elsewhere["m-0:load"].reasons[0] == ("The model was trained without the weather site 'hill' of this series.")
     assert not elsewhere["m-1:load"].degraded
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, conn.transaction(force_rollback=True):
         patch.setattr("forecasting.asking.ask_now", broken_model)
         failed = by_series(service.forecast(conn, SITE, issued_at=present))
+        alarms = [event.payload for event in events_after(conn, event_id=0, limit=10_000) if event.kind == "alarm"]
+        assert sorted((alarm["alarm"], alarm["kind"], alarm["cause"]) for alarm in alarms) == [
+            ("model_refused", kind, "The model failed: no such shape.") for kind in ("load", "solar")
+        ]
     assert sorted(failed) == ALL
     assert failed["m-0:load"].reasons[0] == failed["pv:generation"].reasons[0] == "The model failed: no such shape."
 
