@@ -197,12 +197,12 @@ class LoadMembers:
         return self._learnt[until]
 
     def _fit(self, calendar: Calendar) -> list[Regression]:
-        climates = self._parts.climates if self._parts else (None,) * len(found)
-        if self._parts:  # where no climate was known in training, temperature has no weight
-            found = [None if climate is None else one for one, climate in zip(found, climates, strict=True)]
         """One regression per row; rows that see the same temperature, and the same of it ahead, are fitted together."""
         rows, split, every = self._rows, self._split, self._trial.every
         found = _temperatures(rows, self._stations)
+        climates = self._parts.climates if self._parts else (None,) * len(found)
+        if self._parts:  # where no climate was known in training, temperature has no weight
+            found = [None if climate is None else one for one, climate in zip(found, climates, strict=True)]
         asked = int(self._trial.origins.min(initial=split.end))
         since = max(asked - MEMORY_HOURS, 0)  # members read no residual before that
         made: dict[int, Regression] = {}
@@ -257,12 +257,12 @@ def _outlook(
     if temperature_c is None:
         return None
     sent = _sent(rows, row)
+    return make_outlook(temperature_c, calendar, periods=rows.periods, until=until, sent=sent, model=model)
+
+
 def _sent(rows: Rows, row: int) -> tuple[SentTemperature, ...]:
     """Weather forecasts for the place of a row."""
     return rows.series[row // rows.parts].sent
-
-
-    return make_outlook(temperature_c, calendar, periods=rows.periods, until=until, sent=sent, model=model)
 
 
 def _kept(fitted: FittedRow, *, since: int, start: int) -> FittedRow:
@@ -291,13 +291,13 @@ def _placed(fitted: FittedRow, rows: Rows, *, since: int) -> FittedRow:
 def _alike(one: FloatArray | None, other: FloatArray | None) -> bool:
     if one is None or other is None:
         return one is other
+    return one is other or np.array_equal(one, other, equal_nan=True)
+
+
 def _same_climate(one: TemperatureModel | None, other: TemperatureModel | None) -> bool:
     if one is None or other is None:
         return one is other
     return _alike(one.climatology, other.climatology)
-
-
-    return one is other or np.array_equal(one, other, equal_nan=True)
 
 
 def _stations(rows: Rows, calendar: Calendar) -> tuple[tuple[int, ...], ...]:

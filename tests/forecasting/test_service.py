@@ -378,6 +378,32 @@ def test_a_fault_of_the_training_is_no_lack_of_history(
             ForecastService().train(connection, SITE, issued_at=made.load.axis.start + timedelta(days=2))
 
 
+def test_nobody_else_promotes_between_the_look_at_the_champion_and_the_promotion(
+    conn: psycopg.Connection, database_url: str, present: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("load-other", "load-before"):
+        save_model(conn, model_id=name, kind="load", manifest={"format": 0}, weights=b"")
+    promote(conn, "load-before")
+    conn.commit()
+    conn.autocommit = True
+    won = SimpleNamespace(model=None, scores=None, champion_scores=None, comparison=None)
+    won.verdict, won.about = lambda doubt: (True, "Better."), lambda axis: {}
+
+    def seal_while_somebody_promotes(model: None, **_: object) -> SealedModel:
+        with connect(database_url, application_name="other") as other:
+            other.execute("SET lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                promote(other, "load-other")
+        return SealedModel("load-new", "load", {"format": 0}, b"")
+
+    monkeypatch.setattr("forecasting.service.hold_contest", lambda *_, **_options: won)
+    monkeypatch.setattr("forecasting.service.seal", seal_while_somebody_promotes)
+    (report,) = ForecastService().train(conn, SITE, issued_at=present, kinds=["load"])
+    assert (report.model_id, report.promoted) == ("load-new", True)
+    status = {model.model_id: model.status for model in list_models(conn)}
+    assert status == {"load-new": "champion", "load-before": "retired", "load-other": "challenger"}
+
+
 def test_an_instant_that_is_not_utc_is_refused(conn: psycopg.Connection) -> None:
     with pytest.raises(ValueError, match="issued_at must be UTC"):
         ForecastService().forecast(conn, SITE, issued_at=datetime(2008, 5, 1))  # noqa: DTZ001
