@@ -83,7 +83,8 @@ def hold_contest(
     """Train a model of a kind on the past of its series, and score it, and the champion, on the last weeks.
 
     The first half of the weeks that networks and trees have not seen chooses the weights, the second half scores: so
-    neither model is flattered by them. The model that is kept has its weights from both.
+    they do not flatter the challenger. The model that is kept has its weights from both; as a champion it may be judged
+    again on days that chose them, which flatters it a little.
 
     Args:
         series: Of one hourly axis, each with a horizon of as many hours as will be asked.

@@ -174,7 +174,7 @@ class ForecastService:
         """Train a challenger of each kind and promote it if it is significantly better than the champion.
 
         Writes in the caller's transaction. The challenger is scored against the seasonal naive and the champion on
-        the last weeks before ``issued_at``, which neither was trained on.
+        the last weeks before ``issued_at``, which trees and networks of neither have seen.
 
         Args:
             issued_at: The site's present; nothing that ends later is used.

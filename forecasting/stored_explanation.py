@@ -46,7 +46,8 @@ def explain_stored(stored: Forecast, model: TrainedModel, series: FileSeries) ->
     """
     heard = _heard(model, series)
     blend = model.blends[model.series_ids.index(series.series_id)]
-    (told,) = contributions(heard, [blend], bounds=(0.0, np.inf))  # a stored forecast is only kept from below zero
+    # A stored forecast is kept from below zero, also of a load that once fell below it.
+    (told,) = contributions(heard, [blend], bounds=(0.0, series.bounds[1]))
     hours = np.flatnonzero([_of_a_model(voice) for voice in stored.spoken_by])
     low, middle, high = (stored.quantile(level)[hours] for level in (WIDTH_LEVELS[0], 0.5, WIDTH_LEVELS[1]))
     final = np.stack([middle, high - low], axis=-1)  # (hours, 2)
