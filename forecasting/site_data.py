@@ -99,7 +99,9 @@ def load_load_history(conn: psycopg.Connection, site: Site, axis: TimeAxis, *, i
 
 
 def site_load_kw(site: Site, names: Sequence[str], kw: FloatArray) -> FloatArray:
-    """The site's load on the network's scale, shape (hours,). [kW] NaN where any meter's part is unknown."""
+    """The site's load on the network's scale, shape (hours,). [kW] NaN where any meter's part is unknown, or none is."""
+    if not site.loads:
+        return np.full(kw.shape[1], np.nan)
     weight = np.zeros(len(names))
     for load in site.loads:
         if load.series_id not in names:

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from forecasting.conformal import normal_scores
-from forecasting.hierarchy import make_tree, reconciled, reconciler
+from forecasting.hierarchy import beyond_children, make_tree, reconciled, reconciler
 from forecasting.mixing import mean_of
 from forecasting.scenarios import draw_scenarios, fit_dependence
+from grid.faults import Fault, InputError
 from grid.forecasts import Forecast
 from grid.site import SumCheck
 from grid.time_axis import FloatArray, TimeAxis
@@ -80,18 +81,22 @@ def joint_scenarios(
             move with them.
 
     Raises:
+        InputError: If two totals share a part; sums of parts are a tree.
         ValueError: If the forecasts share no interval.
     """
     axis = _shared_axis([one.axis for one in newest])
     names = tuple(one.series_id for one in newest)
+    parents = None if checks is None else _parents(checks, names)
     told = np.stack([_at(one.quantiles, one.axis, axis) for one in newest])  # (series, periods, levels)
     levels = newest[0].levels
     scores, errors, met = _past(newest, issues, kw, axis)
     drawn = draw_scenarios(fit_dependence(scores), told, levels=levels, count=count, seed=seed)
     mean = mean_of(told, levels=levels)
-    if checks is None:
+    if parents is None:
         return Joint(names, axis, mean, drawn, met)
-    tree = make_tree(_parents(checks, names), names)
+    ended = (min(one.issued_at for one in newest) - past_of(newest).axis.start) // axis.step
+    beyond = beyond_children(parents, dict(zip(names, kw[:, :ended], strict=True)))  # what came later was not known
+    tree = make_tree(parents, names, beyond=list(beyond))
     lowest = {name: 0.0 if own.min() >= 0.0 else -np.inf for name, own in zip(names, told, strict=True)}
     bounds = np.array([lowest.get(leaf, -np.inf) for leaf in tree.leaves])
     means, moved = reconciled(tree, reconciler(tree, errors), mean, drawn, lowest=bounds)
@@ -137,9 +142,14 @@ def _shared_axis(axes: Sequence[TimeAxis]) -> TimeAxis:
 
 
 def _parents(checks: Sequence[SumCheck], names: Sequence[str]) -> dict[str, str | None]:
-    """By part, the total of the first sum check that holds it; only totals that have a forecast."""
+    """By part, the total that holds it; only totals that have a forecast."""
     parents: dict[str, str | None] = {}
     for check in checks:
-        for part in check.parts if check.total in names else ():
-            parents.setdefault(part, check.total)
+        if check.total not in names:
+            continue
+        if shared := [part for part in check.parts if part in parents]:
+            other = parents[shared[0]]
+            remedy = f"leave {check.total} or {other} out of series_id, or ask without add_up"
+            raise InputError([Fault("sum_checks", f"{other} and {check.total} both hold {shared[0]}", remedy)])
+        parents |= dict.fromkeys(check.parts, check.total)
     return parents

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime, Field
 
 from api.auth import Reader
+from api.file_forecasts import MAX_SCENARIO_VALUES
 from api.instants import query_utc
 from api.problems import invalid, not_found, problems
 from api.schemas import Document
@@ -63,6 +64,10 @@ def get_scenarios(
         if found is None:
             raise not_found("forecast of series", name, remedy="see GET /api/v1/series, or leave the time")
         newest.append(found)
+    values = count * len(newest) * min(one.axis.periods for one in newest)
+    if values > MAX_SCENARIO_VALUES:
+        remedy = f"ask for fewer scenarios or series: {MAX_SCENARIO_VALUES:,} at most"
+        raise invalid([Fault("query.count", f"would be {values:,} values", remedy)])
     try:
         past = past_of(newest)
     except ValueError as error:

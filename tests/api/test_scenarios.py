@@ -87,5 +87,17 @@ def test_without_earlier_issues_nothing_hangs_together_and_it_is_said(api: Any) 
     assert {"series_id", "interval_start", "mean", "s1", "s4"} <= answer["rows"][0].keys()
 
 
+def test_more_values_than_an_answer_holds_are_refused(
+    api: Any, problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.routes.scenarios.MAX_SCENARIO_VALUES", 2 * 48 * 10)
+    two = {"series_id": ["town:load", "site:load"]}
+    assert api.get("/forecasts/scenarios", params={**two, "count": 10}).status_code == 200
+    told = problem(api.get("/forecasts/scenarios", params={**two, "count": 11}), 422)
+    (fault,) = told["faults"]
+    assert fault["problem"] == "would be 1,056 values"
+    assert fault["remedy"] == "ask for fewer scenarios or series: 960 at most"
+
+
 def test_a_series_without_a_forecast_is_not_found(api: Any, problem: Any) -> None:
     problem(api.get("/forecasts/scenarios", params={"series_id": "nobody:load"}), 404)

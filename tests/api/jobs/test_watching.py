@@ -168,6 +168,12 @@ def test_readings_that_come_late_change_the_score(conn: psycopg.Connection) -> N
     assert after.pinball_kw > before.pinball_kw + 1.0
 
 
+def test_the_load_of_a_site_that_has_none_any_more_is_not_scored_against_nothing(conn: psycopg.Connection) -> None:
+    speak(conn, "site:load", off_kw=true)
+    watch_champions(conn, replace(SITE, loads=()), present=PRESENT)
+    assert load_scores(conn, "load-1", since=date(2026, 1, 1)) == []
+
+
 def test_what_drifted_is_trained_at_once_unless_it_was_trained_within_a_day(
     conn: psycopg.Connection, database_url: str
 ) -> None:
