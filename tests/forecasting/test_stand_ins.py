@@ -65,6 +65,17 @@ def test_a_regression_on_the_spot_follows_a_level_that_the_seasonal_naive_has_no
     assert few == "A regression needs 672 known hours, there are 86."
 
 
+def test_a_regression_on_the_spot_learns_nothing_from_hours_before_the_first_reading() -> None:
+    kw = daily(1.0)
+    kw[: HOURS - 35 * 24] = np.nan
+    calendar = make_calendar(
+        TimeAxis(AHEAD.start - HOURS * AHEAD.step, AHEAD.step, HOURS + 48), timezone="UTC", holidays=""
+    )
+    answer = refit(kw, calendar, ISSUANCE)
+    assert isinstance(answer, Answer)
+    assert (answer.quantiles[:, -1] < 1.5 * np.nanmax(kw)).all()
+
+
 def test_the_naive_is_silent_before_it_has_seen_a_season() -> None:
     kw = NOTHING.copy()
     kw[-100:] = 5.0
