@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ import psycopg
 import pytest
 
 from forecasting.fallbacks import Level
-from forecasting.registry import SealedModel
 from forecasting.service import ForecastService
 from grid.forecasts import DEFAULT_LEVELS, Forecast, KnownInputs, Voice
 from grid.network import Bus, Network
@@ -24,7 +22,7 @@ from grid.site import BusLoad, Meter, Site
 from grid.store.database import connect
 from grid.store.events import events_after
 from grid.store.forecasts import load_forecast
-from grid.store.models import list_models, promote, save_model
+from grid.store.models import list_models, promote
 from grid.store.saving import save_readings
 from grid.time_axis import FloatArray, TimeAxis
 from grid.units import Channel
@@ -325,83 +323,6 @@ def test_a_forecast_made_again_later_knows_no_more(made: Any, conn: psycopg.Conn
     for name in ALL:
         assert again[name].axis.start == present + timedelta(hours=1)
         np.testing.assert_array_equal(again[name].quantiles, before[name].quantiles, err_msg=name)
-
-
-def test_too_short_a_history_trains_nothing_and_says_why(made: Any, database_url: str, present: datetime) -> None:
-    with connect(database_url, application_name="test") as connection:
-        save_readings(connection, history(made, hours=20 * 24 + 24)[:3], received_at=RECEIVED)
-        reports = ForecastService().train(connection, SITE, issued_at=made.load.axis.start + timedelta(days=21))
-    assert [(report.kind, report.model_id, report.promoted) for report in reports] == [
-        ("load", None, False),
-        ("solar", None, False),
-    ]
-    assert "at least 28 days" in reports[0].reason
-    assert reports[1].reason == "There is no reading to train on."
-
-
-def test_nobody_else_promotes_between_the_look_at_the_champion_and_the_promotion(
-    conn: psycopg.Connection, database_url: str, present: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("load-other", "load-before"):
-        save_model(conn, model_id=name, kind="load", manifest={"format": 0}, weights=b"")
-    promote(conn, "load-before")
-    conn.commit()
-    conn.autocommit = True
-    won = SimpleNamespace(model=None, scores=None, champion_scores=None, comparison=None)
-    won.verdict, won.about = lambda doubt: (True, "Better."), lambda axis: {}
-
-    def seal_while_somebody_promotes(model: None, **_: object) -> SealedModel:
-        with connect(database_url, application_name="other") as other:
-            other.execute("SET lock_timeout = '100ms'")
-            with pytest.raises(psycopg.errors.LockNotAvailable):
-                promote(other, "load-other")
-        return SealedModel("load-new", "load", {"format": 0}, b"")
-
-    monkeypatch.setattr("forecasting.service.hold_contest", lambda *_, **_options: won)
-    monkeypatch.setattr("forecasting.service.seal", seal_while_somebody_promotes)
-    (report,) = ForecastService().train(conn, SITE, issued_at=present, kinds=["load"])
-    assert (report.model_id, report.promoted) == ("load-new", True)
-    status = {model.model_id: model.status for model in list_models(conn)}
-    assert status == {"load-new": "champion", "load-before": "retired", "load-other": "challenger"}
-
-
-def test_a_fault_of_the_training_is_no_lack_of_history(
-    made: Any, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def misfit(*_: object, **_options: object) -> None:
-        raise ValueError("shapes do not fit")
-
-    monkeypatch.setattr("forecasting.service.hold_contest", misfit)
-    with connect(database_url, application_name="test") as connection:
-        save_readings(connection, history(made, hours=48)[:3], received_at=RECEIVED)
-        with pytest.raises(ValueError, match="shapes do not fit"):
-            ForecastService().train(connection, SITE, issued_at=made.load.axis.start + timedelta(days=2))
-
-
-def test_nobody_else_promotes_between_the_look_at_the_champion_and_the_promotion(
-    conn: psycopg.Connection, database_url: str, present: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("load-other", "load-before"):
-        save_model(conn, model_id=name, kind="load", manifest={"format": 0}, weights=b"")
-    promote(conn, "load-before")
-    conn.commit()
-    conn.autocommit = True
-    won = SimpleNamespace(model=None, scores=None, champion_scores=None, comparison=None)
-    won.verdict, won.about = lambda doubt: (True, "Better."), lambda axis: {}
-
-    def seal_while_somebody_promotes(model: None, **_: object) -> SealedModel:
-        with connect(database_url, application_name="other") as other:
-            other.execute("SET lock_timeout = '100ms'")
-            with pytest.raises(psycopg.errors.LockNotAvailable):
-                promote(other, "load-other")
-        return SealedModel("load-new", "load", {"format": 0}, b"")
-
-    monkeypatch.setattr("forecasting.service.hold_contest", lambda *_, **_options: won)
-    monkeypatch.setattr("forecasting.service.seal", seal_while_somebody_promotes)
-    (report,) = ForecastService().train(conn, SITE, issued_at=present, kinds=["load"])
-    assert (report.model_id, report.promoted) == ("load-new", True)
-    status = {model.model_id: model.status for model in list_models(conn)}
-    assert status == {"load-new": "champion", "load-before": "retired", "load-other": "challenger"}
 
 
 def test_an_instant_that_is_not_utc_is_refused(conn: psycopg.Connection) -> None:
