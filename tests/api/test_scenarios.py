@@ -87,9 +87,7 @@ def test_without_earlier_issues_nothing_hangs_together_and_it_is_said(api: Any) 
     assert {"series_id", "interval_start", "mean", "s1", "s4"} <= answer["rows"][0].keys()
 
 
-def test_more_values_than_an_answer_holds_are_refused(
-    api: Any, problem: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_values_than_an_answer_holds_are_refused(api: Any, problem: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.routes.scenarios.MAX_SCENARIO_VALUES", 2 * 48 * 10)
     two = {"series_id": ["town:load", "site:load"]}
     assert api.get("/forecasts/scenarios", params={**two, "count": 10}).status_code == 200
