@@ -8,11 +8,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.asking import sent_forecast
+from forecasting.asking import ask_solar, sent_forecast
+from forecasting.champions import Champion
 from forecasting.external import Issue
 from forecasting.fallbacks import Answer, Level, Speaker, ask_in_turn, known_inputs
 from forecasting.issuing import Issuance
 from grid.forecasts import KnownInputs, Voice
+from grid.site import Meter
 from grid.time_axis import FloatArray, TimeAxis
 
 ISSUED = datetime(2008, 6, 16, 10, 20, tzinfo=UTC)
@@ -123,6 +125,19 @@ def test_what_was_known_is_told() -> None:
     assert known_inputs(kw, HISTORY, ISSUANCE) == KnownInputs(AHEAD.start - timedelta(hours=42), None, 0.75)
     nothing = known_inputs(np.full(HISTORY.periods, np.nan), HISTORY, ISSUANCE, weather_issued_at=ISSUED)
     assert nothing == KnownInputs(None, ISSUED, 0.0)
+
+
+def test_a_plants_nights_and_capacity_bound_what_is_said_of_it_and_an_unknown_capacity_does_not() -> None:
+    placed = Meter("a", "generation", "solar", 60, capacity_kw=8.0, latitude=40.0, longitude=0.0)
+    unknown = Meter("b", "generation", "solar", 60)
+    power = np.full((2, HISTORY.periods), 3.0)
+    nobody = Champion("", None, Level.CHAMPION, "No solar model has been promoted yet.")
+    one, other = ask_solar([placed, unknown], power, nobody, HISTORY, ISSUANCE, on_failure=str)
+    hours = np.array([instant.hour for instant in AHEAD.index])
+    assert one.bound_kw[hours == 0].tolist() == [0.0, 0.0]
+    assert one.bound_kw[hours == 12].tolist() == [8.0, 8.0]
+    assert set(one.bound_kw) == {0.0, 8.0}
+    np.testing.assert_array_equal(other.bound_kw, UNBOUNDED)
 
 
 def wind(hours: int = HISTORY.periods) -> FloatArray:
