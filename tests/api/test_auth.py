@@ -19,6 +19,8 @@ ALLOWED = {
     ("GET", "/api/v1/series"): READERS,
     ("GET", "/api/v1/series/{series_id}/readings"): READERS,
     ("GET", "/api/v1/forecasts"): READERS,
+    ("GET", "/api/v1/forecasts/explanation"): READERS,
+    ("GET", "/api/v1/forecasts/scenarios"): READERS,
     ("POST", "/api/v1/forecasts/from-file"): READERS,
     ("GET", "/api/v1/plans"): READERS,
     ("GET", "/api/v1/plans/latest"): READERS,
