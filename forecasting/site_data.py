@@ -99,7 +99,7 @@ def load_load_history(conn: psycopg.Connection, site: Site, axis: TimeAxis, *, i
 
 
 def site_load_kw(site: Site, names: Sequence[str], kw: FloatArray) -> FloatArray:
-    """The site's load on the network's scale, shape (hours,). [kW] NaN where any meter's part is unknown, or none is."""
+    """The load on the network's scale, shape (hours,). [kW] NaN where a meter's part is unknown, or there is none."""
     if not site.loads:
         return np.full(kw.shape[1], np.nan)
     weight = np.zeros(len(names))
