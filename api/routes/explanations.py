@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from api.auth import Reader
 from api.problems import problems, unavailable
-from api.routes.forecasts import forecast_asked_for
+from api.routes.forecasts import AsOf, IssuedAt, SeriesId, forecast_asked_for
 from api.schemas import Document
 from api.service import Database, ServiceParts, site_of
 from api.tables import TABLE_RESPONSE, table_response, wanted_format
@@ -50,11 +50,9 @@ def get_explanation(
     conn: Database,
     service: ServiceParts,
     request: Request,
-    series_id: Annotated[str, Query(max_length=250, description="`<owner>:<channel>`, or `site:load`.")],
-    issued_at: Annotated[AwareDatetime | None, Query(description="Exactly this issue.")] = None,
-    as_of: Annotated[
-        AwareDatetime | None, Query(description="The latest issue up to this instant, on the site's clock.")
-    ] = None,
+    series_id: SeriesId,
+    issued_at: IssuedAt = None,
+    as_of: AsOf = None,
 ) -> Response:
     """The model that spoke is asked again, as of the instant of issue, with groups of inputs as they usually are.
 

@@ -23,6 +23,10 @@ from grid.store.forecasts import PRIMARY, load_forecast
 
 router = APIRouter(tags=["forecasts"])
 
+SeriesId = Annotated[str, Query(max_length=250, description="`<owner>:<channel>`, or `site:load`.")]
+IssuedAt = Annotated[AwareDatetime | None, Query(description="Exactly this issue.")]
+AsOf = Annotated[AwareDatetime | None, Query(description="The latest issue up to this instant, on the site's clock.")]
+
 
 @router.get(
     "/forecasts",
@@ -34,11 +38,9 @@ def get_forecast(
     caller: Reader,
     conn: Database,
     request: Request,
-    series_id: Annotated[str, Query(max_length=250, description="`<owner>:<channel>`, or `site:load`.")],
-    issued_at: Annotated[AwareDatetime | None, Query(description="Exactly this issue.")] = None,
-    as_of: Annotated[
-        AwareDatetime | None, Query(description="The latest issue up to this instant, on the site's clock.")
-    ] = None,
+    series_id: SeriesId,
+    issued_at: IssuedAt = None,
+    as_of: AsOf = None,
     role: Annotated[
         Literal["primary", "baseline"], Query(description="`baseline` is the seasonal-naive forecast.")
     ] = "primary",
