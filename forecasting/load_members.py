@@ -235,7 +235,7 @@ class LoadMembers:
         return ResidualWindows(self._regressions, self._early, calendar, periods=rows.periods, first_row=rows.first)
 
     def _train(self, course: Course, on_progress: Progress | None) -> dict[str, TrainedNetwork]:
-        first, periods = self._regressions[0].first, self._rows.periods
+        first, periods = min(one.first for one in self._regressions), self._rows.periods
         windows = split_windows(self._windows, self._split, context=first + HISTORY_HOURS, periods=periods)
 
         def train(encoder: Encoder, told: Progress | None) -> TrainedNetwork:

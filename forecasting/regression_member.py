@@ -10,7 +10,7 @@ import numpy as np
 
 from forecasting.design import Design, Newest
 from forecasting.fitting import TimeSplit
-from forecasting.members import LEVELS, first_residual
+from forecasting.members import LEVELS, MINIMUM_KNOWN_HOURS, first_residual
 from forecasting.regression import (
     CALENDAR_TERMS,
     CONTEXT_HOURS,
@@ -81,8 +81,11 @@ class Regression:
     ) -> None:
         self.fitted, self.scale, self.floor, self.outlook = fitted, fitted.scale, fitted.floor, design.outlook
         self._design, self._end, self._periods, self._every = design, len(kw), periods, every
-        self.log = log_power(kw, fitted.floor)
         instants = fitted.instants
+        self.first = int(_first_fits(kw[None], instants)[0])
+        """Position of the first residual."""
+        self.log = log_power(kw, fitted.floor)
+        self.log[: self.first] = np.nan  # what the first fit has learnt from; nobody is to learn from its errors
         self._told, self._level = np.concatenate(told), np.concatenate(level)
         self._shift = np.cumsum([0, *(len(one) for one in told[:-1])]) - instants  # from an hour to its place in told
         self._expected, self._recent = Newest(self._expect), Newest(self._left_lately)
@@ -90,11 +93,6 @@ class Regression:
         """What the newest fit before each hour leaves over, shape (hours,). NaN before the first fit."""
         if design.outlook is not None:
             self._by_hour, self._by_season = temperature_response(fitted.weights[:, -TEMPERATURE_TERMS:])
-
-    @property
-    def first(self) -> int:
-        """Position of the first residual."""
-        return int(self.fitted.instants[0])
 
     @property
     def told_ahead(self) -> bool:
@@ -177,7 +175,8 @@ class Regression:
         """
         at = origins[:, None] + np.arange(periods)
         known = np.where(at < until, self.log[np.minimum(at, len(self.log) - 1)], np.nan)
-        return np.asarray(known - self.expected(origins, periods))
+        early = (origins < self.first)[:, None]
+        return np.where(early, np.nan, known - self.expected(origins, periods))
 
     def speak(self, origins: IndexArray, periods: int, model: ResidualModel) -> FloatArray:
         """Quantiles at LEVELS, shape (origins, periods, levels).
@@ -266,6 +265,7 @@ def fit_regressions(
     refits = min(max((hours - begin) // spacing, 12), _MOST_REFITS)
     instants = np.unique([*np.linspace(begin, hours, refits + 1).astype(np.int64), split.test])
     fits = rolling_fits(design, log, instants=instants, beyond=periods)
+    log = np.where(np.arange(hours) < _first_fits(kw, instants)[:, None], np.nan, log)
     judged = np.zeros((len(kw), len(PENALTIES)))
     ends = [*instants[1:].tolist(), hours]
     for fit, end in zip(fits, ends, strict=True):
@@ -290,6 +290,12 @@ def fit_regressions(
         of_calendar = [one[row] for one in levels]
         made.append(Regression(kw[row], design, fitted, told=told, level=of_calendar, periods=periods, every=every))
     return made
+
+
+def _first_fits(kw: FloatArray, instants: IndexArray) -> IndexArray:
+    """When each row's first fit was made that had seen enough of it, for a series may join late, shape (rows,)."""
+    seen = np.cumsum(np.isfinite(kw), axis=1)[:, instants - 1]  # (rows, fits)
+    return np.asarray(instants[np.argmax(seen >= MINIMUM_KNOWN_HOURS, axis=1)])
 
 
 def _said(terms: Float32Array, weights: FloatArray) -> FloatArray:

@@ -68,7 +68,7 @@ class ResidualModel:
     Attributes:
         weights: Of the recent features, shape (lead groups, FEATURES).
         quantiles: Of what is then left, by lead group and hour of day (position modulo 24), shape (lead groups, 24,
-            levels).
+            levels). NaN if nothing was there to learn from: who knows of no error is not certain, but silent.
     """
 
     weights: FloatArray
@@ -97,7 +97,7 @@ def fit_residuals(
     weights = np.zeros((groups, FEATURES))
     quantiles = np.zeros((groups, 24, len(levels)))
     every = ahead[np.isfinite(ahead)]
-    quantiles[:] = np.quantile(every, levels) if len(every) else 0.0
+    quantiles[:] = np.quantile(every, levels) if len(every) else np.nan
     group = lead_group(np.arange(ahead.shape[1]))
     for number in np.unique(group):
         leads = np.flatnonzero(group == number)

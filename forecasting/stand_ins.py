@@ -16,7 +16,7 @@ from forecasting.calendar import Calendar
 from forecasting.design import Design
 from forecasting.fallbacks import Answer, Level, Speaker, ask_in_turn
 from forecasting.issuing import NAIVE, Issuance
-from forecasting.members import LEVELS, first_residual, split_history
+from forecasting.members import LEVELS, split_history
 from forecasting.mixing import at_levels
 from forecasting.regression_member import fit_regressions
 from grid.forecasts import Forecast, KnownInputs, Voice
@@ -117,14 +117,7 @@ def refit(kw: FloatArray, calendar: Calendar, issuance: Issuance) -> Answer | st
         return f"A regression needs {REFIT_HOURS} known hours, there are {known}."
     periods = issuance.axis.periods
     split = split_history(issuance.origin, periods)
-    first = int(np.argmax(np.isfinite(kw)))
-    (regression,) = fit_regressions(
-        kw[None, : issuance.origin],
-        Design(calendar, None),
-        split=split,
-        periods=periods,
-        begin=first + first_residual(issuance.origin - first),  # a fit on nothing would be wrong by all of the load
-    )
+    (regression,) = fit_regressions(kw[None, : issuance.origin], Design(calendar, None), split=split, periods=periods)
     errors = regression.errors(periods, issuance.origin)
     told = regression.speak(np.array([issuance.origin]), periods, errors)[0]
     quantiles = at_levels(told, levels=LEVELS, wanted=issuance.levels)

@@ -21,7 +21,7 @@ from forecasting.regression import (
     temperature_response,
     temperature_terms,
 )
-from forecasting.regression_member import fit_regressions
+from forecasting.regression_member import fit_regressions, recall_regressions
 from forecasting.residuals import FEATURES, fit_residuals, lead_group, recent_features
 from forecasting.stations import choose_stations
 from forecasting.temperature_scenarios import shifted_years
@@ -197,3 +197,19 @@ def test_bands_hold_with_temperature_given_in_part_or_not_at_all(known_ahead: in
     width = made[:, -3] - made[:, 2]
     if known_ahead == 24:
         assert width[:24].mean() < 0.8 * width[-100:].mean()
+
+
+def test_a_series_that_joins_late_is_judged_from_its_first_fit_that_knew_it() -> None:
+    hours, joined = DAYS * 24, 70 * 24
+    calendar = calendar_of(hours + 24)
+    old = 500.0 * np.exp(log_load(weather(hours + 24), calendar))[:hours]
+    late = np.where(np.arange(hours) < joined, np.nan, 40.0 * old)
+    design = Design(calendar, None)
+    veteran, newcomer = fit_regressions(np.stack([old, late]), design, split=split_history(hours, 24), periods=24)
+    assert veteran.first < joined < newcomer.first < joined + 30 * 24
+    for one in (veteran, newcomer):
+        left = one.left_ahead(np.arange(0, hours - 24, 24), 24, until=hours)
+        assert np.isnan(left[np.arange(0, hours - 24, 24) < one.first]).all()
+        assert np.nanmax(np.abs(left)) < 0.5  # a fit on nothing would be wrong by all of the load: log 20,000 is 10
+    recalled = recall_regressions(late[None], design, [newcomer.fitted], periods=24, every=24)
+    assert recalled[0].first == newcomer.first
