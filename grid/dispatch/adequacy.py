@@ -26,7 +26,7 @@ def add_adequacy(model: DispatchModel, terms: Sequence[UnitTerms]) -> None:
     """Add both rows of every period; storages and curtailable plants count with the most they can give or take."""
     problem, linear = model.problem, model.linear
     storage_mw = sum(storage.power_mw for storage in problem.storages)
-    fixed = model.fixed_injection_mw.sum(axis=0)
+    fixed = model.injections.fixed_mw.sum(axis=0)
     plants = [plant.curtailable for plant in problem.renewable_plants]
     available = problem.available_mw[np.array(plants, dtype=np.bool_)].sum(axis=0)
     capacity = linear.rows(problem.axis.periods, lower=problem.reserve_up_mw - fixed - available - storage_mw)
@@ -45,7 +45,7 @@ def add_adequacy(model: DispatchModel, terms: Sequence[UnitTerms]) -> None:
             sign=-1.0,
         )
         linear.put(np.stack([capacity, minimum]), columns.on, term.unit.minimum_mw)
-    linear.put(capacity, model.reserve_short_up, 1.0)
+    linear.put(capacity, model.reserves.short_up, 1.0)
     for shed in model.shed.values():
         linear.put(capacity, shed, 1.0)
     for too_much in (*model.surplus.values(), *model.spill.values()):

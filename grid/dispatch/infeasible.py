@@ -134,15 +134,15 @@ def _columns_by_limit(model: DispatchModel) -> dict[str, list[IntArray]]:
     columns: dict[str, list[IntArray]] = {
         _LOAD: list(model.shed.values()),
         _SURPLUS: list(model.surplus.values()),
-        _RESERVE_UP: [model.reserve_short_up],
-        _RESERVE_DOWN: [model.reserve_short_down],
+        _RESERVE_UP: [model.reserves.short_up],
+        _RESERVE_DOWN: [model.reserves.short_down],
     }
     for i, spill in model.spill.items():
         columns[f"must-take plants at bus {network.buses[i].bus_id}"] = [spill]
     for storage, stored in zip(problem.storages, model.storages, strict=True):
         columns[f"final level of storage {storage.storage_id}"] = [stored.end_shortfall]
-    for line, over in sorted(model.overload.items()):
-        columns.setdefault(f"rating of {model.line_name(line)}", []).append(np.array(over))
+    for line, over in sorted(model.lines.overload.items()):
+        columns.setdefault(f"rating of {model.lines.name(line)}", []).append(np.array(over))
     return columns
 
 
@@ -157,12 +157,12 @@ def _solve(model: DispatchModel, *, relaxed: set[str] | None) -> LinearSolution 
         for blocks in held.values():
             for block in blocks:
                 upper[block] = 0.0
-        known = len(model.line_rows)
+        known = len(model.lines.rows)
         try:
             solution = solve_with_lines(model, lower=lower, upper=upper)
         except UnsolvedError:
             return None
-        if len(model.line_rows) == known:
+        if len(model.lines.rows) == known:
             return solution
 
 
@@ -170,7 +170,7 @@ def _way_out(model: DispatchModel, limit: str, solution: LinearSolution) -> WayO
     problem, step = model.problem, model.problem.axis.step_hours
     blocks, by_period = _columns_by_limit(model)[limit], np.zeros(problem.axis.periods)
     cost = model.linear.column_arrays()[2]
-    periods = [line.period for line in sorted(model.overload) if f"rating of {model.line_name(line)}" == limit]
+    periods = [line.period for line in sorted(model.lines.overload) if f"rating of {model.lines.name(line)}" == limit]
     if periods:
         by_period[periods] = [float(solution.values[block].sum()) for block in blocks]
     else:

@@ -46,6 +46,11 @@ class LinearModel:
         self.column_count += indices.size
         return indices
 
+    def priced(self, shape: Shape, *, price: npt.ArrayLike, upper: npt.ArrayLike = INFINITY) -> IntArray:
+        """Columns by which a limit is relaxed at ``price``; they stay at zero where it is infinite."""
+        never = np.isinf(np.asarray(price, dtype=np.float64))
+        return self.columns(shape, upper=np.where(never, 0.0, upper), cost=np.where(never, 0.0, price))
+
     def rows(self, shape: Shape, *, lower: npt.ArrayLike = -INFINITY, upper: npt.ArrayLike = INFINITY) -> IntArray:
         """Add a block of rows without coefficients; bounds broadcast to ``shape``. Returns their indices."""
         indices = self.row_count + np.arange(int(np.prod(shape)), dtype=np.int64).reshape(shape)

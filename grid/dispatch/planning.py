@@ -105,7 +105,7 @@ def plan_dispatch(
 
 def _add_new_lines(model: DispatchModel, candidate: _Candidate) -> bool:
     """Give the model the branch limits that a plan met and it did not know; False if there was none."""
-    new = [line for line in candidate.dispatch.model.line_rows if line not in model.line_rows]
+    new = [line for line in candidate.dispatch.model.lines.rows if line not in model.lines.rows]
     model.add_lines(new)
     if new:
         log.info("%d more branch limits bind in a plan that was found", len(new))
@@ -126,12 +126,12 @@ def _candidate(
     on = assign_units(problem, terms, model.groups, whole)
     charging = np.array([values[c.charge] > values[c.discharge] for c in model.storages], dtype=np.bool_)
     charging = charging.reshape(-1, problem.axis.periods)
-    lines = list(model.line_rows)
+    known = model.lines
     try:
-        dispatch = dispatch_fixed(problem, terms, on, charging, ptdf=model.ptdf, outages=model.outages, lines=lines)
+        dispatch = dispatch_fixed(problem, terms, on, charging, ptdf=known.ptdf, outages=known.outages, lines=known.rows)
     except UnsolvedError:  # a commitment that was rounded may break limits that are never relaxed: show by how much
         relaxable = replace(problem, penalties=problem.penalties.finite())
-        dispatch = dispatch_fixed(relaxable, terms, on, charging, ptdf=model.ptdf, outages=model.outages, lines=lines)
+        dispatch = dispatch_fixed(relaxable, terms, on, charging, ptdf=known.ptdf, outages=known.outages, lines=known.rows)
         return _Candidate(on, dispatch, heuristic=True)
     return _Candidate(on, dispatch, heuristic=found is None)
 

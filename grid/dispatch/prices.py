@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from grid.dispatch.commitment import BoolArray
-from grid.dispatch.model import DispatchModel, Line, build_model
+from grid.dispatch.lines import Line
+from grid.dispatch.model import DispatchModel, build_model
 from grid.dispatch.outages import Outages
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.ptdf import Ptdf
@@ -97,16 +98,16 @@ def prices_of(dispatch: FixedDispatch) -> Prices:
     problem, hours = model.problem, model.problem.axis.step_hours
     shadow = np.zeros((len(problem.network.branches), problem.axis.periods))
     lmp = np.tile(duals[model.balance_rows] / hours, (len(problem.network.buses), 1))
-    for line, row in model.line_rows.items():
+    for line, row in model.lines.rows.items():
         dual = duals[row] / hours
         shadow[line.branch, line.period] += abs(dual)
-        lmp[:, line.period] += dual * model.factors(line)
+        lmp[:, line.period] += dual * model.lines.factors(line)
     energy = np.tile((load_shares(problem) * lmp).sum(axis=0), (len(lmp), 1))
     return Prices(
         lmp=lmp,
         energy=energy,
         congestion=lmp - energy,
         branch_shadow_price=shadow,
-        reserve_up=duals[model.reserve_up_rows] / hours,
-        reserve_down=duals[model.reserve_down_rows] / hours,
+        reserve_up=duals[model.reserves.up_rows] / hours,
+        reserve_down=duals[model.reserves.down_rows] / hours,
     )

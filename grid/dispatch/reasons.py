@@ -87,13 +87,13 @@ def _branch_in_the_way(explained: Explained, bus_id: str, period: int) -> tuple[
     model, duals = explained.dispatch.model, explained.dispatch.solution.row_duals
     bus, shares = explained.bus(bus_id), load_shares(explained.problem)[:, period]
     worst, name, price = -TOLERANCE_PRICE, None, 0.0
-    for line, row in model.line_rows.items():
+    for line, row in model.lines.rows.items():
         if line.period != period:
             continue
-        factors = model.factors(line)
+        factors = model.lines.factors(line)
         effect = float(duals[row] * (factors[bus] - shares @ factors))
         if effect < worst:
-            worst, name = effect, model.line_name(line).removeprefix("branch ")
+            worst, name = effect, model.lines.name(line).removeprefix("branch ")
             price = abs(float(duals[row])) / explained.problem.axis.step_hours
     return None if name is None else (name, price)
 

@@ -8,7 +8,8 @@ import highspy
 import numpy as np
 
 from grid.dispatch.linear import new_highs, require_ok
-from grid.dispatch.model import DispatchModel, Line
+from grid.dispatch.lines import Line
+from grid.dispatch.model import DispatchModel
 from grid.time_axis import FloatArray
 
 FLOW_TOLERANCE_MW = 1e-3
@@ -71,11 +72,11 @@ def violated_lines(model: DispatchModel, values: FloatArray) -> list[Line]:
     """Lines beyond their rating that are not in the model yet; of a branch after outages, the worst outage only."""
     branches = model.problem.network.branches
     limits = np.array([np.inf if branch.limit_mw is None else branch.limit_mw for branch in branches])
-    flows = model.ptdf.flows(model.injections_mw(values))
+    flows = model.lines.ptdf.flows(model.injections.mw(values))
     beyond = np.argwhere(np.abs(flows) > limits[:, None] + FLOW_TOLERANCE_MW)
     lines = [Line(int(branch), int(period)) for branch, period in beyond]
-    if model.outages is not None:
-        lines += [
-            Line(*at) for at in model.outages.overloads(flows, known=model.line_rows, tolerance_mw=FLOW_TOLERANCE_MW)
-        ]
-    return [line for line in lines if line not in model.line_rows]
+    known = model.lines.rows
+    if model.lines.outages is not None:
+        after = model.lines.outages.overloads(flows, known=known, tolerance_mw=FLOW_TOLERANCE_MW)
+        lines += [Line(*at) for at in after]
+    return [line for line in lines if line not in known]

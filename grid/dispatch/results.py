@@ -10,7 +10,8 @@ import numpy as np
 from grid.dispatch.commitment import BoolArray
 from grid.dispatch.headroom import headroom_mw
 from grid.dispatch.incumbent import gap_between
-from grid.dispatch.model import INTACT, available_by_bus
+from grid.dispatch.lines import INTACT
+from grid.dispatch.model import available_by_bus
 from grid.dispatch.plan import DispatchPlan, Status, Violation
 from grid.dispatch.prices import FixedDispatch, prices_of
 from grid.dispatch.reasons import explain
@@ -48,9 +49,9 @@ def plan_of(
         return np.array([np.maximum(x[getattr(c, name)], 0.0) for c in model.storages]).reshape(-1, periods)
 
     up, down = storages("reserve_up"), storages("reserve_down")
-    renewable_down = np.maximum(x[model.renewable_reserve_down], 0.0)
-    needed_up = problem.reserve_up_mw - x[model.reserve_short_up] - up.sum(axis=0)
-    needed_down = problem.reserve_down_mw - x[model.reserve_short_down] - down.sum(axis=0) - renewable_down
+    renewable_down = np.maximum(x[model.reserves.renewable_down], 0.0)
+    needed_up = problem.reserve_up_mw - x[model.reserves.short_up] - up.sum(axis=0)
+    needed_down = problem.reserve_down_mw - x[model.reserves.short_down] - down.sum(axis=0) - renewable_down
     could_up, could_down = headroom_mw(problem, terms, on, above)
     shed, surplus = np.zeros_like(problem.load_mw), np.zeros_like(problem.load_mw)
     for i, columns in model.shed.items():
@@ -80,7 +81,7 @@ def plan_of(
         shed_mw=shed,
         surplus_mw=surplus,
         link_flow_mw=x[model.link],
-        branch_flow_mw=model.ptdf.flows(model.injections_mw(x)),
+        branch_flow_mw=model.lines.ptdf.flows(model.injections.mw(x)),
         branch_shadow_price=prices.branch_shadow_price,
         lmp=prices.lmp,
         energy_price=prices.energy,
@@ -129,14 +130,14 @@ def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
         for i, columns in blocks.items():
             name = f"{what} at bus {network.buses[i].bus_id}"
             yield from (Violation(name, t, mw, price) for t, mw in enumerate(x[columns].tolist()) if mw > REPORTED_MW)
-    for line, over in sorted(model.overload.items()):
+    for line, over in sorted(model.lines.overload.items()):
         mw = float(x[list(over)].sum())
         if mw > REPORTED_MW:
             kind = "overload" if line.outage == INTACT else "emergency overload"
-            yield Violation(f"{kind} of {model.line_name(line)}", line.period, mw, prices.overload)
+            yield Violation(f"{kind} of {model.lines.name(line)}", line.period, mw, prices.overload)
     system = (
-        ("upward reserve short", model.reserve_short_up, prices.reserve_up),
-        ("downward reserve short", model.reserve_short_down, prices.reserve_down),
+        ("upward reserve short", model.reserves.short_up, prices.reserve_up),
+        ("downward reserve short", model.reserves.short_down, prices.reserve_down),
     )
     for what, short, price in system:
         yield from (Violation(what, t, mw, price) for t, mw in enumerate(x[short].tolist()) if mw > REPORTED_MW)

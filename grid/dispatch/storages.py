@@ -1,0 +1,77 @@
+"""A storage's part of the model: charging or discharging, its state of charge, and the reserve that it could serve.
+
+Reserve counts only as far as the storage could serve it for a whole period.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from grid.assets import Storage
+from grid.dispatch.linear import IntArray, LinearModel
+from grid.dispatch.plan import DispatchProblem
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StorageColumns:
+    """One storage's columns, each of shape (periods,); ``charging`` is 1 where it may charge, 0 where discharge.
+
+    ``energy_rows`` carry the state of charge on; the dual of one is the worth of a MWh more in store.
+    """
+
+    charge: IntArray
+    discharge: IntArray
+    energy: IntArray
+    charging: IntArray
+    reserve_up: IntArray
+    reserve_down: IntArray
+    end_shortfall: IntArray
+    energy_rows: IntArray
+
+
+def add_storage(linear: LinearModel, problem: DispatchProblem, storage: Storage) -> StorageColumns:
+    """Add one storage."""
+    periods, step = problem.axis.periods, problem.axis.step_hours
+    power, penalties = storage.power_mw, problem.penalties
+    start = np.zeros(periods)
+    start[:1] = problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
+    columns = StorageColumns(
+        charge=linear.columns(periods, upper=power),
+        discharge=linear.columns(periods, upper=power, cost=storage.cycle_cost_per_mwh * step),
+        energy=linear.columns(periods, upper=storage.energy_mwh),
+        charging=linear.columns(periods, upper=1.0, integer=True),
+        reserve_up=linear.columns(periods, upper=2.0 * power),
+        reserve_down=linear.columns(periods, upper=2.0 * power),
+        end_shortfall=linear.priced(1, upper=storage.end_minimum_mwh, price=penalties.storage_end),
+        energy_rows=linear.rows(periods, lower=start, upper=start),
+    )
+    energy = columns.energy_rows
+    linear.put(energy, columns.energy, 1.0)
+    linear.put(energy[1:], columns.energy[:-1], -1.0)
+    linear.put(energy, columns.charge, -storage.charge_efficiency * step)
+    linear.put(energy, columns.discharge, step / storage.discharge_efficiency)
+    end = linear.rows(1, lower=storage.end_minimum_mwh)
+    linear.put(end, columns.energy[-1:], 1.0)
+    linear.put(end, columns.end_shortfall, 1.0)
+
+    charges, discharges = linear.rows(periods, upper=0.0), linear.rows(periods, upper=power)
+    linear.put(charges, columns.charge, 1.0)
+    linear.put(charges, columns.charging, -power)
+    linear.put(discharges, columns.discharge, 1.0)
+    linear.put(discharges, columns.charging, power)
+
+    up, up_energy = linear.rows(periods, upper=power), linear.rows(periods, lower=0.0)
+    linear.put(up, columns.reserve_up, 1.0)
+    linear.put(up, columns.discharge, 1.0)
+    linear.put(up, columns.charge, -1.0)
+    linear.put(up_energy, columns.energy, 1.0)
+    linear.put(up_energy, columns.reserve_up, -step / storage.discharge_efficiency)
+    down, down_energy = linear.rows(periods, upper=power), linear.rows(periods, upper=storage.energy_mwh)
+    linear.put(down, columns.reserve_down, 1.0)
+    linear.put(down, columns.charge, 1.0)
+    linear.put(down, columns.discharge, -1.0)
+    linear.put(down_energy, columns.energy, 1.0)
+    linear.put(down_energy, columns.reserve_down, step * storage.charge_efficiency)
+    return columns
