@@ -1,8 +1,11 @@
-"""Cases: MATPOWER networks, unit commitment instances of pglib-uc, and folders of a network with its periods."""
+"""Cases: MATPOWER networks, unit commitment instances of pglib-uc, folders of a network with its periods, and source
+folders in RTS-GMLC's format."""
 
 from grid.cases.case import Case
 from grid.cases.folder import read_folder
 from grid.cases.matpower import read_matpower
 from grid.cases.pglib_uc import read_pglib_uc
+from grid.cases.rts_gmlc import read_rts_gmlc
+from grid.cases.source_system import SourceSystem
 
-__all__ = ["Case", "read_folder", "read_matpower", "read_pglib_uc"]
+__all__ = ["Case", "SourceSystem", "read_folder", "read_matpower", "read_pglib_uc", "read_rts_gmlc"]

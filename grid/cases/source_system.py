@@ -1,0 +1,191 @@
+"""What a source folder describes, and the problem that a window of its series states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+
+from grid.assets import RenewablePlant, Storage, ThermalUnit
+from grid.cases.source_network import SourceNetwork
+from grid.dispatch.plan import DispatchProblem, UnitState
+from grid.faults import Fault, InputError
+from grid.time_axis import FloatArray, TimeAxis
+
+MINIMUM_PART = " (minimum)"
+
+
+class SeriesKey(NamedTuple):
+    """What a series tells: as a line of ``timeseries_pointers.csv`` names it."""
+
+    simulation: str
+    category: str
+    name: str
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Values on their axis, shape (periods,)."""
+
+    axis: TimeAxis
+    values: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveProduct:
+    """A reserve that is scheduled for itself: a MW serves one product only.
+
+    Attributes:
+        areas: Areas whose units may serve it.
+        upward: Else it is downward.
+        seconds: Within which it must be there.
+        requirement_mw: Where no series tells it.
+    """
+
+    name: str
+    areas: tuple[str, ...]
+    upward: bool
+    seconds: float
+    requirement_mw: float
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """How ``simulation_objects.csv`` wants a simulation: its first step of ``periods`` periods, look-ahead included.
+
+    Attributes:
+        products: Names of the reserve products that are scheduled, without their areas; None: all.
+    """
+
+    step: timedelta
+    start: datetime
+    periods: int
+    products: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceSystem:
+    """A system with its series.
+
+    Attributes:
+        initial: State of thermal units before the first instant of the series; empty where the folder tells none.
+        simulations: By name: ``DAY_AHEAD`` (forecasts), ``REAL_TIME`` (actuals).
+    """
+
+    source: SourceNetwork
+    thermal_units: tuple[ThermalUnit, ...]
+    plants: tuple[RenewablePlant, ...]
+    storages: tuple[Storage, ...]
+    products: tuple[ReserveProduct, ...]
+    initial: Mapping[str, UnitState]
+    simulations: Mapping[str, Simulation]
+    series: Mapping[SeriesKey, Series]
+
+    def problem(
+        self,
+        *,
+        simulation: str = "DAY_AHEAD",
+        start: datetime | None = None,
+        periods: int | None = None,
+        secure: bool = False,
+    ) -> DispatchProblem:
+        """What to plan in a window of a simulation's series.
+
+        Reserves are the sums of the products that the simulation schedules. A plant whose least power is above 0
+        (hydro, rooftop PV) must be taken; one that may give more than that is two plants, the second with its name and
+        ``(minimum)``. Units are in the folder's initial state where the window begins with the simulation, free else.
+
+        Args:
+            start: First instant, on the folder's clock taken as UTC; without one, the simulation's.
+            periods: How many of the simulation's steps; without, as many as one step of the simulation looks at.
+
+        Raises:
+            InputError: If a series is missing or does not reach over the window; every such series is told.
+        """
+        wanted = self.simulations[simulation]
+        axis = TimeAxis(wanted.start if start is None else start, wanted.step, periods or wanted.periods)
+        window = _Window(self.series, simulation, axis, [])
+        load = self._load(window)
+        plants, available = self._plants(window)
+        reserves = {upward: self._reserve(window, upward=upward) for upward in (True, False)}
+        if window.faults:
+            raise InputError(window.faults)
+        return DispatchProblem(
+            axis=axis,
+            network=self.source.network,
+            thermal_units=self.thermal_units,
+            renewable_plants=tuple(plants),
+            storages=self.storages,
+            load_mw=load,
+            available_mw=np.array(available).reshape(-1, axis.periods),
+            reserve_up_mw=reserves[True],
+            reserve_down_mw=reserves[False],
+            initial=dict(self.initial) if axis.start == wanted.start else {},
+            initial_mwh={},
+            secure=secure,
+        )
+
+    def _load(self, window: _Window) -> FloatArray:
+        buses = self.source.network.buses
+        areas = {bus.area for bus in buses if self.source.load_share[bus.bus_id]}
+        mw = {area: window.values("Area", area, "MW Load") for area in sorted(areas)}
+        none = np.zeros(window.axis.periods)
+        shares = self.source.load_share
+        return np.array([shares[b.bus_id] * mw.get(b.area, none) + self.source.shunt_mw[b.bus_id] for b in buses])
+
+    def _plants(self, window: _Window) -> tuple[list[RenewablePlant], list[FloatArray]]:
+        plants, available = [], []
+        for plant in self.plants:
+            high = window.values("Generator", plant.plant_id, "PMax MW", default=plant.capacity_mw)
+            low = window.values("Generator", plant.plant_id, "PMin MW", default=0.0)
+            for t in np.flatnonzero(low > high + 1e-6)[:1].tolist():
+                problem = f"PMin MW {low[t]:g} is above PMax MW {high[t]:g} in period {t}"
+                window.faults.append(Fault(f"series of {plant.plant_id}", problem, "correct one of the two"))
+            least, free = np.minimum(low, high), np.maximum(high - low, 0.0)
+            if not least.any() or not free.any():
+                plants.append(replace(plant, curtailable=not least.any()))
+                available.append(high)
+            else:
+                plants += [plant, replace(plant, plant_id=plant.plant_id + MINIMUM_PART, curtailable=False)]
+                available += [free, least]
+        return plants, available
+
+    def _reserve(self, window: _Window, *, upward: bool) -> FloatArray:
+        scheduled = self.simulations[window.simulation].products
+        total = np.zeros(window.axis.periods)
+        for product in self.products:
+            if product.upward == upward and (scheduled is None or product.name.split("_R")[0] in scheduled):
+                total += window.values("Reserve", product.name, "Requirement", default=product.requirement_mw)
+        return total
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Window:
+    """Some periods of a simulation's series; what is missing is noted in ``faults``."""
+
+    series: Mapping[SeriesKey, Series]
+    simulation: str
+    axis: TimeAxis
+    faults: list[Fault]
+
+    def values(self, category: str, name: str, parameter: str, *, default: float | None = None) -> FloatArray:
+        """The window of a series, shape (periods,); ``default`` in every period where there is no such series."""
+        periods = self.axis.periods
+        series = self.series.get(SeriesKey(self.simulation, category, name, parameter))
+        place = f"timeseries_pointers.csv: {parameter} of {category} {name} in {self.simulation}"
+        if series is None:
+            if default is None:
+                self.faults.append(Fault(place, "has no series", "add a line that names its file"))
+            return np.full(periods, default or 0.0)
+        offset, rest = divmod(self.axis.start - series.axis.start, series.axis.step)
+        if rest or offset < 0 or offset + periods > series.axis.periods:
+            told = f"{series.axis.start:%Y-%m-%d %H:%M} to {series.axis.end:%Y-%m-%d %H:%M}"
+            asked = f"{self.axis.start:%Y-%m-%d %H:%M} to {self.axis.end:%Y-%m-%d %H:%M}"
+            problem = f"reaches from {told} in steps of {series.axis.step}, asked for is {asked}"
+            self.faults.append(Fault(place, problem, "ask for other hours"))
+            return np.zeros(periods)
+        return series.values[offset : offset + periods]
