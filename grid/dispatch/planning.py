@@ -126,12 +126,12 @@ def _candidate(
     on = assign_units(problem, terms, model.groups, whole)
     charging = np.array([values[c.charge] > values[c.discharge] for c in model.storages], dtype=np.bool_)
     charging = charging.reshape(-1, problem.axis.periods)
-    known = model.lines
+    own = model.lines
     try:
-        dispatch = dispatch_fixed(problem, terms, on, charging, ptdf=known.ptdf, outages=known.outages, lines=known.rows)
+        dispatch = dispatch_fixed(problem, terms, on, charging, ptdf=own.ptdf, outages=own.outages, lines=own.rows)
     except UnsolvedError:  # a commitment that was rounded may break limits that are never relaxed: show by how much
         relaxable = replace(problem, penalties=problem.penalties.finite())
-        dispatch = dispatch_fixed(relaxable, terms, on, charging, ptdf=known.ptdf, outages=known.outages, lines=known.rows)
+        dispatch = dispatch_fixed(relaxable, terms, on, charging, ptdf=own.ptdf, outages=own.outages, lines=own.rows)
         return _Candidate(on, dispatch, heuristic=True)
     return _Candidate(on, dispatch, heuristic=found is None)
 
