@@ -93,7 +93,8 @@ def _plan_matpower(text: str, ac_check: bool) -> dict[str, Any]:
 
 
 def _plan_instance(file: Path, gap: float, time_limit: float) -> dict[str, Any]:
-    from grid.cases.pglib_uc import joined_renewables, read_pglib_uc
+    from grid.cases import read_pglib_uc
+    from grid.cases.must_take import joined_renewables
     from grid.dispatch import case_document, plan_dispatch
 
     plan = plan_dispatch(read_pglib_uc(_text(file)), time_limit_seconds=time_limit, relative_gap=gap)

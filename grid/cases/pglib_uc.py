@@ -2,8 +2,7 @@
 
 The library's model, MODEL.tex, is met exactly by the terms of :mod:`grid.dispatch`: a unit's ramps hold above its
 minimum and between periods off and on as well, so that the output of a first period is at most the minimum plus the
-ramp; load and reserve are hard. A renewable generator that must give a minimum becomes two plants, the part that must
-be taken and the part that may be curtailed; :func:`joined_renewables` puts them together again.
+ramp; load and reserve are hard.
 
 References:
     Knueven, Ostrowski and Watson, "On Mixed-Integer Programming Formulations for the Unit Commitment Problem",
@@ -14,22 +13,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from grid.assets import CostSegment, RenewableKind, RenewablePlant, StartCost, ThermalUnit
 from grid.cases.fields import Fields
+from grid.cases.must_take import split_plant
 from grid.dispatch.plan import DispatchProblem, Penalties, StartRule, UnitState
 from grid.faults import Fault, InputError
 from grid.network import Bus, Network
 from grid.time_axis import FloatArray, TimeAxis
 
 SYSTEM_BUS = "system"
-_MINIMUM_PART = " (minimum)"
 _UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 _HARD = Penalties(*[math.inf] * 7)
 _ROUNDING = 1e-6
@@ -74,19 +71,6 @@ def read_pglib_uc(text: str) -> DispatchProblem:
         timezone="",
         start_rule=StartRule.PGLIB_UC,
     )
-
-
-def joined_renewables(tables: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    """A plan's tables of renewables by the generators of the instance: the parts of one added up."""
-    joined: dict[str, list[dict[str, Any]]] = {}
-    for name, records in tables.items():
-        whole = name.removesuffix(_MINIMUM_PART)
-        if whole not in joined:
-            joined[whole] = [dict(record) for record in records]
-            continue
-        for total, record in zip(joined[whole], records, strict=True):
-            total.update({key: round(total[key] + value, 9) for key, value in record.items()})
-    return joined
 
 
 def _unit(name: str, fields: Fields) -> tuple[ThermalUnit, UnitState]:
@@ -186,14 +170,5 @@ def _plants(name: str, fields: Fields, periods: int) -> list[tuple[RenewablePlan
         )
     if (low < 0.0).any():
         fields.fault("power_output_minimum", "no value may be negative", "count what is consumed as demand")
-    fixed, free = bool(low.any()), high - low
     plant = RenewablePlant(name, SYSTEM_BUS, RenewableKind.WIND, float(high.max(initial=0.0)), name, 1.0)
-    plants = [] if fixed and not free.any() else [(plant, free)]
-    if fixed:
-        part = RenewablePlant(name + _MINIMUM_PART, *_after_name(plant), curtailable=False)
-        plants.append((part, low))
-    return plants
-
-
-def _after_name(plant: RenewablePlant) -> tuple[str, RenewableKind, float, str, float]:
-    return plant.bus_id, plant.kind, plant.capacity_mw, plant.series_id, plant.series_capacity_kw
+    return split_plant(plant, low, high)

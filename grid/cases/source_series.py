@@ -7,14 +7,13 @@ its midnight.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 
 from grid.cases.source_tables import Row, read_table
 from grid.faults import Fault
@@ -54,9 +53,11 @@ def read_series(text: str, file: str, step: timedelta, faults: list[Fault]) -> S
     Two layouts: a line per period (``Year, Month, Day, Period`` and a column per series), or a line per day (``Year,
     Month, Day`` and a column per period, of one series).
     """
+    import pyarrow.csv
+
     try:
         table = pyarrow.csv.read_csv(io.BytesIO(text.removeprefix("\ufeff").encode()))
-    except pa.ArrowInvalid as error:
+    except ValueError as error:
         faults.append(Fault(file, f"cannot be read: {error}", "give a header and as many cells in every line"))
         return None
     table = table.rename_columns([name.strip() for name in table.column_names])
@@ -64,7 +65,7 @@ def read_series(text: str, file: str, step: timedelta, faults: list[Fault]) -> S
     faults += [Fault(f"{file}: {name}", "there is no such column in the first line", "add it") for name in missing]
     if missing or not table.num_rows:
         return None
-    columns = {name: _numbers(table, name, file, faults) for name in table.column_names}
+    columns = {name: _numbers(table[name], f"{file} line {{line}}: {name}", faults) for name in table.column_names}
     year, month, day = (columns.pop(name).astype(np.int64) for name in _DATE)
     instants = ((year - 1970) * 12 + month - 1).astype("datetime64[M]").astype("datetime64[us]") + (day - 1) * _DAY
     length = step
@@ -84,15 +85,26 @@ def read_series(text: str, file: str, step: timedelta, faults: list[Fault]) -> S
     return SeriesTable(TimeAxis(start, step, len(instants) * (length // step)), columns)
 
 
-def _numbers(table: pa.Table, name: str, file: str, faults: list[Fault]) -> FloatArray:
-    """A column as numbers; every cell that is none is a fault, the first of them with its line."""
-    column = table[name]
-    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-        number = pc.match_substring_regex(pc.cast(column, pa.string()), r"^\s*[-+]?[0-9.]+([eE][-+]?[0-9]+)?\s*$")
-        column = pc.cast(pc.if_else(number, pc.utf8_trim_whitespace(pc.cast(column, pa.string())), None), pa.float64())
-    values = np.asarray(pc.fill_null(pc.cast(column, pa.float64()), np.nan).to_numpy(), dtype=np.float64)
+def _numbers(cells: Any, place: str, faults: list[Fault]) -> FloatArray:
+    """A column's cells as numbers; where some are none, the first of them is a fault.
+
+    Args:
+        place: With ``{line}`` for its number.
+    """
+    try:
+        values = np.asarray(cells.cast("float64").to_numpy())
+    except ValueError:
+        values = np.array([_number(cell) for cell in cells.to_pylist()])
     wrong = np.flatnonzero(~np.isfinite(values))
     if wrong.size:
-        more = f", and {wrong.size - 1} more" if wrong.size > 1 else ""
-        faults.append(Fault(f"{file} line {wrong[0] + 2}: {name}", f"must be a finite number{more}", "fill the gap"))
+        others = f", as {wrong.size - 1} others of this column" if wrong.size > 1 else ""
+        problem = f"must be a finite number{others}, got {cells[int(wrong[0])].as_py()!r}"
+        faults.append(Fault(place.format(line=wrong[0] + 2), problem, "fill the gap, or correct it"))
     return np.where(np.isfinite(values), values, 0.0)
+
+
+def _number(cell: Any) -> float:
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return math.nan

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
 
 from grid.assets import RenewablePlant, Storage, ThermalUnit
+from grid.cases.must_take import split_plant
 from grid.cases.source_network import SourceNetwork
 from grid.dispatch.plan import DispatchProblem, UnitState
 from grid.faults import Fault, InputError
 from grid.time_axis import FloatArray, TimeAxis
-
-MINIMUM_PART = " (minimum)"
 
 
 class SeriesKey(NamedTuple):
@@ -145,13 +144,9 @@ class SourceSystem:
             for t in np.flatnonzero(low > high + 1e-6)[:1].tolist():
                 problem = f"PMin MW {low[t]:g} is above PMax MW {high[t]:g} in period {t}"
                 window.faults.append(Fault(f"series of {plant.plant_id}", problem, "correct one of the two"))
-            least, free = np.minimum(low, high), np.maximum(high - low, 0.0)
-            if not least.any() or not free.any():
-                plants.append(replace(plant, curtailable=not least.any()))
-                available.append(high)
-            else:
-                plants += [plant, replace(plant, plant_id=plant.plant_id + MINIMUM_PART, curtailable=False)]
-                available += [free, least]
+            for part, mw in split_plant(plant, np.minimum(low, high), high):
+                plants.append(part)
+                available.append(mw)
         return plants, available
 
     def _reserve(self, window: _Window, *, upward: bool) -> FloatArray:

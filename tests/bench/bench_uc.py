@@ -20,7 +20,8 @@ from statistics import median
 
 from model_tex import solve_reference
 
-from grid.cases.pglib_uc import joined_renewables, read_pglib_uc
+from grid.cases import read_pglib_uc
+from grid.cases.must_take import joined_renewables
 from grid.dispatch import case_document, plan_dispatch
 from grid.dispatch.incumbent import gap_between
 from grid.dispatch.uc_check import check_commitment

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from grid.cases import read_pglib_uc
-from grid.cases.pglib_uc import joined_renewables
+from grid.cases.must_take import joined_renewables
 from grid.faults import InputError
 
 UNIT: dict[str, Any] = {

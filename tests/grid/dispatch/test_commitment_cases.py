@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grid.cases import read_pglib_uc
-from grid.cases.pglib_uc import joined_renewables
+from grid.cases.must_take import joined_renewables
 from grid.dispatch import Status, case_document, plan_dispatch
 from grid.dispatch.uc_check import check_commitment
 
