@@ -10,7 +10,7 @@ from grid.faults import Fault, InputError
 from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.network import Branch, Bus, DcLink, Network
 from grid.readings import Quality, ReadingBlock, Rejection
-from grid.site import BusLoad, Meter, ReservePolicy, Site
+from grid.site import BusLoad, ChangePrices, Meter, ReservePolicy, Site
 from grid.time_axis import TimeAxis
 from grid.units import Channel
 
@@ -19,6 +19,7 @@ __all__ = [
     "Branch",
     "Bus",
     "BusLoad",
+    "ChangePrices",
     "Channel",
     "DcLink",
     "Fault",

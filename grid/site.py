@@ -77,6 +77,19 @@ class ReservePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangePrices:
+    """What changing the plan before must at least save; it is no cost of production. 0 leaves changes free.
+
+    Attributes:
+        per_mwh: Of moving a thermal unit's or a storage's set-point. [money/MWh]
+        per_commitment_hour: Of an hour on instead of off, or off instead of on, of a thermal unit. [money/h]
+    """
+
+    per_mwh: float = 0.2
+    per_commitment_hour: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One operator's system, as its site file tells it.
 
@@ -101,6 +114,7 @@ class Site:
     renewable_plants: tuple[RenewablePlant, ...]
     storages: tuple[Storage, ...]
     reserve: ReservePolicy = ReservePolicy()
+    change_prices: ChangePrices = ChangePrices()
     sum_checks: tuple[SumCheck, ...] = ()
     validation: RulesByKind = DEFAULT_RULES
     notes: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from grid.network import Branch, Bus, DcLink
 from grid.network_checks import network_faults, unknown_bus
 from grid.ranges import range_faults
 from grid.readings import series_id
-from grid.site import BusLoad, Meter, ReservePolicy, SumCheck
+from grid.site import BusLoad, ChangePrices, Meter, ReservePolicy, SumCheck
 from grid.units import STORED_UNIT, Channel
 from grid.validation.settings import RulesByKind
 
@@ -37,6 +37,7 @@ class SiteParts:
     holidays: str | None
     currency: str | None
     reserve: ReservePolicy
+    change_prices: ChangePrices
     meters: tuple[Meter, ...]
     loads: tuple[BusLoad, ...]
     sum_checks: tuple[SumCheck, ...]
@@ -77,6 +78,7 @@ def _general(parts: SiteParts) -> Iterator[Fault]:
     if parts.currency is not None and not re.fullmatch(r"[A-Z]{3}", parts.currency):
         yield Fault("currency", f"must be an ISO 4217 code, got {parts.currency!r}", "write EUR, USD or the like")
     yield from range_faults("reserve", parts.reserve)
+    yield from range_faults("change_prices", parts.change_prices)
     if parts.base_mva is not None and parts.base_mva <= 0:
         yield Fault("network.base_mva", f"must be above 0, got {parts.base_mva:g}", "correct it; 100 is common")
 

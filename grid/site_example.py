@@ -17,6 +17,12 @@ notes = ["An invented example: four buses, two thermal units, a solar plant, a b
 up_level = 0.95
 down_level = 0.05
 
+# What a new plan must save to change the one before: per MWh that a set-point moves, per hour that a unit is on instead
+# of off or off instead of on.
+[change_prices]
+per_mwh = 0.2
+per_commitment_hour = 10.0
+
 # Meters that are forecast. Their series is called <meter_id>:<channel>.
 #   kind: load, solar, or external (somebody sends us its forecasts)
 #   weather_site_id: whose temperature and irradiance explain it (topic gridpilot.weather.v1)

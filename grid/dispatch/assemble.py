@@ -93,6 +93,9 @@ def assemble_problem(
         initial_mwh=charges,
         currency=site.currency,
         timezone=site.timezone,
+        earlier=None
+        if before is None
+        else before.told(site.thermal_units, site.storages, axis=axis, prices=site.change_prices),
     )
     return problem, _inputs(site, [forecasts[name] for name in needed], sources, up, down, initial, charges)
 

@@ -10,6 +10,7 @@ import numpy as np
 from grid.assets import ThermalUnit
 from grid.dispatch.costs import production_cost
 from grid.dispatch.plan import DispatchPlan, UnitState
+from grid.dispatch.steady import change_cost
 from grid.network import Network
 from grid.time_axis import FloatArray
 
@@ -235,6 +236,7 @@ def _money(plan: DispatchPlan) -> Iterator[str]:
     for violation in plan.violations:
         hours = 1.0 if violation.what.startswith("energy missing") else problem.axis.step_hours
         cost += violation.amount_mw * violation.price_per_mwh * hours
+    cost += change_cost(problem, plan.on, plan.power_mw, plan.discharge_mw - plan.charge_mw)
     slack = max(1.0, abs(plan.objective)) * _MONEY
     if abs(cost - plan.objective) > slack:
         yield f"the schedule costs {cost}, the objective says {plan.objective}"

@@ -86,6 +86,21 @@ def _outcome(plan: DispatchPlan) -> dict[str, Any]:
         "solve_seconds": round(plan.solve_seconds, 3),
         "currency": plan.problem.currency,
         "message": plan.message,
+        "change_price": _change_price(plan),
+    }
+
+
+def _change_price(plan: DispatchPlan) -> dict[str, Any] | None:
+    """What changing the plan before was priced at, and what that came to; null where it was free."""
+    earlier = plan.problem.earlier
+    if earlier is None:
+        return None
+    return {
+        "since": earlier.plan_id,
+        "per_mwh": earlier.prices.per_mwh,
+        "per_commitment_hour": earlier.prices.per_commitment_hour,
+        "cost": _finite(plan.change_cost, _MONEY_DIGITS),
+        "forgone": _finite(plan.forgone, _MONEY_DIGITS),
     }
 
 
@@ -241,7 +256,7 @@ def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, An
 
 
 def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
-    """One record per period; the sum of ``production_cost`` and of the priced violations is the objective."""
+    """One record per period; ``production_cost``, priced violations and the price of changes sum to the objective."""
     problem = plan.problem
     down = plan.reserve_down_mw.sum(axis=0) + plan.storage_reserve_down_mw.sum(axis=0) + plan.renewable_reserve_down_mw
     columns: dict[str, tuple[FloatArray, int]] = {

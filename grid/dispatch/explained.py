@@ -15,6 +15,8 @@ from grid.time_axis import FloatArray
 
 TOLERANCE_MW = 1e-3
 TOLERANCE_PRICE = 1e-3
+STEADY_MW = 0.1
+"""An asset that is further from where it would be if changes were free is kept there by their price."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +36,12 @@ class Explained:
         """Price at a bus, shape (periods,). [money/MWh]"""
         lmp: FloatArray = self.prices.lmp[self.bus(bus_id)]
         return lmp
+
+    def freely_mw(self, unit: int) -> FloatArray:
+        """What a unit would produce if changing the plan before were free, shape (periods,)."""
+        above = self.dispatch.solution.values[self.dispatch.model.thermal[unit].above]
+        power: FloatArray = np.where(self.plan.on[unit], above + self.problem.thermal_units[unit].minimum_mw, 0.0)
+        return power
 
     def bus(self, bus_id: str) -> int:
         return next(i for i, bus in enumerate(self.problem.network.buses) if bus.bus_id == bus_id)

@@ -103,6 +103,8 @@ def infeasible_plan(
         violations=(),
         reasons=tuple(_reason(limit, ways.get(limit), periods) for limit in conflict.limits),
         message=conflict.message,
+        change_cost=0.0,
+        forgone=0.0,
     )
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from grid.assets import Storage, ThermalUnit
 from grid.dispatch.plan import UnitState
+from grid.dispatch.steady import EarlierPlan
+from grid.site import ChangePrices
+from grid.time_axis import FloatArray, TimeAxis
 
 
 class PreviousPlan:
@@ -33,6 +39,31 @@ class PreviousPlan:
         """What an asset of ``units`` or ``storages`` was to do from ``at`` on, by period; empty if it is not told."""
         schedule: Sequence[Mapping[str, Any]] = self._document[kind].get(asset_id, ()) if self._told else ()
         return schedule[self._done :]
+
+    def told(
+        self, units: Sequence[ThermalUnit], storages: Sequence[Storage], *, axis: TimeAxis, prices: ChangePrices
+    ) -> EarlierPlan | None:
+        """What the document says of the periods of ``axis``, which begins at ``at``.
+
+        None if it says nothing of them, or if changing it is free.
+        """
+        periods = min(self.periods_ahead(axis.step), axis.periods)
+        if periods <= 0 or max(prices.per_mwh, prices.per_commitment_hour) <= 0.0:
+            return None
+
+        def row(kind: str, name: str, value: Callable[[Mapping[str, Any]], float]) -> dict[str, FloatArray]:
+            records = self.ahead(kind, name)[:periods]
+            padding = [math.nan] * (axis.periods - len(records))
+            return {name: np.array([*map(value, records), *padding], dtype=np.float64)} if records else {}
+
+        power: dict[str, FloatArray] = {}
+        on: dict[str, FloatArray] = {}
+        for unit in units:
+            power |= row("units", unit.unit_id, lambda record: record["power_mw"])
+            on |= row("units", unit.unit_id, lambda record: record["on"])
+        for storage in storages:
+            power |= row("storages", storage.storage_id, lambda record: record["discharge_mw"] - record["charge_mw"])
+        return EarlierPlan(self.plan_id, prices, power, on)
 
     def unit_states(self, units: Sequence[ThermalUnit]) -> dict[str, UnitState]:
         """State of every unit that the document tells about; empty if it does not reach to ``at``.

@@ -20,6 +20,7 @@ from grid.dispatch.outages import Outages
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.ptdf import Ptdf
 from grid.dispatch.reserves import Reserves, add_reserves, hold_reserves
+from grid.dispatch.steady import add_change_prices
 from grid.dispatch.storages import StorageColumns, add_storage
 from grid.dispatch.thermal import ThermalGroup, add_thermal_group
 from grid.dispatch.unit_terms import UnitTerms
@@ -118,6 +119,7 @@ def build_model(
     linear.put(balance[None, :], model.injections.columns, model.injections.factors[:, None])
     hold_reserves(linear, reserves, model.storages, model.renewable.values())
     add_adequacy(model, terms)
+    add_change_prices(model)
     model.add_lines(lines)
     return model
 

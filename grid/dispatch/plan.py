@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.assets import RenewablePlant, Storage, ThermalUnit
+from grid.dispatch.steady import EarlierPlan
 from grid.network import Network
 from grid.time_axis import FloatArray, TimeAxis
 
@@ -81,6 +82,7 @@ class DispatchProblem:
         start_rule: What a start costs after which time off.
         secure: Every branch must stay within its emergency rating after the outage of any one other branch (N-1),
             before anything is re-dispatched. Outages that would split the network are left out.
+        earlier: What an earlier plan says of the same periods, and what changing it costs; None if that is free.
     """
 
     axis: TimeAxis
@@ -99,6 +101,7 @@ class DispatchProblem:
     timezone: str = "UTC"
     start_rule: StartRule = StartRule.TIME_OFF
     secure: bool = False
+    earlier: EarlierPlan | None = None
 
 
 class Status(StrEnum):
@@ -154,7 +157,8 @@ class DispatchPlan:
     """A plan, every array with the periods of ``axis`` last.
 
     Attributes:
-        objective: Total cost of the plan; ``best_bound`` is proven, ``gap`` = (objective - bound) / objective.
+        objective: Total cost of the plan, ``change_cost`` included; ``best_bound`` is proven, ``gap`` = (objective -
+            bound) / objective.
         on: Thermal commitment, shape (units, periods).
         power_mw, reserve_up_mw, reserve_down_mw: Thermal output and reserve, shape (units, periods).
         renewable_mw: Taken from each plant, shape (plants, periods); the rest of ``available_mw`` is curtailed.
@@ -168,6 +172,8 @@ class DispatchPlan:
         lmp, energy_price, congestion_price: Shape (buses, periods); ``lmp = energy + congestion``. [money/MWh]
             The energy price is the same at every bus: the mean price weighted by load.
         reserve_up_price, reserve_down_price: Shape (periods,). [money/MW and hour]
+        change_cost: What its changes of the problem's earlier plan are priced at; no cost of production. [money]
+        forgone: What the same commitment would cost less if set-points moved freely. [money]
     """
 
     status: Status
@@ -201,3 +207,5 @@ class DispatchPlan:
     violations: tuple[Violation, ...]
     reasons: tuple[Reason, ...]
     message: str = ""
+    change_cost: float = 0.0
+    forgone: float = 0.0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from grid.assets import RenewablePlant, Storage
-from grid.dispatch.explained import TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding, merged, spread
+from grid.dispatch.explained import STEADY_MW, TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding, merged, spread
 from grid.dispatch.plan import DispatchPlan, Reason
 from grid.dispatch.prices import FixedDispatch, Prices, load_shares
 from grid.dispatch.thermal_reasons import thermal_reasons
@@ -104,11 +104,15 @@ def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Rea
     plan, lmp = explained.plan, explained.lmp_at(storage.bus_id)
     charge, discharge = plan.charge_mw[s], plan.discharge_mw[s]
     energy = plan.state_of_charge_mwh[s]
+    columns, values = explained.dispatch.model.storages[s], explained.dispatch.solution.values
+    net, freely = discharge - charge, values[columns.discharge] - values[columns.charge]
     stored = -explained.dispatch.solution.row_duals[explained.dispatch.model.storages[s].energy_rows]
     pays_to_charge = stored * storage.charge_efficiency
     pays_to_discharge = stored / storage.discharge_efficiency + storage.cycle_cost_per_mwh
 
     def finding(t: int) -> Finding:
+        if abs(net[t] - freely[t]) > STEADY_MW:
+            return Finding("steady", ("price of changes",))
         if charge[t] > TOLERANCE_MW:
             gain = float(pays_to_charge[t] - lmp[t])
             full = energy[t] >= storage.energy_mwh - TOLERANCE_MW
@@ -131,6 +135,9 @@ def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Rea
         held = plan.storage_reserve_up_mw[s][run].mean()
         reserve = f"; holds {held:.0f} MW of upward reserve" if held > TOLERANCE_MW else ""
         match kind:
+            case "steady":
+                way = f"feeding in {spread(net[run])} MW: if changing the plan before were free it would be"
+                return f"{way} {spread(freely[run])} MW; {price}{reserve}"
             case "charging":
                 amount = f"charging {spread(charge[run])} MW{limit}"
                 return f"{amount}: {price}, worth it up to {below} as it earns {above} later{reserve}"

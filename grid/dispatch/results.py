@@ -13,8 +13,9 @@ from grid.dispatch.incumbent import gap_between
 from grid.dispatch.lines import INTACT
 from grid.dispatch.model import available_by_bus
 from grid.dispatch.plan import DispatchPlan, Status, Violation
-from grid.dispatch.prices import FixedDispatch, prices_of
+from grid.dispatch.prices import FixedDispatch, dispatch_fixed, prices_of
 from grid.dispatch.reasons import explain
+from grid.dispatch.steady import change_cost
 from grid.dispatch.unit_terms import UnitTerms
 from grid.time_axis import FloatArray
 
@@ -36,7 +37,8 @@ def plan_of(
     """The plan of a commitment and its dispatch, with prices and reasons; ``bound`` is -inf if none is proven.
 
     The thermal units' share of a reserve requirement is dealt out in proportion to what each could hold; plants of one
-    bus are curtailed in proportion to what they have.
+    bus are curtailed in proportion to what they have. Where changing an earlier plan has a price, prices of energy are
+    those of the same commitment dispatched without it.
     """
     model, x = dispatch.model, dispatch.solution.values
     problem = model.problem
@@ -58,7 +60,11 @@ def plan_of(
         shed[i] = np.maximum(x[columns], 0.0)
     for i, columns in model.surplus.items():
         surplus[i] = np.maximum(x[columns], 0.0)
-    objective, prices = dispatch.solution.objective, prices_of(dispatch)
+    objective, power = dispatch.solution.objective, np.where(on, minimum, 0.0) + above
+    charge, discharge = storages("charge"), storages("discharge")
+    moved = change_cost(problem, on, power, discharge - charge)
+    free = _freely(dispatch, terms, on, charge > discharge)
+    prices = prices_of(free)
     plan = DispatchPlan(
         status=status,
         problem=problem,
@@ -68,13 +74,13 @@ def plan_of(
         build_seconds=build_seconds,
         solve_seconds=solve_seconds,
         on=on,
-        power_mw=np.where(on, minimum, 0.0) + above,
+        power_mw=power,
         reserve_up_mw=_deal_out(needed_up, could_up),
         reserve_down_mw=_deal_out(needed_down, could_down),
         renewable_mw=_renewables(dispatch),
         renewable_reserve_down_mw=renewable_down,
-        charge_mw=storages("charge"),
-        discharge_mw=storages("discharge"),
+        charge_mw=charge,
+        discharge_mw=discharge,
         state_of_charge_mwh=storages("energy"),
         storage_reserve_up_mw=up,
         storage_reserve_down_mw=down,
@@ -91,8 +97,20 @@ def plan_of(
         violations=tuple(_violations(dispatch)),
         reasons=(),
         message=message,
+        change_cost=moved,
+        forgone=max(objective - moved - free.solution.objective, 0.0) if free is not dispatch else 0.0,
     )
-    return replace(plan, reasons=explain(plan, dispatch, terms, prices))
+    return replace(plan, reasons=explain(plan, free, terms, prices))
+
+
+def _freely(dispatch: FixedDispatch, terms: Sequence[UnitTerms], on: BoolArray, charging: BoolArray) -> FixedDispatch:
+    """The same commitment dispatched as if changing an earlier plan were free; the dispatch itself without one."""
+    model = dispatch.model
+    if model.problem.earlier is None:
+        return dispatch
+    problem = replace(model.problem, earlier=None)
+    lines = list(model.lines.rows)
+    return dispatch_fixed(problem, terms, on, charging, ptdf=model.lines.ptdf, outages=model.lines.outages, lines=lines)
 
 
 def _deal_out(needed: FloatArray, possible: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from grid.dispatch.commitment import BoolArray
 from grid.dispatch.costs import running_cost_per_hour, start_costs
-from grid.dispatch.explained import TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding, merged, spread
+from grid.dispatch.explained import STEADY_MW, TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding, merged, spread
 from grid.dispatch.headroom import headroom_mw
 from grid.dispatch.plan import Reason
 from grid.dispatch.unit_terms import UnitTerms, periods_in_state
@@ -53,6 +53,7 @@ class _Schedule:
         self.start_cost = start_costs(self.unit, self.on, self.state, step_hours=self.step, rule=self.rule)
         reserves = self.reserve_up * up + self.reserve_down * down
         running = running_cost_per_hour(self.unit, self.power)
+        self.freely = explained.freely_mw(i)
         self.profit = np.where(self.on, (self.lmp * self.power + reserves - running) * self.step, 0.0) - self.start_cost
 
     def findings(self) -> list[Finding]:
@@ -70,6 +71,8 @@ class _Schedule:
         term, above, price = self.term, self.above[t], self.lmp[t]
         known_start = first > 0 or (self.state is not None and not self.state.on)
         gain = max(float(price - self.next_cost[t]), 0.0)
+        if abs(self.power[t] - self.freely[t]) > STEADY_MW:
+            return Finding("steady", ("price of changes",), None, alternative)
         if above >= term.span_mw - TOLERANCE_MW and term.span_mw > 0.0:
             value = max(float(price - self.last_cost[t]), 0.0)
             return Finding("capacity", ("capacity",), value, alternative)
@@ -178,6 +181,9 @@ class _Schedule:
         last, following = spread(self.last_cost[run]), spread(self.next_cost[run])
         minimum, output = f"{unit.minimum_mw:.0f} MW", spread(self.power[run], digits=0)
         match kind:
+            case "steady":
+                free = spread(self.freely[run], digits=0)
+                return f"at {output} MW: if changing the plan before were free it would be at {free} MW; {price}"
             case "capacity":
                 return (
                     f"on at capacity {unit.capacity_mw:.0f} MW: {price} beats its marginal cost {last}; "

@@ -76,12 +76,15 @@ def identical_units(problem: DispatchProblem) -> tuple[tuple[int, ...], ...]:
     """Positions of the thermal units, those together that a count can stand for without loss.
 
     Such units differ in their name only, their ramps cannot bind, their starts have one cost, and their states before
-    the plan are all known or all unknown. Which of them is on then changes neither cost nor power.
+    the plan are all known or all unknown. Which of them is on then changes neither cost nor power. What an earlier plan
+    tells apart stays apart.
     """
     groups: dict[tuple[ThermalUnit, bool], list[int]] = {}
+    told = {} if problem.earlier is None else problem.earlier.on
     for i, unit in enumerate(problem.thermal_units):
         terms = unit_terms(unit, step_hours=problem.axis.step_hours)
-        alike = replace(unit, unit_id="") if terms.ramp_free and len(terms.tiers) == 1 else unit
+        one_of_many = terms.ramp_free and len(terms.tiers) == 1 and unit.unit_id not in told
+        alike = replace(unit, unit_id="") if one_of_many else unit
         groups.setdefault((alike, unit.unit_id in problem.initial), []).append(i)
     return tuple(tuple(group) for group in groups.values())
 

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from grid.assets import ThermalUnit
 from grid.dispatch.plan import DispatchProblem
+from grid.dispatch.steady import earlier_faults
 from grid.faults import Fault, InputError
 from grid.time_axis import FloatArray
 
@@ -21,6 +22,7 @@ _TOLERANCE_MW = 1e-6
 def require_valid(problem: DispatchProblem) -> None:
     """Raise :class:`grid.faults.InputError` with every fault of ``problem``."""
     faults = [*_names(problem), *_network(problem), *_arrays(problem), *_units(problem), *_storages(problem)]
+    faults += earlier_faults(problem.earlier, problem.axis.periods)
     if faults:
         raise InputError(faults)
 
