@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,13 +14,16 @@ from api.commands.session import AsJson, print_json
 from grid.faults import Fault, InputError
 
 _ACCEPTED = (
-    "give a MATPOWER case file (.m), a unit commitment instance of pglib-uc (.json), or a folder with network.m or "
-    "network.json and periods.json"
+    "give a MATPOWER case file (.m), a unit commitment instance of pglib-uc (.json), a folder with network.m or "
+    "network.json and periods.json, or a source folder in RTS-GMLC's format"
 )
+_INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M"]
 
 
 def dispatch(
-    case: Annotated[Path, typer.Argument(help="A MATPOWER case (.m), a pglib-uc instance (.json), or a folder.")],
+    case: Annotated[
+        Path, typer.Argument(help="A MATPOWER case (.m), a pglib-uc instance (.json), or a folder of either kind.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Where to write the plan, as JSON.")] = None,
     gap: Annotated[float, typer.Option(help="Of an instance or a folder: the relative gap that suffices.")] = 0.001,
     time_limit: Annotated[
@@ -28,11 +32,26 @@ def dispatch(
     ac_check: Annotated[
         bool, typer.Option("--ac-check", help="Of a MATPOWER network: an AC power flow of the result, with remedies.")
     ] = False,
+    start: Annotated[
+        datetime | None, typer.Option(help="Of a source folder: first hour, on its clock.", formats=_INSTANTS)
+    ] = None,
+    hours: Annotated[int | None, typer.Option(min=1, help="Of a source folder: how many hours.")] = None,
+    n_1: Annotated[
+        bool, typer.Option("--n-1", help="Of a source folder: keep every branch within its rating after any outage.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Dispatch a case at least cost: commitment, set points, flows, prices, reasons."""
     _check(out, gap, time_limit)
-    document = _plan(case, gap=gap, time_limit=time_limit, ac_check=ac_check)
+    if _is_source_folder(case):
+        if ac_check:
+            raise InputError([Fault("--ac-check", "needs a network.m", "leave it out")])
+        document = _plan_source(case, start, hours, n_1, gap, time_limit)
+    elif start is not None or hours is not None or n_1:
+        problem = "are for source folders in RTS-GMLC's format"
+        raise InputError([Fault("--start, --hours, --n-1", problem, "leave them out: the case says it itself")])
+    else:
+        document = _plan(case, gap=gap, time_limit=time_limit, ac_check=ac_check)
     if out is not None:
         try:
             out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -123,6 +142,29 @@ def _plan_folder(case: Path, gap: float, time_limit: float, ac_check: bool) -> d
 
         document["ac"] = check_plan_ac(plan, read_matpower(text), ac, injections_of(plan))
     return document
+
+
+def _is_source_folder(case: Path) -> bool:
+    return (case / "gen.csv").is_file() or (case / "timeseries_pointers.csv").is_file()
+
+
+def _plan_source(
+    case: Path, start: datetime | None, hours: int | None, n_1: bool, gap: float, time_limit: float
+) -> dict[str, Any]:
+    from api.commands.source_folder import read_source_folder
+    from grid.cases.must_take import joined_renewables
+    from grid.dispatch import case_document, plan_dispatch
+
+    try:
+        system = read_source_folder(case, simulations=("DAY_AHEAD",))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError([Fault(str(case), f"cannot be read: {error}", "make its files readable UTF-8 text")]) from None
+    window = system.simulations["DAY_AHEAD"]
+    periods = None if hours is None else int(timedelta(hours=hours) / window.step)
+    problem = system.problem(start=start and start.replace(tzinfo=UTC), periods=periods, secure=n_1)
+    plan = plan_dispatch(problem, time_limit_seconds=time_limit, relative_gap=gap)
+    document = case_document(plan, case=case.resolve().name)
+    return {**document, "renewables": joined_renewables(document["renewables"])}
 
 
 def _folder_files(case: Path) -> tuple[Path, Path]:

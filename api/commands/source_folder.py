@@ -14,11 +14,6 @@ from grid.time_axis import TimeAxis
 _AREA = "load_area"
 
 
-def is_source_folder(folder: Path) -> bool:
-    """Whether a folder has the tables that make it a source folder."""
-    return (folder / "gen.csv").is_file() and (folder / "timeseries_pointers.csv").is_file()
-
-
 def read_source_folder(folder: Path, *, simulations: Collection[str] = SIMULATIONS) -> SourceSystem:
     """Read a source folder with the series of ``simulations``, DAY_AHEAD and REAL_TIME or one of them.
 

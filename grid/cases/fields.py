@@ -120,6 +120,14 @@ class Fields:
         for name, data in named.items():
             yield name, Fields(data, name, self._faults)
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; empty where there is none."""
+        values = self._data.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            self.fault(key, f"must be a list of texts, got {_shown(values)}", "correct it")
+            return ()
+        return tuple(values)
+
     def rows(self, key: str) -> list[Fields]:
         """The objects in the list ``key``; empty where there is none."""
         rows = self._data.get(key, [])

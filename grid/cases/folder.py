@@ -16,9 +16,10 @@ import numpy as np
 from grid.assets import Storage, ThermalUnit
 from grid.cases.fields import Fields
 from grid.cases.folder_assets import read_demand_response, read_plants, read_storages, read_units
+from grid.cases.folder_reserves import read_reserves
 from grid.cases.matpower import read_matpower
 from grid.cases.network_files import Grid, grid_of_case, grid_of_json
-from grid.cases.uncertain import Profile, check_together, net_load_reserve, read_profile
+from grid.cases.uncertain import Profile, read_profile
 from grid.dispatch.plan import DispatchProblem, Penalties
 from grid.faults import Fault, InputError
 from grid.time_axis import EPOCH, FloatArray, TimeAxis
@@ -53,14 +54,15 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
     plants, available = read_plants(top, axis.periods, profiles)
     units, initial = read_units(top, grid, {plant.plant_id for plant in plants})
     shifts = list(read_demand_response(top))
-    up, down = _reserves(top, axis.periods, profiles)
+    load = load.reshape(len(grid.network.buses), axis.periods)
+    up, down, requirements = read_reserves(top, grid.network, profiles, load)
     problem = DispatchProblem(
         axis=axis,
         network=grid.network,
         thermal_units=(*units, *(shift for shift in shifts if isinstance(shift, ThermalUnit))),
         renewable_plants=plants,
         storages=(*read_storages(top), *(shift for shift in shifts if isinstance(shift, Storage))),
-        load_mw=load.reshape(len(grid.network.buses), axis.periods),
+        load_mw=load,
         available_mw=available,
         reserve_up_mw=up,
         reserve_down_mw=down,
@@ -69,6 +71,7 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
         penalties=_penalties(top),
         currency=top.text("currency", default="USD"),
         timezone=top.text("timezone", default="UTC") if top.has("start") else "",
+        requirements=requirements,
         secure=top.flag("n_1", default=False),
     )
     if faults:
@@ -113,25 +116,6 @@ def _axis(top: Fields) -> TimeAxis:
 def _load(bus: str, grid: Grid, profiles: dict[str, Profile], scale: FloatArray) -> FloatArray:
     """A bus's load: its own profile, or what the network gives it times ``load_scale``."""
     return profiles[bus].central if bus in profiles else grid.load_mw.get(bus, 0.0) * scale
-
-
-def _reserves(top: Fields, periods: int, profiles: dict[str, Profile]) -> tuple[FloatArray, FloatArray]:
-    """Upward and downward requirement: the greater of what is asked for and what the levels of net load take."""
-    reserves = top.object("reserves")
-    reserves.unknown("up_mw", "down_mw", "up_level", "down_level")
-    asked = [reserves.series(key, periods, default=0.0) for key in ("up_mw", "down_mw")]
-    levels = [
-        reserves.number(key, least=0.0, most=1.0) if reserves.has(key) else None for key in ("up_level", "down_level")
-    ]
-    check_together(profiles, top, [level for level in levels if level is not None])
-    if len({len(profile.scenarios) for profile in profiles.values()} - {0}) > 1:
-        return asked[0], asked[1]
-    up, down = (
-        asked[i] if level is None
-        else np.maximum(asked[i], net_load_reserve(list(profiles.values()), level, up=i == 0, periods=periods))
-        for i, level in enumerate(levels)
-    )  # fmt: skip
-    return up, down
 
 
 def _penalties(top: Fields) -> Penalties:

@@ -120,6 +120,7 @@ def read_matpower(text: str) -> Case:
         name=parts.name,
         base_mva=base_mva,
         bus_ids=tuple(f"{number:.0f}" for number in bus[:, 0]),
+        areas=tuple(f"{number:.0f}" for number in bus[:, 6]),
         demand_mw=bus[:, 2] + bus[:, 4],
         reference=bus[:, 1] == _REFERENCE,
         isolated=isolated,

@@ -60,7 +60,9 @@ def grid_of_case(case: Case, faults: list[Fault]) -> Grid:
             faults.append(Fault("mpc.gen", problem, "make it a load, a storage or a demand response of periods.json"))
             continue
         units.append(_unit(generators.names[i], ids[generators.bus[i]], low, high, generators.costs, i))
-    buses = tuple(Bus(name) for name, out in zip(ids, case.isolated, strict=True) if not out)
+    buses = tuple(
+        Bus(name, area=area) for name, area, out in zip(ids, case.areas, case.isolated, strict=True) if not out
+    )
     return Grid(
         network=Network(buses, branches, tuple(dc_links), case.base_mva),
         units=tuple(units),
@@ -71,10 +73,11 @@ def grid_of_case(case: Case, faults: list[Fault]) -> Grid:
 def grid_of_json(network: Fields) -> Grid:
     """What ``network.json`` describes; ``docs/dispatch.md`` lists its fields."""
     network.unknown("base_mva", "buses", "branches", "links", "units")
-    load = {}
+    load, buses = {}, []
     for name, bus in network.items("buses"):
-        bus.unknown("load_mw")
+        bus.unknown("load_mw", "area")
         load[name] = bus.number("load_mw", default=0.0)
+        buses.append(Bus(name, area=bus.text("area", default="")))
     branches = []
     for name, branch in network.items("branches"):
         branch.unknown("from", "to", "reactance_pu", "resistance_pu", "limit_mw", "emergency_mw", "tap_ratio")
@@ -99,8 +102,7 @@ def grid_of_json(network: Fields) -> Grid:
         unit.unknown("bus", "minimum_mw", "capacity_mw", "minimum_cost_per_hour", "segments")
         units.append(_json_unit(name, unit))
     base_mva = network.number("base_mva", default=100.0)
-    buses = tuple(Bus(name) for name in load)
-    return Grid(Network(buses, tuple(branches), tuple(links), base_mva), tuple(units), load)
+    return Grid(Network(tuple(buses), tuple(branches), tuple(links), base_mva), tuple(units), load)
 
 
 def _json_unit(name: str, unit: Fields) -> ThermalUnit:

@@ -171,16 +171,18 @@ class _Window:
         """The window of a series, shape (periods,); ``default`` in every period where there is no such series."""
         periods = self.axis.periods
         series = self.series.get(SeriesKey(self.simulation, category, name, parameter))
-        place = f"timeseries_pointers.csv: {parameter} of {category} {name} in {self.simulation}"
         if series is None:
             if default is None:
+                place = f"timeseries_pointers.csv: {parameter} of {category} {name} in {self.simulation}"
                 self.faults.append(Fault(place, "has no series", "add a line that names its file"))
             return np.full(periods, default or 0.0)
         offset, rest = divmod(self.axis.start - series.axis.start, series.axis.step)
         if rest or offset < 0 or offset + periods > series.axis.periods:
             told = f"{series.axis.start:%Y-%m-%d %H:%M} to {series.axis.end:%Y-%m-%d %H:%M}"
             asked = f"{self.axis.start:%Y-%m-%d %H:%M} to {self.axis.end:%Y-%m-%d %H:%M}"
-            problem = f"reaches from {told} in steps of {series.axis.step}, asked for is {asked}"
-            self.faults.append(Fault(place, problem, "ask for other hours"))
+            problem = f"series reach from {told} in steps of {series.axis.step}, asked for is {asked}"
+            fault = Fault(self.simulation, problem, "ask for other hours")
+            if fault not in self.faults:
+                self.faults.append(fault)
             return np.zeros(periods)
         return series.values[offset : offset + periods]
