@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grid.dispatch.requirements import leading
 from grid.dispatch.trajectories import put_capacity, switch_losses
 from grid.dispatch.unit_terms import UnitTerms
 
@@ -29,7 +30,9 @@ def add_adequacy(model: DispatchModel, terms: Sequence[UnitTerms]) -> None:
     fixed = model.injections.fixed_mw.sum(axis=0)
     plants = [plant.curtailable for plant in problem.renewable_plants]
     available = problem.available_mw[np.array(plants, dtype=np.bool_)].sum(axis=0)
-    capacity = linear.rows(problem.axis.periods, lower=problem.reserve_up_mw - fixed - available - storage_mw)
+    products = leading(problem.requirements, upward=True)
+    reserve_mw = problem.reserve_up_mw + sum(problem.requirements[i].required_mw for i in products)
+    capacity = linear.rows(problem.axis.periods, lower=reserve_mw - fixed - available - storage_mw)
     minimum = linear.rows(problem.axis.periods, upper=-fixed + storage_mw)
     for group, columns in zip(model.groups, model.thermal, strict=True):
         term = terms[group[0]]
@@ -45,7 +48,8 @@ def add_adequacy(model: DispatchModel, terms: Sequence[UnitTerms]) -> None:
             sign=-1.0,
         )
         linear.put(np.stack([capacity, minimum]), columns.on, term.unit.minimum_mw)
-    linear.put(capacity, model.reserves.short_up, 1.0)
+    for short in (model.reserves.short_up, *(model.reserves.product_short[i] for i in products)):
+        linear.put(capacity, short, 1.0)
     for shed in model.shed.values():
         linear.put(capacity, shed, 1.0)
     for too_much in (*model.surplus.values(), *model.spill.values()):

@@ -10,6 +10,7 @@ import numpy as np
 from grid.assets import ThermalUnit
 from grid.dispatch.costs import production_cost
 from grid.dispatch.plan import DispatchPlan, UnitState
+from grid.dispatch.reserve_check import check_products, product_mw, short_of_products
 from grid.dispatch.steady import change_cost
 from grid.network import Network
 from grid.time_axis import FloatArray
@@ -25,7 +26,8 @@ def check_plan(plan: DispatchPlan) -> list[str]:
 
     Checked: commitment against minimum times and must-run, output and reserves against capacity, ramps, start and stop
     limits, plants against what they have, storages, balance, flows by B-theta (not by PTDF), limits or their reported
-    violations, the reserve requirement, the sum of prices, and the objective against the costs counted anew.
+    violations, reserve requirements by product and area, the sum of prices, and the objective against the costs counted
+    anew.
     """
     return [
         *_thermal(plan),
@@ -33,6 +35,7 @@ def check_plan(plan: DispatchPlan) -> list[str]:
         *_storages(plan),
         *_network(plan),
         *_reserves(plan),
+        *check_products(plan),
         *_money(plan),
     ]
 
@@ -204,6 +207,7 @@ def _reserves(plan: DispatchPlan) -> Iterator[str]:
     problem = plan.problem
     up = plan.reserve_up_mw.sum(axis=0) + plan.storage_reserve_up_mw.sum(axis=0)
     down = plan.reserve_down_mw.sum(axis=0) + plan.storage_reserve_down_mw.sum(axis=0) + plan.renewable_reserve_down_mw
+    up, down = up - product_mw(plan, upward=True), down - product_mw(plan, upward=False)
     curtailable = [p for p, plant in enumerate(problem.renewable_plants) if plant.curtailable]
     if np.any(plan.renewable_reserve_down_mw > plan.renewable_mw[curtailable].sum(axis=0) + _MW):
         yield "plants hold more downward reserve than they produce"
@@ -211,7 +215,7 @@ def _reserves(plan: DispatchPlan) -> Iterator[str]:
     for t in range(problem.axis.periods):
         short["upward reserve short", t] = max(float(problem.reserve_up_mw[t] - up[t]), 0.0)
         short["downward reserve short", t] = max(float(problem.reserve_down_mw[t] - down[t]), 0.0)
-    yield from _reported(plan, short)
+    yield from _reported(plan, short | short_of_products(plan))
 
 
 def _reported(plan: DispatchPlan, amounts: dict[tuple[str, int], float]) -> Iterator[str]:

@@ -64,7 +64,7 @@ def case_document(plan: DispatchPlan, *, case: str) -> dict[str, Any]:
     axis = plan.problem.axis
     stamps = [_stamp(instant) for instant in [*axis.interval_starts, axis.end]] if plan.problem.timezone else None
     solved = plan.status is not Status.INFEASIBLE
-    names = ("units", "renewables", "storages", "buses", "branches", "links")
+    names = ("units", "renewables", "storages", "buses", "branches", "links", "reserves")
     empty: dict[str, Any] = {name: {} for name in names}
     return {
         "case": case,
@@ -119,6 +119,7 @@ def _schedules(plan: DispatchPlan, mw: int) -> dict[str, Any]:
         "storages": _storages(plan, mw),
         "buses": _buses(plan, mw),
         **_flows(plan, mw),
+        "reserves": _reserves(plan, mw),
         "system": _system(plan, mw),
     }
 
@@ -253,6 +254,27 @@ def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, An
             {"flow_mw": (plan.link_flow_mw, mw), "limit_mw": (link_limits, None)},
         ),
     }
+
+
+def _reserves(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
+    """By requirement of a reserve product: what is held of it, by whom, and its price."""
+    problem, held = plan.problem, {reserve.product: reserve for reserve in plan.products}
+    buses = [u.bus_id for u in problem.thermal_units] + [s.bus_id for s in problem.storages]
+    names = [u.unit_id for u in problem.thermal_units] + [s.storage_id for s in problem.storages]
+    tables = {}
+    for need, price in zip(problem.requirements, plan.requirement_prices, strict=True):
+        inside = {bus.bus_id for bus in problem.network.buses if not need.areas or bus.area in need.areas}
+        rows = np.concatenate([held[need.product].unit_mw, held[need.product].storage_mw])
+        holders = [i for i, bus_id in enumerate(buses) if bus_id in inside]
+        columns: dict[str, Iterable[Any]] = {
+            "required_mw": _rounded(need.required_mw, mw),
+            "held_mw": _rounded(rows[holders].sum(axis=0), mw),
+            "price": _rounded(price, _PRICE_DIGITS),
+            "held_by": [{names[i]: round(float(rows[i, t]), mw) for i in holders if rows[i, t] >= 0.5 * 10.0**-mw}
+                        for t in range(problem.axis.periods)],
+        }  # fmt: skip
+        tables[need.title] = _records(columns)
+    return tables
 
 
 def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:

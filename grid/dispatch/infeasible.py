@@ -80,6 +80,7 @@ def infeasible_plan(
     units, plants, storages = (len(a) for a in (problem.thermal_units, problem.renewable_plants, problem.storages))
     branches, links = len(problem.network.branches), len(problem.network.dc_links)
     nothing = np.zeros(periods)
+    zeros = {rows: np.zeros((rows, periods)) for rows in (units, plants, storages, buses, branches, links)}
     ways = {way.limit: way for way in conflict.ways_out}
     return DispatchPlan(
         status=Status.INFEASIBLE,
@@ -90,14 +91,24 @@ def infeasible_plan(
         build_seconds=build_seconds,
         solve_seconds=solve_seconds,
         on=np.zeros((units, periods), dtype=np.bool_),
-        **{name: np.zeros((units, periods)) for name in ("power_mw", "reserve_up_mw", "reserve_down_mw")},
-        renewable_mw=np.zeros((plants, periods)),
+        power_mw=zeros[units],
+        reserve_up_mw=zeros[units],
+        reserve_down_mw=zeros[units],
+        renewable_mw=zeros[plants],
         renewable_reserve_down_mw=nothing,
-        **{name: np.zeros((storages, periods)) for name in _OF_STORAGES},
-        **{name: np.zeros((buses, periods)) for name in _OF_BUSES},
-        link_flow_mw=np.zeros((links, periods)),
-        branch_flow_mw=np.zeros((branches, periods)),
-        branch_shadow_price=np.zeros((branches, periods)),
+        charge_mw=zeros[storages],
+        discharge_mw=zeros[storages],
+        state_of_charge_mwh=zeros[storages],
+        storage_reserve_up_mw=zeros[storages],
+        storage_reserve_down_mw=zeros[storages],
+        shed_mw=zeros[buses],
+        surplus_mw=zeros[buses],
+        link_flow_mw=zeros[links],
+        branch_flow_mw=zeros[branches],
+        branch_shadow_price=zeros[branches],
+        lmp=zeros[buses],
+        energy_price=zeros[buses],
+        congestion_price=zeros[buses],
         reserve_up_price=nothing,
         reserve_down_price=nothing,
         violations=(),
@@ -139,6 +150,8 @@ def _columns_by_limit(model: DispatchModel) -> dict[str, list[IntArray]]:
         _RESERVE_UP: [model.reserves.short_up],
         _RESERVE_DOWN: [model.reserves.short_down],
     }
+    for need, short in zip(problem.requirements, model.reserves.product_short, strict=True):
+        columns[f"{need.title} reserve"] = [short]
     for i, spill in model.spill.items():
         columns[f"must-take plants at bus {network.buses[i].bus_id}"] = [spill]
     for storage, stored in zip(problem.storages, model.storages, strict=True):
@@ -205,13 +218,3 @@ def _reason(limit: str, way: WayOut | None, periods: int) -> Reason:
         runner_up_cost=None if way is None else way.extra_cost,
         text=text,
     )
-
-
-_OF_STORAGES = (
-    "charge_mw",
-    "discharge_mw",
-    "state_of_charge_mwh",
-    "storage_reserve_up_mw",
-    "storage_reserve_down_mw",
-)
-_OF_BUSES = ("shed_mw", "surplus_mw", "lmp", "energy_price", "congestion_price")

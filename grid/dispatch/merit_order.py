@@ -14,13 +14,15 @@ import numpy as np
 from grid.assets import ThermalUnit
 from grid.dispatch.commitment import BoolArray
 from grid.dispatch.plan import DispatchProblem
+from grid.dispatch.requirements import leading
 
 
 def merit_order(problem: DispatchProblem) -> BoolArray:
     """Which thermal units the rule wants on, shape (units, periods), whatever their minimum times and states."""
     units, load = problem.thermal_units, problem.load_mw.sum(axis=0)
     must_take = np.array([not plant.curtailable for plant in problem.renewable_plants], dtype=np.bool_)
-    needed = load + problem.reserve_up_mw - problem.available_mw.sum(axis=0)
+    products = [problem.requirements[i].required_mw for i in leading(problem.requirements, upward=True)]
+    needed = load + problem.reserve_up_mw + sum(products) - problem.available_mw.sum(axis=0)
     room = load - problem.available_mw[must_take].sum(axis=0)
     on = np.zeros((len(units), problem.axis.periods), dtype=np.bool_)
     for i in sorted(range(len(units)), key=lambda i: (not units[i].must_run, _full_output_cost(units[i]))):

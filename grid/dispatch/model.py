@@ -19,7 +19,7 @@ from grid.dispatch.lines import Line, LineLimits
 from grid.dispatch.outages import Outages
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.reserves import Reserves, add_reserves, hold_reserves
+from grid.dispatch.reserves import Reserves, add_products, add_reserves, hold_reserves, holders_of
 from grid.dispatch.steady import add_change_prices
 from grid.dispatch.storages import StorageColumns, add_storage
 from grid.dispatch.thermal import ThermalGroup, add_thermal_group
@@ -118,6 +118,7 @@ def build_model(
     model.injections = Injections.of(fixed, _parts(model, bus))
     linear.put(balance[None, :], model.injections.columns, model.injections.factors[:, None])
     hold_reserves(linear, reserves, model.storages, model.renewable.values())
+    add_products(linear, problem, reserves, holders_of(problem, groups, thermal, model.storages))
     add_adequacy(model, terms)
     add_change_prices(model)
     model.add_lines(lines)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from grid.assets import RenewablePlant, Storage, ThermalUnit
+from grid.dispatch.requirements import HeldReserve, ReserveRequirement
 from grid.dispatch.steady import EarlierPlan
 from grid.network import Network
 from grid.time_axis import FloatArray, TimeAxis
@@ -73,7 +74,8 @@ class DispatchProblem:
     Attributes:
         load_mw: Shape (buses, periods), in the order of ``network.buses``.
         available_mw: Shape (plants, periods), in the order of ``renewable_plants``.
-        reserve_up_mw, reserve_down_mw: System requirement, shape (periods,).
+        reserve_up_mw, reserve_down_mw: What the system must hold for net load, shape (periods,).
+        requirements: Reserve products beside it, by area.
         initial: State of each thermal unit by id; a unit not named is free at the start.
         initial_mwh: State of charge by storage id; a storage not named starts at its ``initial_mwh``.
         currency: For the texts of reasons; every cost and price is in it.
@@ -101,7 +103,13 @@ class DispatchProblem:
     timezone: str = "UTC"
     start_rule: StartRule = StartRule.TIME_OFF
     secure: bool = False
+    requirements: tuple[ReserveRequirement, ...] = ()
     earlier: EarlierPlan | None = None
+
+    @property
+    def tells_reserve(self) -> bool:
+        """Whether it matters who holds how much reserve, and not only how much all hold together."""
+        return bool(self.requirements)
 
 
 class Status(StrEnum):
@@ -171,7 +179,9 @@ class DispatchPlan:
             >= 0.
         lmp, energy_price, congestion_price: Shape (buses, periods); ``lmp = energy + congestion``. [money/MWh]
             The energy price is the same at every bus: the mean price weighted by load.
-        reserve_up_price, reserve_down_price: Shape (periods,). [money/MW and hour]
+        reserve_up_price, reserve_down_price: Of the reserve for net load, shape (periods,). [money/MW and hour]
+        products: What is held of each reserve product; it is part of ``reserve_up_mw`` and the like.
+        requirement_prices: Of each of the problem's requirements, shape (requirements, periods). [money/MW and hour]
         change_cost: What its changes of the problem's earlier plan are priced at; no cost of production. [money]
         forgone: What the same commitment would cost less if set-points moved freely. [money]
     """
@@ -207,5 +217,7 @@ class DispatchPlan:
     violations: tuple[Violation, ...]
     reasons: tuple[Reason, ...]
     message: str = ""
+    products: tuple[HeldReserve, ...] = ()
+    requirement_prices: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
     change_cost: float = 0.0
     forgone: float = 0.0

@@ -52,6 +52,7 @@ class Prices:
     branch_shadow_price: FloatArray
     reserve_up: FloatArray
     reserve_down: FloatArray
+    requirements: FloatArray
 
 
 def dispatch_fixed(
@@ -110,4 +111,8 @@ def prices_of(dispatch: FixedDispatch) -> Prices:
         branch_shadow_price=shadow,
         reserve_up=duals[model.reserves.up_rows] / hours,
         reserve_down=duals[model.reserves.down_rows] / hours,
+        requirements=np.array([duals[rows] for rows in model.reserves.product_rows]).reshape(
+            -1, len(duals[model.balance_rows])
+        )
+        / hours,
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from grid.dispatch.commitment import BoolArray
 from grid.dispatch.headroom import headroom_mw
+from grid.dispatch.holding import held_reserves
 from grid.dispatch.incumbent import gap_between
 from grid.dispatch.lines import INTACT
 from grid.dispatch.model import available_by_bus
@@ -36,9 +37,8 @@ def plan_of(
 ) -> DispatchPlan:
     """The plan of a commitment and its dispatch, with prices and reasons; ``bound`` is -inf if none is proven.
 
-    The thermal units' share of a reserve requirement is dealt out in proportion to what each could hold; plants of one
-    bus are curtailed in proportion to what they have. Where changing an earlier plan has a price, prices of energy are
-    those of the same commitment dispatched without it.
+    Plants of one bus are curtailed in proportion to what they have. Where changing an earlier plan has a price, prices
+    of energy are those of the same commitment dispatched without it.
     """
     model, x = dispatch.model, dispatch.solution.values
     problem = model.problem
@@ -52,9 +52,7 @@ def plan_of(
 
     up, down = storages("reserve_up"), storages("reserve_down")
     renewable_down = np.maximum(x[model.reserves.renewable_down], 0.0)
-    needed_up = problem.reserve_up_mw - x[model.reserves.short_up] - up.sum(axis=0)
-    needed_down = problem.reserve_down_mw - x[model.reserves.short_down] - down.sum(axis=0) - renewable_down
-    could_up, could_down = headroom_mw(problem, terms, on, above)
+    held_up, held_down, products = held_reserves(dispatch, headroom_mw(problem, terms, on, above))
     shed, surplus = np.zeros_like(problem.load_mw), np.zeros_like(problem.load_mw)
     for i, columns in model.shed.items():
         shed[i] = np.maximum(x[columns], 0.0)
@@ -75,8 +73,8 @@ def plan_of(
         solve_seconds=solve_seconds,
         on=on,
         power_mw=power,
-        reserve_up_mw=_deal_out(needed_up, could_up),
-        reserve_down_mw=_deal_out(needed_down, could_down),
+        reserve_up_mw=held_up,
+        reserve_down_mw=held_down,
         renewable_mw=_renewables(dispatch),
         renewable_reserve_down_mw=renewable_down,
         charge_mw=charge,
@@ -94,6 +92,8 @@ def plan_of(
         congestion_price=prices.congestion,
         reserve_up_price=prices.reserve_up,
         reserve_down_price=prices.reserve_down,
+        products=products,
+        requirement_prices=prices.requirements,
         violations=tuple(_violations(dispatch)),
         reasons=(),
         message=message,
@@ -111,13 +111,6 @@ def _freely(dispatch: FixedDispatch, terms: Sequence[UnitTerms], on: BoolArray, 
     problem = replace(model.problem, earlier=None)
     lines = list(model.lines.rows)
     return dispatch_fixed(problem, terms, on, charging, ptdf=model.lines.ptdf, outages=model.lines.outages, lines=lines)
-
-
-def _deal_out(needed: FloatArray, possible: FloatArray) -> FloatArray:
-    total = possible.sum(axis=0)
-    share = np.divide(np.maximum(needed, 0.0), total, out=np.zeros_like(total), where=total > 0.0)
-    dealt: FloatArray = possible * np.minimum(share, 1.0)
-    return dealt
 
 
 def _renewables(dispatch: FixedDispatch) -> FloatArray:
@@ -156,6 +149,10 @@ def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
     system = (
         ("upward reserve short", model.reserves.short_up, prices.reserve_up),
         ("downward reserve short", model.reserves.short_down, prices.reserve_down),
+        *(
+            (f"{need.title} reserve short", short, prices.reserve_up if need.product.upward else prices.reserve_down)
+            for need, short in zip(problem.requirements, model.reserves.product_short, strict=True)
+        ),
     )
     for what, short, price in system:
         yield from (Violation(what, t, mw, price) for t, mw in enumerate(x[short].tolist()) if mw > REPORTED_MW)

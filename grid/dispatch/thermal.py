@@ -19,7 +19,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,12 +35,17 @@ _TOLERANCE_MW = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ThermalGroup:
-    """One group's columns, each of shape (periods,)."""
+    """One group's columns, each of shape (periods,).
+
+    ``reserve_up`` and ``reserve_down`` are all that it holds; None where that is of no interest and has no columns.
+    """
 
     on: IntArray
     start: IntArray
     stop: IntArray
     above: IntArray
+    reserve_up: IntArray | None = None
+    reserve_down: IntArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,10 @@ def add_thermal_group(
     _add_logic(model, columns, past, term, count)
     add_start_costs(model, term, start=columns.start, stop=columns.stop, stopped=past.stopped, rule=problem.start_rule)
     _add_segments(model, columns, term, count, step_hours)
-    _add_capacity_and_ramps(model, columns, past, term, count, reserve_up_rows, reserve_down_rows)
-    return columns
+    up, down = _add_capacity_and_ramps(
+        model, columns, past, term, count, reserve_up_rows, reserve_down_rows, told=problem.tells_reserve
+    )
+    return replace(columns, reserve_up=up, reserve_down=down)
 
 
 def _past(states: Sequence[UnitState | None], term: UnitTerms, step_hours: float) -> _Past:
@@ -183,15 +190,17 @@ def _add_capacity_and_ramps(
     count: float,
     reserve_up_rows: IntArray,
     reserve_down_rows: IntArray,
-) -> None:
-    """Output plus reserve within capacity, start, stop and ramp limits.
+    *,
+    told: bool,
+) -> tuple[IntArray | None, IntArray | None]:
+    """Output plus reserve within capacity, start, stop and ramp limits. Returns the columns of the reserves.
 
     Where one row limits the upward reserve and no ramp can bind, the reserve is that row's slack and goes straight
-    into the system's requirement; otherwise it has a column of its own.
+    into the system's requirement, unless it is to be ``told``; otherwise it has a column of its own.
     """
     periods = len(group.on)
     pairs = switch_losses(term, width_mw=term.span_mw, stop_periods=1)
-    explicit = len(pairs) > 1 or not term.ramp_free
+    explicit = told or len(pairs) > 1 or not term.ramp_free
     reserve_up = model.columns(periods, upper=term.span_mw * count) if explicit else None
     for losses in pairs:
         rows = model.rows(periods, upper=0.0)
@@ -203,17 +212,19 @@ def _add_capacity_and_ramps(
             model.put(rows, reserve_up, 1.0)
     if reserve_up is not None:
         model.put(reserve_up_rows, reserve_up, 1.0)
-    if term.ramp_free:
+    if term.ramp_free and not told:
         model.put(reserve_down_rows, group.above, 1.0)
-        return
+        return reserve_up, None
 
     reserve_down = model.columns(periods, upper=term.span_mw * count)
     model.put(reserve_down_rows, reserve_down, 1.0)
     footroom = model.rows(periods, lower=0.0)
     model.put(footroom, group.above, 1.0)
     model.put(footroom, reserve_down, -1.0)
-    _add_ramp(model, group, past, term, reserve=reserve_up, up=True)
-    _add_ramp(model, group, past, term, reserve=reserve_down, up=False)
+    if not term.ramp_free:
+        _add_ramp(model, group, past, term, reserve=reserve_up, up=True)
+        _add_ramp(model, group, past, term, reserve=reserve_down, up=False)
+    return reserve_up, reserve_down
 
 
 def _add_ramp(

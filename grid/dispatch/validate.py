@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from grid.assets import ThermalUnit
 from grid.dispatch.plan import DispatchProblem
+from grid.dispatch.requirements import requirement_faults
 from grid.dispatch.steady import earlier_faults
 from grid.faults import Fault, InputError
 from grid.time_axis import FloatArray
@@ -101,6 +102,8 @@ def _arrays(problem: DispatchProblem) -> Iterator[Fault]:
             yield Fault(name, "every value must be finite", "fill gaps before planning, with a flag")
         elif positive and np.any(array < 0.0):
             yield Fault(name, "no value may be negative", "clip or correct the forecast")
+    areas = {bus.area for bus in problem.network.buses}
+    yield from requirement_faults(problem.requirements, areas=areas, periods=periods)
 
 
 def _units(problem: DispatchProblem) -> Iterator[Fault]:
