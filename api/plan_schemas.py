@@ -141,8 +141,21 @@ class PlanChanges(Document):
     """What changed against the plan before, in the intervals that both have."""
 
     since: str = Field(description="Id of the plan before.")
+    price: str | None = Field(default=None, description="What changes were priced at and what was forgone, in words.")
     inputs: list[PlanChange] = Field(description="Load, available renewable power and required reserves.")
     assets: list[PlanChange] = Field(description="Set-points, the most energy first.")
+
+
+class ChangePrice(Document):
+    """What changing the plan before was priced at. It is part of the objective and no cost of production."""
+
+    since: str = Field(description="Id of the plan before.")
+    per_mwh: float = Field(description="Of a set-point's move. [money/MWh]")
+    per_commitment_hour: float = Field(description="Of an hour on instead of off, or off instead of on. [money/h]")
+    cost: float | None = Field(description="Of the changes that were made. [money]")
+    forgone: float | None = Field(
+        description="What moving set-points freely would save, with the same units on. [money]"
+    )
 
 
 class PlanDocument(Document):
@@ -155,13 +168,14 @@ class PlanDocument(Document):
         description="How the solve ended. `rolled-on` is the previous plan carried on and `rule-based` merit order: "
         "what there is where the solver gave no answer; nothing is proven about its cost."
     )
-    objective: float | None = Field(description="Total cost, penalties included. [money]")
+    objective: float | None = Field(description="Total cost, penalties and the price of changes included. [money]")
     best_bound: float | None = Field(description="No plan can cost less. [money]")
     gap: float | None = Field(description="(objective - best_bound) / objective.")
     build_seconds: float = Field(description="Time to build the problem. [s]")
     solve_seconds: float = Field(description="Time to solve it. [s]")
     currency: str = Field(description="ISO 4217 code of every price and cost.")
     message: str = Field(description="What the solver or the planner has to say; empty if nothing.")
+    change_price: ChangePrice | None = Field(default=None, description="Null where changing was free.")
     axis: PlanAxis = Field(description="The plan's intervals; every list below has one entry per interval.")
     assets: dict[str, PlanAsset] = Field(description="By asset id.")
     units: dict[str, list[UnitPeriod]] = Field(description="Thermal units by id.")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from grid.assets import Storage, ThermalUnit
+from grid.cases.earlier import read_earlier
 from grid.cases.fields import Fields
 from grid.cases.folder_assets import read_demand_response, read_plants, read_storages, read_units
 from grid.cases.folder_reserves import read_reserves
@@ -26,7 +27,7 @@ from grid.time_axis import EPOCH, FloatArray, TimeAxis
 
 _TOP = (
     "start", "step_minutes", "periods", "timezone", "currency", "load_scale", "loads", "renewables", "units",
-    "storages", "demand_response", "reserves", "penalties", "n_1",
+    "storages", "demand_response", "reserves", "penalties", "n_1", "previous", "change_prices",
 )  # fmt: skip
 
 
@@ -54,14 +55,16 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
     plants, available = read_plants(top, axis.periods, profiles)
     units, initial = read_units(top, grid, {plant.plant_id for plant in plants})
     shifts = list(read_demand_response(top))
+    units += [shift for shift in shifts if isinstance(shift, ThermalUnit)]
+    storages = (*read_storages(top), *(shift for shift in shifts if isinstance(shift, Storage)))
     load = load.reshape(len(grid.network.buses), axis.periods)
     up, down, requirements = read_reserves(top, grid.network, profiles, load)
     problem = DispatchProblem(
         axis=axis,
         network=grid.network,
-        thermal_units=(*units, *(shift for shift in shifts if isinstance(shift, ThermalUnit))),
+        thermal_units=tuple(units),
         renewable_plants=plants,
-        storages=(*read_storages(top), *(shift for shift in shifts if isinstance(shift, Storage))),
+        storages=storages,
         load_mw=load,
         available_mw=available,
         reserve_up_mw=up,
@@ -73,6 +76,9 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
         timezone=top.text("timezone", default="UTC") if top.has("start") else "",
         requirements=requirements,
         secure=top.flag("n_1", default=False),
+        earlier=read_earlier(
+            top, [unit.unit_id for unit in units], [storage.storage_id for storage in storages], axis.periods
+        ),
     )
     if faults:
         raise InputError(faults)

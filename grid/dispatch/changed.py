@@ -35,7 +35,8 @@ def changes_since(previous: Mapping[str, Any], document: Mapping[str, Any], *, t
     Returns:
         ``since`` (the former plan's id), ``inputs`` and ``assets``: runs of hours in which an input or an asset's
         set-point changed one way by 0.1 MW or more, each with its mean change and a sentence, assets by energy moved.
-        None if the plans share no hours.
+        ``price`` says in a sentence what changes were priced at, and what was forgone. None if the plans share no
+        hours.
     """
     old, new = _shared(previous, document)
     if not len(new):
@@ -57,9 +58,21 @@ def changes_since(previous: Mapping[str, Any], document: Mapping[str, Any], *, t
         assets += [clock.told(name, run, power, because=because) for run in _runs(power)]
     return {
         "since": previous["plan_id"],
+        "price": _price_told(document),
         "inputs": [clock.told(name, run, change) for name, change in moved.items() for run in _runs(change)],
         "assets": sorted(assets, key=lambda one: -abs(one["change_mwh"])),
     }
+
+
+def _price_told(document: Mapping[str, Any]) -> str | None:
+    price, currency = document.get("change_price"), document["currency"]
+    if price is None or price["cost"] is None:
+        return None
+    return (
+        f"Changes are priced at {price['per_mwh']:g} {currency} per MWh and {price['per_commitment_hour']:g} per hour "
+        f"on instead of off or off instead of on: {price['cost']:,.0f} {currency} for those that were made. With the "
+        f"same units on, moving set-points freely would have saved {price['forgone']:,.0f} {currency}."
+    )
 
 
 class _Clock:

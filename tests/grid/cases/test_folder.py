@@ -173,3 +173,30 @@ def test_a_network_file_that_cannot_be_read_is_told_once_and_not_by_its_echoes()
     with pytest.raises(InputError) as raised:
         read_folder("function mpc = x", '{"periods": 1, "loads": {"9": 1}, "units": {"gen-1": {}}}', matpower=True)
     assert all(fault.place.startswith("mpc.") for fault in raised.value.faults)
+
+
+def test_a_former_plan_is_kept_where_moving_saves_pennies() -> None:
+    network = deepcopy(NETWORK)
+    network["units"] = {
+        name: {"bus": "b", "capacity_mw": 40, "segments": [{"width_mw": 40, "cost_per_mwh": cost}]}
+        for name, cost in (("u", 12.1), ("v", 12.0))
+    }
+    periods = {"periods": 2, "storages": {"s": {"bus": "a", "power_mw": 5, "energy_mwh": 5}}}
+    free = read(periods, network)
+    assert free.earlier is None
+    said = {"u": [{"on": True, "power_mw": 10, "reserve_mw": 0}], "v": [{"on": False, "power_mw": 0}]}
+    told = {"units": said, "storages": {"s": [{"charge_mw": 0, "discharge_mw": 0}]}}
+    steady = read({**periods, "previous": told, "change_prices": {"per_mwh": 1}}, network)
+    assert steady.earlier is not None
+    assert (steady.earlier.prices.per_mwh, steady.earlier.prices.per_commitment_hour) == (1.0, 10.0)
+    assert [plan_dispatch(one, relative_gap=0.0).power_mw.tolist() for one in (free, steady)] == [
+        [[0.0, 0.0], [10.0, 10.0]],
+        [[10.0, 0.0], [0.0, 10.0]],
+    ]
+
+
+def test_faults_of_a_former_plan_are_named() -> None:
+    told = {"units": {"x": [], "u": [{"on": 1}, {"on": True, "power_mw": 5}, {}]}, "plants": {}}
+    text = faults_of({"periods": 2, "previous": told, "change_prices": {"per_mwh": -1}})
+    for place in ("previous: plants", "previous: units: x", "u[0]: on", "u[0]: power_mw", "at most 2", "per_mwh"):
+        assert place in text

@@ -43,7 +43,7 @@ def later(problem: DispatchProblem, hours: int) -> DispatchProblem:
 
 def test_unchanged_inputs_change_nothing(problem: DispatchProblem) -> None:
     changes = changes_since(document(problem, "one"), document(later(problem, 1), "two"), timezone="UTC")
-    assert changes == {"since": "one", "inputs": [], "assets": []}
+    assert changes == {"since": "one", "price": None, "inputs": [], "assets": []}
 
 
 def test_more_load_is_named_beside_the_unit_that_serves_it(problem: DispatchProblem) -> None:
