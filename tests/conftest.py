@@ -19,7 +19,7 @@ import httpx
 import psycopg
 import pytest
 
-from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from api.demo import EmbeddedBroker, EmbeddedPostgres
 from api.demo.server_process import ServerProcess, free_port
 from api.demo.site import load_demo_site
 from api.demo.telemetry import DEMO_START, history_messages, load_telemetry

@@ -1,6 +1,7 @@
 """The demo: embedded servers, real data out of public wheels, a site to plan for, and the supervisor of it all."""
 
-from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from api.demo.embedded_broker import EmbeddedBroker
+from api.demo.embedded_postgres import EmbeddedPostgres
 from api.demo.recordings import Message, Recording
 from api.demo.server_process import ServerError
 from api.demo.site import load_demo_site

@@ -14,24 +14,15 @@ import socket
 import struct
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from api.demo.server_process import (
-    HOST,
-    ServerError,
-    ServerProcess,
-    free_port,
-    give_up_if_late,
-    make_data_directory,
-    require_free_port,
-)
+from api.demo.embedded_server import EmbeddedServer, answering
+from api.demo.server_process import HOST, ServerProcess, free_port, give_up_if_late
 from grid.faults import Fault, InputError
 
 logger = logging.getLogger(__name__)
 
 
-class EmbeddedBroker:
+class EmbeddedBroker(EmbeddedServer):
     """A Kafka-protocol broker on 127.0.0.1 that keeps its topics in memory and forgets them when it stops.
 
     Args:
@@ -41,37 +32,24 @@ class EmbeddedBroker:
         start_timeout_s: Longest wait for the first answer.
     """
 
+    name = "broker"
+    _stop_timeout_s = 5.0
+
     def __init__(
         self, data_directory: Path, *, port: int = 0, advertised_port: int = 0, start_timeout_s: float = 20.0
     ) -> None:
-        self._directory = Path(data_directory).absolute()
-        self._wanted_port = port
+        super().__init__(data_directory, port=port, start_timeout_s=start_timeout_s)
         self._advertised_port = advertised_port
-        self._start_timeout_s = start_timeout_s
-        self._process: ServerProcess | None = None
         self._port = 0
 
     @property
     def bootstrap(self) -> str:
         """The bootstrap address, such as ``127.0.0.1:9092``; valid while running."""
-        if self._process is None:
-            raise ServerError("the broker is not running; call start() first")
+        self._require_running()
         return f"{HOST}:{self._port}"
 
-    def start(self) -> None:
-        """Start it and return when it answers.
-
-        Raises:
-            InputError: If the port is taken or no broker is installed.
-            ServerError: If it does not answer in time; the message ends with the log's tail.
-        """
-        if self._process is not None:
-            return
-        if self._wanted_port:
-            remedy = "stop that program, or choose another port"
-            require_free_port(self._wanted_port, purpose="embedded broker", remedy=remedy)
+    def _start(self) -> ServerProcess:
         program = _broker_program()
-        make_data_directory(self._directory)
         self._port = self._wanted_port or free_port()
         address = f"tcp://{HOST}:{self._port}"
         options = ["--storage-engine=memory://tansu/", "--cluster-id=gridpilot-demo"]
@@ -83,26 +61,9 @@ class EmbeddedBroker:
             stop_signal="TERM",
             environment={"PATH": "/usr/bin:/bin", "RUST_LOG": "warn"},
         )
-        try:
-            _wait_for_broker(process, self._port, self._start_timeout_s)
-        except BaseException:
-            process.stop()
-            raise
-        self._process = process
+        answering(process, lambda: _wait_for_broker(process, self._port, self._start_timeout_s))
         logger.info("the broker listens on %s:%d", HOST, self._port)
-
-    def stop(self) -> None:
-        """Stop it; its topics are gone. Calling it again does nothing."""
-        if self._process is not None:
-            self._process.stop(timeout_s=5.0)
-            self._process = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
+        return process
 
 
 def _wait_for_broker(process: ServerProcess, port: int, timeout_s: float) -> None:

@@ -21,7 +21,8 @@ import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from api.demo.embedded_broker import EmbeddedBroker
+from api.demo.embedded_postgres import EmbeddedPostgres
 from api.demo.replay import Replay
 from api.demo.server_process import HOST, ServerError, ServerProcess, require_free_port
 from api.demo.site import load_demo_site

@@ -41,7 +41,7 @@ from fault_stream import Message, Produced, make_stream
 from fault_verdict import require, verify
 from fault_workers import Crew
 
-from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from api.demo import EmbeddedBroker, EmbeddedPostgres
 from api.demo.server_process import free_port
 from grid.store.migrate import migrate
 from ingest.ownership import OwnershipKind

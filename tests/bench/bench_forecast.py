@@ -13,7 +13,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from api.demo.embedded import EmbeddedPostgres
+from api.demo import EmbeddedPostgres
 from api.demo.recordings import READINGS_TOPIC
 from api.demo.site import load_demo_site
 from api.demo.telemetry import DEMO_START, history_messages, load_telemetry

@@ -34,7 +34,7 @@ import psutil
 import psycopg
 from process_cpu import cpu_seconds, idle_seconds
 
-from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from api.demo import EmbeddedBroker, EmbeddedPostgres
 from grid.readings import Source
 from grid.store.migrate import migrate
 from grid.store.reading_rows import ReadingRows, pack_readings

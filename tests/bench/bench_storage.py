@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from api.demo.embedded import EmbeddedPostgres
+from api.demo import EmbeddedPostgres
 from grid.readings import Source
 from grid.store.migrate import migrate
 from grid.store.partitions import SPAN_US

@@ -23,7 +23,7 @@ import psutil
 import psycopg
 from process_cpu import cpu_seconds
 
-from api.demo.embedded import EmbeddedPostgres
+from api.demo import EmbeddedPostgres
 from grid.readings import ReadingBlock, Source
 from grid.store.migrate import migrate
 from grid.store.saving import save_readings

@@ -19,8 +19,7 @@ import psycopg
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
-from api.demo import postgres_install
-from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from api.demo import EmbeddedBroker, EmbeddedPostgres, postgres_install
 from api.demo.postgres_cluster import clear_stale_pid
 from api.demo.postgres_install import account_for, find_postgres, reachable_home, server_account
 from api.demo.server_process import HOST, ServerError, ServerProcess
@@ -32,7 +31,7 @@ OWNER_OF_SERVERS = """
 import sys, time
 from pathlib import Path
 import psycopg
-from api.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from api.demo import EmbeddedBroker, EmbeddedPostgres
 
 postgres, broker = EmbeddedPostgres(Path(sys.argv[1]) / "postgres"), EmbeddedBroker(Path(sys.argv[1]) / "broker")
 postgres.start()

@@ -13,7 +13,7 @@ from unittest.mock import Mock
 import pytest
 from rich.progress import Progress
 
-from api.demo.embedded import EmbeddedBroker
+from api.demo import EmbeddedBroker
 from api.demo.recordings import Message
 from api.demo.replay import Replay
 from grid.site_file import EXAMPLE_SITE, read_site_file
