@@ -1,0 +1,97 @@
+"""What one dispatch leaves to the next: unit states and states of charge; and many first periods put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from grid.dispatch import DispatchPlan, DispatchProblem, UnitState, Violation
+from grid.dispatch.costs import production_cost
+from grid.dispatch.results import REPORTED_MW
+
+_LONG_HOURS = 10_000.0
+"""For how long a unit without a known state has been as it is: long enough for every minimum time and a cold start."""
+_AT_THE_END = "energy missing in "
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Carried:
+    """Where a system stands between two periods.
+
+    Attributes:
+        units: State of each thermal unit by id; one not named is free.
+        stored_mwh: State of charge by storage id.
+    """
+
+    units: Mapping[str, UnitState]
+    stored_mwh: Mapping[str, float]
+
+    def after(self, plan: DispatchPlan, periods: int) -> Carried:
+        """Where it stands when the first ``periods`` of ``plan``, which began here, are done."""
+        if periods == 0:
+            return self
+        problem, step = plan.problem, plan.problem.axis.step_hours
+        units = {}
+        for unit, on, power in zip(problem.thermal_units, plan.on[:, :periods], plan.power_mw, strict=True):
+            before = self.units.get(unit.unit_id) or UnitState(bool(on[0]), _LONG_HOURS, float(power[0]))
+            changes = np.flatnonzero(np.diff(np.concatenate([[before.on], on])))
+            hours = (periods - changes[-1]) * step if len(changes) else before.hours + periods * step
+            last = float(power[periods - 1]) if on[-1] else 0.0
+            units[unit.unit_id] = UnitState(bool(on[-1]), float(hours), min(max(last, 0.0), unit.capacity_mw))
+        stored = {
+            storage.storage_id: min(max(float(energy[periods - 1]), 0.0), storage.energy_mwh)
+            for storage, energy in zip(problem.storages, plan.state_of_charge_mwh, strict=True)
+        }
+        return Carried(units, stored)
+
+
+def put_together(actual: DispatchProblem, steps: Sequence[DispatchPlan]) -> DispatchPlan:
+    """The first period of every one of ``steps`` as one plan of ``actual``, counted anew in money.
+
+    Its reserve requirement is zero: in real time reserves are there to be used.
+    """
+    first = steps[0]
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(step, name)[..., :1] for step in steps], axis=-1)
+        for name in (attribute.name for attribute in fields(DispatchPlan))
+        if isinstance(getattr(first, name), np.ndarray)
+    }
+    problem = without_reserves(actual)
+    stored = arrays["state_of_charge_mwh"]
+    violations = (*_relaxed(steps), *_left_empty(problem, stored))
+    cost = production_cost(problem, arrays["on"], arrays["power_mw"], arrays["discharge_mw"]).sum()
+    objective = float(cost) + sum(relaxed_money(violation, problem.axis.step_hours) for violation in violations)
+    return replace(
+        first, problem=problem, objective=objective, violations=violations, reasons=(), products=(), **arrays
+    )
+
+
+def without_reserves(problem: DispatchProblem) -> DispatchProblem:
+    """The same problem with nothing to be held in reserve and no earlier plan to keep to."""
+    nothing = np.zeros(problem.axis.periods)
+    return replace(problem, reserve_up_mw=nothing, reserve_down_mw=nothing, requirements=(), earlier=None)
+
+
+def relaxed_money(violation: Violation, step_hours: float) -> float:
+    """What a relaxed limit costs. Energy missing at the end is in MWh already."""
+    hours = 1.0 if violation.what.startswith(_AT_THE_END) else step_hours
+    return violation.amount_mw * violation.price_per_mwh * hours
+
+
+def _relaxed(steps: Sequence[DispatchPlan]) -> Iterator[Violation]:
+    for period, step in enumerate(steps):
+        for violation in step.violations:
+            if violation.period == 0 and not violation.what.startswith(_AT_THE_END):
+                yield replace(violation, period=period)
+
+
+def _left_empty(problem: DispatchProblem, stored_mwh: np.ndarray) -> Iterator[Violation]:
+    """What is missing in the storages when all is over; on the way a dispatch only aims at what was planned."""
+    for storage, energy in zip(problem.storages, stored_mwh, strict=True):
+        missing = storage.end_minimum_mwh - float(energy[-1])
+        if missing > REPORTED_MW:
+            what = f"{_AT_THE_END}{storage.storage_id} at the end"
+            yield Violation(what, problem.axis.periods - 1, missing, problem.penalties.storage_end)

@@ -1,0 +1,90 @@
+"""Real time: a few periods dispatched with the commitment held, of which the first is carried out.
+
+Slow units run as the plan says, or as their minimum times and ramps still allow; quick-start units and storages are
+decided anew. The periods ahead are there so that a unit comes down in time for its stop, and comes up for a rise.
+"""
+
+from __future__ import annotations
+
+import math
+
+import highspy
+import numpy as np
+
+from grid.dispatch import DispatchPlan, DispatchProblem, Status
+from grid.dispatch.commitment import BoolArray, assign_units
+from grid.dispatch.linear import new_highs, require_ok
+from grid.dispatch.lines import Line
+from grid.dispatch.model import DispatchModel, build_model
+from grid.dispatch.prices import dispatch_fixed
+from grid.dispatch.ptdf import Ptdf
+from grid.dispatch.relaxation import solve_with_lines
+from grid.dispatch.results import plan_of
+from grid.dispatch.unit_terms import single_units, unit_terms
+from grid.time_axis import FloatArray
+
+_GAP = 1e-4
+_SECONDS = 20.0
+
+
+class RealTime:
+    """The dispatcher of one system: it keeps what does not change from one period to the next.
+
+    Args:
+        system: Network and assets; its arrays and states do not matter.
+        quick_start_hours: Units whose minimum up and down times are both at most this long are started and stopped in
+            real time.
+    """
+
+    def __init__(self, system: DispatchProblem, *, quick_start_hours: float) -> None:
+        self._terms = [unit_terms(unit, step_hours=system.axis.step_hours) for unit in system.thermal_units]
+        self._ptdf = Ptdf(system.network)
+        self._groups = single_units(system)
+        self._quick = np.array(
+            [
+                max(unit.minimum_up_hours, unit.minimum_down_hours) <= quick_start_hours and not unit.must_run
+                for unit in system.thermal_units
+            ],
+            dtype=np.bool_,
+        )
+
+    def dispatch(self, problem: DispatchProblem, wanted: BoolArray, charging: BoolArray) -> DispatchPlan:
+        """Dispatch the periods of ``problem``; it must have the system's units, step and network.
+
+        Args:
+            wanted: The plan's commitment, shape (units, periods).
+            charging: Whether it charges each storage, shape (storages, periods).
+
+        Raises:
+            UnsolvedError: If limits that are never relaxed leave no dispatch.
+        """
+        on = assign_units(problem, self._terms, self._groups, wanted.astype(np.int64))
+        lines: list[Line] = []
+        if self._quick.any() or problem.storages:
+            on, charging, lines = self._decide(problem, on, charging)
+        dispatch = dispatch_fixed(problem, self._terms, on, charging, ptdf=self._ptdf, lines=lines)
+        return plan_of(dispatch, self._terms, on, status=Status.FEASIBLE, bound=-math.inf, message="")
+
+    def _decide(
+        self, problem: DispatchProblem, on: BoolArray, charging: BoolArray
+    ) -> tuple[BoolArray, BoolArray, list[Line]]:
+        """Commit the quick units and set the storages' direction, the slow units held at ``on``."""
+        model = build_model(problem, self._terms, self._groups, ptdf=self._ptdf)
+        solve_with_lines(model, **self._bounds(model, on))
+        highs = new_highs(gap=_GAP, seconds=_SECONDS)
+        model.linear.load(highs, integer=True, **self._bounds(model, on))
+        require_ok(highs.run(), "run")
+        found = highs.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        if found:
+            values = np.array(highs.getSolution().col_value)
+            on = np.array([values[columns.on] > 0.5 for columns in model.thermal], dtype=np.bool_).reshape(on.shape)
+            charges = [values[columns.charge] > values[columns.discharge] for columns in model.storages]
+            charging = np.array(charges, dtype=np.bool_).reshape(charging.shape)
+        return on, charging, list(model.lines.rows)
+
+    def _bounds(self, model: DispatchModel, on: BoolArray) -> dict[str, FloatArray]:
+        lower, upper, _, _ = model.linear.column_arrays()
+        for columns, committed, quick in zip(model.thermal, on, self._quick, strict=True):
+            if not quick:
+                lower[columns.on] = upper[columns.on] = committed.astype(np.float64)
+        return {"lower": lower, "upper": upper}

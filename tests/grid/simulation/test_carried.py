@@ -1,0 +1,44 @@
+"""What one dispatch leaves to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from grid.dispatch import DispatchProblem, UnitState, plan_dispatch
+from grid.simulation.carried import Carried
+
+MakeSystem = Callable[..., DispatchProblem]
+
+
+def test_hours_go_on_until_a_unit_changes(make_system: MakeSystem) -> None:
+    problem = make_system([90.0, 90.0, 120.0, 120.0])
+    plan = plan_dispatch(problem, relative_gap=0.0)
+    begun = Carried(problem.initial, problem.initial_mwh)
+
+    assert begun.after(plan, 0) is begun
+    assert begun.after(plan, 2).units == {
+        "base": UnitState(True, 50.0, 90.0),
+        "peak": UnitState(False, 50.0, 0.0),
+    }
+    assert begun.after(plan, 4).units["peak"] == UnitState(True, 2.0, 20.0)
+
+
+def test_a_unit_without_a_state_has_been_as_it_is_for_long(make_system: MakeSystem) -> None:
+    problem = replace(make_system([90.0, 90.0]), initial={})
+    plan = plan_dispatch(problem, relative_gap=0.0)
+
+    units = Carried({}, {}).after(plan, 1).units
+
+    assert units["base"].on
+    assert not units["peak"].on
+    assert min(state.hours for state in units.values()) > 1_000.0
+
+
+def test_a_battery_is_as_full_as_it_was_left(make_system: MakeSystem) -> None:
+    problem = make_system([60.0, 120.0], battery_mwh=40.0)
+    plan = plan_dispatch(problem, relative_gap=0.0)
+
+    stored = Carried(problem.initial, {}).after(plan, 2).stored_mwh
+
+    assert stored == {"battery": plan.state_of_charge_mwh[0, 1]}
