@@ -52,14 +52,23 @@ class Bands:
         Args:
             quantiles: Shape (..., periods, levels), from the origin on, non-decreasing.
         """
-        score = ndtri(np.asarray(levels))
-        scale = self.scale[cells(quantiles.shape[-2])]  # (periods,)
-        wanted = scale[:, None] * score  # (periods, levels)
-        left = np.clip(np.searchsorted(score, wanted, side="right") - 1, 0, len(score) - 2)
-        share = (wanted - score[left]) / (score[left + 1] - score[left])
-        left = np.broadcast_to(left, quantiles.shape)
-        lower, upper = (np.take_along_axis(quantiles, at, axis=-1) for at in (left, left + 1))
-        return np.asarray(lower + share * (upper - lower), dtype=np.float64)
+        return calibrated(quantiles, self.scale, levels=levels)
+
+
+def calibrated(quantiles: FloatArray, scale: FloatArray, *, levels: Sequence[float]) -> FloatArray:
+    """Quantiles of many series, or of one, widened by each one's own bands, as :meth:`Bands.calibrated`.
+
+    Args:
+        quantiles: Shape (..., periods, levels).
+        scale: Of each series, shape (..., CELLS); what stands before the cells broadcasts.
+    """
+    score = ndtri(np.asarray(levels))
+    wanted = scale[..., cells(quantiles.shape[-2]), None] * score  # (..., periods, levels)
+    left = np.clip(np.searchsorted(score, wanted, side="right") - 1, 0, len(score) - 2)
+    share = (wanted - score[left]) / (score[left + 1] - score[left])
+    left = np.broadcast_to(left, quantiles.shape)
+    lower, upper = (np.take_along_axis(quantiles, at, axis=-1) for at in (left, left + 1))
+    return np.asarray(lower + share * (upper - lower), dtype=np.float64)
 
 
 def cells(periods: int) -> IndexArray:

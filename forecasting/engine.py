@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from forecasting.conformal import Bands
+from forecasting.conformal import Bands, calibrated
 from forecasting.file_request import FileSeries
 from forecasting.fitting import TimeSplit
 from forecasting.load_members import LoadMembers, LoadParts
 from forecasting.members import CLIMATOLOGY, LEVELS, Course, Quantiles, Trial
 from forecasting.mixing import at_levels
-from forecasting.mixture import Blend, blended
+from forecasting.mixture import Blend, averaged
 from forecasting.packing import Tensors, pack, unpack
-from forecasting.regression_member import FittedRow
 from forecasting.residuals import ResidualModel
 from forecasting.rows import Rows, make_rows
+from forecasting.shared_fits import FittedRow
 from forecasting.solar import Plant
 from forecasting.solar_core import SolarCore
 from forecasting.solar_members import SolarMembers, SolarParts
@@ -161,13 +161,18 @@ def in_units(said: Quantiles, blends: Sequence[Blend], units: Sequence[tuple[flo
 
     A member that is silent on a row counts for none of it; NaN where all are.
     """
-    made = []
-    for row, (blend, (offset, scale)) in enumerate(zip(blends, units, strict=True)):
-        own = {name: one[row] for name, one in said.items() if np.isfinite(one[row]).all()}
-        silent = not own.keys() & blend.weights.keys()
-        mixed = np.full_like(said[CLIMATOLOGY][row], np.nan) if silent else blended(own, blend)
-        made.append(np.maximum(mixed * scale + offset, 0.0))
-    return np.stack(made)
+    speaking = {name: np.asarray(np.isfinite(one).all(axis=(1, 2, 3))) for name, one in said.items()}
+    alike: dict[tuple[tuple[str, float], ...], list[int]] = {}  # rows by what their members count for
+    for row, blend in enumerate(blends):
+        alike.setdefault(tuple((name, w) for name, w in blend.weights.items() if speaking[name][row]), []).append(row)
+    made = np.full_like(said[CLIMATOLOGY], np.nan)
+    for weights, rows in alike.items():
+        if weights:
+            mixed = averaged({name: said[name][rows] for name, _ in weights}, dict(weights))
+            bands = np.stack([blends[row].bands.scale for row in rows])[:, None]  # (rows, any origin, cells)
+            made[rows] = calibrated(mixed, bands, levels=LEVELS)
+    offset, scale = np.array(units).T[..., None, None, None]
+    return np.asarray(np.maximum(made * scale + offset, 0.0))
 
 
 def _gone(like: FileSeries, name: str) -> FileSeries:

@@ -33,10 +33,12 @@ from forecasting.members import (
     no_network,
 )
 from forecasting.outlook import Outlook, SentTemperature, make_outlook
-from forecasting.regression_member import FittedRow, Regression, fit_regressions, recall_regressions
+from forecasting.panel import Panel
+from forecasting.regression_member import Regression, fit_regressions, recall_regressions
 from forecasting.residual_windows import ResidualWindows
 from forecasting.residuals import MEMORY_HOURS, ResidualModel
 from forecasting.rows import Rows
+from forecasting.shared_fits import FittedRow
 from forecasting.stations import choose_stations
 from forecasting.temperature import TemperatureModel
 from forecasting.trained_network import TrainedNetwork, ask_all, train_all, train_calibrated
@@ -103,8 +105,9 @@ class LoadMembers:
         self._learnt: dict[int, tuple[Sequence[ResidualModel], QuantileTrees | None]] = {}
         if parts or (trained and self._split.test >= first_residual(self._split.end) + 72):
             self._regressions = self._fit(calendar)
+            self._panel = Panel(self._regressions)
             if all(one.told_ahead for one in self._regressions):
-                self._trees = LoadTrees(rows, self._regressions, calendar, options=course.trees)
+                self._trees = LoadTrees(rows, self._panel, calendar, options=course.trees)
         else:
             self.reasons.append(
                 f"Neither regression nor trees speak: {rows.axis.periods} hours of history are too few to fit and "
@@ -136,8 +139,10 @@ class LoadMembers:
             model, until = one.outlook.model if one.outlook else None, self._split.tail
             outlook = _outlook(rows, row, found[row], calendar, until=until, model=model) if model else None
             other._regressions.append(one.shown(rows.values[row], Design(calendar, outlook)))
+        if other._regressions:
+            other._panel = Panel(other._regressions)
         if self._trees is not None:
-            other._trees = LoadTrees(rows, other._regressions, calendar, options=self._course.trees)
+            other._trees = LoadTrees(rows, other._panel, calendar, options=self._course.trees)
         if self._networks:
             other._windows = other._cutting(calendar)
         return other
@@ -176,14 +181,24 @@ class LoadMembers:
         said = {CLIMATOLOGY: climatology, NAIVE: filled(self._naive.quantiles(origins, periods), climatology)}
         if self._regressions:
             courses, trees = self._learn(until)
-            pairs = zip(self._regressions, courses, strict=True)
-            said[REGRESSION] = np.stack([one.speak(origins, periods, course) for one, course in pairs])
-            if self._trees is not None and trees is not None:
-                said[TREES] = self._trees.speak(trees, courses, origins, periods)
+            said |= self._by_regression(courses, trees, origins, periods)
         if self._networks:
             told = ask_all(self._networks, self._windows, origins)
             said |= {name: one[:, :, :periods] for name, one in told.items()}
         return said
+
+    def _by_regression(
+        self, courses: Sequence[ResidualModel], trees: QuantileTrees | None, origins: IndexArray, periods: int
+    ) -> Quantiles:
+        """What the regressions say, and the trees that correct them."""
+        if self._trees is None or trees is None:
+            pairs = zip(self._regressions, courses, strict=True)
+            return {REGRESSION: np.stack([one.speak(origins, periods, course) for one, course in pairs])}
+        plain, corrected = [], []
+        for prospect in self._panel.prospects(courses, origins, periods):
+            plain.append(self._panel.speak(prospect, [courses[row] for row in prospect.rows.tolist()]))
+            corrected.append(self._trees.speak(trees, prospect))
+        return {REGRESSION: np.concatenate(plain), TREES: np.concatenate(corrected)}
 
     def _learn(self, until: int) -> tuple[Sequence[ResidualModel], QuantileTrees | None]:
         """How residuals go on, and the trees that correct it, from what is known before ``until``."""
@@ -232,7 +247,7 @@ class LoadMembers:
 
     def _cutting(self, calendar: Calendar) -> ResidualWindows:
         rows = self._rows
-        return ResidualWindows(self._regressions, self._early, calendar, periods=rows.periods, first_row=rows.first)
+        return ResidualWindows(self._panel, self._early, calendar, periods=rows.periods, first_row=rows.first)
 
     def _train(self, course: Course, on_progress: Progress | None) -> dict[str, TrainedNetwork]:
         first, periods = min(one.first for one in self._regressions), self._rows.periods

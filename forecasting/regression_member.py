@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.design import Design, Newest
+from forecasting.design import Design
 from forecasting.fitting import TimeSplit
 from forecasting.members import LEVELS, MINIMUM_KNOWN_HOURS, first_residual
+from forecasting.outlook import Outlook
 from forecasting.regression import (
     CALENDAR_TERMS,
     CONTEXT_HOURS,
     PENALTIES,
-    TEMPERATURE_TERMS,
     rolling_fits,
     temperature_bends,
-    temperature_response,
 )
 from forecasting.residuals import ResidualModel, fit_residuals, recent_features
+from forecasting.shared_fits import FittedRow, SharedFits, said
 from forecasting.temperature_scenarios import shifted_years
-from forecasting.windows import Float32Array, IndexArray
+from forecasting.windows import IndexArray
 from grid.time_axis import FloatArray
 
 _REFIT_HOURS, _MOST_REFITS = 14 * 24, 60
@@ -31,68 +30,44 @@ _NIGHTLY_ORIGINS = 366
 _SPARSE_DAYS = 8
 _FLOOR_SHARE = 0.05
 _MIDDLES = tuple(((np.arange(19) + 0.5) / 19).tolist())
-_READ_OFF = np.maximum(0.0, 1.0 - np.abs(np.multiply.outer(LEVELS, [len(_MIDDLES) - 1]) - np.arange(len(_MIDDLES)))).T
+READ_OFF = np.maximum(0.0, 1.0 - np.abs(np.multiply.outer(LEVELS, [len(_MIDDLES) - 1]) - np.arange(len(_MIDDLES)))).T
 """What each of increasing middles counts for at LEVELS, as empirical quantiles have it, shape (middles, levels)."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FittedRow:
-    """One row's regression as of several instants: what a night's training leaves of it.
-
-    Attributes:
-        floor: Added to its power before the logarithm: 5 % of the median. A load may fall to nothing in an outage;
-            without the floor its logarithm would run away.
-        scale: Robust standard deviation of what it leaves over out of sample, in the log.
-        instants: Each fit has seen what lies before its own, shape (fits,).
-        weights: Shape (fits, terms).
-        level: Shape (fits,).
-    """
-
-    floor: float
-    scale: float
-    instants: IndexArray
-    weights: FloatArray
-    level: FloatArray
 
 
 class Regression:
     """One row of a panel: its log power by calendar and temperature, as of every origin.
 
     Args:
-        kw: Shape (hours,). NaN where unknown.
-        design: Of all hours and the horizon.
+        shared: The fits of all rows that share its terms.
+        row: Its own among them.
         fitted: Its instants are positions on the row's hours.
-        told: What each fit says from its instant up to the next and a horizon beyond.
-        level: What its calendar alone says of the same hours.
+        log: Its log power, shape (hours,); NaN before its first fit, of whose errors nobody is to learn.
+        residual: What the newest fit before each hour leaves over, shape (hours,). NaN before the first fit.
+        first: Position of the first residual.
         periods: Hours to forecast.
         every: Hours between the origins that its errors are learnt from.
     """
 
     def __init__(
         self,
-        kw: FloatArray,
-        design: Design,
+        shared: SharedFits,
+        row: int,
         fitted: FittedRow,
         *,
-        told: Sequence[FloatArray],
-        level: Sequence[FloatArray],
+        log: FloatArray,
+        residual: FloatArray,
+        first: int,
         periods: int,
-        every: int = 24,
+        every: int,
     ) -> None:
-        self.fitted, self.scale, self.floor, self.outlook = fitted, fitted.scale, fitted.floor, design.outlook
-        self._design, self._end, self._periods, self._every = design, len(kw), periods, every
-        instants = fitted.instants
-        self.first = int(_first_fits(kw[None], instants)[0])
-        """Position of the first residual."""
-        self.log = log_power(kw, fitted.floor)
-        self.log[: self.first] = np.nan  # what the first fit has learnt from; nobody is to learn from its errors
-        self._told, self._level = np.concatenate(told), np.concatenate(level)
-        self._shift = np.cumsum([0, *(len(one) for one in told[:-1])]) - instants  # from an hour to its place in told
-        self._expected, self._recent = Newest(self._expect), Newest(self._left_lately)
-        self.residual = _left(self.log, instants, told)
-        """What the newest fit before each hour leaves over, shape (hours,). NaN before the first fit."""
-        if design.outlook is not None:
-            self._by_hour, self._by_season = temperature_response(fitted.weights[:, -TEMPERATURE_TERMS:])
+        self.shared, self.row, self.fitted, self.first = shared, row, fitted, first
+        self.scale, self.floor = fitted.scale, fitted.floor
+        self.log, self.residual = log, residual
+        self._end, self._periods, self._every = len(log), periods, every
+
+    @property
+    def outlook(self) -> Outlook | None:
+        return self.shared.outlook
 
     @property
     def told_ahead(self) -> bool:
@@ -110,26 +85,7 @@ class Regression:
         Returns:
             Shape (origins, periods).
         """
-        return self._expected.of(origins, periods)
-
-    def _expect(self, origins: IndexArray, periods: int) -> FloatArray:
-        newest = self._newest(origins)
-        at = origins[:, None] + np.arange(periods)
-        if self.outlook is None or self.outlook.given:
-            return self._told[self._shift[newest][:, None] + at]
-        level = self._level[self._shift[newest][:, None] + at]
-        return np.asarray(level + self._effect(self._design.bends.of(origins, periods), newest[:, None], at))
-
-    def recent(self, origins: IndexArray, periods: int) -> FloatArray:
-        """Features of what was left over before each origin, shape (origins, periods, FEATURES)."""
-        return self._recent.of(origins, periods)
-
-    def _left_lately(self, origins: IndexArray, periods: int) -> FloatArray:
-        return recent_features(self.residual, origins, np.arange(periods))
-
-    def paths_c(self, origins: IndexArray, periods: int) -> FloatArray:
-        """Temperature about each origin as expected there, shape (origins, HISTORY_HOURS + periods)."""
-        return self._design.paths_c.of(origins, periods)
+        return self.shared.expected(np.full(len(origins), self.row), origins, periods)
 
     def shown(self, kw: FloatArray, design: Design) -> Regression:
         """The same fits, asked about the horizon with other inputs; only of the horizon may it speak.
@@ -138,17 +94,10 @@ class Regression:
             kw: Shape (hours,); what differs from the readings counts as left over.
             design: Of other temperatures or another calendar.
         """
-        other, end = copy.copy(self), self._end
-        other._design, other.outlook = design, design.outlook
+        other = copy.copy(self)
+        other.shared, other.row = self.shared.shown(self.row, design, end=self._end, periods=self._periods), 0
         other.log = log_power(kw, self.floor)
         other.residual = self.residual + (other.log - self.log)
-        weights, base = self.fitted.weights[-1].astype(np.float32), self.fitted.level[-1]
-        told = design(end, end + self._periods) @ weights + base
-        other._told = np.concatenate([self._told[: -self._periods], told])
-        if self.outlook is not None:
-            level = design.fixed(end, end + self._periods) @ weights[:-TEMPERATURE_TERMS] + base
-            other._level = np.concatenate([self._level[: -self._periods], level])
-        other._expected, other._recent = Newest(other._expect), Newest(other._left_lately)
         return other
 
     def ordinary(self, hours: int) -> FloatArray:
@@ -156,17 +105,6 @@ class Regression:
         late = np.arange(len(self.log)) >= len(self.log) - hours
         usual = np.where(late, self.log - self.residual, self.log)
         return np.where(np.isfinite(usual), np.exp(usual), np.exp(self.log)) - self.floor
-
-    def _newest(self, origins: IndexArray) -> IndexArray:
-        return np.maximum(np.searchsorted(self.fitted.instants, origins, side="right") - 1, 0).astype(np.int64)
-
-    def _effect(self, bends: FloatArray, fits: IndexArray, at: IndexArray) -> FloatArray:
-        """What temperature adds on paths whose bends have the shape (paths, periods, bends), shape (paths, periods)."""
-        calendar = self._design.calendar
-        free = (calendar.day_type[at] > 0).astype(np.int64)
-        weights = self._by_hour[fits, free, calendar.hour[at]]  # (paths, periods, bends)
-        weights = weights + self._design.seasons[at] @ self._by_season[fits[:, 0]]
-        return np.asarray(np.einsum("opb,opb->op", bends, weights))
 
     def left_ahead(self, origins: IndexArray, periods: int, *, until: int) -> FloatArray:
         """What each origin's own fit leaves over in the hours after it, shape (origins, periods).
@@ -185,10 +123,10 @@ class Regression:
             model: From :meth:`errors`, learnt before the origins.
         """
         leads = np.arange(periods)
-        centre = model.centre(self.recent(origins, periods), leads)  # (origins, periods)
+        centre = model.centre(recent_features(self.residual, origins, leads), leads)  # (origins, periods)
         spread = model.spread(origins, leads)  # (origins, periods, middles)
         if self.told_ahead:
-            told = (self.expected(origins, periods) + centre)[..., None] + spread @ _READ_OFF
+            told = (self.expected(origins, periods) + centre)[..., None] + spread @ READ_OFF
             return np.maximum(np.exp(told) - self.floor, 0.0)
         made = np.empty((len(origins), periods, len(LEVELS)))
         for i, origin in enumerate(origins.tolist()):
@@ -218,9 +156,7 @@ class Regression:
         )
         if not len(paths):
             return self.expected(alone, periods)
-        newest, at = self._newest(alone), origin + np.arange(periods)[None]
-        level = self._level[self._shift[newest][:, None] + at]
-        return np.asarray(level + self._effect(temperature_bends(paths), newest[:, None], at))
+        return self.shared.at_bends(temperature_bends(paths), np.array([self.row]), alone)
 
 
 def recall_regressions(
@@ -237,13 +173,9 @@ def recall_regressions(
         terms = design(until, end + periods)
         weights = np.stack([one.weights[number] for one in fitted])
         base = np.array([one.level[number] for one in fitted])[:, None]
-        level.append(_said(terms[:, :CALENDAR_TERMS], weights[:, :CALENDAR_TERMS]) + base)
-        told.append(level[-1] + _said(terms[:, CALENDAR_TERMS:], weights[:, CALENDAR_TERMS:]))
-    made = []
-    for row, (values, one) in enumerate(zip(kw, fitted, strict=True)):
-        own = [one[row] for one in told], [one[row] for one in level]
-        made.append(Regression(values, design, one, told=own[0], level=own[1], periods=periods, every=every))
-    return made
+        level.append(said(terms[:, :CALENDAR_TERMS], weights[:, :CALENDAR_TERMS]) + base)
+        told.append(level[-1] + said(terms[:, CALENDAR_TERMS:], weights[:, CALENDAR_TERMS:]))
+    return _regressions(kw, design, fitted, told=told, level=level, periods=periods, every=every)
 
 
 def fit_regressions(
@@ -275,32 +207,57 @@ def fit_regressions(
     best = np.argmin(judged, axis=1)
     chosen = np.arange(len(kw)), best
     levels = [
-        _said(design.fixed(fit.until, end + periods), fit.weights[chosen][:, :CALENDAR_TERMS])
+        said(design.fixed(fit.until, end + periods), fit.weights[chosen][:, :CALENDAR_TERMS])
         + fit.level[chosen][:, None]
         for fit, end in zip(fits, ends, strict=True)
     ]
-    made = []
+    told = [fit.told[chosen] for fit in fits]
+    left = np.abs(_left(log, instants, told)[:, : split.test])
+    fitted = []
     for row, penalty in enumerate(best.tolist()):
-        told = [fit.told[row, penalty] for fit in fits]
-        left = np.abs(_left(log[row], instants, told)[: split.test])
-        scale = max(1.4826 * float(np.nanmedian(left)) if np.isfinite(left).any() else 0.0, 1e-3)
+        scale = 1.4826 * float(np.nanmedian(left[row])) if np.isfinite(left[row]).any() else 0.0
         weights = np.stack([fit.weights[row, penalty] for fit in fits])
         level = np.array([fit.level[row, penalty] for fit in fits])
-        fitted = FittedRow(float(floors[row]), scale, instants, weights, level)
-        of_calendar = [one[row] for one in levels]
-        made.append(Regression(kw[row], design, fitted, told=told, level=of_calendar, periods=periods, every=every))
-    return made
+        fitted.append(FittedRow(float(floors[row]), max(scale, 1e-3), instants, weights, level))
+    return _regressions(kw, design, fitted, told=told, level=levels, periods=periods, every=every)
+
+
+def _regressions(
+    kw: FloatArray,
+    design: Design,
+    fitted: Sequence[FittedRow],
+    *,
+    told: Sequence[FloatArray],
+    level: Sequence[FloatArray],
+    periods: int,
+    every: int,
+) -> list[Regression]:
+    """One for every row; arguments as of :class:`SharedFits`."""
+    instants = fitted[0].instants
+    shared = SharedFits(design, fitted, told=told, level=level)
+    first = _first_fits(kw, instants)
+    log = log_power(kw, np.array([[one.floor] for one in fitted]))
+    log[np.arange(kw.shape[1]) < first[:, None]] = np.nan
+    residual = _left(log, instants, told)
+    return [
+        Regression(
+            shared,
+            row,
+            one,
+            log=log[row],
+            residual=residual[row],
+            first=int(first[row]),
+            periods=periods,
+            every=every,
+        )
+        for row, one in enumerate(fitted)
+    ]
 
 
 def _first_fits(kw: FloatArray, instants: IndexArray) -> IndexArray:
     """When each row's first fit was made that had seen enough of it, for a series may join late, shape (rows,)."""
     seen = np.cumsum(np.isfinite(kw), axis=1)[:, instants - 1]  # (rows, fits)
     return np.asarray(instants[np.argmax(seen >= MINIMUM_KNOWN_HOURS, axis=1)])
-
-
-def _said(terms: Float32Array, weights: FloatArray) -> FloatArray:
-    """What terms, shape (hours, terms), say by the weights of every row, shape (rows, terms): (rows, hours)."""
-    return (terms @ weights.T.astype(np.float32)).T.astype(np.float64)
 
 
 def log_power(kw: FloatArray, floor: float | FloatArray) -> FloatArray:
@@ -310,8 +267,12 @@ def log_power(kw: FloatArray, floor: float | FloatArray) -> FloatArray:
 
 
 def _left(log: FloatArray, instants: IndexArray, told: Sequence[FloatArray]) -> FloatArray:
-    """What the newest fit before each hour leaves over, shape (hours,). NaN before the first fit."""
-    left = np.full(len(log), np.nan)
-    for until, end, mean in zip(instants.tolist(), [*instants[1:].tolist(), len(log)], told, strict=True):
-        left[until:end] = log[until:end] - mean[: end - until]
+    """What the newest fit before each hour leaves over, shape (rows, hours). NaN before the first fit.
+
+    Args:
+        told: What each fit says from its instant on, each of shape (rows, hours).
+    """
+    left = np.full(log.shape, np.nan)
+    for until, end, mean in zip(instants.tolist(), [*instants[1:].tolist(), log.shape[1]], told, strict=True):
+        left[:, until:end] = log[:, until:end] - mean[:, : end - until]
     return left

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from forecasting.calendar import Calendar, network_calendar
-from forecasting.regression_member import Regression
-from forecasting.residuals import MEMORY_HOURS, ResidualModel, features_of
+from forecasting.panel import Panel
+from forecasting.residuals import MEMORY_HOURS, ResidualModel, expected_residual, features_of
 from forecasting.windows import (
     BLOCKS,
     HISTORY_HOURS,
     IndexArray,
     Outcomes,
-    Past,
     Windows,
     future_positions,
     history_positions,
@@ -32,6 +31,7 @@ class ResidualWindows:
     """Cuts windows of some rows, given a regression of each and how its residuals go on.
 
     Args:
+        panel: The regressions.
         courses: Of every row, learnt before the origins that are asked about.
         calendar: Of all hours and of a horizon beyond.
         first_row: Of the network's embedding.
@@ -39,24 +39,21 @@ class ResidualWindows:
 
     def __init__(
         self,
-        regressions: Sequence[Regression],
+        panel: Panel,
         courses: Sequence[ResidualModel],
         calendar: Calendar,
         *,
         periods: int,
         first_row: int = 0,
     ) -> None:
-        self.regressions, self.courses, self._periods, self._first_row = regressions, courses, periods, first_row
+        self.panel, self.courses, self._periods, self._first_row = panel, courses, periods, first_row
         self._calendar = calendar
         self._network_calendar = network_calendar(calendar)
-        log = np.stack([one.log for one in regressions])  # (rows, hours)
-        self._log, self._outcomes = Past(log), Outcomes(log)
-        self._residual = Past(np.stack([one.residual for one in regressions]))
-        self._spread = np.array([one.scale for one in regressions])
+        self._outcomes = Outcomes(np.stack([one.log for one in panel.regressions]))
 
     @property
     def series_count(self) -> int:
-        return len(self.regressions)
+        return len(self.panel.regressions)
 
     def cut(self, series: IndexArray, origins: IndexArray, *, hidden_hours: IndexArray | None = None) -> Windows:
         past, ahead = history_positions(origins), future_positions(origins, self._periods)
@@ -64,9 +61,9 @@ class ResidualWindows:
         residual = memory[:, -HISTORY_HOURS:]
         known = np.isfinite(residual)
         residual = np.where(known, residual, 0.0)
-        log = np.where(known, self._log.before(series, origins, HISTORY_HOURS), 0.0)
+        log = np.where(known, self.panel.log.before(series, origins, HISTORY_HOURS), 0.0)
 
-        spread = self._spread[series]
+        spread = self.panel.scale[series]
         centre = masked_mean(residual, known)[:, None]
         own = np.sqrt(masked_mean((residual - centre) ** 2, known))
         scale = np.clip(own, 0.5 * spread, 3.0 * spread)[:, None]  # (batch, 1)
@@ -114,12 +111,11 @@ class ResidualWindows:
         )
 
     def to_kw(self, values: FloatArray, series: IndexArray, origins: IndexArray) -> FloatArray:
-        floor = np.array([one.floor for one in self.regressions])[series]
-        return np.asarray(np.maximum(np.exp(values) - floor[:, None, None], 0.0))
+        return np.asarray(np.maximum(np.exp(values) - self.panel.floor[series, None, None], 0.0))
 
     def _memory(self, series: IndexArray, origins: IndexArray, hidden_hours: IndexArray | None) -> FloatArray:
         """Residuals before each origin, shape (batch, MEMORY_HOURS). NaN where unknown or hidden."""
-        memory = self._residual.before(series, origins, MEMORY_HOURS)
+        memory = self.panel.residual.before(series, origins, MEMORY_HOURS)
         if hidden_hours is not None:
             memory = np.where(np.arange(MEMORY_HOURS) < MEMORY_HOURS - hidden_hours[:, None], memory, np.nan)
         return np.asarray(memory)
@@ -133,14 +129,6 @@ class ResidualWindows:
         periods); 0 where nobody knows any.
         """
         leads = np.arange(self._periods)
-        mean = np.empty((len(series), self._periods))
-        fading, warmth = np.empty_like(mean), np.zeros((len(series), HISTORY_HOURS + self._periods))
-        recent = features_of(memory, leads)  # (batch, periods, features)
-        for row in np.unique(series):
-            one, chosen = self.regressions[row], series == row
-            mean[chosen] = one.expected(origins[chosen], self._periods)
-            fading[chosen] = self.courses[row].centre(recent[chosen], leads)
-            if one.outlook is not None:
-                path_c = one.paths_c(origins[chosen], self._periods)
-                warmth[chosen] = (path_c - 15.0) / _DEGREES
-        return mean, fading, warmth
+        fading = expected_residual(self.courses, series, features_of(memory, leads), leads)
+        warmth = np.nan_to_num((self.panel.paths_c(series, origins, self._periods) - 15.0) / _DEGREES)
+        return self.panel.expected(series, origins, self._periods), fading, warmth

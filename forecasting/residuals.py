@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +82,25 @@ class ResidualModel:
     def spread(self, origins: IndexArray, leads: IndexArray) -> FloatArray:
         """Quantiles about the expected residual, shape (origins, leads, levels)."""
         return np.asarray(self.quantiles[lead_group(leads), (origins[:, None] + leads) % 24])
+
+
+def expected_residual(
+    models: Sequence[ResidualModel], which: IndexArray, features: FloatArray, leads: IndexArray
+) -> FloatArray:
+    """Expected residual by the recent features, as of one of the models for each, shape (batch, leads).
+
+    Args:
+        which: Shape (batch,).
+        features: Shape (batch, leads, FEATURES).
+    """
+    weights = np.stack([one.weights for one in models])[:, lead_group(leads)]  # (models, leads, FEATURES)
+    return np.asarray(np.einsum("blf,blf->bl", features, weights[which]))
+
+
+def residual_spread(models: Sequence[ResidualModel], origins: IndexArray, leads: IndexArray) -> FloatArray:
+    """Quantiles about the expected residual, shape (models, origins, leads, levels)."""
+    group, hour = lead_group(leads), (origins[:, None] + leads) % 24
+    return np.stack([one.quantiles[group, hour] for one in models])
 
 
 def fit_residuals(

@@ -74,7 +74,7 @@ class SolarTrees:
         made = np.zeros((*clear.shape, len(LEVELS)))
         if day.any():
             features = self._features(row[day], (origin + lead)[day], origin[day])
-            made[day] = trees.quantiles(features, levels=LEVELS) * clear[day][:, None]
+            made[day] = trees.quantiles(list(features.T), levels=LEVELS) * clear[day][:, None]
         return np.clip(made, 0.0, self._limit[:, None, None, None])
 
     def _features(self, row: IndexArray, at: IndexArray, origin: IndexArray) -> Float32Array:

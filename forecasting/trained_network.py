@@ -15,7 +15,7 @@ from forecasting.training import Progress, Split, TrainingOptions, TrainingResul
 from forecasting.windows import IndexArray, WindowSource
 from grid.time_axis import FloatArray
 
-_CHUNK = 64
+_CHUNK = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)

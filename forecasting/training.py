@@ -167,7 +167,8 @@ def train_network(
 
 def predict(network: QuantileNetwork, windows: Windows, *, chunk: int = 1024) -> FloatArray:
     """Quantiles in the target's domain, shape (batch, periods, levels)."""
-    network.eval()
+    if network.training:
+        network.eval()
     parts = []
     with torch.inference_mode():
         for begin in range(0, len(windows.series), chunk):

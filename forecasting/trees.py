@@ -25,9 +25,10 @@ from forecasting.mixing import at_levels
 from forecasting.windows import Float32Array, IndexArray, ShortHistoryError
 from grid.time_axis import FloatArray
 
+LeafBits = npt.NDArray[np.unsignedinteger]
 TREE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
-_CHUNK = 512
-"""Samples that walk together: their nodes fit into the processor's cache."""
+_CHUNK = 192
+"""Samples that walk together: what they reach fits into the processor's cache."""
 _THREADS = 1
 """On a shared machine several threads wait for each other longer than they work."""
 
@@ -76,21 +77,37 @@ class QuantileTrees:
     value: FloatArray
     depth: int
 
-    def quantiles(self, features: Float32Array, *, levels: Sequence[float]) -> FloatArray:
-        """Shape (samples, levels), non-decreasing along levels, for features of shape (samples, features)."""
-        parts = [features[begin : begin + _CHUNK] for begin in range(0, len(features), _CHUNK)]
-        said = np.concatenate([self._predict(part) for part in parts] or [np.empty((0, len(self.base)))])
+    def quantiles(self, columns: Sequence[FloatArray | Float32Array], *, levels: Sequence[float]) -> FloatArray:
+        """Shape (..., levels), non-decreasing along levels.
+
+        Args:
+            columns: One for each feature, NaN where unknown. They broadcast against each other, to the shape (...):
+                what many samples have in common is compared with the thresholds once.
+        """
+        shape = np.broadcast_shapes(*(column.shape for column in columns))
+        alike: dict[tuple[int, ...], list[_Question]] = {}  # columns of one shape
+        for splits in self._scorer.splits:
+            column = np.asarray(columns[splits.feature], dtype=np.float32)
+            wide = (1,) * (len(shape) - column.ndim) + column.shape
+            alike.setdefault(wide, []).append((splits, column.reshape(wide)))
+        common = [_left_over(alike.pop(wide)) for wide in list(alike) if wide[0] == 1 < shape[0]]
+        step = max(_CHUNK // max(int(np.prod(shape[1:])), 1), 1)
+        said = np.empty((*shape, len(self.base)))
+        for begin in range(0, shape[0], step):
+            part = slice(begin, begin + step)
+            own = [_left_over([(splits, column[part]) for splits, column in asked]) for asked in alike.values()]
+            said[part] = self._reached([*own, *common], shape=(len(said[part]), *shape[1:]))
         return at_levels(np.sort(said, axis=-1), levels=TREE_LEVELS, wanted=levels)
 
-    def _predict(self, features: Float32Array) -> FloatArray:
-        """What every ensemble says, shape (samples, levels)."""
+    def _reached(self, left: Sequence[LeafBits], *, shape: tuple[int, ...]) -> FloatArray:
+        """What every ensemble says, shape (..., levels), by the leaves that groups of features leave over."""
         scorer = self._scorer
-        reached = np.full((len(features), self.roots.size), ~scorer.leaf_type(0))  # leaves that may still be reached
-        for splits in scorer.splits:
-            reached &= splits.left_over(features[:, splits.feature])
+        reached = np.full((*shape, self.roots.size), ~scorer.leaf_type(0))  # leaves that may still be reached
+        for one in left:
+            reached &= one
         exit_leaf = np.bitwise_count(~reached & (reached - scorer.leaf_type(1)))  # the lowest bit that is left
-        leaves = scorer.values[np.arange(self.roots.size), exit_leaf].reshape(len(features), *self.roots.shape)
-        return np.asarray(self.base + leaves.sum(axis=-1))
+        leaves = scorer.values.ravel().take(scorer.first + exit_leaf, mode="clip")  # clip, since it copies the least
+        return np.asarray(self.base + leaves.reshape(*shape, *self.roots.shape).sum(axis=-1))
 
     @cached_property
     def _scorer(self) -> _Scorer:
@@ -109,12 +126,24 @@ class _Splits:
 
     feature: int
     thresholds: FloatArray
-    masks: npt.NDArray[np.unsignedinteger]
+    masks: LeafBits
 
-    def left_over(self, values: Float32Array) -> npt.NDArray[np.unsignedinteger]:
-        """Leaves that remain, shape (samples, trees)."""
+    def left_over(self, values: Float32Array) -> LeafBits:
+        """Leaves that remain, shape (..., trees)."""
         place = np.searchsorted(self.thresholds, values)
-        return self.masks[np.where(np.isnan(values), len(self.thresholds) + 1, place)]
+        unknown = len(self.thresholds) + 1
+        return self.masks.take(np.where(np.isnan(values), unknown, place), axis=0, mode="clip")
+
+
+_Question = tuple[_Splits, Float32Array]
+
+
+def _left_over(asked: Sequence[_Question]) -> LeafBits:
+    """Leaves that remain by some features whose values have one shape, shape (..., trees)."""
+    first, *others = (splits.left_over(values) for splits, values in asked)
+    for one in others:
+        first &= one
+    return first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +158,11 @@ class _Scorer:
     leaf_type: type[np.unsignedinteger]
     splits: tuple[_Splits, ...]
     values: FloatArray
+
+    @property
+    def first(self) -> IndexArray:
+        """Where the leaves of each tree begin among all, shape (trees,)."""
+        return np.arange(0, self.values.size, self.values.shape[1], dtype=np.int64)
 
 
 def _make_scorer(trees: QuantileTrees) -> _Scorer:

@@ -14,6 +14,7 @@ from forecasting.design import Design
 from forecasting.file_request import Covariate, FileSeries, SeriesSettings
 from forecasting.fitting import split_in_time
 from forecasting.outlook import SentTemperature, make_outlook
+from forecasting.panel import Panel
 from forecasting.regression_member import fit_regressions, recall_regressions
 from forecasting.residual_windows import ResidualWindows
 from forecasting.solar import Plant, clear_sky_kw, make_clear_sky
@@ -93,16 +94,16 @@ def load_windows(
     longer = TimeAxis(loads.axis.start, loads.axis.step, hours + PERIODS)
     calendar = make_calendar(longer, timezone="America/New_York", holidays="US")
     path = np.concatenate([loads.temperature_c[0], np.full(PERIODS, np.nan)])
-    known = like.regressions[0].outlook if like else None
+    known = like.panel.regressions[0].outlook if like else None
     model = known.model if known else None
     design = Design(calendar, make_outlook(path, calendar, periods=PERIODS, until=hours, sent=sent, model=model))
     if like is None:
         regressions = fit_regressions(loads.kw, design, split=split_in_time(hours), periods=PERIODS)
         courses = [one.errors(PERIODS, hours) for one in regressions]
-        return ResidualWindows(regressions, courses, calendar, periods=PERIODS)
-    fitted = [one.fitted for one in like.regressions]
+        return ResidualWindows(Panel(regressions), courses, calendar, periods=PERIODS)
+    fitted = [one.fitted for one in like.panel.regressions]
     regressions = recall_regressions(loads.kw, design, fitted, periods=PERIODS, every=24)
-    return ResidualWindows(regressions, like.courses, calendar, periods=PERIODS)
+    return ResidualWindows(Panel(regressions), like.courses, calendar, periods=PERIODS)
 
 
 def load_series(loads: Loads, row: int) -> FileSeries:

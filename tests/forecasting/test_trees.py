@@ -23,7 +23,7 @@ def samples(count: int = 3000) -> tuple[np.ndarray, np.ndarray]:
 
 def test_quantiles_are_in_order_and_follow_middle_and_spread() -> None:
     features, target = samples()
-    told = fit_trees(features, target, options=QUICK).quantiles(features, levels=LEVELS)
+    told = fit_trees(features, target, options=QUICK).quantiles(features.T, levels=LEVELS)
     assert (np.diff(told, axis=1) >= 0.0).all()
     assert np.corrcoef(told[:, 1], features[:, 0])[0, 1] > 0.9
     width = told[:, 2] - told[:, 0]
@@ -33,7 +33,7 @@ def test_quantiles_are_in_order_and_follow_middle_and_spread() -> None:
 
 def test_the_same_seed_gives_the_same_trees() -> None:
     features, target = samples(800)
-    first, again = (fit_trees(features, target, options=QUICK).quantiles(features, levels=LEVELS) for _ in range(2))
+    first, again = (fit_trees(features, target, options=QUICK).quantiles(features.T, levels=LEVELS) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
@@ -43,7 +43,7 @@ def test_unknown_targets_and_weightless_samples_do_not_count() -> None:
     spoilt = target.copy()
     spoilt[:100], weight[100:200] = np.nan, 0.0
     spoilt[100:200] = 1e6
-    told = fit_trees(features, spoilt, weight, options=QUICK).quantiles(features, levels=(0.98,))
+    told = fit_trees(features, spoilt, weight, options=QUICK).quantiles(features.T, levels=(0.98,))
     assert told.max() < 10.0
 
 
@@ -62,6 +62,16 @@ def test_the_arrays_of_trees_say_what_the_trees_said() -> None:
         )
         for level in TREE_LEVELS
     ]
-    told = as_arrays(grown).quantiles(features[:, :2], levels=TREE_LEVELS)
+    told = as_arrays(grown).quantiles(features[:, :2].T, levels=TREE_LEVELS)
     expected = np.sort(np.stack([one.predict(features[:, :2]) for one in grown], axis=-1), axis=-1)
     np.testing.assert_allclose(told, expected, atol=1e-12)
+
+
+def test_what_samples_have_in_common_may_be_told_once() -> None:
+    features, target = samples()
+    trees = fit_trees(features, target, options=QUICK)
+    first, second = features[:40, 0], features[:30, 1]
+    first[3] = np.nan
+    grid = np.stack([np.repeat(first, 30), np.tile(second, 40), np.full(1200, np.nan)])
+    told = trees.quantiles([first[:, None], second, np.full((1, 1), np.nan)], levels=LEVELS)
+    np.testing.assert_array_equal(told.reshape(1200, -1), trees.quantiles(grid, levels=LEVELS))
