@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from grid.readings import Quality
@@ -26,6 +28,9 @@ from grid.validation.spike_rules import spikes, wrap_residue
 from grid.validation.sum_rules import parts_mismatch, totals_mismatch
 from grid.validation.usual import usual
 
+if TYPE_CHECKING:
+    from grid.validation.sun_rules import Sky
+
 LONGEST_OUTAGE_US = 8 * DAY_US
 """Of a longer outage only the last eight days before the channel came back are gaps."""
 
@@ -42,11 +47,13 @@ def find_faults(
     *,
     totals: KnownTotals | None,
     parts: IntervalReadings | None,
+    sky: Sky | None,
     stood_at: float = np.nan,
 ) -> IntArray:
     """Apply every rule that fits the channel: the reason bits of every slot, 0 where nothing is to be said.
 
     Args:
+        sky: See :func:`sky_over`.
         stood_at: Where a register stood before. [kWh]
     """
     bits = np.zeros(len(lattice.values), dtype=np.int64)
@@ -60,8 +67,18 @@ def find_faults(
     if profile.channel in REGISTERS:
         _register_faults(bits, lattice, profile, rules, stood_at)
     else:
-        _interval_faults(bits, lattice, profile, rules, totals, parts)
+        _interval_faults(bits, lattice, profile, rules, totals, parts, sky)
     return bits
+
+
+def sky_over(lattice: Lattice, profile: ChannelProfile) -> Sky | None:
+    """The clear sky over a channel that the sun drives, at a place that is known; None over any other."""
+    lit = profile.channel is Channel.IRRADIANCE or (profile.channel is Channel.GENERATION and profile.kind == "solar")
+    if not lit or None in (profile.latitude, profile.longitude) or not lattice.divides_days:
+        return None
+    from grid.validation.sun_rules import clear_sky  # pvlib is slow to load, and most channels do not need it
+
+    return clear_sky(lattice, profile)
 
 
 def gaps(lattice: Lattice) -> BoolArray:
@@ -99,6 +116,7 @@ def _interval_faults(
     rules: Rules,
     totals: KnownTotals | None,
     parts: IntervalReadings | None,
+    sky: Sky | None,
 ) -> None:
     """First what a value by itself shows, then what it shows beside the usual, its neighbours, the sun and the sums."""
     values = lattice.values
@@ -116,8 +134,8 @@ def _interval_faults(
     _mark(bits, spikes(values, rejected, around, rules.spike, both_ways=not one_way), Quality.SPIKE)
     _mark(bits, flat_line(lattice, kept, around, profile, rules.runs), Quality.FLAT_LINE)
     _mark(bits, zero_on_active_meter(lattice, kept, around, profile, rules.runs), Quality.ZERO)
-    if _under_the_sun(profile) and lattice.divides_days:
-        _sun_faults(bits, lattice, kept, largest, profile, rules)
+    if sky is not None:
+        _sun_faults(bits, lattice, kept, largest, sky, profile, rules)
     clean = np.where(bits == 0, values, np.nan)
     if parts is not None:
         _mark(bits, parts_mismatch(lattice, clean, parts, around.peak, rules.sums), Quality.SUM_MISMATCH)
@@ -126,12 +144,17 @@ def _interval_faults(
 
 
 def _sun_faults(
-    bits: IntArray, lattice: Lattice, kept: FloatArray, largest: FloatArray, profile: ChannelProfile, rules: Rules
+    bits: IntArray,
+    lattice: Lattice,
+    kept: FloatArray,
+    largest: FloatArray,
+    sky: Sky,
+    profile: ChannelProfile,
+    rules: Rules,
 ) -> None:
     """What the sun does not allow."""
-    from grid.validation import sun_rules  # pvlib is slow to load, and most channels do not need it
+    from grid.validation import sun_rules
 
-    sky = sun_rules.clear_sky(lattice, profile)
     drifting = sun_rules.clock_drift(lattice, kept, sky, profile, rules.sun) & lattice.came
     largest = np.full(len(kept), 1000.0) if profile.channel is Channel.IRRADIANCE else largest  # W/m2 at noon
     at_night = sun_rules.night_generation(kept, sky, largest=largest, rule=rules.sun)
@@ -139,12 +162,6 @@ def _sun_faults(
     _mark(bits, at_night, Quality.NIGHT_GENERATION)
     _mark(bits, sun_rules.above_clear_sky(kept, sky, profile, rules.sun), Quality.ABOVE_CLEAR_SKY)
     _mark(bits, sun_rules.dark_days(lattice, kept, sky, largest=largest, rule=rules.sun), Quality.ZERO)
-
-
-def _under_the_sun(profile: ChannelProfile) -> bool:
-    """Whether the sun drives the channel, at a place that is known."""
-    lit = profile.channel is Channel.IRRADIANCE or (profile.channel is Channel.GENERATION and profile.kind == "solar")
-    return lit and None not in (profile.latitude, profile.longitude)
 
 
 def _mark(bits: IntArray, where: BoolArray, bit: Quality) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,17 +15,20 @@ from grid.time_axis import FloatArray, require_utc, to_us
 from grid.units import REGISTERS, Channel
 from grid.validation.clocks import clock_changes, kept_clock
 from grid.validation.estimation import estimate
-from grid.validation.faults import FORGOTTEN_US, find_faults
+from grid.validation.faults import FORGOTTEN_US, find_faults, sky_over
 from grid.validation.lattice import MINUTE_US, BoolArray, Lattice, lay_out
 from grid.validation.nouns import ChannelProfile, Edits, IntArray, IntervalReadings, KnownTotals, Verdicts
 from grid.validation.reasons import DOUBTING, REJECTING
 from grid.validation.settings import DEFAULT_RULES, Rules
 from grid.validation.stamp_rules import derive_slots, future, late, off_grid
 
+if TYPE_CHECKING:
+    from grid.validation.sun_rules import Sky
+
 LOOK_BACK = timedelta(days=48)
 """How long before an interval readings may bear on its verdict: a known total (8 days), within it another gap (8 with
-the day beside it), its reference days (14), what was usual around those (14), a run of zeros and whole days (4).
-Where a register stood before is looked up as far back, however long it was silent."""
+the day beside it), its reference days and how it followed a donor (14), what was usual around those (14), a run of
+zeros and whole days (4). Where a register stood before is looked up as far back, however long it was silent."""
 
 _LOOK_BACK_US = LOOK_BACK // timedelta(microseconds=1)
 
@@ -39,6 +45,7 @@ def judge(
     edits: Edits | None = None,
     totals: KnownTotals | None = None,
     parts: IntervalReadings | None = None,
+    donors: Sequence[IntervalReadings] = (),
     judge_from: datetime,
     judge_until: datetime,
 ) -> Verdicts:
@@ -55,24 +62,37 @@ def judge(
         edits: What operators set by hand; it stands against every rule.
         totals: Energy over spans as registers tell it; estimates are scaled to it.
         parts: The sum of what the meters behind this check meter say, on the same intervals.
+        donors: Channels whose course gaps of up to two hours may follow, if this one was seen to follow it: a plant's
+            irradiance, a sister meter. NaN where they are not known; on the same intervals, or on parts of them.
 
     Raises:
         ValueError: If a bound is not UTC, or the parts have another interval length.
     """
     from_us = to_us(require_utc(judge_from, name="judge_from"))
     until_us = to_us(require_utc(judge_until, name="judge_until"))
-    rules = DEFAULT_RULES.for_kind(profile.kind) if rules is None else rules
+    beside = _Beside(DEFAULT_RULES.for_kind(profile.kind) if rules is None else rules, edits, totals, parts, donors)
     told = [_edited(edits)]
     with np.errstate(
         over="ignore", invalid="ignore"
     ):  # values near the largest float: infinite sums are compared right
         for cluster in _clusters(readings, profile):
-            stood_at = _stood_at(readings, cluster, profile, rules)
-            told += _judge_cluster(cluster, profile, rules, edits, totals, parts, stood_at)
+            stood_at = _stood_at(readings, cluster, profile, beside.rules)
+            told += _judge_cluster(cluster, profile, beside, stood_at)
     starts, values, quality = (np.concatenate(arrays) for arrays in zip(*told, strict=True))
     _, first = np.unique(starts, return_index=True)  # in order of time; an edit stands before what rules say
     first = first[(starts[first] >= from_us) & (starts[first] < until_us)]
     return Verdicts(starts[first], values[first], quality[first])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Beside:
+    """What is known beside the readings; see :func:`judge`."""
+
+    rules: Rules
+    edits: Edits | None
+    totals: KnownTotals | None
+    parts: IntervalReadings | None
+    donors: Sequence[IntervalReadings]
 
 
 _Told = tuple[IntArray, FloatArray, IntArray]
@@ -114,16 +134,10 @@ def _stood_at(readings: IntervalReadings, cluster: IntervalReadings, profile: Ch
 
 
 def _judge_cluster(
-    readings: IntervalReadings,
-    profile: ChannelProfile,
-    rules: Rules,
-    edits: Edits | None,
-    totals: KnownTotals | None,
-    parts: IntervalReadings | None,
-    stood_at: float,
+    readings: IntervalReadings, profile: ChannelProfile, beside: _Beside, stood_at: float
 ) -> list[_Told]:
     """What is told of readings that belong together: those of no regular interval, and every regular interval."""
-    step_us = readings.interval_minutes * MINUTE_US
+    rules, step_us = beside.rules, readings.interval_minutes * MINUTE_US
     clock = kept_clock(readings.starts_us, profile.timezone, step_us=step_us)
     too_early, across = future(readings, rules.stamps), off_grid(readings, clock=clock)
     stamp_bits = too_early * int(Quality.FUTURE) | across * int(Quality.OFF_GRID)
@@ -133,14 +147,15 @@ def _judge_cluster(
     span_us = int(measured.starts_us[0]), int(measured.starts_us[-1])
     lattice = lay_out(regular.starts_us, regular.values, step_us=step_us, clock=clock, span_us=span_us)
     derived = _derive(lattice, _chosen(readings, across & ~too_early), profile)
-    _put_edits(lattice, edits)
-    bits = find_faults(lattice, profile, rules, totals=totals, parts=parts, stood_at=stood_at)
+    _put_edits(lattice, beside.edits)
+    sky = sky_over(lattice, profile)
+    bits = find_faults(lattice, profile, rules, totals=beside.totals, parts=beside.parts, sky=sky, stood_at=stood_at)
     bits[lattice.slots(regular.starts_us)[late(lattice, regular, rules.stamps)]] |= int(Quality.LATE)
     bits[derived] |= int(Quality.DERIVED | Quality.OFF_GRID)
     slot = lattice.slots(readings.starts_us)
     on_slot = too_early & ~across & (slot >= 0) & (slot < len(bits))
     bits[slot[on_slot]] = bits[slot[on_slot]] & ~int(Quality.GAP) | int(Quality.FUTURE)
-    values, quality = _conclude(lattice, bits, derived, profile, rules, totals)
+    values, quality = _conclude(lattice, bits, derived, profile, beside, sky)
     worth = quality != 0
     unplaced = (too_early | across) & ~on_slot
     return [
@@ -180,8 +195,8 @@ def _conclude(
     bits: IntArray,
     derived: BoolArray,
     profile: ChannelProfile,
-    rules: Rules,
-    totals: KnownTotals | None,
+    beside: _Beside,
+    sky: Sky | None,
 ) -> tuple[FloatArray, IntArray]:
     """What the reasons come to: rejected and estimated, doubted, or valid all the same."""
     rejecting = int(REJECTING & ~Quality.OFF_GRID)
@@ -192,7 +207,16 @@ def _conclude(
     values = np.where(rejected, np.nan, lattice.values)
     if rejected.any():
         trusted = ~rejected & (bits & int(Quality.ZERO | Quality.ABOVE_CLEAR_SKY) == 0)
-        values, methods = estimate(lattice, values, profile, rules.estimation, trusted=trusted, totals=totals)
+        values, methods = estimate(
+            lattice,
+            values,
+            profile,
+            beside.rules.estimation,
+            trusted=trusted,
+            light_wm2=None if sky is None else sky.mean,
+            totals=beside.totals,
+            donors=beside.donors,
+        )
         bits = bits | np.where(rejected, methods, 0)
     bits[doubted] |= int(Quality.QUESTIONABLE)
     bits[~rejected & ~doubted & ~derived & (bits != 0)] |= int(Quality.VALID)

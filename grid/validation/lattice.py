@@ -96,6 +96,13 @@ def lay_out(
     return Lattice(first, step_us, laid, came, clock)
 
 
+def along_line(left: FloatArray | float, right: FloatArray | float, slots: int) -> FloatArray:
+    """Values of the slots between two known ones on the line between them, shape (slots, ...)."""
+    weight = np.arange(1, slots + 1) / (slots + 1)
+    line: FloatArray = left + np.multiply.outer(weight, right - left)
+    return line
+
+
 def day_windows(daily: FloatArray, *, back: int, ahead: int) -> FloatArray:
     """For each day the figures of the days from ``back`` before to ``ahead`` after it, NaN for days outside.
 

@@ -132,14 +132,14 @@ _RESULTS: tuple[Reason, ...] = (
     ),
     _reason(
         Quality.ESTIMATED_LINEARLY,
-        "Estimated along the line between the neighbours.",
+        "Estimated along the line between the neighbours, bent as the sun and recent days bend there.",
         "Nothing; a reading that still comes takes its place.",
     ),
     _reason(Quality.QUESTIONABLE, "The value stands, but a check doubts it.", "See the reason beside it."),
     _reason(
         Quality.DERIVED,
-        "Derived from readings that lie across the regular intervals.",
-        "Nothing; set the sender's clock.",
+        "Derived from other readings: those that lie across the regular intervals or, of an estimate, a donor's.",
+        "Nothing for an estimate; else set the sender's clock.",
     ),
     _reason(Quality.PROJECTED, "A forecast, not a measurement.", "Nothing."),
     _reason(

@@ -207,9 +207,10 @@ def test_judging_in_pieces_gives_what_judging_at_once_gives(
     sent = kept(sent, order)
     days = to_us(START) + np.arange(110) * DAY_US
     totals = KnownTotals(days[:-1], days[1:], rng.uniform(10.0, 80.0, 109))
+    donor = readings(np.where(rng.random(len(values)) < 0.02, np.nan, 3.0 * values + rng.gamma(2.0, 0.5, len(values))))
     profile = ChannelProfile(Channel.IMPORT, "load", "Europe/Berlin", capacity=30.0 if rated else None)
     end = START + timedelta(days=110)
-    whole = judge(sent, profile, edits=edits, totals=totals, judge_from=START, judge_until=end)
+    whole = judge(sent, profile, edits=edits, totals=totals, donors=[donor], judge_from=START, judge_until=end)
     got, at, turn = [], START, 0
     while at < end:
         until = min(end, at + timedelta(minutes=30) * pieces[turn % len(pieces)] * 8)
@@ -219,7 +220,9 @@ def test_judging_in_pieces_gives_what_judging_at_once_gives(
         known = KnownTotals(totals.starts_us[inside], totals.ends_us[inside], totals.kwh[inside])
         told = (edits.starts_us >= low) & (edits.starts_us < high)
         some = Edits(edits.starts_us[told], edits.values[told])
-        got.append(judge(near, profile, edits=some, totals=known, judge_from=at, judge_until=until))
+        beside = kept(donor, (donor.starts_us >= low) & (donor.starts_us < high))
+        judged_here = {"judge_from": at, "judge_until": until}
+        got.append(judge(near, profile, edits=some, totals=known, donors=[beside], **judged_here))
         at, turn = until, turn + 1
     np.testing.assert_array_equal(np.concatenate([piece.starts_us for piece in got]), whole.starts_us)
     np.testing.assert_array_equal(np.concatenate([piece.quality for piece in got]), whole.quality)
