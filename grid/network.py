@@ -25,6 +25,7 @@ class Branch:
         reactance_pu: Series reactance on the network's ``base_mva``, not zero.
         limit_mw: Continuous rating, > 0; None if unlimited.
         tap_ratio: Off-nominal turns ratio; 1 for a line.
+        phase_shift_deg: By which the voltage at ``from_bus`` is ahead of what the branch sees; 0 for a line.
         emergency_mw: Rating after another branch's outage, >= ``limit_mw``; None: the same as ``limit_mw``.
     """
 
@@ -36,6 +37,7 @@ class Branch:
     tap_ratio: float = 1.0
     resistance_pu: float = 0.0
     emergency_mw: float | None = None
+    phase_shift_deg: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 from grid.assets import ThermalUnit
 from grid.dispatch.costs import production_cost
 from grid.dispatch.plan import DispatchPlan, UnitState
-from grid.dispatch.reserve_check import check_products, product_mw, short_of_products
+from grid.dispatch.reserve_check import check_products, product_mw, short_of_losses, short_of_products
 from grid.dispatch.steady import change_cost
 from grid.network import Network
 from grid.time_axis import FloatArray
@@ -189,16 +189,23 @@ def _network(plan: DispatchPlan) -> Iterator[str]:
 
 
 def flows_by_angles(network: Network, injection: FloatArray) -> FloatArray:
-    """Branch flows from a dense B-theta solution with susceptance 1 / (x * tap), shape (branches, periods). [MW]"""
+    """Branch flows from a dense B-theta solution, shape (branches, periods). [MW]
+
+    The flow is (angle at its first bus - angle at its second - phase shift) / (x * tap).
+    """
     bus = {b.bus_id: i for i, b in enumerate(network.buses)}
-    laplacian = np.zeros((len(bus), len(bus)))
+    laplacian, fed = np.zeros((len(bus), len(bus))), injection.astype(np.float64)
     for branch in network.branches:
         i, j, b = bus[branch.from_bus], bus[branch.to_bus], 1.0 / (branch.reactance_pu * branch.tap_ratio)
         laplacian[[i, j, i, j], [i, j, j, i]] += [b, b, -b, -b]
-    angles = np.zeros_like(injection)
-    angles[1:] = np.linalg.solve(laplacian[1:, 1:], injection[1:])
+        fed[i] += b * np.deg2rad(branch.phase_shift_deg) * network.base_mva
+        fed[j] -= b * np.deg2rad(branch.phase_shift_deg) * network.base_mva
+    angles = np.zeros_like(fed)
+    angles[1:] = np.linalg.solve(laplacian[1:, 1:], fed[1:])
     flows = [
-        (angles[bus[b.from_bus]] - angles[bus[b.to_bus]]) / (b.reactance_pu * b.tap_ratio) for b in network.branches
+        (angles[bus[b.from_bus]] - angles[bus[b.to_bus]] - np.deg2rad(b.phase_shift_deg) * network.base_mva)
+        / (b.reactance_pu * b.tap_ratio)
+        for b in network.branches
     ]
     return np.array(flows).reshape(-1, injection.shape[1])
 
@@ -215,7 +222,7 @@ def _reserves(plan: DispatchPlan) -> Iterator[str]:
     for t in range(problem.axis.periods):
         short["upward reserve short", t] = max(float(problem.reserve_up_mw[t] - up[t]), 0.0)
         short["downward reserve short", t] = max(float(problem.reserve_down_mw[t] - down[t]), 0.0)
-    yield from _reported(plan, short | short_of_products(plan))
+    yield from _reported(plan, short | short_of_products(plan) | short_of_losses(plan))
 
 
 def _reported(plan: DispatchPlan, amounts: dict[tuple[str, int], float]) -> Iterator[str]:

@@ -152,6 +152,8 @@ def _columns_by_limit(model: DispatchModel) -> dict[str, list[IntArray]]:
     }
     for need, short in zip(problem.requirements, model.reserves.product_short, strict=True):
         columns[f"{need.title} reserve"] = [short]
+    if problem.secure_units:
+        columns["upward reserve for the largest loss"] = [model.reserves.coverage_short]
     for i, spill in model.spill.items():
         columns[f"must-take plants at bus {network.buses[i].bus_id}"] = [spill]
     for storage, stored in zip(problem.storages, model.storages, strict=True):

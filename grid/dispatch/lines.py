@@ -1,47 +1,59 @@
-"""Limits of branches as rows of a model: each comes in when it is asked for, intact or after the outage of another.
+"""Limits of branches as rows of a model: each comes in when it is met, intact, after an outage or after an event.
 
-``-limit <= sum_b PTDF[l, b] * injection[b] <= limit``, with ``PTDF[l] + LODF[l, k] PTDF[k]`` after an outage k. Every
-limit has two priced columns that relax it.
+``-limit <= sum_b PTDF[l, b] * injection[b] <= limit``, with ``PTDF[l] + LODF[l, k] PTDF[k]`` after an outage k, and
+with what an event and the reserve that answers it feed in. Every limit has two priced columns that relax it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from grid.dispatch.events import Event
 from grid.dispatch.injections import Injections
-from grid.dispatch.linear import LinearModel
-from grid.dispatch.outages import Outages
+from grid.dispatch.linear import IntArray, LinearModel
+from grid.dispatch.outages import Outages, emergency_ratings_mw
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.ptdf import Ptdf
 from grid.time_axis import FloatArray
 
+FLOW_TOLERANCE_MW = 1e-3
 INTACT = -1
+NO_EVENT = -1
 
 
 class Line(NamedTuple):
-    """A branch in a period, with no other out of service or after the ``outage`` of one."""
+    """A branch in a period: intact, after the ``outage`` of another, or after an ``event``, both by position."""
 
     branch: int
     period: int
     outage: int = INTACT
+    event: int = NO_EVENT
 
 
 class LineLimits:
-    """The limits that a model has, and how to add more.
+    """The limits that a model has, and how to find and add more.
 
     Attributes:
+        events: Those of the problem; positions in it name them.
         rows: Row of each line that is in the model.
         overload: Its two columns, beyond ``limit`` and beyond ``-limit``.
+        responses: Columns of the response to an event in a period, shape (responders,).
     """
 
     def __init__(self, problem: DispatchProblem, ptdf: Ptdf, outages: Outages | None) -> None:
         """``outages`` are those of a problem that asks for N-1 security, else None."""
         self.ptdf, self.outages = ptdf, outages
+        self.events: Sequence[Event] = ()
         self.rows: dict[Line, int] = {}
         self.overload: dict[Line, tuple[int, int]] = {}
+        self.responses: dict[tuple[int, int], IntArray] = {}
         self._branches = problem.network.branches
+        limits = [np.inf if branch.limit_mw is None else branch.limit_mw for branch in self._branches]
+        self._limit_mw = np.array(limits, dtype=np.float64)
+        self._emergency_mw = emergency_ratings_mw(problem.network)
         self._price = problem.penalties.overload * problem.axis.step_hours
 
     def factors(self, line: Line) -> FloatArray:
@@ -51,28 +63,88 @@ class LineLimits:
         moved = self.outages.factor(line.branch, line.outage)
         return self.ptdf.row(line.branch) + moved * self.ptdf.row(line.outage)
 
+    def _shifted_mw(self, line: Line) -> float:
+        """What the phase shifts drive through a line."""
+        own = float(self.ptdf.shifted_mw[line.branch])
+        if self.outages is None or line.outage == INTACT:
+            return own
+        return own + self.outages.factor(line.branch, line.outage) * float(self.ptdf.shifted_mw[line.outage])
+
+    def in_emergency(self, line: Line) -> bool:
+        """Whether the emergency rating counts: after an outage or a loss."""
+        return line.outage != INTACT or (line.event != NO_EVENT and self.events[line.event].emergency)
+
     def rating_mw(self, line: Line) -> float:
         """The rating of a line, infinite where there is none."""
-        if self.outages is not None and line.outage != INTACT:
-            return float(self.outages.emergency_mw[line.branch])
-        limit = self._branches[line.branch].limit_mw
-        return np.inf if limit is None else limit
+        return float((self._emergency_mw if self.in_emergency(line) else self._limit_mw)[line.branch])
 
     def name(self, line: Line) -> str:
         """A line in words."""
         name = f"branch {self._branches[line.branch].branch_id}"
+        if line.event != NO_EVENT:
+            return f"{name} {self.events[line.event].name}"
         return name if line.outage == INTACT else f"{name} after the outage of {self._branches[line.outage].branch_id}"
+
+    def kind(self, line: Line) -> str:
+        """What going beyond its rating is called."""
+        if self.in_emergency(line):
+            return "emergency overload"
+        return "overload" if line.event == NO_EVENT else "overload by reserve"
 
     def add(self, linear: LinearModel, line: Line, injections: Injections) -> None:
         """Put the limit of a line into the model, unless it is there already or has no rating."""
         limit = self.rating_mw(line)
         if np.isinf(limit) or line in self.rows:
             return
-        factors = self.factors(line)
-        fixed = float(factors @ injections.fixed_mw[:, line.period])
+        factors, at = self.factors(line), line.period
+        event = None if line.event == NO_EVENT else self.events[line.event]
+        changes = [injections] if event is None else [injections, event.change]
+        fixed = self._shifted_mw(line) + sum(change.fixed_flow_mw(factors, at) for change in changes)
         over = linear.priced(2, price=self._price)
         row = linear.rows(1, lower=-limit - fixed, upper=limit - fixed)
         linear.put(row, over, [-1.0, 1.0])
-        linear.put(row, injections.columns[:, line.period], factors[injections.buses] * injections.factors)
+        for change in changes:
+            change.put(linear, row, factors, at)
+        if event is not None:
+            if (line.event, at) not in self.responses:
+                self.responses[line.event, at] = event.add_response(linear, at)
+            linear.put(row, self.responses[line.event, at], event.sign * (factors @ event.responders.feeds))
         self.rows[line] = int(row[0])
         self.overload[line] = (int(over[0]), int(over[1]))
+
+    def violated(self, values: FloatArray, injection_mw: FloatArray) -> list[Line]:
+        """Lines beyond their rating that are not in the model yet, at column values ``values``.
+
+        Of a branch after outages, or after events, it is the worst one in each period.
+
+        Args:
+            injection_mw: What ``values`` feed in, shape (buses, periods).
+        """
+        flows = self.ptdf.flows(injection_mw)
+        beyond = np.argwhere(np.abs(flows) > self._limit_mw[:, None] + FLOW_TOLERANCE_MW)
+        lines = [Line(int(branch), int(period)) for branch, period in beyond]
+        if self.outages is not None:
+            known = [line[:3] for line in self.rows if line.outage != INTACT]
+            after = self.outages.overloads(flows, known=known, tolerance_mw=FLOW_TOLERANCE_MW)
+            lines += [Line(*at) for at in after]
+        lines += self._after_events(values, flows)
+        return [line for line in lines if line not in self.rows]
+
+    def _after_events(self, values: FloatArray, flows_mw: FloatArray) -> Iterator[Line]:
+        worst = np.full(flows_mw.shape, FLOW_TOLERANCE_MW)
+        by = np.full(flows_mw.shape, NO_EVENT)
+        for position, event in enumerate(self.events):
+            response = event.proportional_mw(values)
+            for (answered, period), columns in self.responses.items():
+                if answered == position:
+                    response[:, period] = values[columns]
+            moved = self.ptdf.moved(event.injections_mw(values, response))
+            rating = self._emergency_mw if event.emergency else self._limit_mw
+            excess = np.abs(flows_mw + moved) - rating[:, None]
+            for line in self.rows:
+                if line.event == position:
+                    excess[line.branch, line.period] = -np.inf
+            by = np.where(excess > worst, position, by)
+            worst = np.maximum(worst, excess)
+        for branch, period in np.argwhere(by != NO_EVENT).tolist():
+            yield Line(branch, period, event=int(by[branch, period]))

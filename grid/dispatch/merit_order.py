@@ -23,6 +23,8 @@ def merit_order(problem: DispatchProblem) -> BoolArray:
     must_take = np.array([not plant.curtailable for plant in problem.renewable_plants], dtype=np.bool_)
     products = [problem.requirements[i].required_mw for i in leading(problem.requirements, upward=True)]
     needed = load + problem.reserve_up_mw + sum(products) - problem.available_mw.sum(axis=0)
+    if problem.secure_units:
+        needed = needed + max((unit.capacity_mw for unit in units), default=0.0)
     room = load - problem.available_mw[must_take].sum(axis=0)
     on = np.zeros((len(units), problem.axis.periods), dtype=np.bool_)
     for i in sorted(range(len(units)), key=lambda i: (not units[i].must_run, _full_output_cost(units[i]))):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from grid.dispatch.adequacy import add_adequacy
+from grid.dispatch.events import add_coverage, security_events
 from grid.dispatch.injections import Injections, Part
 from grid.dispatch.linear import IntArray, LinearModel
 from grid.dispatch.lines import Line, LineLimits
@@ -38,6 +39,7 @@ class DispatchModel:
         shed, surplus: Priced, by bus.
         link: Flow of each HVDC link, shape (links, periods).
         balance_rows: Shape (periods,).
+        bus: Position of each bus by id.
     """
 
     problem: DispatchProblem
@@ -53,6 +55,7 @@ class DispatchModel:
     link: IntArray
     reserves: Reserves
     balance_rows: IntArray
+    bus: dict[str, int]
     injections: Injections = field(init=False)
 
     def add_lines(self, lines: Iterable[Line]) -> None:
@@ -114,11 +117,15 @@ def build_model(
         link=linear.columns((len(limits), periods), lower=-limits, upper=limits),
         reserves=reserves,
         balance_rows=balance,
+        bus=bus,
     )
-    model.injections = Injections.of(fixed, _parts(model, bus))
-    linear.put(balance[None, :], model.injections.columns, model.injections.factors[:, None])
+    model.injections = Injections.of(fixed, _parts(model))
+    linear.put(balance[None, :], model.injections.columns, model.injections.factors)
     hold_reserves(linear, reserves, model.storages, model.renewable.values())
-    add_products(linear, problem, reserves, holders_of(problem, groups, thermal, model.storages))
+    holders = holders_of(problem, groups, thermal, model.storages)
+    add_products(linear, problem, reserves, holders)
+    model.lines.events = security_events(model, holders)
+    add_coverage(linear, problem, model.lines.events, reserves)
     add_adequacy(model, terms)
     add_change_prices(model)
     model.add_lines(lines)
@@ -136,9 +143,9 @@ def available_by_bus(problem: DispatchProblem, *, curtailable: bool) -> dict[int
     return totals
 
 
-def _parts(model: DispatchModel, bus: dict[str, int]) -> list[Part]:
+def _parts(model: DispatchModel) -> list[Part]:
     """Who feeds in where."""
-    problem = model.problem
+    problem, bus = model.problem, model.bus
     parts: list[Part] = []
     for group, columns in zip(model.groups, model.thermal, strict=True):
         unit = problem.thermal_units[group[0]]

@@ -29,7 +29,6 @@ class Outages:
     Attributes:
         branches: Positions of the branches whose outages are looked at, shape (outages,).
         bridges: Positions of those whose outage would split the network.
-        emergency_mw: Rating of each branch after an outage, infinite where there is none, shape (branches,).
     """
 
     def __init__(self, network: Network, ptdf: Ptdf) -> None:
@@ -39,15 +38,14 @@ class Outages:
         transfers = np.zeros((len(position), len(ends)))
         transfers[ends[:, 0], np.arange(len(ends))] += 1.0
         transfers[ends[:, 1], np.arange(len(ends))] -= 1.0
-        moved = ptdf.flows(transfers)
+        moved = ptdf.moved(transfers)
         stays = 1.0 - np.diag(moved)
         survives = stays > _BRIDGE
         self.branches, self.bridges = np.flatnonzero(survives), np.flatnonzero(~survives)
         self._factors = moved[:, survives] / stays[survives]
         self._factors[self.branches, np.arange(len(self.branches))] = -1.0  # what is out carries nothing
         self._column = {int(branch): i for i, branch in enumerate(self.branches)}
-        ratings = [b.limit_mw if b.emergency_mw is None else b.emergency_mw for b in network.branches]
-        self.emergency_mw = np.array([np.inf if rating is None else rating for rating in ratings])
+        self._emergency_mw = emergency_ratings_mw(network)
 
     def factor(self, branch: int, outage: int) -> float:
         """What the flow on ``branch`` gains per MW that ``outage`` carried before."""
@@ -73,7 +71,7 @@ class Outages:
             part = slice(k * _OUTAGES_AT_ONCE, (k + 1) * _OUTAGES_AT_ONCE)
             out = self.branches[part]
             after = flow_mw[:, None, :] + self._factors[:, part, None] * flow_mw[None, out, :]
-            excess = np.abs(after) - self.emergency_mw[:, None, None]  # (branches, outages, periods)
+            excess = np.abs(after) - self._emergency_mw[:, None, None]  # (branches, outages, periods)
             if k in told:
                 excess[tuple(np.array(told[k]).T)] = -np.inf
             most = excess.argmax(axis=1)
@@ -82,3 +80,9 @@ class Outages:
             worst = np.maximum(worst, amount)
         for branch, period in np.argwhere(by >= 0).tolist():
             yield branch, period, int(by[branch, period])
+
+
+def emergency_ratings_mw(network: Network) -> FloatArray:
+    """Rating of each branch after an outage or a loss, infinite where there is none, shape (branches,)."""
+    ratings = [b.limit_mw if b.emergency_mw is None else b.emergency_mw for b in network.branches]
+    return np.array([np.inf if rating is None else rating for rating in ratings], dtype=np.float64)

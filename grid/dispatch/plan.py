@@ -84,6 +84,10 @@ class DispatchProblem:
         start_rule: What a start costs after which time off.
         secure: Every branch must stay within its emergency rating after the outage of any one other branch (N-1),
             before anything is re-dispatched. Outages that would split the network are left out.
+        secure_units: Whatever thermal unit, curtailable plant or link is lost, the upward reserve of all others must
+            make up for it, and some response of theirs must leave every branch within its emergency rating.
+        deliverable: When the reserve for net load, or that of a requirement, is called in full, some response of those
+            who hold it must leave every branch within its rating. The call is spread as the load of its areas is.
         earlier: What an earlier plan says of the same periods, and what changing it costs; None if that is free.
     """
 
@@ -103,13 +107,15 @@ class DispatchProblem:
     timezone: str = "UTC"
     start_rule: StartRule = StartRule.TIME_OFF
     secure: bool = False
+    secure_units: bool = False
+    deliverable: bool = False
     requirements: tuple[ReserveRequirement, ...] = ()
     earlier: EarlierPlan | None = None
 
     @property
     def tells_reserve(self) -> bool:
         """Whether it matters who holds how much reserve, and not only how much all hold together."""
-        return bool(self.requirements)
+        return bool(self.requirements) or self.secure_units or self.deliverable
 
 
 class Status(StrEnum):

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grid.dispatch.commitment import BoolArray
+from grid.dispatch.injections import load_shares
 from grid.dispatch.lines import Line
 from grid.dispatch.model import DispatchModel, build_model
 from grid.dispatch.outages import Outages
@@ -83,14 +84,6 @@ def dispatch_fixed(
     for stored, charges in zip(model.storages, charging, strict=True):
         lower[stored.charging] = upper[stored.charging] = charges.astype(np.float64)
     return FixedDispatch(model, solve_with_lines(model, lower=lower, upper=upper))
-
-
-def load_shares(problem: DispatchProblem) -> FloatArray:
-    """Each bus's share in the load, shape (buses, periods); equal shares where there is none. Columns sum to 1."""
-    load = np.maximum(problem.load_mw, 0.0)
-    weight = np.where(load.sum(axis=0) > 0.0, load, 1.0)
-    shares: FloatArray = weight / weight.sum(axis=0)
-    return shares
 
 
 def prices_of(dispatch: FixedDispatch) -> Prices:

@@ -1,8 +1,9 @@
 """Power transfer distribution factors (PTDF) of the DC network, a row at a time from one sparse factorisation.
 
-DC convention: MATPOWER's, susceptance 1 / (reactance * tap ratio), no phase shifts, no losses. Flow on branch l is
-``sum_b PTDF[l, b] * injection[b]``; the first bus is the angle reference, its column is zero. The dense PTDF matrix
-is never formed: B is factorised once, and one solve gives the row of one branch.
+DC convention: MATPOWER's, susceptance 1 / (reactance * tap ratio), no losses. Flow on branch l is
+``sum_b PTDF[l, b] * injection[b]`` and what the phase shifts drive through it; the first bus is the angle reference,
+its column is zero. The dense PTDF matrix is never formed: B is factorised once, and one solve gives the row of one
+branch.
 
 References:
     Zimmerman, Murillo-Sanchez and Thomas, "MATPOWER: Steady-State Operations, Planning, and Analysis Tools for Power
@@ -20,7 +21,11 @@ from grid.time_axis import FloatArray
 
 
 class Ptdf:
-    """Flows and PTDF rows of a connected network."""
+    """Flows and PTDF rows of a connected network.
+
+    Attributes:
+        shifted_mw: What the phase shifts drive through each branch whatever is fed in, shape (branches,).
+    """
 
     def __init__(self, network: Network) -> None:
         position = {bus.bus_id: i for i, bus in enumerate(network.buses)}
@@ -37,9 +42,16 @@ class Ptdf:
         self._branch_matrix = csr_array(diags_array(susceptance, shape=(branches, branches)) @ incidence)
         laplacian = csc_array(incidence.T @ self._branch_matrix)[1:, 1:]
         self._factor = splu(csc_array(laplacian)) if branches else None
+        shift = np.deg2rad([branch.phase_shift_deg for branch in network.branches]) * network.base_mva
+        driven = susceptance * shift
+        self.shifted_mw = self.moved((incidence.T @ driven)[:, None])[:, 0] - driven
 
     def flows(self, injection_mw: FloatArray) -> FloatArray:
         """Branch flows of balanced injections, shape (buses, periods) to (branches, periods). [MW]"""
+        return self.moved(injection_mw) + self.shifted_mw[:, None]
+
+    def moved(self, injection_mw: FloatArray) -> FloatArray:
+        """What injections add to the flows, same shapes. [MW]"""
         angles = np.zeros_like(injection_mw)
         if self._factor is not None:
             angles[1:] = self._factor.solve(np.ascontiguousarray(injection_mw[1:]))

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from grid.assets import RenewablePlant, Storage
 from grid.dispatch.explained import STEADY_MW, TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding, merged, spread
+from grid.dispatch.injections import load_shares
 from grid.dispatch.plan import DispatchPlan, Reason
-from grid.dispatch.prices import FixedDispatch, Prices, load_shares
+from grid.dispatch.prices import FixedDispatch, Prices
 from grid.dispatch.thermal_reasons import thermal_reasons
 from grid.dispatch.unit_terms import UnitTerms
 from grid.time_axis import FloatArray

@@ -19,10 +19,11 @@ from scipy.sparse import coo_array, csr_array, hstack
 from grid.dispatch.commitment import BoolArray
 from grid.dispatch.committed import Committed
 from grid.dispatch.linear import INFINITY, IntArray, LinearModel, new_highs, require_ok
+from grid.dispatch.lines import FLOW_TOLERANCE_MW
 from grid.dispatch.model import available_by_bus
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.relaxation import FLOW_TOLERANCE_MW, UnsolvedError
+from grid.dispatch.relaxation import UnsolvedError
 from grid.dispatch.validate import require_valid
 from grid.time_axis import FloatArray
 
@@ -66,7 +67,7 @@ class Redispatch:
 
     def __init__(self, problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> None:
         require_valid(problem)
-        if problem.secure:
+        if problem.secure or problem.secure_units:
             raise ValueError("N-1 security is not kept in a re-dispatch; plan the problem anew with plan_dispatch")
         self._problem, self._committed, self._ptdf = problem, Committed(problem, on), Ptdf(problem.network)
         limits = [np.inf if branch.limit_mw is None else branch.limit_mw for branch in problem.network.branches]

@@ -8,11 +8,9 @@ import highspy
 import numpy as np
 
 from grid.dispatch.linear import new_highs, require_ok
-from grid.dispatch.lines import Line
 from grid.dispatch.model import DispatchModel
 from grid.time_axis import FloatArray
 
-FLOW_TOLERANCE_MW = 1e-3
 _MAXIMUM_ROUNDS = 50
 
 
@@ -58,7 +56,7 @@ def solve_with_lines(
             raise UnsolvedError(highs.modelStatusToString(highs.getModelStatus()))
         solution = highs.getSolution()
         values = np.array(solution.col_value)
-        violated = violated_lines(model, values)
+        violated = model.lines.violated(values, model.injections.mw(values))
         if not violated:
             objective = float(highs.getInfo().objective_function_value)
             return LinearSolution(objective, values, np.array(solution.col_dual), np.array(solution.row_dual))
@@ -66,17 +64,3 @@ def solve_with_lines(
         model.add_lines(violated)
         model.linear.append(highs, columns=columns, rows=rows)
     raise UnsolvedError(f"branch limits still violated after {_MAXIMUM_ROUNDS} rounds")
-
-
-def violated_lines(model: DispatchModel, values: FloatArray) -> list[Line]:
-    """Lines beyond their rating that are not in the model yet; of a branch after outages, the worst outage only."""
-    branches = model.problem.network.branches
-    limits = np.array([np.inf if branch.limit_mw is None else branch.limit_mw for branch in branches])
-    flows = model.lines.ptdf.flows(model.injections.mw(values))
-    beyond = np.argwhere(np.abs(flows) > limits[:, None] + FLOW_TOLERANCE_MW)
-    lines = [Line(int(branch), int(period)) for branch, period in beyond]
-    known = model.lines.rows
-    if model.lines.outages is not None:
-        after = model.lines.outages.overloads(flows, known=known, tolerance_mw=FLOW_TOLERANCE_MW)
-        lines += [Line(*at) for at in after]
-    return [line for line in lines if line not in known]

@@ -53,3 +53,27 @@ def short_of_products(plan: DispatchPlan) -> dict[tuple[str, int], float]:
             mw += sum(mw for store, mw in zip(problem.storages, stores, strict=True) if store.bus_id in inside)
             short[f"{need.title} reserve short", t] = max(float(need.required_mw[t]) - mw, 0.0)
     return short
+
+
+def lost_mw(plan: DispatchPlan) -> dict[str, FloatArray]:
+    """What the loss of each unit and of each plant that can be curtailed takes away, shape (periods,). [MW]"""
+    problem = plan.problem
+    units = {unit.unit_id: power for unit, power in zip(problem.thermal_units, plan.power_mw, strict=True)}
+    plants = zip(problem.renewable_plants, plan.renewable_mw, strict=True)
+    return units | {plant.plant_id: power for plant, power in plants if plant.curtailable}
+
+
+def short_of_losses(plan: DispatchPlan) -> dict[tuple[str, int], float]:
+    """By how much the upward reserve of all others falls short of the worst loss, by what violations call it. [MW]
+
+    More may be reported: reserve that cannot be delivered is short, too (:mod:`grid.dispatch.event_check`).
+    """
+    if not plan.problem.secure_units:
+        return {}
+    everyone = plan.reserve_up_mw.sum(axis=0) + plan.storage_reserve_up_mw.sum(axis=0)
+    own = {unit.unit_id: mw for unit, mw in zip(plan.problem.thermal_units, plan.reserve_up_mw, strict=True)}
+    short = [mw - (everyone - own.get(name, 0.0)) for name, mw in lost_mw(plan).items()]
+    worst = np.max([np.zeros(plan.problem.axis.periods), *short], axis=0)
+    what = "upward reserve short of the largest loss"
+    told = {violation.period: violation.amount_mw for violation in plan.violations if violation.what == what}
+    return {(what, t): max(float(mw), told.get(t, 0.0)) for t, mw in enumerate(worst)}

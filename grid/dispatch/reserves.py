@@ -33,6 +33,8 @@ class Reserves:
         renewable_down: What curtailable plants together hold ready to turn down for it.
         product_rows, product_short: By requirement, in the problem's order.
         parts: Of each product by holder: thermal groups, then storages.
+        coverage_rows: By loss that upward reserve must make up for; ``coverage_short`` is by how much it does not,
+            shape (periods,); none where no loss is looked at.
     """
 
     up_rows: IntArray
@@ -43,6 +45,8 @@ class Reserves:
     product_rows: list[IntArray] = field(default_factory=list)
     product_short: list[IntArray] = field(default_factory=list)
     parts: dict[Product, list[IntArray]] = field(default_factory=dict)
+    coverage_rows: list[IntArray] = field(default_factory=list)
+    coverage_short: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +69,7 @@ def add_reserves(linear: LinearModel, problem: DispatchProblem) -> Reserves:
         short_up=linear.priced(periods, upper=problem.reserve_up_mw, price=prices.reserve_up * step),
         short_down=linear.priced(periods, upper=problem.reserve_down_mw, price=prices.reserve_down * step),
         renewable_down=linear.columns(periods),
+        coverage_short=linear.priced(periods if problem.secure_units else 0, price=prices.reserve_up * step),
     )
     linear.put(reserves.up_rows, reserves.short_up, 1.0)
     linear.put(reserves.down_rows, reserves.short_down, 1.0)

@@ -11,7 +11,6 @@ from grid.dispatch.commitment import BoolArray
 from grid.dispatch.headroom import headroom_mw
 from grid.dispatch.holding import held_reserves
 from grid.dispatch.incumbent import gap_between
-from grid.dispatch.lines import INTACT
 from grid.dispatch.model import available_by_bus
 from grid.dispatch.plan import DispatchPlan, Status, Violation
 from grid.dispatch.prices import FixedDispatch, dispatch_fixed, prices_of
@@ -144,8 +143,7 @@ def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
     for line, over in sorted(model.lines.overload.items()):
         mw = float(x[list(over)].sum())
         if mw > REPORTED_MW:
-            kind = "overload" if line.outage == INTACT else "emergency overload"
-            yield Violation(f"{kind} of {model.lines.name(line)}", line.period, mw, prices.overload)
+            yield Violation(f"{model.lines.kind(line)} of {model.lines.name(line)}", line.period, mw, prices.overload)
     system = (
         ("upward reserve short", model.reserves.short_up, prices.reserve_up),
         ("downward reserve short", model.reserves.short_down, prices.reserve_down),
@@ -153,6 +151,7 @@ def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
             (f"{need.title} reserve short", short, prices.reserve_up if need.product.upward else prices.reserve_down)
             for need, short in zip(problem.requirements, model.reserves.product_short, strict=True)
         ),
+        ("upward reserve short of the largest loss", model.reserves.coverage_short, prices.reserve_up),
     )
     for what, short, price in system:
         yield from (Violation(what, t, mw, price) for t, mw in enumerate(x[short].tolist()) if mw > REPORTED_MW)

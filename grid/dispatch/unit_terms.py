@@ -77,8 +77,10 @@ def identical_units(problem: DispatchProblem) -> tuple[tuple[int, ...], ...]:
 
     Such units differ in their name only, their ramps cannot bind, their starts have one cost, and their states before
     the plan are all known or all unknown. Which of them is on then changes neither cost nor power. What an earlier plan
-    tells apart stays apart.
+    tells apart stays apart, and so does every unit whose loss is looked at.
     """
+    if problem.secure_units:
+        return single_units(problem)
     groups: dict[tuple[ThermalUnit, bool], list[int]] = {}
     told = {} if problem.earlier is None else problem.earlier.on
     for i, unit in enumerate(problem.thermal_units):
