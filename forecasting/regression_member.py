@@ -149,6 +149,7 @@ class Regression:
         reach = min(self.outlook.reach, periods)
         paths = shifted_years(
             self.outlook.path_c,
+            self.outlook.climate_c,
             origin=origin + reach,
             periods=periods - reach,
             context=CONTEXT_HOURS + reach,

@@ -167,7 +167,7 @@ def test_scenarios_begin_at_today_and_end_in_climate() -> None:
     origin = 3 * YEAR_HOURS - 1000
     hidden = celsius.copy()
     hidden[origin:] = np.nan
-    paths = shifted_years(hidden, origin=origin, periods=720, context=72)
+    paths = shifted_years(hidden, np.full(len(hidden), 12.0), origin=origin, periods=720, context=72)
     assert paths.shape[1] == 792
     assert len(paths) > 15
     assert np.isfinite(paths).all()
@@ -176,7 +176,14 @@ def test_scenarios_begin_at_today_and_end_in_climate() -> None:
 
 
 def test_no_year_no_scenario() -> None:
-    assert shifted_years(weather(5000), origin=5000, periods=48, context=72).shape == (0, 120)
+    assert shifted_years(weather(5000), np.zeros(5048), origin=5000, periods=48, context=72).shape == (0, 120)
+
+
+def test_weather_of_other_weeks_comes_without_their_season() -> None:
+    hours, origin = 4 * YEAR_HOURS, 4 * YEAR_HOURS - 720
+    normal = 10.0 - 12.0 * np.cos(2.0 * np.pi * np.arange(hours) / YEAR_HOURS)
+    paths = shifted_years(normal + 3.0, normal, origin=origin, periods=720, context=72)
+    np.testing.assert_allclose(paths, np.tile(normal[origin - 72 :] + 3.0, (len(paths), 1)))
 
 
 @pytest.mark.parametrize("known_ahead", [0, 24, 240])
