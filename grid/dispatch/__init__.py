@@ -15,14 +15,17 @@ from grid.dispatch.plan import (
 )
 from grid.dispatch.planning import plan_dispatch
 from grid.dispatch.redispatch import Redispatch, Redispatched
+from grid.dispatch.scenarios import Outlook, Scenarios
 
 __all__ = [
     "DispatchPlan",
     "DispatchProblem",
+    "Outlook",
     "Penalties",
     "Reason",
     "Redispatch",
     "Redispatched",
+    "Scenarios",
     "Status",
     "UnitState",
     "Violation",

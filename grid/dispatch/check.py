@@ -248,8 +248,8 @@ def _money(plan: DispatchPlan) -> Iterator[str]:
         hours = 1.0 if violation.what.startswith("energy missing") else problem.axis.step_hours
         cost += violation.amount_mw * violation.price_per_mwh * hours
     cost += change_cost(problem, plan.on, plan.power_mw, plan.discharge_mw - plan.charge_mw)
-    slack = max(1.0, abs(plan.objective)) * _MONEY
-    if abs(cost - plan.objective) > slack:
-        yield f"the schedule costs {cost}, the objective says {plan.objective}"
+    slack = max(1.0, abs(plan.schedule_cost)) * _MONEY
+    if abs(cost - plan.schedule_cost) > slack:
+        yield f"the schedule costs {cost}, the plan says {plan.schedule_cost}"
     if plan.best_bound > plan.objective + slack:
         yield f"the bound {plan.best_bound} lies above the objective {plan.objective}"

@@ -87,6 +87,7 @@ def _outcome(plan: DispatchPlan) -> dict[str, Any]:
         "currency": plan.problem.currency,
         "message": plan.message,
         "change_price": _change_price(plan),
+        "outlook": None if plan.outlook is None else plan.outlook.told(),
     }
 
 
@@ -278,7 +279,7 @@ def _reserves(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
-    """One record per period; ``production_cost``, priced violations and the price of changes sum to the objective."""
+    """One record per period; ``production_cost``, priced violations and ``change_price`` are the schedule's cost."""
     problem = plan.problem
     down = plan.reserve_down_mw.sum(axis=0) + plan.storage_reserve_down_mw.sum(axis=0) + plan.renewable_reserve_down_mw
     columns: dict[str, tuple[FloatArray, int]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import highspy
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import coo_array, csc_array, csr_array
 
 from grid.time_axis import FloatArray
 
@@ -109,16 +109,23 @@ class LinearModel:
         require_ok(highs.passModel(lp), "passModel")
 
     def append(self, highs: highspy.Highs, *, columns: int, rows: int) -> None:
-        """Pass on what came after the first ``columns`` and ``rows``; new rows only may name the new columns."""
+        """Pass on what came after the first ``columns`` and ``rows``; earlier rows may name new columns, too."""
         lower, upper, cost, _ = self.column_arrays()
         row_lower, row_upper = self.row_arrays()
-        nothing = np.zeros(0, dtype=np.int32)
-        new = self.column_count - columns
+        matrix = self.matrix()
+        above = csc_array(matrix[:rows, columns:])
         status = highs.addCols(
-            new, cost[columns:], lower[columns:], upper[columns:], 0, np.zeros(new, np.int32), nothing, np.zeros(0)
+            self.column_count - columns,
+            cost[columns:],
+            lower[columns:],
+            upper[columns:],
+            above.nnz,
+            above.indptr[:-1].astype(np.int32),
+            above.indices.astype(np.int32),
+            above.data,
         )
         require_ok(status, "addCols")
-        matrix = self.matrix()[rows:, :]
+        matrix = matrix[rows:, :]
         status = highs.addRows(
             self.row_count - rows,
             row_lower[rows:],

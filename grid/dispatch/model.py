@@ -72,9 +72,13 @@ def build_model(
     ptdf: Ptdf,
     outages: Outages | None = None,
     lines: Iterable[Line] = (),
+    linear: LinearModel | None = None,
 ) -> DispatchModel:
-    """Build the model of ``problem`` with its thermal units in ``groups`` and the limits of ``lines``."""
-    linear, periods, penalties = LinearModel(), problem.axis.periods, problem.penalties
+    """Build the model of ``problem`` with its thermal units in ``groups`` and the limits of ``lines``.
+
+    It joins what is in ``linear`` already, if that is given.
+    """
+    linear, periods, penalties = LinearModel() if linear is None else linear, problem.axis.periods, problem.penalties
     step = problem.axis.step_hours
     taken = available_by_bus(problem, curtailable=True)
     must_take = available_by_bus(problem, curtailable=False)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from grid.assets import RenewablePlant, Storage, ThermalUnit
 from grid.dispatch.requirements import HeldReserve, ReserveRequirement
+from grid.dispatch.scenarios import Outlook, Scenarios
 from grid.dispatch.steady import EarlierPlan
 from grid.network import Network
 from grid.time_axis import FloatArray, TimeAxis
@@ -89,6 +90,8 @@ class DispatchProblem:
         deliverable: When the reserve for net load, or that of a requirement, is called in full, some response of those
             who hold it must leave every branch within its rating. The call is spread as the load of its areas is.
         earlier: What an earlier plan says of the same periods, and what changing it costs; None if that is free.
+        scenarios: What may come instead of ``load_mw`` and ``available_mw``; the commitment is then made for all of
+            them, and they take the place of the reserve for net load.
     """
 
     axis: TimeAxis
@@ -111,6 +114,7 @@ class DispatchProblem:
     deliverable: bool = False
     requirements: tuple[ReserveRequirement, ...] = ()
     earlier: EarlierPlan | None = None
+    scenarios: Scenarios | None = None
 
     @property
     def tells_reserve(self) -> bool:
@@ -171,8 +175,8 @@ class DispatchPlan:
     """A plan, every array with the periods of ``axis`` last.
 
     Attributes:
-        objective: Total cost of the plan, ``change_cost`` included; ``best_bound`` is proven, ``gap`` = (objective -
-            bound) / objective.
+        objective: Total cost of the plan, ``change_cost`` included, or with scenarios what was minimised over them;
+            ``best_bound`` is proven, ``gap`` = (objective - bound) / objective.
         on: Thermal commitment, shape (units, periods).
         power_mw, reserve_up_mw, reserve_down_mw: Thermal output and reserve, shape (units, periods).
         renewable_mw: Taken from each plant, shape (plants, periods); the rest of ``available_mw`` is curtailed.
@@ -190,6 +194,7 @@ class DispatchPlan:
         requirement_prices: Of each of the problem's requirements, shape (requirements, periods). [money/MW and hour]
         change_cost: What its changes of the problem's earlier plan are priced at; no cost of production. [money]
         forgone: What the same commitment would cost less if set-points moved freely. [money]
+        outlook: Of a problem with scenarios.
     """
 
     status: Status
@@ -227,3 +232,9 @@ class DispatchPlan:
     requirement_prices: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
     change_cost: float = 0.0
     forgone: float = 0.0
+    outlook: Outlook | None = None
+
+    @property
+    def schedule_cost(self) -> float:
+        """Of the set-points. [money]"""
+        return self.objective if self.outlook is None else self.outlook.schedule_cost

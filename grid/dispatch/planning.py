@@ -19,6 +19,7 @@ from grid.dispatch.ptdf import Ptdf
 from grid.dispatch.relaxation import LinearSolution, UnsolvedError, solve_with_lines
 from grid.dispatch.results import plan_of
 from grid.dispatch.search import first_plan, search
+from grid.dispatch.two_stage import plan_for_scenarios
 from grid.dispatch.unit_terms import UnitTerms, identical_units, unit_terms
 from grid.dispatch.validate import require_valid
 from grid.time_axis import FloatArray
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _ROUND_UP_FROM = 0.1
 _FIRST_SHARE = 0.4
+_CENTRAL_SHARE = 0.2
 _NO_COMMITMENT = (
     "No commitment keeps every limit: that is proven. What the nearest plan found would relax stands in violations."
 )
@@ -65,6 +67,15 @@ def plan_dispatch(
     """
     began = time.monotonic()
     require_valid(problem)
+    if problem.scenarios is not None:
+        central = plan_dispatch(
+            replace(problem, scenarios=None),
+            time_limit_seconds=_CENTRAL_SHARE * time_limit_seconds,
+            relative_gap=relative_gap,
+            threads=threads,
+        )
+        deadline = began + time_limit_seconds
+        return plan_for_scenarios(problem, central, deadline=deadline, relative_gap=relative_gap, threads=threads)
     terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
     ptdf = Ptdf(problem.network)
     outages = Outages(problem.network, ptdf) if problem.secure else None

@@ -60,7 +60,7 @@ def dispatch_fixed(
     problem: DispatchProblem,
     terms: Sequence[UnitTerms],
     on: BoolArray,
-    charging: BoolArray,
+    charging: BoolArray | None,
     *,
     ptdf: Ptdf,
     lines: Iterable[Line],
@@ -70,7 +70,8 @@ def dispatch_fixed(
 
     Args:
         on: Commitment, shape (units, periods); must respect minimum times and initial states.
-        charging: Whether each storage may charge (or else discharge), shape (storages, periods).
+        charging: Whether each storage may charge (or else discharge), shape (storages, periods). None leaves it open,
+            and then a storage may do both at once where power is worth less than nothing.
         lines: Branch limits to begin with; violated ones are added.
         outages: Those after which ratings must hold, too.
 
@@ -81,7 +82,7 @@ def dispatch_fixed(
     lower, upper, _, _ = model.linear.column_arrays()
     for columns, committed in zip(model.thermal, on, strict=True):
         lower[columns.on] = upper[columns.on] = committed.astype(np.float64)
-    for stored, charges in zip(model.storages, charging, strict=True):
+    for stored, charges in zip(model.storages, () if charging is None else charging, strict=charging is not None):
         lower[stored.charging] = upper[stored.charging] = charges.astype(np.float64)
     return FixedDispatch(model, solve_with_lines(model, lower=lower, upper=upper))
 

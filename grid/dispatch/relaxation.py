@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import highspy
 import numpy as np
 
-from grid.dispatch.linear import new_highs, require_ok
+from grid.dispatch.linear import LinearModel, new_highs, require_ok
 from grid.dispatch.model import DispatchModel
 from grid.time_axis import FloatArray
 
@@ -48,19 +49,42 @@ def solve_with_lines(
     Raises:
         UnsolvedError: If HiGHS ends without an optimum.
     """
-    highs = new_highs()
-    model.linear.load(highs, integer=False, lower=lower, upper=upper)
+
+    def add_violated(values: FloatArray) -> bool:
+        violated = model.lines.violated(values, model.injections.mw(values))
+        model.add_lines(violated)
+        return bool(violated)
+
+    return solve_lazily(model.linear, add_violated, lower=lower, upper=upper)
+
+
+def solve_lazily(
+    linear: LinearModel,
+    add_violated: Callable[[FloatArray], bool],
+    *,
+    lower: FloatArray | None = None,
+    upper: FloatArray | None = None,
+    seconds: float | None = None,
+) -> LinearSolution:
+    """Solve a linear program that grows by what its optimum violates until nothing is.
+
+    Args:
+        add_violated: Adds to ``linear`` what column values violate; False if they violate nothing.
+        seconds: Of wall time for each round.
+
+    Raises:
+        UnsolvedError: If HiGHS ends without an optimum.
+    """
+    highs = new_highs(seconds=seconds)
+    linear.load(highs, integer=False, lower=lower, upper=upper)
     for _ in range(_MAXIMUM_ROUNDS):
         require_ok(highs.run(), "run")
         if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             raise UnsolvedError(highs.modelStatusToString(highs.getModelStatus()))
         solution = highs.getSolution()
-        values = np.array(solution.col_value)
-        violated = model.lines.violated(values, model.injections.mw(values))
-        if not violated:
+        values, columns, rows = np.array(solution.col_value), linear.column_count, linear.row_count
+        if not add_violated(values):
             objective = float(highs.getInfo().objective_function_value)
             return LinearSolution(objective, values, np.array(solution.col_dual), np.array(solution.row_dual))
-        columns, rows = model.linear.column_count, model.linear.row_count
-        model.add_lines(violated)
-        model.linear.append(highs, columns=columns, rows=rows)
+        linear.append(highs, columns=columns, rows=rows)
     raise UnsolvedError(f"branch limits still violated after {_MAXIMUM_ROUNDS} rounds")

@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from grid.assets import ThermalUnit
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.requirements import requirement_faults
+from grid.dispatch.scenarios import scenario_faults
 from grid.dispatch.steady import earlier_faults
 from grid.faults import Fault, InputError
 from grid.time_axis import FloatArray
@@ -24,6 +25,7 @@ def require_valid(problem: DispatchProblem) -> None:
     """Raise :class:`grid.faults.InputError` with every fault of ``problem``."""
     faults = [*_names(problem), *_network(problem), *_arrays(problem), *_units(problem), *_storages(problem)]
     faults += earlier_faults(problem.earlier, problem.axis.periods)
+    faults += scenario_faults(problem)
     if faults:
         raise InputError(faults)
 

@@ -46,6 +46,11 @@ def change_problem(problem: DispatchProblem, changes: Changes) -> DispatchProble
             for plant in problem.renewable_plants
         ]
     ).reshape(-1, 1)
+    most = np.maximum(capacity_mw, problem.available_mw)
+    scenarios = problem.scenarios
+    if scenarios is not None:
+        changed = np.minimum(scenarios.available_mw * scale, np.maximum(capacity_mw, scenarios.available_mw))
+        scenarios = replace(scenarios, load_mw=scenarios.load_mw * changes.load_scale, available_mw=changed)
     network = problem.network
     return replace(
         problem,
@@ -57,7 +62,8 @@ def change_problem(problem: DispatchProblem, changes: Changes) -> DispatchProble
         thermal_units=tuple(unit for unit in problem.thermal_units if unit.unit_id not in out),
         storages=tuple(storage for storage in problem.storages if storage.storage_id not in out),
         load_mw=problem.load_mw * changes.load_scale,
-        available_mw=np.minimum(problem.available_mw * scale, np.maximum(capacity_mw, problem.available_mw)),
+        available_mw=np.minimum(problem.available_mw * scale, most),
+        scenarios=scenarios,
         initial={name: state for name, state in problem.initial.items() if name not in out},
         initial_mwh={name: charge for name, charge in problem.initial_mwh.items() if name not in out},
     )

@@ -1,0 +1,201 @@
+"""A commitment for all scenarios at once: dear or cheap, each of them is dispatched with the units that are on.
+
+First stage: which thermal units are on. Second stage, in each scenario for itself: everything else, on the network with
+all its soft limits. Minimised is the expected cost, and by choice a multiple of its conditional value at risk. The
+commitment for the central forecast, with the reserve that stands for its uncertainty, is the first answer, and the last
+one if time runs out; the plan tells what it would have come to.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from grid.dispatch.commitment import BoolArray, assign_units
+from grid.dispatch.incumbent import Found, gap_between
+from grid.dispatch.lines import Line
+from grid.dispatch.outages import Outages
+from grid.dispatch.plan import DispatchPlan, DispatchProblem, Status
+from grid.dispatch.prices import FixedDispatch, dispatch_fixed
+from grid.dispatch.ptdf import Ptdf
+from grid.dispatch.relaxation import UnsolvedError, solve_lazily
+from grid.dispatch.results import plan_of
+from grid.dispatch.scenarios import Outlook, Scenarios, unreserved
+from grid.dispatch.search import search
+from grid.dispatch.stacked import StackedModel
+from grid.dispatch.unit_terms import identical_units, unit_terms
+from grid.time_axis import FloatArray
+
+log = logging.getLogger(__name__)
+
+_BOTH_MW = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidate:
+    """A commitment, its dispatch in each scenario, and what that comes to."""
+
+    on: BoolArray
+    dispatches: Sequence[FixedDispatch]
+    objective: float
+
+    @property
+    def costs(self) -> FloatArray:
+        return np.array([dispatch.solution.objective for dispatch in self.dispatches])
+
+    @property
+    def lines(self) -> set[Line]:
+        """Branch limits that mattered in any scenario."""
+        return {line for dispatch in self.dispatches for line in dispatch.model.lines.rows}
+
+
+def plan_for_scenarios(
+    problem: DispatchProblem, central: DispatchPlan, *, deadline: float, relative_gap: float, threads: int
+) -> DispatchPlan:
+    """Commit units for the scenarios of ``problem``.
+
+    Args:
+        central: Plan of the problem without its scenarios; its commitment is what there is to improve on.
+        deadline: Of the monotonic clock. What runs whatever it is: the dispatch of a commitment in every scenario.
+
+    Returns:
+        A plan whose objective, bound and gap are over the scenarios, and whose set-points and prices are for the
+        central forecast.
+    """
+    began = time.monotonic()
+    assert problem.scenarios is not None
+    scenarios = problem.scenarios.fewer()
+    cases = _Cases(problem, scenarios)
+    first = best = cases.candidate(central.on, ())
+    took = time.monotonic() - began
+    bound, until = -np.inf, deadline - 2.0 * took  # a better one is dispatched in every scenario, too, and scheduled
+    stack = cases.stacked(best.lines)
+    found = Found(np.inf, -np.inf, None)
+    while until > time.monotonic():
+        try:
+            relaxed = solve_lazily(stack.model.linear, stack.add_violated, seconds=until - time.monotonic())
+        except UnsolvedError as error:
+            log.warning("no bound over the scenarios: %s", error)
+            break
+        bound = max(bound, relaxed.objective)
+        if gap_between(best.objective, bound) <= relative_gap:
+            break
+        found = search(stack.model, relaxed, start=found, gap=relative_gap / 2.0, deadline=until, threads=threads)
+        bound = max(bound, found.bound)
+        if found.values is None:
+            break
+        candidate = cases.candidate(cases.commitment(stack, found.values), best.lines)
+        best = min(best, candidate, key=lambda one: one.objective)
+        if gap_between(best.objective, bound) <= relative_gap or not stack.add(candidate.lines):
+            break
+    return cases.plan(
+        best, first, bound=bound, target=relative_gap, build_seconds=central.build_seconds,
+        solve_seconds=central.solve_seconds + time.monotonic() - began,
+    )  # fmt: skip
+
+
+class _Cases:
+    """The scenarios of a problem, and what all of them share."""
+
+    def __init__(self, problem: DispatchProblem, scenarios: Scenarios) -> None:
+        self._problem, self._scenarios = problem, scenarios
+        self._problems = scenarios.problems(problem)
+        self._terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
+        self._groups = identical_units(problem)
+        self._ptdf = Ptdf(problem.network)
+        self._outages = Outages(problem.network, self._ptdf) if problem.secure else None
+
+    def candidate(self, on: BoolArray, lines: Iterable[Line]) -> _Candidate:
+        """A commitment with its dispatch in every scenario; ``lines`` are likely to matter."""
+        known = list(lines)
+        dispatches = [self._dispatched(problem, on, known) for problem in self._problems]
+        costs = np.array([dispatch.solution.objective for dispatch in dispatches])
+        return _Candidate(on, dispatches, self._scenarios.measure(costs))
+
+    def _dispatched(self, problem: DispatchProblem, on: BoolArray, lines: list[Line]) -> FixedDispatch:
+        """The cheapest dispatch of a commitment; it also tells which way each storage goes in a period."""
+        free = self._fixed(problem, on, None, lines)
+        return free if _apart(free) else self._fixed(problem, on, _charging(free), lines)
+
+    def _fixed(
+        self, problem: DispatchProblem, on: BoolArray, charging: BoolArray | None, lines: list[Line]
+    ) -> FixedDispatch:
+        return dispatch_fixed(problem, self._terms, on, charging, ptdf=self._ptdf, outages=self._outages, lines=lines)
+
+    def stacked(self, lines: Iterable[Line]) -> StackedModel:
+        return StackedModel(
+            self._problems, self._scenarios, self._terms, self._groups,
+            ptdf=self._ptdf, outages=self._outages, lines=lines,
+        )  # fmt: skip
+
+    def commitment(self, stack: StackedModel, values: FloatArray) -> BoolArray:
+        """Which units are on in a solution of the stacked model, shape (units, periods)."""
+        counts = np.array([values[group.on] for group in stack.model.thermal]).reshape(-1, self._problem.axis.periods)
+        return assign_units(self._problem, self._terms, self._groups, np.round(counts).astype(np.int64))
+
+    def plan(
+        self,
+        best: _Candidate,
+        first: _Candidate,
+        *,
+        bound: float,
+        target: float,
+        build_seconds: float,
+        solve_seconds: float,
+    ) -> DispatchPlan:
+        """The plan of a commitment: its set-points for the central forecast, its outlook over the scenarios."""
+        settled = replace(unreserved(self._problem), scenarios=None)
+        lines = list(best.lines)
+        schedule = self._fixed(settled, best.on, _charging(self._fixed(settled, best.on, None, lines)), lines)
+        gap = gap_between(best.objective, bound)
+        plan = plan_of(
+            schedule,
+            self._terms,
+            best.on,
+            status=Status.OPTIMAL if gap <= target else Status.FEASIBLE,
+            bound=bound,
+            message=_message(gap, target, len(self._scenarios), first is best),
+            build_seconds=build_seconds,
+            solve_seconds=solve_seconds,
+        )
+        assert self._problem.scenarios is not None
+        outlook = Outlook(
+            scenarios=self._scenarios,
+            drawn=len(self._problem.scenarios),
+            costs=best.costs,
+            unserved_mwh=np.array([_unserved_mwh(dispatch) for dispatch in best.dispatches]),
+            central_objective=first.objective,
+            schedule_cost=plan.objective,
+        )
+        return replace(plan, objective=best.objective, best_bound=min(bound, best.objective), gap=gap, outlook=outlook)
+
+
+def _charging(dispatch: FixedDispatch) -> BoolArray:
+    """Which storages charge rather than discharge, shape (storages, periods)."""
+    values, storages = dispatch.solution.values, dispatch.model.storages
+    charging = np.array([values[stored.charge] > values[stored.discharge] for stored in storages], dtype=np.bool_)
+    return charging.reshape(-1, dispatch.model.problem.axis.periods)
+
+
+def _apart(dispatch: FixedDispatch) -> bool:
+    """Whether no storage charges and discharges at once."""
+    values = dispatch.solution.values
+    both = (np.minimum(values[stored.charge], values[stored.discharge]) for stored in dispatch.model.storages)
+    return all(float(mw.max()) <= _BOTH_MW for mw in both)
+
+
+def _unserved_mwh(dispatch: FixedDispatch) -> float:
+    shed = sum(float(dispatch.solution.values[columns].sum()) for columns in dispatch.model.shed.values())
+    return max(shed, 0.0) * dispatch.model.problem.axis.step_hours
+
+
+def _message(gap: float, target: float, scenarios: int, central: bool) -> str:
+    whose = "The commitment for the central forecast" if central else "A commitment for the scenarios"
+    if not np.isfinite(gap):
+        return f"{whose}: time ran out before a bound over the {scenarios} scenarios was proven."
+    late = "" if gap <= target else f", above the target of {100.0 * target:.2f} %, as time ran out"
+    return f"{whose}: proven within {100.0 * gap:.2f} % of the best over the {scenarios} scenarios{late}."
