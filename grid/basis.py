@@ -1,4 +1,4 @@
-"""What the judgement of a channel rests on, as the site file tells it: profile, rules, register, parts of a sum."""
+"""What the judgement of a channel rests on, as the site file tells it: profile, rules, register, parts, donors."""
 
 from __future__ import annotations
 
@@ -30,17 +30,20 @@ class Basis:
     Attributes:
         register: Counts the channel's energy, if the meter has one.
         parts: Channels that should add up to this one; empty unless it is a check meter's.
+        donors: Channels whose course its short gaps may follow.
     """
 
     profile: ChannelProfile
     rules: Rules
     register: _ChannelId | None
     parts: tuple[_ChannelId, ...]
+    donors: tuple[_ChannelId, ...] = ()
 
     @property
     def rests_on(self) -> tuple[_ChannelId, ...]:
         """Other channels that must be known."""
-        return self.parts if self.register is None else (self.register, *self.parts)
+        register = () if self.register is None else (self.register,)
+        return (*register, *self.parts, *self.donors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class SiteBasis:
     meters: Mapping[tuple[str, str], Meter]
     register_kwh: Mapping[str, float]
     checks: Mapping[_ChannelId, SumCheck]
+    donors: Mapping[_ChannelId, tuple[_ChannelId, ...]]
 
     def of(self, channel: _ChannelId) -> Basis:
         """What ``channel`` is judged by."""
@@ -78,6 +82,7 @@ class SiteBasis:
             rules,
             None if register is None else (source, owner, register),
             tuple(_channel(part) for part in check.parts) if check else (),
+            self.donors.get(channel, ()),
         )
 
     def dependents(self, channel: _ChannelId) -> list[_ChannelId]:
@@ -85,13 +90,14 @@ class SiteBasis:
         source, owner, measured = channel
         counted = _COUNTED_BY.get(measured) if source is Source.METER else None
         found: list[_ChannelId] = [] if counted is None else [(source, owner, counted)]
-        return found + [total for total, check in self.checks.items() if channel in map(_channel, check.parts)]
+        found += [total for total, check in self.checks.items() if channel in map(_channel, check.parts)]
+        return found + [follower for follower, donors in self.donors.items() if channel in donors]
 
 
 def site_basis(site: Site | None) -> SiteBasis:
     """The basis of a site's channels; without a site everything has the defaults."""
     if site is None:
-        return SiteBasis("UTC", RulesByKind(), {}, {}, {})
+        return SiteBasis("UTC", RulesByKind(), {}, {}, {}, {})
     return SiteBasis(
         timezone=site.timezone,
         rules=site.validation,
@@ -102,7 +108,23 @@ def site_basis(site: Site | None) -> SiteBasis:
         },
         register_kwh={meter.meter_id: meter.register_kwh for meter in site.meters if meter.register_kwh is not None},
         checks={_channel(check.total): check for check in site.sum_checks},
+        donors={
+            (Source.METER, meter.meter_id, Channel(meter.channel)): donors
+            for meter in site.meters
+            if (donors := _donors(meter))
+        },
     )
+
+
+def _donors(meter: Meter) -> tuple[_ChannelId, ...]:
+    """What a meter's short gaps may follow: the light on a solar plant, and what the site file names."""
+    named = tuple(_channel(series) for series in meter.donors)
+    if meter.kind != "solar":
+        return named
+    own = (Source.METER, meter.meter_id, Channel.IRRADIANCE)
+    if meter.weather_site_id is None:
+        return (own, *named)
+    return (own, (Source.WEATHER, meter.weather_site_id, Channel.IRRADIANCE), *named)
 
 
 def _channel(series: str) -> _ChannelId:

@@ -60,6 +60,7 @@ def site_faults(parts: SiteParts) -> list[Fault]:
         *_general(parts),
         *_meters(parts.meters),
         *_sum_checks(parts),
+        *_circles(parts),
         *_validation(parts.validation),
         *network_faults(parts.buses, parts.branches, parts.dc_links, bus_ids=parts.bus_ids, whole=parts.whole_network),
         *_loads(parts),
@@ -108,15 +109,23 @@ def _meters(meters: Sequence[Meter]) -> Iterator[Fault]:
             yield Fault(f"{place}: interval_minutes", f"{meter.interval_minutes} minutes do not divide a day", remedy)
         if meter.kind == "solar" and (meter.latitude is None or meter.longitude is None):
             yield Fault(f"{place}: latitude, longitude", "a solar meter must have its place", "add both, in degrees")
+        for donor in meter.donors:
+            if donor == f"{meter.meter_id}:{meter.channel}" or not _is_power(donor):
+                remedy = f"write <meter_id>:<channel> of another meter, with one of {', '.join(POWER_CHANNELS)}"
+                yield Fault(f"{place}: donors", f"{donor!r} is no other series of power", remedy)
         yield from range_faults(place, meter)
+
+
+def _is_power(series: str) -> bool:
+    owner, _, channel = series.rpartition(":")
+    return bool(owner) and channel in POWER_CHANNELS
 
 
 def _sum_checks(parts: SiteParts) -> Iterator[Fault]:
     for check in parts.sum_checks:
         place = f'sum_checks "{check.total}"'
         for series in (check.total, *check.parts):
-            owner, _, channel = series.rpartition(":")
-            if not owner or channel not in POWER_CHANNELS:
+            if not _is_power(series):
                 remedy = f"write <meter_id>:<channel> with one of {', '.join(POWER_CHANNELS)}"
                 yield Fault(place, f"{series!r} is no series of power", remedy)
         if not check.parts:
@@ -129,11 +138,20 @@ def _sum_checks(parts: SiteParts) -> Iterator[Fault]:
     totals = [check.total for check in parts.sum_checks]
     for total in sorted({total for total in totals if totals.count(total) > 1}):
         yield Fault(f'sum_checks "{total}"', "stands twice as a total", "put all of its parts into one sum")
+
+
+def _circles(parts: SiteParts) -> Iterator[Fault]:
+    """What is judged by another series must not bear upon it in turn: a verdict would wait for itself."""
+    rests_on: dict[str, set[str]] = {}
+    for check in parts.sum_checks:
+        rests_on.setdefault(check.total, set()).update(check.parts)
+    for meter in parts.meters:
+        rests_on.setdefault(f"{meter.meter_id}:{meter.channel}", set()).update(meter.donors)
     try:
-        TopologicalSorter({check.total: set(check.parts) - {check.total} for check in parts.sum_checks}).prepare()
+        TopologicalSorter({series: others - {series} for series, others in rests_on.items()}).prepare()
     except CycleError as error:
-        circle = " of ".join(error.args[1])
-        yield Fault("sum_checks", f"go round in a circle: {circle}", "take one of these sums out")
+        circle = " → ".join(reversed(error.args[1]))
+        yield Fault("sum_checks, donors", f"rest on each other in a circle: {circle}", "take one of these out")
 
 
 def _validation(rules: RulesByKind) -> Iterator[Fault]:

@@ -32,6 +32,7 @@ channel = "load"
 kind = "load"
 interval_minutes = 15
 weather_site_id = "harbour-weather"
+# donors = ["harbour:load"]  # whose course short gaps may follow; a solar meter may follow irradiance without it
 # register_kwh = 1000000.0  # where its register wraps to zero, if it sends one (channel import_register and the like)
 
 [[meters]]

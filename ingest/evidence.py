@@ -125,6 +125,12 @@ class Evidence:
             total += _means(known, starts, minutes)
         return IntervalReadings(minutes, starts, total, starts)
 
+    def donors(self, piece: Piece) -> list[IntervalReadings]:
+        """What is known of the donors, by each of their interval lengths: NaN where rejected or estimated."""
+        keys = [self.keys.get(donor) for donor in piece.basis.donors]
+        held = sorted((key for key in self.readings if key[0] in keys), key=lambda key: (keys.index(key[0]), key[1]))
+        return [_overlaid(self.readings[key], self.standing.get(key), bits=_EVERY_BIT) for key in held]
+
 
 def load_evidence(conn: psycopg.Connection, pieces: Sequence[Piece]) -> Evidence:
     """One query each for readings, verdicts and edits, whatever the number of channels."""

@@ -181,7 +181,7 @@ def _named(piece: Piece) -> str:
 def _judge(piece: Piece, evidence: Evidence, awaited_until: datetime | None) -> Iterator[tuple[Key, VerdictChanges]]:
     """How the verdicts on one channel change, by interval length; a length without a change is left out."""
     key, begin, until = piece.judged
-    totals = evidence.totals(piece)
+    totals, donors = evidence.totals(piece), evidence.donors(piece)
     for minutes in evidence.lengths(key):
         readings, put_in = evidence.readings_of(piece, minutes), None
         if awaited_until is not None:
@@ -193,6 +193,7 @@ def _judge(piece: Piece, evidence: Evidence, awaited_until: datetime | None) -> 
             edits=evidence.edits.get((key, minutes)),
             totals=totals,
             parts=evidence.sum_of_parts(piece, minutes),
+            donors=donors,
             judge_from=begin,
             judge_until=until,
         )

@@ -46,3 +46,24 @@ def test_where_a_register_wraps_is_known_to_the_register_and_to_what_it_counts()
     basis = site_basis(dataclasses.replace(EXAMPLE, meters=(meter,)))
     for channel in (Channel.IMPORT, Channel.IMPORT_REGISTER):
         assert basis.of((Source.METER, "m", channel)).profile.register_kwh == 99_999.0
+
+
+def test_a_plants_gaps_may_follow_its_own_light_its_weather_sites_and_the_meters_that_it_names() -> None:
+    plant = Meter("plant", "generation", "solar", 15, weather_site_id="hill", donors=("sister:generation",))
+    home = Meter("home", "load", "load", 15, weather_site_id="hill", donors=("street:load",))
+    basis = site_basis(dataclasses.replace(EXAMPLE, meters=(plant, home)))
+    own, sister = (Source.METER, "plant", Channel.IRRADIANCE), (Source.METER, "sister", Channel.GENERATION)
+    hill, street = (Source.WEATHER, "hill", Channel.IRRADIANCE), (Source.METER, "street", Channel.LOAD)
+    plant_power, home_load = (Source.METER, "plant", Channel.GENERATION), (Source.METER, "home", Channel.LOAD)
+    assert basis.of(plant_power).donors == (own, hill, sister)
+    assert basis.of(plant_power).rests_on == (
+        (Source.METER, "plant", Channel.GENERATION_REGISTER),
+        own,
+        hill,
+        sister,
+    )
+    assert basis.of(home_load).donors == (street,)
+    assert basis.of((Source.METER, "stranger", Channel.LOAD)).donors == ()
+    for donor in (own, hill, sister):
+        assert basis.dependents(donor) == [plant_power]
+    assert basis.dependents(street) == [home_load]

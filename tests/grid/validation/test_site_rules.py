@@ -119,5 +119,22 @@ def test_sums_that_go_round_in_a_circle_or_share_a_total_are_told(document: dict
     assert told[0] == 'sum_checks "c:load": stands twice as a total; put all of its parts into one sum'
     document["sum_checks"].pop()
     (told_circle,) = faults(document)
-    assert told_circle.startswith("sum_checks: go round in a circle: ")
+    assert told_circle.startswith("sum_checks, donors: rest on each other in a circle: ")
     assert {name for name in ("a:load", "b:load", "c:load") if name in told_circle} == {"a:load", "b:load", "c:load"}
+
+
+def test_donors_are_other_series_of_power_and_rest_on_nothing_that_rests_on_them(document: dict[str, Any]) -> None:
+    (town, solar) = document["meters"]
+    town["donors"] = ["harbour:load", "town:load", "harbour:voltage", "harbour"]
+    told = faults(document)
+    assert [fault.split(" is no ")[0] for fault in told] == [
+        f'meters "town": donors: {series!r}' for series in ("town:load", "harbour:voltage", "harbour")
+    ]
+    town["donors"], solar["donors"] = ["dune-solar:generation"], ["town:load"]
+    (circle,) = faults(document)
+    assert "in a circle: " in circle
+    solar["donors"] = ["harbour:load"]
+    assert parse_site(document).meters[1].donors == ("harbour:load",)
+    document["sum_checks"] = [{"total": "dune-solar:generation", "parts": ["town:load"]}]
+    (circle,) = faults(document)
+    assert "in a circle: " in circle
