@@ -9,7 +9,7 @@ from grid.assets import CostSegment, RenewablePlant, StartCost, Storage, Thermal
 from grid.faults import Fault
 from grid.forecasts import DEFAULT_LEVELS
 from grid.network import Branch, Bus, DcLink
-from grid.site import BusLoad, ChangePrices, Meter, ReservePolicy, SumCheck
+from grid.site import BusLoad, ChangePrices, Meter, ProductPolicy, ReservePolicy, SumCheck
 from grid.validation.settings import EstimationRule, RangeRule, RunRule, SpikeRule, StampRule, SumRule, SunRule
 
 
@@ -90,6 +90,7 @@ _RANGES: dict[type, dict[str, _Range]] = {
         "cycle_cost_per_mwh": _NOT_NEGATIVE,
     },
     ChangePrices: {"per_mwh": _NOT_NEGATIVE, "per_commitment_hour": _NOT_NEGATIVE},
+    ProductPolicy: {"minutes": _POSITIVE, "mw": _NOT_NEGATIVE, "load_share": _NOT_NEGATIVE},
     ReservePolicy: {
         "up_level": _Range(0.5, DEFAULT_LEVELS[-1]),
         "down_level": _Range(DEFAULT_LEVELS[0], 0.5),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from grid.assets import RenewablePlant, Storage, ThermalUnit
 from grid.network import Network
@@ -66,6 +67,38 @@ class BusLoad:
     mw_per_kw: float
 
 
+class ReserveDirection(StrEnum):
+    """Whether a reserve can raise or lower what is fed in."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPolicy:
+    """How much of a reserve product some areas, or all, must hold: ``mw`` and ``load_share`` of their load together.
+
+    Attributes:
+        product: Such as ``regulation`` or ``spinning``.
+        minutes: Within how many minutes it must be there; the same wherever the product is required.
+        areas: Areas of the buses whose assets may hold it; none: all.
+    """
+
+    product: str
+    direction: ReserveDirection = ReserveDirection.UP
+    minutes: float = 10.0
+    areas: tuple[str, ...] = ()
+    mw: float = 0.0
+    load_share: float = 0.0
+
+
+class Contingency(StrEnum):
+    """What may fail, one at a time: a branch; or a thermal unit, a plant or an HVDC link."""
+
+    BRANCHES = "branches"
+    UNITS = "units"
+
+
 @dataclass(frozen=True, slots=True)
 class ReservePolicy:
     """How much reserve a plan keeps.
@@ -73,10 +106,14 @@ class ReservePolicy:
     Attributes:
         up_level: Upward reserve covers net load up to this quantile, such as 0.95.
         down_level: Downward reserve covers net load down to this quantile, such as 0.05.
+        deliverable: Whether branches must stay within their ratings when a reserve is called in full.
+        requirements: Products beside the reserve for net load.
     """
 
     up_level: float = 0.95
     down_level: float = 0.05
+    deliverable: bool = False
+    requirements: tuple[ProductPolicy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +137,7 @@ class Site:
         timezone: IANA name; local days and calendar features follow it.
         holidays: Country code of the holiday calendar, such as ``US``; "" for none.
         currency: ISO 4217 code of every price and cost.
+        n_1: What a plan must survive the failure of.
         sum_checks: Which series must add up to which.
         validation: Parameters of the validation rules by kind of channel.
         notes: Sentences shown on the dashboard: what is real and what is mapped onto what.
@@ -117,6 +155,7 @@ class Site:
     renewable_plants: tuple[RenewablePlant, ...]
     storages: tuple[Storage, ...]
     reserve: ReservePolicy = ReservePolicy()
+    n_1: tuple[Contingency, ...] = ()
     change_prices: ChangePrices = ChangePrices()
     sum_checks: tuple[SumCheck, ...] = ()
     validation: RulesByKind = DEFAULT_RULES

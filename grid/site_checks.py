@@ -79,9 +79,28 @@ def _general(parts: SiteParts) -> Iterator[Fault]:
     if parts.currency is not None and not re.fullmatch(r"[A-Z]{3}", parts.currency):
         yield Fault("currency", f"must be an ISO 4217 code, got {parts.currency!r}", "write EUR, USD or the like")
     yield from range_faults("reserve", parts.reserve)
+    yield from _products(parts)
     yield from range_faults("change_prices", parts.change_prices)
     if parts.base_mva is not None and parts.base_mva <= 0:
         yield Fault("network.base_mva", f"must be above 0, got {parts.base_mva:g}", "correct it; 100 is common")
+
+
+def _products(parts: SiteParts) -> Iterator[Fault]:
+    areas, seen = {bus.area for bus in parts.buses}, set()
+    minutes: dict[tuple[str, str], float] = {}
+    for need in parts.reserve.requirements:
+        product = (need.product, need.direction)
+        place = f'reserve.requirements "{need.product}" {need.direction} {", ".join(need.areas)}'.rstrip()
+        yield from range_faults(place, need)
+        for area in need.areas if parts.whole_network else ():
+            if area not in areas:
+                yield Fault(f"{place}: areas", f"no bus lies in area {area!r}", "correct it, or the buses' area")
+        if (product, need.areas) in seen:
+            yield Fault(place, "is required twice", "add the two up")
+        seen.add((product, need.areas))
+        if minutes.setdefault(product, need.minutes) != need.minutes:
+            problem = f"must be the same wherever the product is required, got {minutes[product]:g} and {need.minutes:g}"
+            yield Fault(f"{place}: minutes", problem, "choose one")
 
 
 def _is_timezone(name: str) -> bool:

@@ -10,12 +10,22 @@ name = "Harbour Town"
 timezone = "Europe/Berlin"  # IANA name; local days follow it
 holidays = "DE"             # country of the holiday calendar, "" for none
 currency = "EUR"
+n_1 = []                    # what a plan must survive the failure of: "branches", "units"
 notes = ["An invented example: four buses, two thermal units, a solar plant, a battery."]
 
 # How much reserve a plan keeps: net load is covered from the 5 % to the 95 % quantile of its forecast.
 [reserve]
 up_level = 0.95
 down_level = 0.05
+# deliverable = true  # branches must stay within their ratings when a reserve is called in full
+# Products beside it: who may hold them (areas of the buses, none for all), and within how many minutes.
+# [[reserve.requirements]]
+# product = "spinning"
+# direction = "up"
+# minutes = 10.0
+# areas = ["north"]
+# mw = 5.0
+# load_share = 0.03  # of the areas' load, beside mw
 
 # What a new plan must save to change the one before: per MWh that a set-point moves, per hour that a unit is on instead
 # of off or off instead of on.

@@ -31,6 +31,9 @@ class Fields:
     def is_object(self, key: str) -> bool:
         return isinstance(self._data.get(key), dict)
 
+    def is_list(self, key: str) -> bool:
+        return isinstance(self._data.get(key), list)
+
     def names(self) -> tuple[str, ...]:
         return tuple(self._data)
 

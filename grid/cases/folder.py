@@ -23,6 +23,7 @@ from grid.cases.network_files import Grid, grid_of_case, grid_of_json
 from grid.cases.uncertain import Profile, read_profile
 from grid.dispatch.plan import DispatchProblem, Penalties
 from grid.faults import Fault, InputError
+from grid.site import Contingency
 from grid.time_axis import EPOCH, FloatArray, TimeAxis
 
 _TOP = (
@@ -59,6 +60,7 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
     storages = (*read_storages(top), *(shift for shift in shifts if isinstance(shift, Storage)))
     load = load.reshape(len(grid.network.buses), axis.periods)
     up, down, requirements = read_reserves(top, grid.network, profiles, load)
+    n_1 = _contingencies(top)
     problem = DispatchProblem(
         axis=axis,
         network=grid.network,
@@ -75,7 +77,9 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
         currency=top.text("currency", default="USD"),
         timezone=top.text("timezone", default="UTC") if top.has("start") else "",
         requirements=requirements,
-        secure=top.flag("n_1", default=False),
+        secure="branches" in n_1,
+        secure_units="units" in n_1,
+        deliverable=top.object("reserves").flag("deliverable", default=False),
         earlier=read_earlier(
             top, [unit.unit_id for unit in units], [storage.storage_id for storage in storages], axis.periods
         ),
@@ -122,6 +126,17 @@ def _axis(top: Fields) -> TimeAxis:
 def _load(bus: str, grid: Grid, profiles: dict[str, Profile], scale: FloatArray) -> FloatArray:
     """A bus's load: its own profile, or what the network gives it times ``load_scale``."""
     return profiles[bus].central if bus in profiles else grid.load_mw.get(bus, 0.0) * scale
+
+
+def _contingencies(top: Fields) -> tuple[str, ...]:
+    """What must be survived: ``n_1`` is a list, or true for branches."""
+    if not top.is_list("n_1"):
+        return ("branches",) if top.flag("n_1", default=False) else ()
+    named = top.texts("n_1")
+    for name in named:
+        if name not in list(Contingency):
+            top.fault("n_1", f"must name {' or '.join(Contingency)}, got {name!r}", "correct it")
+    return named
 
 
 def _penalties(top: Fields) -> Penalties:

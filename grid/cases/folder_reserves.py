@@ -8,7 +8,7 @@ import numpy as np
 
 from grid.cases.fields import Fields
 from grid.cases.uncertain import Profile, check_together, net_load_reserve
-from grid.dispatch.requirements import USUAL_MINUTES, Product, ReserveRequirement
+from grid.dispatch.requirements import Product, ReserveRequirement
 from grid.network import Network
 from grid.time_axis import FloatArray
 
@@ -25,7 +25,7 @@ def read_reserves(
     """
     periods = load_mw.shape[1]
     reserves = top.object("reserves")
-    reserves.unknown("up_mw", "down_mw", "up_level", "down_level", "requirements")
+    reserves.unknown("up_mw", "down_mw", "up_level", "down_level", "deliverable", "requirements")
     asked = [reserves.series(key, periods, default=0.0) for key in ("up_mw", "down_mw")]
     levels = [
         reserves.number(key, least=0.0, most=1.0) if reserves.has(key) else None for key in ("up_level", "down_level")
@@ -50,8 +50,10 @@ def _requirements(reserves: Fields, network: Network, load_mw: FloatArray) -> It
         if direction not in ("up", "down"):
             need.fault("direction", f"must be up or down, got {direction!r}", "correct it")
         areas = need.texts("areas")
+        for area in sorted(set(areas) - {bus.area for bus in network.buses}) if network.buses else ():
+            need.fault("areas", f"no bus lies in area {area!r}", "correct it, or the area of the buses")
         inside = np.array([not areas or bus.area in areas for bus in network.buses], dtype=np.bool_)
         mw = need.series("required_mw", load_mw.shape[1], default=0.0)
         mw = mw + need.number("load_share", default=0.0, least=0.0) * load_mw[inside].sum(axis=0)
-        minutes = need.number("minutes", default=USUAL_MINUTES.get(name))
+        minutes = need.number("minutes", default=10.0)
         yield ReserveRequirement(Product(name, direction == "up"), minutes, mw, areas)

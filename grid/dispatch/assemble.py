@@ -22,9 +22,10 @@ import numpy as np
 
 from grid.dispatch.inherit import PreviousPlan
 from grid.dispatch.plan import DispatchProblem, UnitState
+from grid.dispatch.requirements import Product, ReserveRequirement
 from grid.faults import Fault, InputError
 from grid.forecasts import Forecast
-from grid.site import SITE_LOAD, Site
+from grid.site import SITE_LOAD, Contingency, ProductPolicy, ReserveDirection, Site
 from grid.time_axis import FloatArray, TimeAxis, ceil_to_step
 
 _STEP = timedelta(hours=1)
@@ -76,6 +77,7 @@ def assemble_problem(
     sources += [_plant_source(site, forecasts[name], axis) for name in plant_series]
     up = np.sqrt(np.sum([source.up_mw**2 for source in sources], axis=0))
     down = np.sqrt(np.sum([source.down_mw**2 for source in sources], axis=0))
+    load = _loads(site, medians, periods)
     before = None if previous is None else PreviousPlan(previous, at=axis.start)
     initial = {} if before is None else before.unit_states(site.thermal_units)
     charges = {**({} if before is None else before.charges_mwh(site.storages)), **(state_of_charge_mwh or {})}
@@ -85,7 +87,7 @@ def assemble_problem(
         thermal_units=site.thermal_units,
         renewable_plants=site.renewable_plants,
         storages=site.storages,
-        load_mw=_loads(site, medians, periods),
+        load_mw=load,
         available_mw=_available(site, medians, periods),
         reserve_up_mw=up,
         reserve_down_mw=down,
@@ -93,6 +95,10 @@ def assemble_problem(
         initial_mwh=charges,
         currency=site.currency,
         timezone=site.timezone,
+        secure=Contingency.BRANCHES in site.n_1,
+        secure_units=Contingency.UNITS in site.n_1,
+        deliverable=site.reserve.deliverable,
+        requirements=tuple(_requirement(site, need, load) for need in site.reserve.requirements),
         earlier=None
         if before is None
         else before.told(site.thermal_units, site.storages, axis=axis, prices=site.change_prices),
@@ -150,6 +156,14 @@ def _loads(site: Site, medians: Mapping[str, FloatArray], periods: int) -> Float
     for share in site.loads:
         load[position[share.bus_id]] += share.mw_per_kw * medians[share.series_id]
     return load
+
+
+def _requirement(site: Site, need: ProductPolicy, load_mw: FloatArray) -> ReserveRequirement:
+    inside = [i for i, bus in enumerate(site.network.buses) if not need.areas or bus.area in need.areas]
+    product = Product(need.product, upward=need.direction is ReserveDirection.UP)
+    return ReserveRequirement(
+        product, need.minutes, need.mw + need.load_share * load_mw[inside].sum(axis=0), need.areas
+    )
 
 
 def _available(site: Site, medians: Mapping[str, FloatArray], periods: int) -> FloatArray:

@@ -17,9 +17,6 @@ import numpy as np
 from grid.faults import Fault
 from grid.time_axis import FloatArray
 
-USUAL_MINUTES = {"regulation": 5.0, "spinning": 10.0}
-"""Of products whose requirement does not say otherwise."""
-
 
 class Product(NamedTuple):
     """A kind of reserve and its direction."""

@@ -217,3 +217,29 @@ def test_a_branch_without_a_limit_is_read_and_written_back() -> None:
     site = read_site_file(EXAMPLE_SITE.replace("limit_mw = 120.0\n", "", 1))
     assert site.network.branches[0].limit_mw is None
     assert parse_site(site_to_document(site)) == site
+
+
+def test_reserve_products_and_contingencies_of_a_site_are_read(document: dict[str, Any]) -> None:
+    document["network"]["buses"][0]["area"] = "north"
+    need = {"product": "spinning", "areas": ["north"], "load_share": 0.03}
+    document["reserve"] = {"requirements": [need], "deliverable": True}
+    document["n_1"] = ["branches", "units"]
+    site = parse_site(document)
+    assert site.n_1 == ("branches", "units")
+    assert site.reserve.requirements[0].minutes == 10.0
+    assert parse_site(json.loads(json.dumps(site_to_document(site)))) == site
+
+
+def test_faults_of_reserve_products_are_named(document: dict[str, Any]) -> None:
+    need = {"product": "spinning", "load_share": 0.03}
+    document["reserve"]["requirements"] = [need, need, {**need, "areas": ["nowhere"], "minutes": 5.0, "mw": -1.0}]
+    document["n_1"] = ["weather"]
+    text = "\n".join(faults(document))
+    for part in (
+        "n_1[0]: must be one of branches, units, got 'weather'",
+        'reserve.requirements "spinning" up: is required twice',
+        'reserve.requirements "spinning" up nowhere: areas: no bus lies in area',
+        "minutes: must be the same wherever the product is required, got 10 and 5",
+        "mw: must be at least 0, got -1",
+    ):
+        assert part in text

@@ -200,3 +200,32 @@ def test_faults_of_a_former_plan_are_named() -> None:
     text = faults_of({"periods": 2, "previous": told, "change_prices": {"per_mwh": -1}})
     for place in ("previous: plants", "previous: units: x", "u[0]: on", "u[0]: power_mw", "at most 2", "per_mwh"):
         assert place in text
+
+
+def test_reserve_products_and_contingencies_are_read() -> None:
+    areas = {**NETWORK, "buses": {"a": {"load_mw": 10, "area": "west"}, "b": {"load_mw": 30, "area": "east"}}}
+    need = {"product": "spinning", "areas": ["east"], "required_mw": [2, 4], "load_share": 0.1}
+    down = {"product": "regulation", "direction": "down", "minutes": 5, "load_share": 0.5}
+    reserves = {"requirements": [need, down], "deliverable": True}
+    problem = read({"periods": 2, "reserves": reserves, "n_1": ["branches", "units"]}, areas)
+    assert (problem.secure, problem.secure_units, problem.deliverable) == (True, True, True)
+    spinning, regulation = problem.requirements
+    assert (spinning.title, spinning.minutes) == ("spinning up in area east", 10.0)
+    assert spinning.required_mw.tolist() == [5.0, 7.0]
+    assert (regulation.title, regulation.minutes, regulation.required_mw.tolist()) == ("regulation down", 5.0, [20, 20])
+    only_branches = read({"periods": 1, "n_1": True})
+    assert (only_branches.secure, only_branches.secure_units) == (True, False)
+
+
+def test_every_fault_of_reserves_and_contingencies_is_told() -> None:
+    needs = [{"product": "spinning", "areas": ["nowhere"], "direction": "sideways"}, {"areas": 7, "minuets": 3}]
+    told = faults_of({"periods": 1, "reserves": {"requirements": needs}, "n_1": ["weather"]})
+    for fault in (
+        "reserves: requirements[0]: areas: no bus lies in area 'nowhere'",
+        "direction: must be up or down, got 'sideways'",
+        "requirements[1]: areas: must be a list of texts",
+        "minuets: is not known",
+        "requirements[1]: product: is missing",
+        "n_1: must name branches or units, got 'weather'",
+    ):
+        assert fault in told

@@ -14,7 +14,7 @@ from grid.dispatch import UnitState, assemble_problem, check_plan, plan_dispatch
 from grid.faults import InputError
 from grid.forecasts import Forecast
 from grid.network import Bus, Network
-from grid.site import BusLoad, ReservePolicy, Site
+from grid.site import BusLoad, Contingency, ProductPolicy, ReservePolicy, Site
 from grid.time_axis import TimeAxis
 
 HOUR = timedelta(hours=1)
@@ -178,3 +178,17 @@ def test_telemetry_of_a_battery_counts_more_than_the_last_plan() -> None:
         state_of_charge_mwh={"battery": 3.0},
     )
     assert problem.initial_mwh == {"battery": 3.0}
+
+
+def test_a_site_asks_for_products_of_its_areas_and_for_security() -> None:
+    needs = (ProductPolicy("spinning", areas=("north",), mw=2.0, load_share=0.1), ProductPolicy("spinning", mw=1.0))
+    site = replace(
+        SITE,
+        network=Network((Bus("b", area="north"),), ()),
+        reserve=replace(SITE.reserve, requirements=needs, deliverable=True),
+        n_1=(Contingency.UNITS,),
+    )
+    problem, _ = assemble_problem(site, forecasts(), issued_at=ISSUED, periods=PERIODS)
+    assert (problem.secure, problem.secure_units, problem.deliverable) == (False, True, True)
+    assert [need.title for need in problem.requirements] == ["spinning up in area north", "spinning up"]
+    np.testing.assert_allclose(problem.requirements[0].required_mw, 2.0 + 0.1 * 50.0)
