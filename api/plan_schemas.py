@@ -84,6 +84,15 @@ class LinkPeriod(Document):
     limit_mw: float = Field(description="Rating. [MW]")
 
 
+class ReservePeriod(Document):
+    """A requirement of a reserve product in one interval."""
+
+    required_mw: float = Field(description="What must be held. [MW]")
+    held_mw: float = Field(description="What is held. [MW]")
+    price: float = Field(description="What 1 MW more would cost. [money/MW and hour]")
+    held_by: dict[str, float] = Field(description="Who holds how much, by asset id. [MW]")
+
+
 class SystemPeriod(Document):
     """The whole system in one interval."""
 
@@ -184,6 +193,7 @@ class PlanDocument(Document):
     buses: dict[str, list[BusPeriod]] = Field(description="Prices by bus.")
     branches: dict[str, list[BranchPeriod]] = Field(description="Lines and transformers by id.")
     links: dict[str, list[LinkPeriod]] = Field(description="HVDC links by id.")
+    reserves: dict[str, list[ReservePeriod]] = Field(default={}, description="Reserve products, by requirement.")
     system: list[SystemPeriod] = Field(description="The whole system.")
     violations: list[PlanViolation] = Field(description="Soft limits that were relaxed.")
     reasons: dict[str, list[PlanReason]] = Field(description="By asset id, in order of time.")
