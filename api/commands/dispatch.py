@@ -14,15 +14,16 @@ from api.commands.session import AsJson, print_json
 from grid.faults import Fault, InputError
 
 _ACCEPTED = (
-    "give a MATPOWER case file (.m), a unit commitment instance of pglib-uc (.json), a folder with network.m or "
-    "network.json and periods.json, or a source folder in RTS-GMLC's format"
+    "give a MATPOWER case file (.m), a pandapower network or a unit commitment instance of pglib-uc (.json), a folder "
+    "with network.m or network.json and periods.json, or a source folder in RTS-GMLC's format"
 )
 _INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M"]
 
 
 def dispatch(
     case: Annotated[
-        Path, typer.Argument(help="A MATPOWER case (.m), a pglib-uc instance (.json), or a folder of either kind.")
+        Path,
+        typer.Argument(help="A MATPOWER case (.m), pandapower network or pglib-uc instance (.json), or folder."),
     ],
     out: Annotated[Path | None, typer.Option(help="Where to write the plan, as JSON.")] = None,
     gap: Annotated[float, typer.Option(help="Of an instance or a folder: the relative gap that suffices.")] = 0.001,
@@ -88,9 +89,9 @@ def _plan(case: Path, *, gap: float, time_limit: float, ac_check: bool) -> dict[
         return _plan_matpower(_text(case), ac_check)
     if case.suffix == ".json":
         if ac_check:
-            problem = "needs a network, which an instance of pglib-uc does not have"
-            raise InputError([Fault("--ac-check", problem, "leave it out")])
-        return _plan_instance(case, gap, time_limit)
+            raise InputError([Fault("--ac-check", "needs a network of MATPOWER's", "leave it out")])
+        text = _text(case)
+        return _plan_pandapower(text) if _is_pandapower(text) else _plan_instance(text, case.stem, gap, time_limit)
     raise InputError([Fault(str(case), "is of no kind that can be dispatched", _ACCEPTED)])
 
 
@@ -111,13 +112,25 @@ def _plan_matpower(text: str, ac_check: bool) -> dict[str, Any]:
     return document
 
 
-def _plan_instance(file: Path, gap: float, time_limit: float) -> dict[str, Any]:
+def _is_pandapower(text: str) -> bool:
+    return '"pandapowerNet"' in text[:400]
+
+
+def _plan_pandapower(text: str) -> dict[str, Any]:
+    from grid.cases import read_pandapower
+    from grid.dispatch.opf import solve_opf
+    from grid.dispatch.opf_document import opf_document
+
+    return opf_document(solve_opf(read_pandapower(text)))
+
+
+def _plan_instance(text: str, name: str, gap: float, time_limit: float) -> dict[str, Any]:
     from grid.cases import read_pglib_uc
     from grid.cases.must_take import joined_renewables
     from grid.dispatch import case_document, plan_dispatch
 
-    plan = plan_dispatch(read_pglib_uc(_text(file)), time_limit_seconds=time_limit, relative_gap=gap)
-    document = case_document(plan, case=file.stem)
+    plan = plan_dispatch(read_pglib_uc(text), time_limit_seconds=time_limit, relative_gap=gap)
+    document = case_document(plan, case=name)
     return {**document, "renewables": joined_renewables(document["renewables"])}
 
 

@@ -7,6 +7,7 @@ place, so that results can be laid beside it; what is out of service says so in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,17 @@ from grid.time_axis import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
+
+
+class DcConvention(StrEnum):
+    """What a DC power flow takes for the susceptance of a branch.
+
+    ``series``: x / (r² + x²), as PowerModels has it; turns ratios and phase shifts do not count.
+    ``taps_and_shifts``: 1 / (x × turns ratio) and the phase shifts, as MATPOWER and pandapower have it.
+    """
+
+    SERIES = "series"
+    TAPS_AND_SHIFTS = "taps_and_shifts"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +71,7 @@ class Branches:
         limit_mw: Rating in both directions, infinite where there is none.
         emergency_mw: Rating after an outage (``rateC``, else ``rateB``), at least ``limit_mw``.
         tap_ratio: Off-nominal turns ratio; 1 for a line.
+        shift_rad: How far a transformer holds the angle at ``from_bus`` ahead, without flow.
         angle_minimum, angle_maximum: Limits of the angle at ``from_bus`` less that at ``to_bus``. [rad]
     """
 
@@ -70,6 +83,7 @@ class Branches:
     limit_mw: FloatArray
     emergency_mw: FloatArray
     tap_ratio: FloatArray
+    shift_rad: FloatArray
     angle_minimum: FloatArray
     angle_maximum: FloatArray
     in_service: BoolArray
@@ -116,3 +130,4 @@ class Case:
     generators: Generators
     branches: Branches
     links: Links
+    convention: DcConvention

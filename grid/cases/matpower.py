@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from grid.cases.case import BoolArray, Branches, Case, Costs, Generators, IntArray, Links
+from grid.cases.case import BoolArray, Branches, Case, Costs, DcConvention, Generators, IntArray, Links
 from grid.cases.matpower_costs import read_costs
 from grid.cases.matpower_tables import CaseText, read_tables
 from grid.faults import Fault, InputError
@@ -127,6 +127,7 @@ def read_matpower(text: str) -> Case:
         generators=generators,
         branches=branches,
         links=links,
+        convention=DcConvention.SERIES,
     )
 
 
@@ -224,6 +225,7 @@ def _branches(tables: _Tables, isolated: BoolArray) -> Branches:
         limit_mw=np.where(rate == 0.0, np.inf, rate),
         emergency_mw=_emergency(branch),
         tap_ratio=np.where(branch[:, 8] == 0.0, 1.0, branch[:, 8]),
+        shift_rad=np.radians(np.nan_to_num(branch[:, 9])),
         angle_minimum=np.where(none | (angles[:, 0] <= -90.0), -DEFAULT_ANGLE, np.radians(angles[:, 0])),
         angle_maximum=np.where(none | (angles[:, 1] >= 90.0), DEFAULT_ANGLE, np.radians(angles[:, 1])),
         in_service=alive,

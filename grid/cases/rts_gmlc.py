@@ -12,17 +12,17 @@ References:
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from grid.assets import RenewableKind, RenewablePlant, Storage, ThermalUnit
 from grid.cases.source_network import read_network
 from grid.cases.source_series import SeriesTable, read_pointers, read_series
-from grid.cases.source_system import ReserveProduct, Series, SeriesKey, Simulation, SourceSystem
+from grid.cases.source_system import Series, SeriesKey, Simulation, SourceReserve, SourceSystem
 from grid.cases.source_tables import Row, read_table
 from grid.cases.source_units import thermal_unit
 from grid.dispatch.plan import UnitState
+from grid.dispatch.requirements import Product
 from grid.faults import Fault, InputError
 from grid.time_axis import EPOCH
 
@@ -88,7 +88,7 @@ def read_rts_gmlc(
         storages=tuple(
             _storage(row, stores[row.text("GEN UID")]) for row in rows if _is_storage(row) and _known(row, stores)
         ),
-        products=tuple(_products(files, pointers, {bus.area for bus in source.network.buses}, faults)),
+        reserves=tuple(_reserves(files, pointers, {bus.area for bus in source.network.buses}, faults)),
         initial=_initial(files.get("initial_status.csv", ""), units, faults),
         simulations=parameters,
         series=series,
@@ -147,10 +147,10 @@ def _storage(unit: Row, store: Row) -> Storage:
     )
 
 
-def _products(
+def _reserves(
     files: Mapping[str, str], pointers: list[Row], areas: set[str], faults: list[Fault]
-) -> Iterator[ReserveProduct]:
-    """The products of ``reserves.csv``, and those that only have a series.
+) -> Iterator[SourceReserve]:
+    """The lines of ``reserves.csv``, and what only has a series.
 
     Direction and areas are told by the name (``Spin_Up_R1``) where the columns are not there.
     """
@@ -161,14 +161,21 @@ def _products(
     rows += [Row({"Reserve Product": name, "Requirement (MW)": 0.0}, name, faults) for name in sorted(pointed - listed)]
     for row in rows:
         name = row.text("Reserve Product")
-        by_name = re.search(r"_R([^_]+)$", name)
-        regions = row.text("Eligible Regions", default=by_name.group(1) if by_name else ",".join(sorted(areas)))
+        kind, _, area = name.partition("_R")
+        kind, area = (kind, area) if area in areas else (name, "")
+        regions = row.text("Eligible Regions", default=area or ",".join(sorted(areas)))
         eligible = tuple(region.strip() for region in regions.strip("()").split(","))
         for region in sorted(set(eligible) - areas):
             row.fault("Eligible Regions", f"there is no area {region!r}", "correct it, or bus.csv")
-        upward = row.text("Direction", default="Down" if "Down" in name else "Up") == "Up"
-        seconds = row.number("Timeframe (sec)", default=600.0, above=0.0)
-        yield ReserveProduct(name, eligible, upward, seconds, row.number("Requirement (MW)", least=0.0))
+        upward = row.text("Direction", default="Down" if "Down" in kind else "Up") == "Up"
+        yield SourceReserve(
+            name=name,
+            kind=kind,
+            product=Product(kind.removesuffix("_Up").removesuffix("_Down"), upward),
+            minutes=row.number("Timeframe (sec)", default=600.0, above=0.0) / 60.0,
+            areas=() if areas <= set(eligible) else eligible,
+            requirement_mw=row.number("Requirement (MW)", least=0.0),
+        )
 
 
 def _initial(text: str, units: tuple[ThermalUnit, ...], faults: list[Fault]) -> dict[str, UnitState]:
@@ -227,7 +234,7 @@ def _series(
     stores: Mapping[str, Row],
     faults: list[Fault],
 ) -> dict[SeriesKey, Series]:
-    """Every series that the pointers name; the inflow of a reservoir is what its plant can give at most."""
+    """Every series that the pointers name; the inflow of a reservoir is told of its plant."""
     plant_of = {row.text("Storage"): plant for plant, row in stores.items()}
     read: dict[tuple[str, str], SeriesTable | None] = {}
     found: dict[SeriesKey, Series] = {}
@@ -235,7 +242,7 @@ def _series(
         simulation, name, parameter = row.text("Simulation"), row.text("Object"), row.text("Parameter")
         file = row.text("Data File")
         if parameter == "Natural_Inflow":
-            name, parameter = plant_of.get(name, name), "PMax MW"
+            name = plant_of.get(name, name)
         if (simulation, file) not in read:
             table = tables.get(simulation)
             if file in files:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from grid.assets import RenewablePlant, Storage, ThermalUnit
 from grid.cases.must_take import split_plant
 from grid.cases.source_network import SourceNetwork
 from grid.dispatch.plan import DispatchProblem, UnitState
+from grid.dispatch.requirements import Product, ReserveRequirement
 from grid.faults import Fault, InputError
 from grid.time_axis import FloatArray, TimeAxis
 
@@ -35,20 +37,20 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class ReserveProduct:
-    """A reserve that is scheduled for itself: a MW serves one product only.
+class SourceReserve:
+    """A line of ``reserves.csv``.
 
     Attributes:
-        areas: Areas whose units may serve it.
-        upward: Else it is downward.
-        seconds: Within which it must be there.
+        name: As the line has it, such as ``Spin_Up_R1``; ``kind`` is without the area, ``Spin_Up``.
+        areas: Areas whose units may serve it; none: all of them.
         requirement_mw: Where no series tells it.
     """
 
     name: str
+    kind: str
+    product: Product
+    minutes: float
     areas: tuple[str, ...]
-    upward: bool
-    seconds: float
     requirement_mw: float
 
 
@@ -79,7 +81,7 @@ class SourceSystem:
     thermal_units: tuple[ThermalUnit, ...]
     plants: tuple[RenewablePlant, ...]
     storages: tuple[Storage, ...]
-    products: tuple[ReserveProduct, ...]
+    reserves: tuple[SourceReserve, ...]
     initial: Mapping[str, UnitState]
     simulations: Mapping[str, Simulation]
     series: Mapping[SeriesKey, Series]
@@ -94,7 +96,7 @@ class SourceSystem:
     ) -> DispatchProblem:
         """What to plan in a window of a simulation's series.
 
-        Reserves are the sums of the products that the simulation schedules. A plant whose least power is above 0
+        Reserves are the products that the simulation schedules, each in its areas. A plant whose least power is above 0
         (hydro, rooftop PV) must be taken; one that may give more than that is two plants, the second with its name and
         ``(minimum)``. Units are in the folder's initial state where the window begins with the simulation, free else.
 
@@ -110,7 +112,7 @@ class SourceSystem:
         window = _Window(self.series, simulation, axis, [])
         load = self._load(window)
         plants, available = self._plants(window)
-        reserves = {upward: self._reserve(window, upward=upward) for upward in (True, False)}
+        requirements = tuple(self._requirements(window))
         if window.faults:
             raise InputError(window.faults)
         return DispatchProblem(
@@ -121,11 +123,12 @@ class SourceSystem:
             storages=self.storages,
             load_mw=load,
             available_mw=np.array(available).reshape(-1, axis.periods),
-            reserve_up_mw=reserves[True],
-            reserve_down_mw=reserves[False],
+            reserve_up_mw=np.zeros(axis.periods),
+            reserve_down_mw=np.zeros(axis.periods),
             initial=dict(self.initial) if axis.start == wanted.start else {},
             initial_mwh={},
             secure=secure,
+            requirements=requirements,
         )
 
     def _load(self, window: _Window) -> FloatArray:
@@ -139,7 +142,9 @@ class SourceSystem:
     def _plants(self, window: _Window) -> tuple[list[RenewablePlant], list[FloatArray]]:
         plants, available = [], []
         for plant in self.plants:
-            high = window.values("Generator", plant.plant_id, "PMax MW", default=plant.capacity_mw)
+            inflow = window.values("Generator", plant.plant_id, "Natural_Inflow", default=math.inf)
+            most = plant.capacity_mw if np.isfinite(inflow).all() else None
+            high = np.minimum(window.values("Generator", plant.plant_id, "PMax MW", default=most), inflow)
             low = window.values("Generator", plant.plant_id, "PMin MW", default=0.0)
             for t in np.flatnonzero(low > high + 1e-6)[:1].tolist():
                 problem = f"PMin MW {low[t]:g} is above PMax MW {high[t]:g} in period {t}"
@@ -149,13 +154,12 @@ class SourceSystem:
                 available.append(mw)
         return plants, available
 
-    def _reserve(self, window: _Window, *, upward: bool) -> FloatArray:
+    def _requirements(self, window: _Window) -> Iterator[ReserveRequirement]:
         scheduled = self.simulations[window.simulation].products
-        total = np.zeros(window.axis.periods)
-        for product in self.products:
-            if product.upward == upward and (scheduled is None or product.name.split("_R")[0] in scheduled):
-                total += window.values("Reserve", product.name, "Requirement", default=product.requirement_mw)
-        return total
+        for reserve in self.reserves:
+            if scheduled is None or reserve.kind in scheduled:
+                mw = window.values("Reserve", reserve.name, "Requirement", default=reserve.requirement_mw)
+                yield ReserveRequirement(reserve.product, reserve.minutes, mw, reserve.areas)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

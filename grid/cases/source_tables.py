@@ -1,11 +1,11 @@
-"""Tables of a source folder (CSV with a header): cells by column name, and every fault with file, line and column."""
+"""Rows of tables with named columns, such as those of CSV files: every fault comes with its place and column."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from grid.faults import Fault
@@ -18,11 +18,14 @@ class Row:
 
     Args:
         cells: By column; an empty cell, ``NA`` and NaN count as absent.
-        place: File and line, for faults.
+        place: Such as file and line, for faults.
+        told: Columns that are not there, which a fault of the whole table says.
     """
 
-    def __init__(self, cells: Mapping[Any, Any], place: str, faults: list[Fault]) -> None:
-        self._cells, self._place, self._faults = cells, place, faults
+    def __init__(
+        self, cells: Mapping[Any, Any], place: str, faults: list[Fault], *, told: Collection[str] = ()
+    ) -> None:
+        self._cells, self._place, self._faults, self._told = cells, place, faults, told
 
     def fault(self, column: str, problem: str, remedy: str) -> None:
         """Note a fault of a cell."""
@@ -31,6 +34,25 @@ class Row:
     def has(self, column: str) -> bool:
         """Whether the cell is there and not empty."""
         return str(self._cells.get(column, "")).strip().lower() not in _ABSENT
+
+    def knows(self, column: str) -> bool:
+        """Whether the table has the column."""
+        return column in self._cells
+
+    def cell(self, column: str) -> Any:
+        """The cell as it stands, None if it is not there."""
+        return self._cells.get(column)
+
+    def flag(self, column: str, *, default: bool) -> bool:
+        """The cell as true or false."""
+        if not self.has(column):
+            return default
+        value = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(
+            str(self._cells[column]).strip().lower()
+        )
+        if value is None:
+            self.fault(column, f"must be true or false, got {self._cells[column]!r}", "correct it")
+        return default if value is None else value
 
     def text(self, column: str, *, default: str | None = None) -> str:
         """The cell as text, without the blanks around it."""
@@ -50,7 +72,7 @@ class Row:
             return default or 0.0
         try:
             value = float(self._cells[column])
-        except ValueError:
+        except (TypeError, ValueError):
             value = math.nan
         if not math.isfinite(value):
             self.fault(column, f"must be a finite number, got {self._cells[column]!r}", "give a number")
@@ -62,8 +84,8 @@ class Row:
         return value
 
     def _missing(self, column: str) -> None:
-        if column in self._cells:
-            self.fault(column, "is empty", "give it")
+        if column not in self._told:
+            self.fault(column, "is missing", "give it")
 
 
 def read_table(text: str, file: str, faults: list[Fault], *, needs: tuple[str, ...], name: str = "") -> list[Row]:
@@ -90,5 +112,5 @@ def read_table(text: str, file: str, faults: list[Fault], *, needs: tuple[str, .
         if called and called in seen:
             faults.append(Fault(f"{place}: {name}", f"{called!r} must be unique", "rename or delete one of the lines"))
         seen.add(called)
-        rows.append(Row(cells, f"{place} {called}".rstrip(), faults))
+        rows.append(Row(cells, f"{place} {called}".rstrip(), faults, told=missing))
     return rows

@@ -1,8 +1,7 @@
-"""DC power flow of a case as PowerModels' ``DCPPowerModel`` states it, in islands, from one sparse factorisation.
+"""DC power flow of a case by its convention, in islands, from one sparse factorisation.
 
-The flow on a branch is ``x / (r² + x²)`` times the angle difference between its ends, per unit: turns ratios and phase
-shifts do not count. (Plans of a site use MATPOWER's convention instead, see :mod:`grid.dispatch.ptdf`.) As a flow is a
-multiple of its angle difference, limits on either are one interval of the flow.
+The flow on a branch is its susceptance times the angle difference between its ends less its phase shift, per unit. As a
+flow is a multiple of that difference, limits on either are one interval of the flow.
 
 References:
     Coffrin et al., "PowerModels.jl: An Open-Source Framework for Exploring Power Flow Formulations", PSCC 2018.
@@ -15,7 +14,7 @@ from scipy.sparse import csc_array, csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import SuperLU, splu
 
-from grid.cases.case import Case, IntArray
+from grid.cases.case import Case, DcConvention, IntArray
 from grid.faults import Fault, InputError
 from grid.time_axis import FloatArray
 
@@ -29,6 +28,7 @@ class DcFlow:
         island: Of each bus, shape (buses,).
         islands: How many there are.
         lower_mw, upper_mw: Limits of each branch's flow, shape (branches,).
+        offset_mw: What flows for phase shifts alone, shape (branches,).
 
     Raises:
         InputError: If series capacitors cancel out, so that the flows are not determined.
@@ -37,8 +37,7 @@ class DcFlow:
     def __init__(self, case: Case) -> None:
         table = case.branches
         buses, branches = len(case.bus_ids), len(table.names)
-        x, r = np.where(table.in_service, table.reactance_pu, 1.0), np.where(table.in_service, table.resistance_pu, 0.0)
-        susceptance = np.where(table.in_service, x / (r * r + x * x), 0.0)
+        susceptance = _susceptance(case)
         limit = np.where(table.in_service, table.limit_mw, np.inf)
         angles = np.sort(case.base_mva * susceptance * np.stack([table.angle_minimum, table.angle_maximum]), axis=0)
         angles = np.where(table.in_service, angles, [[-np.inf], [np.inf]])
@@ -58,13 +57,18 @@ class DcFlow:
         if self._free.size:
             scale = abs(self._transposed) @ np.ones(branches)
             self._factor = _factorised(csc_array(laplacian[self._free, :][:, self._free]), scale[self._free])
+        held = np.where(case.convention is DcConvention.TAPS_AND_SHIFTS, table.shift_rad, 0.0)
+        pushed = case.base_mva * susceptance * held
+        self.offset_mw = np.zeros(branches)
+        if pushed.any():
+            self.offset_mw = self.flows(incidence.T @ pushed) - pushed
 
     def flows(self, injection_mw: FloatArray) -> FloatArray:
         """Branch flows of injections balanced in every island, shape (buses,) to (branches,). [MW]"""
         angles = np.zeros_like(injection_mw)
         if self._factor is not None:
             angles[self._free] = self._factor.solve(np.ascontiguousarray(injection_mw[self._free]))
-        return np.asarray(self._branch_matrix @ angles)
+        return np.asarray(self._branch_matrix @ angles) + self.offset_mw
 
     def rows(self, branches: IntArray) -> FloatArray:
         """Flow on each of ``branches`` per MW injected at a bus and taken out at its island's reference.
@@ -91,6 +95,14 @@ class DcFlow:
         weight = np.where(empty[self.island], 1.0, weight)
         means = np.bincount(self.island, weight * values, self.islands) / np.bincount(self.island, weight, self.islands)
         return np.asarray(means[self.island])
+
+
+def _susceptance(case: Case) -> FloatArray:
+    """By the case's convention, per unit; 0 of branches out of service."""
+    table = case.branches
+    x, r = np.where(table.in_service, table.reactance_pu, 1.0), np.where(table.in_service, table.resistance_pu, 0.0)
+    series = case.convention is DcConvention.SERIES
+    return np.where(table.in_service, x / (r * r + x * x) if series else 1.0 / (x * table.tap_ratio), 0.0)
 
 
 def _factorised(matrix: csc_array, scale: FloatArray) -> SuperLU:

@@ -116,7 +116,7 @@ def dual_bound(machines: Machines, flow: DcFlow, solved: Solved) -> float:
     _, net = cheapest(machines.costs, machines.low, machines.high, machines.feed.T @ solved.lmp)
     dual = solved.branch_dual
     used = dual != 0.0
-    limit = np.where(dual[used] > 0.0, flow.lower_mw[used], flow.upper_mw[used])
+    limit = np.where(dual[used] > 0.0, flow.lower_mw[used], flow.upper_mw[used]) - flow.offset_mw[used]
     return float(net.sum() + solved.lmp @ machines.demand_mw + dual[used] @ limit)
 
 

@@ -156,7 +156,7 @@ class OpfProgram:
         if not branches.size:
             return
         rows = self.flow.rows(branches)
-        own = rows @ self.machines.demand_mw
+        own = rows @ self.machines.demand_mw - self.flow.offset_mw[branches]
         matrix = csr_array(np.asarray((self._feed_columns @ rows.T).T))
         lower, upper = self.flow.lower_mw[branches] + own, self.flow.upper_mw[branches] + own
         count = len(branches)

@@ -174,3 +174,39 @@ def test_an_alternating_current_check_needs_a_network(tmp_path: Path, dispatch: 
     done = dispatch(instance(tmp_path, [0.0, 20.0]), "--ac-check")
     assert done.returncode == 2
     assert "needs a network" in done.stderr
+
+
+CASES = Path(__file__).resolve().parents[1] / "grid" / "cases"
+
+
+def test_a_network_of_pandapower_is_dispatched(dispatch: Call) -> None:
+    done = dispatch(CASES / "pandapower_net" / "network.json", "--json")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert (plan["status"], plan["case"]) == ("optimal", "ring with a phase shifter")
+    assert plan["branches"]["line-1"][0]["shadow_price"] > 0.0
+
+
+def test_a_source_folder_is_planned_for_the_hours_asked_for(dispatch: Call) -> None:
+    done = dispatch(CASES / "two_area_source", "--start", "2020-07-10T12:00", "--hours", "24", "--n-1", "--json")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert (plan["axis"]["start"], plan["axis"]["periods"]) == ("2020-07-10T12:00:00Z", 4)
+    assert set(plan["renewables"]) == {"201_WIND_1", "201_HYDRO_1", "102_HYDRO_2", "201_CSP_1"}
+    assert plan["renewables"]["102_HYDRO_2"][0]["available_mw"] == 9.0
+
+
+def test_what_is_wrong_with_a_source_folder_is_listed(tmp_path: Path, dispatch: Call) -> None:
+    (tmp_path / "gen.csv").write_text("GEN UID\n")
+    done = dispatch(tmp_path)
+    assert done.returncode == 2
+    assert "bus.csv: there is no such file" in done.stderr
+    assert "timeseries_pointers.csv: there is no such file" in done.stderr
+
+
+def test_options_of_source_folders_are_refused_elsewhere(tmp_path: Path, dispatch: Call) -> None:
+    (tmp_path / "two.m").write_text(CASE)
+    for options in (("--start", "2020-07-10"), ("--hours", "3"), ("--n-1",)):
+        done = dispatch(tmp_path / "two.m", *options)
+        assert done.returncode == 2
+        assert "are for source folders" in done.stderr
