@@ -161,10 +161,30 @@ class ChangePrice(Document):
     since: str = Field(description="Id of the plan before.")
     per_mwh: float = Field(description="Of a set-point's move. [money/MWh]")
     per_commitment_hour: float = Field(description="Of an hour on instead of off, or off instead of on. [money/h]")
-    cost: float | None = Field(description="Of the changes that were made. [money]")
-    forgone: float | None = Field(
-        description="What moving set-points freely would save, with the same units on. [money]"
-    )
+    cost: float = Field(description="Of the changes that were made. [money]")
+    forgone: float = Field(description="What moving set-points freely would save, with the same units on. [money]")
+
+
+class PlanScenario(Document):
+    """One of the scenarios that a commitment was made for."""
+
+    probability: float = Field(description="Of the scenario, and of those that it stands for.")
+    cost: float = Field(description="What it costs with the plan's commitment, penalties included. [money]")
+    unserved_mwh: float = Field(description="Load not served in it. [MWh]")
+
+
+class PlanOutlook(Document):
+    """What a commitment that was made for scenarios comes to in them."""
+
+    method: Literal["two-stage"] = Field(description="One commitment for all, dispatch in each.")
+    risk_weight: float = Field(description="How often the cost at risk counts beside the expected cost.")
+    risk_level: float = Field(description="The cost at risk is the mean of the dearest `1 - risk_level` of outcomes.")
+    drawn: int = Field(description="How many scenarios there were before they were reduced.")
+    expected_cost: float = Field(description="Over the scenarios. [money]")
+    cost_at_risk: float = Field(description="Conditional value at risk. [money]")
+    central_objective: float = Field(description="What the commitment for the central forecast would come to. [money]")
+    schedule_cost: float = Field(description="Of the plan's own set-points, for the central forecast. [money]")
+    scenarios: list[PlanScenario] = Field(description="Those that it was made for.")
 
 
 class PlanDocument(Document):
@@ -177,7 +197,9 @@ class PlanDocument(Document):
         description="How the solve ended. `rolled-on` is the previous plan carried on and `rule-based` merit order: "
         "what there is where the solver gave no answer; nothing is proven about its cost."
     )
-    objective: float | None = Field(description="Total cost, penalties and the price of changes included. [money]")
+    objective: float | None = Field(
+        description="Cost with penalties and the price of changes, or what was minimised over scenarios. [money]"
+    )
     best_bound: float | None = Field(description="No plan can cost less. [money]")
     gap: float | None = Field(description="(objective - best_bound) / objective.")
     build_seconds: float = Field(description="Time to build the problem. [s]")
@@ -185,6 +207,7 @@ class PlanDocument(Document):
     currency: str = Field(description="ISO 4217 code of every price and cost.")
     message: str = Field(description="What the solver or the planner has to say; empty if nothing.")
     change_price: ChangePrice | None = Field(default=None, description="Null where changing was free.")
+    outlook: PlanOutlook | None = Field(default=None, description="Where the plan was made for scenarios.")
     axis: PlanAxis = Field(description="The plan's intervals; every list below has one entry per interval.")
     assets: dict[str, PlanAsset] = Field(description="By asset id.")
     units: dict[str, list[UnitPeriod]] = Field(description="Thermal units by id.")

@@ -209,16 +209,28 @@ def _summary(document: dict[str, Any]) -> str:
     shown = ", ".join(full[:8]) + (f" and {len(full) - 8} more" if len(full) > 8 else "")
     periods = document["axis"]["periods"] if "axis" in document else 1
     span = "per hour" if periods == 1 else f"over {periods} periods"
+    gap = "no bound is proven" if document["gap"] is None else f"gap {document['gap']:.1e}"
     relaxed = [f"{v['what']}: {v['amount_mw']:,.1f} MW" for v in document["violations"]]
     return "\n".join(
         [
             f"{document['case']}: {document['status']}, {document['objective']:,.2f} {span} "
-            f"(gap {document['gap']:.1e}), {document['build_seconds']:.2f} s to build, "
+            f"({gap}), {document['build_seconds']:.2f} s to build, "
             f"{document['solve_seconds']:.2f} s to solve",
             f"prices from {min(prices):,.2f} to {max(prices):,.2f} per MWh; "
             + (f"full branches: {shown}" if full else "no branch is full"),
             *([f"relaxed: {'; '.join(relaxed[:8])}"] if relaxed else []),
+            *([_over_scenarios(document["outlook"])] if document.get("outlook") else []),
             *([f"AC power flow: {document['ac']['message']}"] if "ac" in document else []),
             *[f"  {v['what']}: {v['text']}; {v['remedy']}" for v in document.get("ac", {}).get("violations", [])[:8]],
         ]
+    )
+
+
+def _over_scenarios(outlook: dict[str, Any]) -> str:
+    scenarios = outlook["scenarios"]
+    unserved = sum(one["unserved_mwh"] > 0.0 for one in scenarios)
+    return (
+        f"over {len(scenarios)} scenarios: expected cost {outlook['expected_cost']:,.2f}, "
+        f"mean of the dearest {1.0 - outlook['risk_level']:.0%} {outlook['cost_at_risk']:,.2f}, load unserved in "
+        f"{unserved}; the commitment for the central forecast would come to {outlook['central_objective']:,.2f}"
     )

@@ -18,6 +18,7 @@ from grid.cases.earlier import read_earlier
 from grid.cases.fields import Fields
 from grid.cases.folder_assets import read_demand_response, read_plants, read_storages, read_units
 from grid.cases.folder_reserves import read_reserves
+from grid.cases.folder_scenarios import read_scenarios
 from grid.cases.matpower import read_matpower
 from grid.cases.network_files import Grid, grid_of_case, grid_of_json
 from grid.cases.uncertain import Profile, read_profile
@@ -29,6 +30,7 @@ from grid.time_axis import EPOCH, FloatArray, TimeAxis
 _TOP = (
     "start", "step_minutes", "periods", "timezone", "currency", "load_scale", "loads", "renewables", "units",
     "storages", "demand_response", "reserves", "penalties", "n_1", "previous", "change_prices",
+    "uncertainty",
 )  # fmt: skip
 
 
@@ -82,6 +84,14 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
         deliverable=top.object("reserves").flag("deliverable", default=False),
         earlier=read_earlier(
             top, [unit.unit_id for unit in units], [storage.storage_id for storage in storages], axis.periods
+        ),
+        scenarios=read_scenarios(
+            top,
+            profiles,
+            loads=[bus.bus_id for bus in grid.network.buses],
+            plants=[f"renewables: {plant.plant_id}" for plant in plants],
+            load_mw=load,
+            available_mw=available,
         ),
     )
     if faults:

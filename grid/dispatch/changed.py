@@ -66,7 +66,7 @@ def changes_since(previous: Mapping[str, Any], document: Mapping[str, Any], *, t
 
 def _price_told(document: Mapping[str, Any]) -> str | None:
     price, currency = document.get("change_price"), document["currency"]
-    if price is None or price["cost"] is None:
+    if price is None:
         return None
     return (
         f"Changes are priced at {price['per_mwh']:g} {currency} per MWh and {price['per_commitment_hour']:g} per hour "

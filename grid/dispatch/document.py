@@ -77,6 +77,7 @@ def case_document(plan: DispatchPlan, *, case: str) -> dict[str, Any]:
 
 
 def _outcome(plan: DispatchPlan) -> dict[str, Any]:
+    earlier = plan.problem.earlier
     return {
         "status": plan.status.value,
         "objective": _finite(plan.objective, _MONEY_DIGITS),
@@ -86,22 +87,8 @@ def _outcome(plan: DispatchPlan) -> dict[str, Any]:
         "solve_seconds": round(plan.solve_seconds, 3),
         "currency": plan.problem.currency,
         "message": plan.message,
-        "change_price": _change_price(plan),
+        "change_price": None if earlier is None else earlier.told(cost=plan.change_cost, forgone=plan.forgone),
         "outlook": None if plan.outlook is None else plan.outlook.told(),
-    }
-
-
-def _change_price(plan: DispatchPlan) -> dict[str, Any] | None:
-    """What changing the plan before was priced at, and what that came to; null where it was free."""
-    earlier = plan.problem.earlier
-    if earlier is None:
-        return None
-    return {
-        "since": earlier.plan_id,
-        "per_mwh": earlier.prices.per_mwh,
-        "per_commitment_hour": earlier.prices.per_commitment_hour,
-        "cost": _finite(plan.change_cost, _MONEY_DIGITS),
-        "forgone": _finite(plan.forgone, _MONEY_DIGITS),
     }
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +39,16 @@ class EarlierPlan:
     prices: ChangePrices
     power_mw: Mapping[str, FloatArray]
     on: Mapping[str, FloatArray]
+
+    def told(self, *, cost: float, forgone: float) -> dict[str, Any]:
+        """What changing it came to, as a plan's document has it."""
+        return {
+            "since": self.plan_id,
+            "per_mwh": self.prices.per_mwh,
+            "per_commitment_hour": self.prices.per_commitment_hour,
+            "cost": round(cost, 2),
+            "forgone": round(forgone, 2),
+        }
 
 
 def add_change_prices(model: DispatchModel) -> None:

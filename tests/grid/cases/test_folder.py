@@ -229,3 +229,27 @@ def test_every_fault_of_reserves_and_contingencies_is_told() -> None:
         "n_1: must name branches or units, got 'weather'",
     ):
         assert fault in told
+
+
+def test_scenarios_of_profiles_are_planned_for_together() -> None:
+    wind = {"bus": "a", "available_mw": {"scenarios": [[30, 30], [0, 10]]}}
+    asked = {"method": "two-stage", "risk_weight": 0.5, "risk_level": 0.8, "probabilities": [3, 1]}
+    problem = read({"periods": 2, "renewables": {"w": wind}, "uncertainty": asked})
+    assert problem.scenarios is not None
+    np.testing.assert_array_equal(problem.scenarios.available_mw[:, 0], [[30, 30], [0, 10]])
+    np.testing.assert_array_equal(problem.scenarios.load_mw, [problem.load_mw] * 2)
+    assert problem.scenarios.weight.tolist() == [0.75, 0.25]
+    plan = plan_dispatch(problem, time_limit_seconds=5.0, relative_gap=0.0)
+    assert check_plan(plan) == []
+    assert plan.outlook is not None
+    assert plan.outlook.unserved_mwh.tolist() == [0.0, 0.0]
+
+
+def test_faults_of_an_uncertainty_are_named() -> None:
+    some = {"quantiles": {"0.5": [1, 1]}}
+    asked = {"method": "guess", "most_scenarios": 0, "risk": 1}
+    text = faults_of({"periods": 2, "loads": {"a": some}, "uncertainty": asked})
+    for place in ("uncertainty: method", "most_scenarios", "risk: is not known", "quantiles of a", "there are none"):
+        assert place in text
+    drawn = {"periods": 2, "loads": {"a": {"scenarios": [[1, 1], [2, 2]]}}}
+    assert "probabilities" in faults_of({**drawn, "uncertainty": {"method": "two-stage", "probabilities": [0, 0]}})
