@@ -187,6 +187,32 @@ class PlanOutlook(Document):
     scenarios: list[PlanScenario] = Field(description="Those that it was made for.")
 
 
+class ChanceOfAny(Document):
+    """Probability that net load lies beyond reach in at least one interval."""
+
+    at_least: float = Field(description="Lower bound; both are equal where scenarios tell it.")
+    at_most: float = Field(description="Upper bound.")
+
+
+class Shortfall(Document):
+    """How far net load can be followed in one direction, and how probable it is that it lies beyond."""
+
+    reach_mw: list[float] = Field(
+        description="Per interval; negative where even the plan's own load is not served. [MW]"
+    )
+    probability: list[float] = Field(description="That net load lies beyond, per interval.")
+    expected_periods: float = Field(description="Sum of the probabilities.")
+    any: ChanceOfAny = Field(description="In at least one interval.")
+
+
+class PlanShortfall(Document):
+    """The promised probability that net load comes out beyond what the units that are on can follow."""
+
+    net_load_mw: list[float] = Field(description="That is planned for, per interval. [MW]")
+    up: Shortfall = Field(description="More net load.")
+    down: Shortfall = Field(description="Less net load.")
+
+
 class PlanDocument(Document):
     """A plan, whole."""
 
@@ -208,6 +234,9 @@ class PlanDocument(Document):
     message: str = Field(description="What the solver or the planner has to say; empty if nothing.")
     change_price: ChangePrice | None = Field(default=None, description="Null where changing was free.")
     outlook: PlanOutlook | None = Field(default=None, description="Where the plan was made for scenarios.")
+    shortfall: PlanShortfall | None = Field(
+        default=None, description="Null where nothing tells how uncertain net load is."
+    )
     axis: PlanAxis = Field(description="The plan's intervals; every list below has one entry per interval.")
     assets: dict[str, PlanAsset] = Field(description="By asset id.")
     units: dict[str, list[UnitPeriod]] = Field(description="Thermal units by id.")

@@ -21,7 +21,7 @@ from grid.cases.folder_reserves import read_reserves
 from grid.cases.folder_scenarios import read_scenarios
 from grid.cases.matpower import read_matpower
 from grid.cases.network_files import Grid, grid_of_case, grid_of_json
-from grid.cases.uncertain import Profile, read_profile
+from grid.cases.uncertain import Profile, net_load_spread, read_profile
 from grid.dispatch.plan import DispatchProblem, Penalties
 from grid.faults import Fault, InputError
 from grid.site import Contingency
@@ -85,6 +85,7 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
         earlier=read_earlier(
             top, [unit.unit_id for unit in units], [storage.storage_id for storage in storages], axis.periods
         ),
+        spread=None if faults else net_load_spread(list(profiles.values()), axis.periods),
         scenarios=read_scenarios(
             top,
             profiles,

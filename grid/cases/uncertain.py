@@ -17,7 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from grid.cases.fields import Fields
+from grid.dispatch.spread import NetLoadSpread
 from grid.time_axis import FloatArray
+
+_LEVELS = (0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +79,24 @@ def net_load_reserve(profiles: Sequence[Profile], level: float, *, up: bool, per
             distance = profile.sign * (at - profile.central) * (1.0 if up else -1.0)
             squares += np.maximum(distance, 0.0) ** 2
     return np.asarray(np.sqrt(squares + np.maximum(joint, 0.0) ** 2))
+
+
+def net_load_spread(profiles: Sequence[Profile], periods: int) -> NetLoadSpread | None:
+    """How far net load may come out, at the levels that all quantiles reach; None where every profile is certain."""
+    told = [profile for profile in profiles if len(profile.levels)]
+    if not told and not any(len(profile.scenarios) for profile in profiles):
+        return None
+    reached = min((min(profile.levels[-1], 1.0 - profile.levels[0]) for profile in told), default=_LEVELS[-1])
+    levels = [level for level in _LEVELS if level <= reached + 1e-9]
+    if not levels:
+        return None
+    up, down = (
+        np.maximum.accumulate([
+            net_load_reserve(profiles, level if side else 1.0 - level, up=side, periods=periods) for level in levels
+        ])
+        for side in (True, False)
+    )  # fmt: skip
+    return NetLoadSpread(np.array(levels), up, down)
 
 
 def check_together(profiles: dict[str, Profile], fields: Fields, levels: Sequence[float]) -> None:

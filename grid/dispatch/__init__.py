@@ -14,6 +14,7 @@ from grid.dispatch.plan import (
     Violation,
 )
 from grid.dispatch.planning import plan_dispatch
+from grid.dispatch.realised import Realised, realised
 from grid.dispatch.redispatch import Redispatch, Redispatched
 from grid.dispatch.scenarios import Outlook, Scenarios
 
@@ -22,6 +23,7 @@ __all__ = [
     "DispatchProblem",
     "Outlook",
     "Penalties",
+    "Realised",
     "Reason",
     "Redispatch",
     "Redispatched",
@@ -35,4 +37,5 @@ __all__ = [
     "plan_always",
     "plan_dispatch",
     "plan_document",
+    "realised",
 ]

@@ -23,6 +23,7 @@ import numpy as np
 from grid.dispatch.inherit import PreviousPlan
 from grid.dispatch.plan import DispatchProblem, UnitState
 from grid.dispatch.requirements import Product, ReserveRequirement
+from grid.dispatch.spread import NetLoadSpread
 from grid.faults import Fault, InputError
 from grid.forecasts import Forecast
 from grid.site import SITE_LOAD, Contingency, ProductPolicy, ReserveDirection, Site
@@ -73,10 +74,8 @@ def assemble_problem(
     if faults:
         raise InputError(faults)
     medians = {name: forecasts[name].median[_window(forecasts[name], axis)] for name in needed}
-    sources = [_load_source(site, forecasts[SITE_LOAD], axis)]
-    sources += [_plant_source(site, forecasts[name], axis) for name in plant_series]
-    up = np.sqrt(np.sum([source.up_mw**2 for source in sources], axis=0))
-    down = np.sqrt(np.sum([source.down_mw**2 for source in sources], axis=0))
+    sources = _sources(site, forecasts, axis, up_level=site.reserve.up_level, down_level=site.reserve.down_level)
+    up, down = _together(sources)
     load = _loads(site, medians, periods)
     before = None if previous is None else PreviousPlan(previous, at=axis.start)
     initial = {} if before is None else before.unit_states(site.thermal_units)
@@ -102,6 +101,7 @@ def assemble_problem(
         earlier=None
         if before is None
         else before.told(site.thermal_units, site.storages, axis=axis, prices=site.change_prices),
+        spread=_spreads(site, forecasts, axis),
     )
     return problem, _inputs(site, [forecasts[name] for name in needed], sources, up, down, initial, charges)
 
@@ -135,18 +135,44 @@ def _spread(forecast: Forecast, axis: TimeAxis, level: float) -> FloatArray:
     return spread
 
 
-def _load_source(site: Site, forecast: Forecast, axis: TimeAxis) -> _Source:
-    up = _spread(forecast, axis, site.reserve.up_level) / _KW_PER_MW
-    down = -_spread(forecast, axis, site.reserve.down_level) / _KW_PER_MW
+def _sources(
+    site: Site, forecasts: Mapping[str, Forecast], axis: TimeAxis, *, up_level: float, down_level: float
+) -> list[_Source]:
+    """The load and the plants of each series, by how far net load's quantile of a level lies from its median."""
+    plants = sorted({plant.series_id for plant in site.renewable_plants})
+    return [
+        _load_source(forecasts[SITE_LOAD], axis, up_level, down_level),
+        *(_plant_source(site, forecasts[name], axis, up_level, down_level) for name in plants),
+    ]
+
+
+def _together(sources: list[_Source]) -> tuple[FloatArray, FloatArray]:
+    """Independent sources in quadrature, upward and downward, both (periods,)."""
+    up = np.sqrt(np.sum([source.up_mw**2 for source in sources], axis=0))
+    return up, np.sqrt(np.sum([source.down_mw**2 for source in sources], axis=0))
+
+
+def _spreads(site: Site, forecasts: Mapping[str, Forecast], axis: TimeAxis) -> NetLoadSpread:
+    """Net load's quantiles at every level above the median that the load's forecast has."""
+    highest = min(forecasts[name].levels[-1] for name in (SITE_LOAD, *{p.series_id for p in site.renewable_plants}))
+    levels = [level for level in forecasts[SITE_LOAD].levels if 0.5 < level <= highest + 1e-9]
+    told = [_together(_sources(site, forecasts, axis, up_level=level, down_level=1.0 - level)) for level in levels]
+    up, down = (np.maximum.accumulate([side[i] for side in told]) for i in (0, 1))
+    return NetLoadSpread(np.array(levels), up, down)
+
+
+def _load_source(forecast: Forecast, axis: TimeAxis, up_level: float, down_level: float) -> _Source:
+    up = _spread(forecast, axis, up_level) / _KW_PER_MW
+    down = -_spread(forecast, axis, down_level) / _KW_PER_MW
     return _Source(SITE_LOAD, 1.0 / _KW_PER_MW, np.maximum(up, 0.0), np.maximum(down, 0.0))
 
 
-def _plant_source(site: Site, forecast: Forecast, axis: TimeAxis) -> _Source:
+def _plant_source(site: Site, forecast: Forecast, axis: TimeAxis, up_level: float, down_level: float) -> _Source:
     """All plants of one series together; less of it than expected is more net load."""
     plants = [plant for plant in site.renewable_plants if plant.series_id == forecast.series_id]
     factor = sum(plant.capacity_mw / plant.series_capacity_kw for plant in plants)
-    up = -_spread(forecast, axis, 1.0 - site.reserve.up_level) * factor
-    down = _spread(forecast, axis, 1.0 - site.reserve.down_level) * factor
+    up = -_spread(forecast, axis, 1.0 - up_level) * factor
+    down = _spread(forecast, axis, 1.0 - down_level) * factor
     return _Source(forecast.series_id, factor, np.maximum(up, 0.0), np.maximum(down, 0.0))
 
 

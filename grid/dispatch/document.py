@@ -11,6 +11,7 @@ import numpy as np
 
 from grid.dispatch.costs import production_cost
 from grid.dispatch.plan import DispatchPlan, Reason, Status, Violation
+from grid.dispatch.shortfall import promised
 from grid.time_axis import FloatArray, require_utc
 
 _MW_DIGITS = 3
@@ -89,6 +90,7 @@ def _outcome(plan: DispatchPlan) -> dict[str, Any]:
         "message": plan.message,
         "change_price": None if earlier is None else earlier.told(cost=plan.change_cost, forgone=plan.forgone),
         "outlook": None if plan.outlook is None else plan.outlook.told(),
+        "shortfall": None if plan.status is Status.INFEASIBLE else promised(plan),
     }
 
 

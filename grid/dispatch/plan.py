@@ -12,6 +12,7 @@ import numpy.typing as npt
 from grid.assets import RenewablePlant, Storage, ThermalUnit
 from grid.dispatch.requirements import HeldReserve, ReserveRequirement
 from grid.dispatch.scenarios import Outlook, Scenarios
+from grid.dispatch.spread import NetLoadSpread
 from grid.dispatch.steady import EarlierPlan
 from grid.network import Network
 from grid.time_axis import FloatArray, TimeAxis
@@ -90,6 +91,7 @@ class DispatchProblem:
         deliverable: When the reserve for net load, or that of a requirement, is called in full, some response of those
             who hold it must leave every branch within its rating. The call is spread as the load of its areas is.
         earlier: What an earlier plan says of the same periods, and what changing it costs; None if that is free.
+        spread: How far net load may come out from what is planned for; None where nothing tells.
         scenarios: What may come instead of ``load_mw`` and ``available_mw``; the commitment is then made for all of
             them, and they take the place of the reserve for net load.
     """
@@ -114,6 +116,7 @@ class DispatchProblem:
     deliverable: bool = False
     requirements: tuple[ReserveRequirement, ...] = ()
     earlier: EarlierPlan | None = None
+    spread: NetLoadSpread | None = None
     scenarios: Scenarios | None = None
 
     @property

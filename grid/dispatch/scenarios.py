@@ -75,7 +75,8 @@ class Outlook:
     """What a commitment that was made for scenarios comes to in them.
 
     Attributes:
-        scenarios: Those that it was made for, of ``drawn``.
+        scenarios: Those that it was made for.
+        drawn: All that there were before they were reduced.
         costs: In each of them, shape (scenarios,). [money]
         unserved_mwh: Load not served in each, shape (scenarios,).
         central_objective: What the commitment for the central forecast with its reserves comes to in the same measure.
@@ -83,7 +84,7 @@ class Outlook:
     """
 
     scenarios: Scenarios
-    drawn: int
+    drawn: Scenarios
     costs: FloatArray
     unserved_mwh: FloatArray
     central_objective: float
@@ -97,7 +98,7 @@ class Outlook:
             "method": "two-stage",
             "risk_weight": scenarios.risk_weight,
             "risk_level": scenarios.risk_level,
-            "drawn": self.drawn,
+            "drawn": len(self.drawn),
             "expected_cost": round(float(scenarios.weight @ self.costs), 2),
             "cost_at_risk": round(scenarios.at_risk(self.costs), 2),
             "central_objective": round(self.central_objective, 2),

@@ -165,7 +165,7 @@ class _Cases:
         assert self._problem.scenarios is not None
         outlook = Outlook(
             scenarios=self._scenarios,
-            drawn=len(self._problem.scenarios),
+            drawn=self._problem.scenarios,
             costs=best.costs,
             unserved_mwh=np.array([_unserved_mwh(dispatch) for dispatch in best.dispatches]),
             central_objective=first.objective,

@@ -1,0 +1,86 @@
+"""How probable it is that net load comes out beyond what the units that are on can follow.
+
+A plan can follow net load up by the headroom of its units and storages, down by theirs and by curtailing plants. The
+probability that net load lies beyond is promised per period: from scenarios the share of those beyond, all that were
+drawn and not only those that were planned for; else from quantiles. Networks are left aside, and what contingency
+reserves keep counts as headroom.
+
+References:
+    Doherty and O'Malley, "A New Approach to Quantify Reserve Demand in Systems With Significant Installed Wind
+    Capacity", IEEE Trans. Power Systems 20(2), 2005 (reserve by the probability of its shortfall).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from grid.dispatch.headroom import headroom_mw
+from grid.dispatch.plan import DispatchPlan, DispatchProblem
+from grid.dispatch.unit_terms import unit_terms
+from grid.time_axis import FloatArray
+
+DIRECTIONS = ("up", "down")
+
+
+def promised(plan: DispatchPlan) -> dict[str, Any] | None:
+    """What a plan's document promises; None where nothing tells how uncertain net load is.
+
+    ``net_load_mw`` is planned for; in each direction ``reach_mw`` is how far it can be followed and ``probability``
+    that it lies beyond, per period. ``expected_periods`` is their sum. ``any`` is the probability of at least one
+    period beyond: by quantiles it lies between ``at_least`` and ``at_most``, since they do not say what comes together.
+    """
+    problem = plan.problem
+    if problem.spread is None and plan.outlook is None:
+        return None
+    promise: dict[str, Any] = {"net_load_mw": np.round(net_load_mw(problem), 3).tolist()}
+    for direction, reach in zip(DIRECTIONS, reach_mw(plan), strict=True):
+        if plan.outlook is not None:
+            drawn = plan.outlook.drawn
+            net = drawn.load_mw.sum(axis=1) - drawn.available_mw.sum(axis=1) - net_load_mw(problem)
+            beyond = (net if direction == "up" else -net) > reach
+            probability = drawn.weight @ beyond
+            some = float(drawn.weight @ beyond.any(axis=1))
+            least, most = some, some
+        else:
+            assert problem.spread is not None
+            probability = problem.spread.beyond(reach, up=direction == "up")
+            least, most = float(probability.max()), min(float(probability.sum()), 1.0)
+        promise[direction] = {
+            "reach_mw": np.round(reach, 3).tolist(),
+            "probability": np.round(probability, 6).tolist(),
+            "expected_periods": round(float(probability.sum()), 6),
+            "any": {"at_least": round(least, 6), "at_most": round(most, 6)},
+        }
+    return promise
+
+
+def net_load_mw(problem: DispatchProblem) -> FloatArray:
+    """Load less available power of all plants, shape (periods,)."""
+    return np.asarray(problem.load_mw.sum(axis=0) - problem.available_mw.sum(axis=0))
+
+
+def reach_mw(plan: DispatchPlan) -> tuple[FloatArray, FloatArray]:
+    """How much more and how much less net load the plan can follow, both (periods,).
+
+    Negative where it cannot even serve, or take, what is planned for.
+    """
+    problem, step = plan.problem, plan.problem.axis.step_hours
+    terms = [unit_terms(unit, step_hours=step) for unit in problem.thermal_units]
+    minimum = np.array([unit.minimum_mw for unit in problem.thermal_units])[:, None]
+    up, down = (
+        part.sum(axis=0)
+        for part in headroom_mw(problem, terms, plan.on, np.where(plan.on, plan.power_mw - minimum, 0.0))
+    )
+    for storage, net, energy in zip(
+        problem.storages, plan.discharge_mw - plan.charge_mw, plan.state_of_charge_mwh, strict=True
+    ):
+        up = up + np.minimum(storage.power_mw - net, energy * storage.discharge_efficiency / step)
+        room = (storage.energy_mwh - energy) / (storage.charge_efficiency * step)
+        down = down + np.minimum(storage.power_mw + net, room)
+    curtailable = [p for p, plant in enumerate(problem.renewable_plants) if plant.curtailable]
+    curtailed = problem.available_mw[curtailable] - plan.renewable_mw[curtailable]
+    up = up + curtailed.sum(axis=0) - plan.shed_mw.sum(axis=0)
+    down = down + plan.renewable_mw[curtailable].sum(axis=0) - plan.surplus_mw.sum(axis=0)
+    return up, down
