@@ -1,9 +1,9 @@
-"""How well and how fast readings are validated and estimated, on real channels.
+"""How well and how fast readings are validated, on real channels.
 
-Run it by ``make bench`` (two minutes). Faults are planted in real channels at places drawn from a seed; of each kind
+Run it by ``make bench`` (a minute). Faults are planted in real channels at places drawn from a seed; of each kind
 it prints the share of wrong intervals that are found by a fitting reason, and the share of clean intervals that are
-rejected or doubted. Then real faults, the error of estimates, and intervals per CPU-second. It needs the benchmark
-data beside the repository, and says so where there is none.
+rejected or doubted. Then real faults, and intervals per CPU-second. It needs the benchmark data beside the repository,
+and says so where there is none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -21,18 +20,17 @@ import numpy as np
 import pandas as pd
 from planted_faults import DAY_US, found, plant
 from sister_channels import borne_out
-from validation_data import Case, chinese_plants, english_homes, golden, households, interval_readings, substations
+from validation_data import Case, chinese_plants, english_homes, golden, households, substations
 
 from api.settings import CacheSettings, read_settings
 from grid.faults import InputError
 from grid.readings import Quality
 from grid.time_axis import to_us
 from grid.units import Channel
-from grid.validation import ChannelProfile, IntervalReadings, KnownTotals, Verdicts, judge, known_totals
+from grid.validation import ChannelProfile, IntervalReadings, Verdicts, judge
 from grid.validation.reasons import DOUBTING, REJECTING
 
 EVER = {"judge_from": datetime(2000, 1, 1, tzinfo=UTC), "judge_until": datetime(2040, 1, 1, tzinfo=UTC)}
-ESTIMATED = Quality.ESTIMATED_LINEARLY | Quality.ESTIMATED_BY_REFERENCE_DAYS
 NO_VALUE = Quality.MISSING | Quality.GAP
 DEAD_FROM_US = to_us(datetime(2019, 7, 31, 16, tzinfo=UTC))  # the tilted sensor of site 3
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -54,7 +52,6 @@ def main() -> None:
     _english_homes()
     _chinese_plants()
     _golden()
-    _estimates(np.random.default_rng(options.seed), options.channels)
 
 
 def _planted(name: str, cases: list[Case], rng: np.random.Generator) -> None:
@@ -236,85 +233,6 @@ def _golden() -> None:
     print(f"  clock drift found on {told[summer].mean():.1%} of {summer.sum()} days that are an hour off,")
     print(f"  told wrongly on {told[~summer].mean():.1%} of {(~summer).sum()} days that are right;")
     print(f"  {lost} quarter-hours found lost at changes of the clock")
-
-
-def _estimates(rng: np.random.Generator, channels: int | None) -> None:
-    """Error of estimates over gaps of up to two hours, and of 4 to 72 hours, with and without daily totals."""
-    sets: dict[str, Iterable[Case]] = {
-        "sgsc_households": households(DATA),
-        "smeter_homes": english_homes(DATA),
-        "liander_openstef": substations(DATA),
-        "stategrid_pv_15min": (cases["power"] for _, cases in chinese_plants(DATA)),
-        "vic_elec": [_victoria()],
-    }
-    print("\nestimates (MAPE above 5 % of the 98 % quantile, all: above 0.1 %; WAPE: summed error / sum)")
-    print(f"  {'':<20}{'gap':>12}{'MAPE':>8}{'MAPE all':>10}{'WAPE':>8}{'bias':>8}{'with daily totals: WAPE':>25}")
-    for name, cases in sets.items():
-        chosen = list(islice(cases, channels))
-        for label, hours in (("<= 2 h", (0.25, 2.0)), ("4-72 h", (4.0, 72.0))):
-            pairs = np.concatenate([_estimated(case, rng, hours) for case in chosen])
-            true, guess, with_total, high = pairs.T
-            big, some = true > 0.05 * high, true > 0.001 * high
-            error = np.abs(guess - true)
-            print(
-                f"  {name:<20}{label:>12}{(error[big] / true[big]).mean():>8.1%}"
-                f"{(error[some] / true[some]).mean():>10.1%}"
-                f"{error.sum() / true.sum():>8.1%}{(guess - true).sum() / true.sum():>8.1%}"
-                f"{np.abs(with_total - true).sum() / true.sum():>25.1%}"
-            )
-
-
-def _victoria() -> Case:
-    table = pd.read_parquet(DATA / "vic_elec" / "vic_elec.parquet")
-    kw = table["demand_mw"].to_numpy() * 1000.0
-    readings = interval_readings(pd.DatetimeIndex(table["timestamp_utc"]), kw, minutes=30)
-    return Case("Victoria", readings, ChannelProfile(Channel.LOAD, "load", "Australia/Melbourne"))
-
-
-def _estimated(case: Case, rng: np.random.Generator, hours: tuple[float, float]) -> np.ndarray:
-    """True values, estimates, estimates with a daily register, and the usual high, over gaps cut at random."""
-    readings = case.readings
-    per_hour = 60 / readings.interval_minutes
-    taken = np.zeros(len(readings.starts_us), dtype=bool)
-    days = (readings.starts_us[-1] - readings.starts_us[0]) // DAY_US
-    for _ in range(max(40, days // 3) if hours[1] <= 2.0 else 40):
-        slots = max(1, round(per_hour * rng.uniform(*hours)))
-        begin = int(rng.integers(1, len(taken) - slots - 1))
-        if not taken[max(0, begin - 96) : begin + slots + 96].any():
-            taken[begin : begin + slots] = ~np.isnan(readings.values[begin : begin + slots])
-    sent = IntervalReadings(
-        readings.interval_minutes, readings.starts_us[~taken], readings.values[~taken], readings.received_us[~taken]
-    )
-    told = judge(readings, case.profile, **EVER)
-    taken &= ~np.isin(readings.starts_us, told.starts_us)  # what is wrong in the data is no measure of an estimate
-    guesses = [_guesses(sent, case.profile, totals, readings.starts_us) for totals in (None, _daily_totals(readings))]
-    both = taken & ~np.isnan(guesses[0]) & ~np.isnan(guesses[1])
-    high = np.full(len(taken), np.nanquantile(np.abs(readings.values), 0.98))
-    return np.stack([readings.values, *guesses, high], axis=1)[both]
-
-
-def _guesses(
-    sent: IntervalReadings, profile: ChannelProfile, totals: KnownTotals | None, starts: np.ndarray
-) -> np.ndarray:
-    """The estimate at each start, NaN where there is none."""
-    verdicts = judge(sent, profile, totals=totals, **EVER)
-    estimated = verdicts.quality & int(ESTIMATED) != 0
-    guesses = dict(zip(verdicts.starts_us[estimated].tolist(), verdicts.values[estimated].tolist(), strict=True))
-    return np.array([guesses.get(start, np.nan) for start in starts.tolist()])
-
-
-def _daily_totals(readings: IntervalReadings) -> KnownTotals:
-    """What a register read every midnight tells, to 10 Wh; none where the day has a gap."""
-    per_day = 1440 // readings.interval_minutes
-    day = readings.starts_us // DAY_US
-    days, first, count = np.unique(day, return_index=True, return_counts=True)
-    kwh = np.add.reduceat(readings.values, first) * readings.interval_minutes / 60.0
-    counted = np.concatenate([[0.0], np.cumsum(np.where(count == per_day, np.nan_to_num(kwh), 0.0))])
-    shown = np.append(
-        np.where((count == per_day) & ~np.isnan(kwh), np.floor(counted[:-1] * 100.0) / 100.0, np.nan), np.nan
-    )
-    register = IntervalReadings(1440, np.append(days, days[-1] + 1) * DAY_US, shown, np.append(days, days[-1]) * DAY_US)
-    return known_totals(register)
 
 
 def _reasons(quality: np.ndarray) -> str:
