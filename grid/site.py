@@ -138,6 +138,7 @@ class Site:
         holidays: Country code of the holiday calendar, such as ``US``; "" for none.
         currency: ISO 4217 code of every price and cost.
         n_1: What a plan must survive the failure of.
+        losses: Whether a plan counts what branches lose, by their resistances.
         sum_checks: Which series must add up to which.
         validation: Parameters of the validation rules by kind of channel.
         notes: Sentences shown on the dashboard: what is real and what is mapped onto what.
@@ -156,6 +157,7 @@ class Site:
     storages: tuple[Storage, ...]
     reserve: ReservePolicy = ReservePolicy()
     n_1: tuple[Contingency, ...] = ()
+    losses: bool = False
     change_prices: ChangePrices = ChangePrices()
     sum_checks: tuple[SumCheck, ...] = ()
     validation: RulesByKind = DEFAULT_RULES

@@ -11,6 +11,7 @@ timezone = "Europe/Berlin"  # IANA name; local days follow it
 holidays = "DE"             # country of the holiday calendar, "" for none
 currency = "EUR"
 n_1 = []                    # what a plan must survive the failure of: "branches", "units"
+losses = false              # whether plans count what branches lose, by their resistance_pu
 notes = ["An invented example: four buses, two thermal units, a solar plant, a battery."]
 
 # How much reserve a plan keeps: net load is covered from the 5 % to the 95 % quantile of its forecast.

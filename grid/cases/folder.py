@@ -29,7 +29,7 @@ from grid.time_axis import EPOCH, FloatArray, TimeAxis
 
 _TOP = (
     "start", "step_minutes", "periods", "timezone", "currency", "load_scale", "loads", "renewables", "units",
-    "storages", "demand_response", "reserves", "penalties", "n_1", "previous", "change_prices",
+    "storages", "demand_response", "reserves", "penalties", "n_1", "losses", "previous", "change_prices",
     "uncertainty",
 )  # fmt: skip
 
@@ -81,6 +81,7 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
         requirements=requirements,
         secure="branches" in n_1,
         secure_units="units" in n_1,
+        losses=top.flag("losses", default=False),
         deliverable=top.object("reserves").flag("deliverable", default=False),
         earlier=read_earlier(
             top, [unit.unit_id for unit in units], [storage.storage_id for storage in storages], axis.periods

@@ -54,3 +54,5 @@ def add_adequacy(model: DispatchModel, terms: Sequence[UnitTerms]) -> None:
         linear.put(capacity, shed, 1.0)
     for too_much in (*model.surplus.values(), *model.spill.values()):
         linear.put(minimum, too_much, -1.0)
+    if model.losses is not None:
+        linear.put(np.stack([capacity, minimum]), model.losses.columns, -1.0)

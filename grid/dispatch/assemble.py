@@ -97,6 +97,7 @@ def assemble_problem(
         secure=Contingency.BRANCHES in site.n_1,
         secure_units=Contingency.UNITS in site.n_1,
         deliverable=site.reserve.deliverable,
+        losses=site.losses,
         requirements=tuple(_requirement(site, need, load) for need in site.reserve.requirements),
         earlier=None
         if before is None

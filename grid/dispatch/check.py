@@ -150,7 +150,11 @@ def injections_of(plan: DispatchPlan) -> FloatArray:
     """Net injection at each bus from the plan's set-points, shape (buses, periods). [MW]"""
     problem = plan.problem
     bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
-    injection = plan.shed_mw - plan.surplus_mw - problem.load_mw
+    load = np.maximum(problem.load_mw, 0.0)
+    shares: FloatArray = np.where(load.sum(axis=0) > 0.0, load, 1.0)
+    injection: FloatArray = (
+        plan.shed_mw - plan.surplus_mw - problem.load_mw - plan.losses_mw * shares / shares.sum(axis=0)
+    )
     for unit, power in zip(problem.thermal_units, plan.power_mw, strict=True):
         injection[bus[unit.bus_id]] += power
     for plant, power in zip(problem.renewable_plants, plan.renewable_mw, strict=True):
@@ -175,6 +179,13 @@ def _network(plan: DispatchPlan) -> Iterator[str]:
     flows = flows_by_angles(network, injection)
     if np.abs(flows - plan.branch_flow_mw).max(initial=0.0) > _MW:
         yield "branch flows do not follow from the injections"
+    lost = np.zeros(problem.axis.periods)
+    for branch, flow in zip(network.branches if problem.losses else (), flows, strict=False):
+        lost += branch.resistance_pu * flow**2 / network.base_mva
+    for t in np.flatnonzero(lost > plan.losses_mw + _MW + 1e-5 * lost).tolist():
+        yield f"period {t}: branches lose {lost[t]} MW, {plan.losses_mw[t]} MW are counted"
+    too_much = np.maximum(plan.losses_mw - lost, 0.0)
+    yield from _reported(plan, {("power lost that flows do not lose", t): mw for t, mw in enumerate(too_much.tolist())})
     relaxed: dict[tuple[str, int], float] = {}
     for branch, flow in zip(network.branches, flows, strict=True):
         for t in range(problem.axis.periods):
@@ -241,8 +252,8 @@ def _reported(plan: DispatchPlan, amounts: dict[tuple[str, int], float]) -> Iter
 
 def _money(plan: DispatchPlan) -> Iterator[str]:
     problem = plan.problem
-    if not np.allclose(plan.lmp, plan.energy_price + plan.congestion_price, atol=1e-6):
-        yield "prices are not the sum of energy and congestion"
+    if not np.allclose(plan.lmp, plan.energy_price + plan.congestion_price + plan.loss_price, atol=1e-6):
+        yield "prices are not the sum of energy, congestion and loss"
     cost = float(production_cost(problem, plan.on, plan.power_mw, plan.discharge_mw).sum())
     for violation in plan.violations:
         hours = 1.0 if violation.what.startswith("energy missing") else problem.axis.step_hours

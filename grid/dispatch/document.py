@@ -215,12 +215,13 @@ def _storages(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def _buses(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
-    energy, congestion = np.round(plan.energy_price, _PRICE_DIGITS), np.round(plan.congestion_price, _PRICE_DIGITS)
+    parts = (plan.energy_price, plan.congestion_price, plan.loss_price)
+    energy, congestion, loss = (np.round(part, _PRICE_DIGITS) for part in parts)
     columns = {
-        "lmp": (energy + congestion, _PRICE_DIGITS),
+        "lmp": (energy + congestion + loss, _PRICE_DIGITS),
         "energy": (energy, _PRICE_DIGITS),
         "congestion": (congestion, _PRICE_DIGITS),
-        "loss": (np.zeros_like(energy), _PRICE_DIGITS),
+        "loss": (loss, _PRICE_DIGITS),
         "load_mw": (plan.problem.load_mw, mw),
     }
     return _tables([bus.bus_id for bus in plan.problem.network.buses], columns)
@@ -279,6 +280,7 @@ def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
         "reserve_down_mw": (down, mw),
         "reserve_down_required_mw": (problem.reserve_down_mw, mw),
         "reserve_down_price": (plan.reserve_down_price, _PRICE_DIGITS),
+        "losses_mw": (plan.losses_mw, mw),
         "curtailed_mw": ((problem.available_mw - plan.renewable_mw).sum(axis=0), mw),
         "production_cost": (production_cost(problem, plan.on, plan.power_mw, plan.discharge_mw), _MONEY_DIGITS),
     }

@@ -109,6 +109,8 @@ def infeasible_plan(
         lmp=zeros[buses],
         energy_price=zeros[buses],
         congestion_price=zeros[buses],
+        loss_price=zeros[buses],
+        losses_mw=nothing,
         reserve_up_price=nothing,
         reserve_down_price=nothing,
         violations=(),

@@ -14,9 +14,10 @@ import numpy as np
 
 from grid.dispatch.adequacy import add_adequacy
 from grid.dispatch.events import add_coverage, security_events
-from grid.dispatch.injections import Injections, Part
+from grid.dispatch.injections import Injections, Part, load_shares
 from grid.dispatch.linear import IntArray, LinearModel
 from grid.dispatch.lines import Line, LineLimits
+from grid.dispatch.losses import Losses, add_losses
 from grid.dispatch.outages import Outages
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.ptdf import Ptdf
@@ -40,6 +41,7 @@ class DispatchModel:
         link: Flow of each HVDC link, shape (links, periods).
         balance_rows: Shape (periods,).
         bus: Position of each bus by id.
+        losses: None in a lossless network.
     """
 
     problem: DispatchProblem
@@ -56,12 +58,20 @@ class DispatchModel:
     reserves: Reserves
     balance_rows: IntArray
     bus: dict[str, int]
+    losses: Losses | None
     injections: Injections = field(init=False)
 
     def add_lines(self, lines: Iterable[Line]) -> None:
         """Put the limits of lines into the model; those that are there already are left alone."""
         for line in lines:
             self.lines.add(self.linear, line, self.injections)
+
+    def add_violated(self, values: FloatArray) -> bool:
+        """Put into the model what a solution of it breaks: limits of lines, tangents of losses. False if nothing."""
+        violated = self.lines.violated(values, self.injections.mw(values))
+        self.add_lines(violated)
+        lossy = self.losses is not None and self.losses.add_missing(self.linear, self.injections, values)
+        return bool(violated) or lossy
 
 
 def build_model(
@@ -122,6 +132,7 @@ def build_model(
         reserves=reserves,
         balance_rows=balance,
         bus=bus,
+        losses=add_losses(linear, problem.network, ptdf, periods=periods) if problem.losses else None,
     )
     model.injections = Injections.of(fixed, _parts(model))
     linear.put(balance[None, :], model.injections.columns, model.injections.factors)
@@ -158,6 +169,9 @@ def _parts(model: DispatchModel) -> list[Part]:
         parts += [(bus[storage.bus_id], stored.discharge, 1.0), (bus[storage.bus_id], stored.charge, -1.0)]
     for blocks, factor in ((model.renewable, 1.0), (model.shed, 1.0), (model.spill, -1.0), (model.surplus, -1.0)):
         parts += [(i, columns, factor) for i, columns in blocks.items()]
+    if model.losses is not None:
+        lost = model.losses.columns
+        parts += [(i, lost, -share) for i, share in enumerate(load_shares(problem)) if share.any()]
     for link, flow in zip(problem.network.dc_links, model.link, strict=True):
         parts += [(bus[link.from_bus], flow, -1.0), (bus[link.to_bus], flow, 1.0)]
     return parts

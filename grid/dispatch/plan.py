@@ -90,6 +90,7 @@ class DispatchProblem:
             make up for it, and some response of theirs must leave every branch within its emergency rating.
         deliverable: When the reserve for net load, or that of a requirement, is called in full, some response of those
             who hold it must leave every branch within its rating. The call is spread as the load of its areas is.
+        losses: Whether branches lose ``resistance * flow²``; else the network is lossless.
         earlier: What an earlier plan says of the same periods, and what changing it costs; None if that is free.
         spread: How far net load may come out from what is planned for; None where nothing tells.
         scenarios: What may come instead of ``load_mw`` and ``available_mw``; the commitment is then made for all of
@@ -114,6 +115,7 @@ class DispatchProblem:
     secure: bool = False
     secure_units: bool = False
     deliverable: bool = False
+    losses: bool = False
     requirements: tuple[ReserveRequirement, ...] = ()
     earlier: EarlierPlan | None = None
     spread: NetLoadSpread | None = None
@@ -190,8 +192,10 @@ class DispatchPlan:
         link_flow_mw: HVDC links, shape (links, periods).
         branch_flow_mw, branch_shadow_price: Branches, shape (branches, periods); the price is per MW of limit and hour,
             >= 0.
-        lmp, energy_price, congestion_price: Shape (buses, periods); ``lmp = energy + congestion``. [money/MWh]
+        lmp, energy_price, congestion_price, loss_price: Shape (buses, periods); ``lmp`` is the sum of the three others.
+            [money/MWh]
             The energy price is the same at every bus: the mean price weighted by load.
+        losses_mw: In branches, drawn by the loads in proportion, shape (periods,).
         reserve_up_price, reserve_down_price: Of the reserve for net load, shape (periods,). [money/MW and hour]
         products: What is held of each reserve product; it is part of ``reserve_up_mw`` and the like.
         requirement_prices: Of each of the problem's requirements, shape (requirements, periods). [money/MW and hour]
@@ -226,6 +230,8 @@ class DispatchPlan:
     lmp: FloatArray
     energy_price: FloatArray
     congestion_price: FloatArray
+    loss_price: FloatArray
+    losses_mw: FloatArray
     reserve_up_price: FloatArray
     reserve_down_price: FloatArray
     violations: tuple[Violation, ...]

@@ -50,6 +50,7 @@ class Prices:
     lmp: FloatArray
     energy: FloatArray
     congestion: FloatArray
+    loss: FloatArray
     branch_shadow_price: FloatArray
     reserve_up: FloatArray
     reserve_down: FloatArray
@@ -97,11 +98,18 @@ def prices_of(dispatch: FixedDispatch) -> Prices:
         dual = duals[row] / hours
         shadow[line.branch, line.period] += abs(dual)
         lmp[:, line.period] += dual * model.lines.factors(line)
-    energy = np.tile((load_shares(problem) * lmp).sum(axis=0), (len(lmp), 1))
+    lossy = np.zeros_like(lmp)
+    for tangent in () if model.losses is None else model.losses.tangents:
+        lossy[:, tangent.period] -= duals[tangent.row] / hours * tangent.slope
+    lmp += lossy
+    shares = load_shares(problem)
+    energy = np.tile((shares * lmp).sum(axis=0), (len(lmp), 1))
+    loss = lossy - (shares * lossy).sum(axis=0)
     return Prices(
         lmp=lmp,
         energy=energy,
-        congestion=lmp - energy,
+        congestion=lmp - energy - loss,
+        loss=loss,
         branch_shadow_price=shadow,
         reserve_up=duals[model.reserves.up_rows] / hours,
         reserve_down=duals[model.reserves.down_rows] / hours,

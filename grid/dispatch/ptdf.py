@@ -57,6 +57,13 @@ class Ptdf:
             angles[1:] = self._factor.solve(np.ascontiguousarray(injection_mw[1:]))
         return np.asarray(self._branch_matrix @ angles)
 
+    def combined(self, weights: FloatArray) -> FloatArray:
+        """``sum_l weights[l] * PTDF[l]``, shape (branches,) to (buses,), by one solve."""
+        combined = np.zeros(self._buses)
+        if self._factor is not None:
+            combined[1:] = self._factor.solve((self._branch_matrix.T @ weights)[1:], trans="T")
+        return combined
+
     def row(self, branch: int) -> FloatArray:
         """Flow on ``branch`` per MW injected at each bus and taken out at the first, shape (buses,)."""
         if branch not in self._rows:

@@ -12,7 +12,7 @@ from grid.dispatch.linear import LinearModel, new_highs, require_ok
 from grid.dispatch.model import DispatchModel
 from grid.time_axis import FloatArray
 
-_MAXIMUM_ROUNDS = 50
+_MAXIMUM_ROUNDS = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +50,7 @@ def solve_with_lines(
         UnsolvedError: If HiGHS ends without an optimum.
     """
 
-    def add_violated(values: FloatArray) -> bool:
-        violated = model.lines.violated(values, model.injections.mw(values))
-        model.add_lines(violated)
-        return bool(violated)
-
-    return solve_lazily(model.linear, add_violated, lower=lower, upper=upper)
+    return solve_lazily(model.linear, model.add_violated, lower=lower, upper=upper)
 
 
 def solve_lazily(

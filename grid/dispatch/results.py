@@ -89,6 +89,8 @@ def plan_of(
         lmp=prices.lmp,
         energy_price=prices.energy,
         congestion_price=prices.congestion,
+        loss_price=prices.loss,
+        losses_mw=np.zeros(periods) if model.losses is None else x[model.losses.columns],
         reserve_up_price=prices.reserve_up,
         reserve_down_price=prices.reserve_down,
         products=products,
@@ -144,6 +146,13 @@ def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
         mw = float(x[list(over)].sum())
         if mw > REPORTED_MW:
             yield Violation(f"{model.lines.kind(line)} of {model.lines.name(line)}", line.period, mw, prices.overload)
+    if model.losses is not None:
+        too_much = x[model.losses.columns] - model.losses.mw(model.lines.ptdf.flows(model.injections.mw(x)))
+        yield from (
+            Violation("power lost that flows do not lose", t, mw, 0.0)
+            for t, mw in enumerate(too_much.tolist())
+            if mw > REPORTED_MW
+        )
     system = (
         ("upward reserve short", model.reserves.short_up, prices.reserve_up),
         ("downward reserve short", model.reserves.short_down, prices.reserve_down),

@@ -136,7 +136,5 @@ class StackedModel:
         grown = False
         for s, part in enumerate(self.parts):
             self._linear.of(s)
-            if new := part.lines.violated(values, part.injections.mw(values)):
-                part.add_lines(new)
-                grown = True
+            grown |= part.add_violated(values)
         return grown

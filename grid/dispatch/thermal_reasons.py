@@ -241,6 +241,8 @@ class _Schedule:
         return f"its run loses {loss} at these prices, which pay for the last MW, not for starts and minimum output"
 
     def _why_off(self, run: slice, findings: Sequence[Finding]) -> str:
+        if self.unit.capacity_mw <= 0.0:
+            return "off: it has no capacity"
         full = float(running_cost_per_hour(self.unit, np.array([self.unit.capacity_mw]))[0]) / self.unit.capacity_mw
         price = f"bus price {spread(self.lmp[run])}"
         side = "above" if full > float(np.max(self.lmp[run])) else "not earned back by"
