@@ -99,7 +99,9 @@ def _products(parts: SiteParts) -> Iterator[Fault]:
             yield Fault(place, "is required twice", "add the two up")
         seen.add((product, need.areas))
         if minutes.setdefault(product, need.minutes) != need.minutes:
-            problem = f"must be the same wherever the product is required, got {minutes[product]:g} and {need.minutes:g}"
+            problem = (
+                f"must be the same wherever the product is required, got {minutes[product]:g} and {need.minutes:g}"
+            )
             yield Fault(f"{place}: minutes", problem, "choose one")
 
 
