@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import functools
+import inspect
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,33 +19,51 @@ from grid.store.dead_letters import EVERY_ONE, DeadLetter, Which
 app = typer.Typer(help="Messages that could not be stored.", no_args_is_help=True)
 LetterId = Annotated[int, typer.Argument(help="Its id, see gridpilot dlq list.")]
 LetterIds = Annotated[list[int] | None, typer.Argument(help="Their ids; or say which by the options.")]
-OfClass = Annotated[str | None, typer.Option("--error-class", help="Only of this class, such as unknown_unit.")]
-OfTopic = Annotated[str | None, typer.Option("--topic", help="Only of this topic.")]
-OfMeter = Annotated[
-    str | None, typer.Option("--meter", help="Only of this meter or weather site, by the message's key.")
-]
-Since = Annotated[str | None, typer.Option("--since", help="Only those received from this instant on (RFC 3339).")]
-Until = Annotated[str | None, typer.Option("--until", help="Only those received before this instant.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would happen.")]
 
 SHOWN = 50  # outcomes of a replay that are told one by one
 
 
+def _which(
+    *,
+    error_class: Annotated[str | None, typer.Option(help="Only of this class, such as unknown_unit.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Only of this topic.")] = None,
+    meter: Annotated[str | None, typer.Option(help="Only of this meter or weather site, by the message's key.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only those received from this instant on (RFC 3339).")] = None,
+    until: Annotated[str | None, typer.Option(help="Only those received before this instant.")] = None,
+) -> Which:
+    return Which(error_class, topic, meter, _instant(since, "--since"), _instant(until, "--until"))
+
+
+def asks_which(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of :func:`_which`, and hand it what they come to as ``which``."""
+    options = inspect.signature(_which, eval_str=True).parameters
+    own = inspect.signature(command, eval_str=True)
+
+    @functools.wraps(command)
+    def asking(**given: Any) -> None:
+        which = _which(**{name: given.pop(name) for name in options})
+        command(which=which, **given)
+
+    parameters = [*own.parameters.values()]
+    at = [*own.parameters].index("which")
+    parameters[at : at + 1] = options.values()
+    asking.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]  # what Typer reads
+    return asking
+
+
 @app.command("list")
+@asks_which
 def show_all(
+    *,
     limit: Annotated[int, typer.Option(min=1, help="At most this many, the oldest first.")] = 50,
     resolved: Annotated[bool, typer.Option("--all", help="Those that are settled too.")] = False,
-    error_class: OfClass = None,
-    topic: OfTopic = None,
-    meter: OfMeter = None,
-    since: Since = None,
-    until: Until = None,
+    which: Which,
     as_json: AsJson = False,
 ) -> None:
     """What waits for somebody, each with its place and reason."""
     from grid.store.dead_letters import count_dead_letters, list_dead_letters
 
-    which = _which(error_class, topic, meter, since, until)
     with open_database() as conn:
         found = list_dead_letters(conn, which, include_resolved=resolved, limit=limit)
         counts = count_dead_letters(conn, which, include_resolved=resolved)
@@ -76,13 +96,11 @@ def show(letter: LetterId, as_json: AsJson = False) -> None:
 
 
 @app.command("replay")
+@asks_which
 def replay_letters(
+    *,
     letters: LetterIds = None,
-    error_class: OfClass = None,
-    topic: OfTopic = None,
-    meter: OfMeter = None,
-    since: Since = None,
-    until: Until = None,
+    which: Which,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -93,13 +111,13 @@ def replay_letters(
     """
     from ingest.dead_letters import rehearse, replay
 
-    which = _chosen(letters, _which(error_class, topic, meter, since, until))
+    chosen = _chosen(letters, which)
     hold = read_settings(MeterSettings).unknown_meters == "quarantine"
     with open_database() as conn:
         if dry_run:
-            outcomes = rehearse(conn, which, hold_unknown_meters=hold)
+            outcomes = rehearse(conn, chosen, hold_unknown_meters=hold)
         else:
-            outcomes = replay(conn, which, hold_unknown_meters=hold, actor=shell_actor())
+            outcomes = replay(conn, chosen, hold_unknown_meters=hold, actor=shell_actor())
     if as_json:
         print_json([asdict(outcome) for outcome in outcomes])
         return
@@ -111,14 +129,12 @@ def replay_letters(
 
 
 @app.command("discard")
+@asks_which
 def discard_letters(
+    *,
     reason: Annotated[str, typer.Option(help="Why they are not to be stored; it stays beside them.")],
     letters: LetterIds = None,
-    error_class: OfClass = None,
-    topic: OfTopic = None,
-    meter: OfMeter = None,
-    since: Since = None,
-    until: Until = None,
+    which: Which,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -126,29 +142,23 @@ def discard_letters(
     from grid.store.dead_letters import count_dead_letters
     from ingest.dead_letters import discard
 
-    which = _chosen(letters, _which(error_class, topic, meter, since, until))
-    if which == EVERY_ONE:
+    chosen = _chosen(letters, which)
+    if chosen == EVERY_ONE:
         raise InputError([Fault("gridpilot dlq discard", "says not which", "name ids, or options such as --since")])
     with open_database() as conn:
         try:
             if not dry_run:
-                count = discard(conn, which, reason=reason, actor=shell_actor())
-            elif isinstance(which, Which):
-                count = sum(count_dead_letters(conn, which).values())
+                count = discard(conn, chosen, reason=reason, actor=shell_actor())
+            elif isinstance(chosen, Which):
+                count = sum(count_dead_letters(conn, chosen).values())
             else:
-                count = len(which)
+                count = len(chosen)
         except ValueError as error:
             raise InputError([Fault("--reason", str(error), "give one")]) from None
     if as_json:
         print_json({"discarded": count, "dry_run": dry_run})
     else:
         typer.echo(f"{count:,} {'would be ' if dry_run else ''}discarded")
-
-
-def _which(
-    error_class: str | None, topic: str | None, meter: str | None, since: str | None, until: str | None
-) -> Which:
-    return Which(error_class, topic, meter, _instant(since, "--since"), _instant(until, "--until"))
 
 
 def _chosen(letters: Collection[int] | None, which: Which) -> Which | Collection[int]:
