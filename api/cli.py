@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 from rich.console import Console
 
-from api.commands import audit, dead_letters, dispatch, doctor, keys, meters, models, retention, site
+from api.commands import audit, dead_letters, dispatch, doctor, keys, meters, models, retention, simulate, site
 from api.logs import start_logging
 from api.progress import pulse, share_bars
 from api.reports import describe_ingest, describe_replay, describe_training, describe_validation
@@ -328,6 +328,7 @@ app.command()(site.init)
 app.command()(doctor.doctor)
 app.command()(retention.retention)
 app.command()(dispatch.dispatch)
+app.command()(simulate.simulate)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def dispatch(
 ) -> None:
     """Dispatch a case at least cost: commitment, set points, flows, prices, reasons."""
     _check(out, gap, time_limit)
-    if _is_source_folder(case):
+    if is_source_folder(case):
         if ac_check:
             raise InputError([Fault("--ac-check", "needs a network.m", "leave it out")])
         document = _plan_source(case, start, hours, n_1, gap, time_limit)
@@ -86,11 +86,11 @@ def _plan(case: Path, *, gap: float, time_limit: float, ac_check: bool) -> dict[
     if case.is_dir():
         return _plan_folder(case, gap, time_limit, ac_check)
     if case.suffix == ".m":
-        return _plan_matpower(_text(case), ac_check)
+        return _plan_matpower(text_of(case), ac_check)
     if case.suffix == ".json":
         if ac_check:
             raise InputError([Fault("--ac-check", "needs a network of MATPOWER's", "leave it out")])
-        text = _text(case)
+        text = text_of(case)
         return _plan_pandapower(text) if _is_pandapower(text) else _plan_instance(text, case.stem, gap, time_limit)
     raise InputError([Fault(str(case), "is of no kind that can be dispatched", _ACCEPTED)])
 
@@ -139,13 +139,13 @@ def _plan_folder(case: Path, gap: float, time_limit: float, ac_check: bool) -> d
     from grid.cases.ac_data import read_ac_data
     from grid.dispatch import case_document, plan_dispatch
 
-    network, periods = _folder_files(case)
+    network, periods = folder_files(case)
     matpower = network.suffix == ".m"
     if ac_check and not matpower:
         problem = "needs network.m: network.json has no reactive power"
         raise InputError([Fault("--ac-check", problem, "leave it out, or describe the network in network.m")])
-    text = _text(network)
-    problem_of_case = read_folder(text, _text(periods), matpower=matpower)
+    text = text_of(network)
+    problem_of_case = read_folder(text, text_of(periods), matpower=matpower)
     ac = read_ac_data(text) if ac_check else None
     plan = plan_dispatch(problem_of_case, time_limit_seconds=time_limit, relative_gap=gap)
     document = case_document(plan, case=case.resolve().name)
@@ -157,7 +157,7 @@ def _plan_folder(case: Path, gap: float, time_limit: float, ac_check: bool) -> d
     return document
 
 
-def _is_source_folder(case: Path) -> bool:
+def is_source_folder(case: Path) -> bool:
     return (case / "gen.csv").is_file() or (case / "timeseries_pointers.csv").is_file()
 
 
@@ -180,7 +180,7 @@ def _plan_source(
     return {**document, "renewables": joined_renewables(document["renewables"])}
 
 
-def _folder_files(case: Path) -> tuple[Path, Path]:
+def folder_files(case: Path) -> tuple[Path, Path]:
     """The two files of a folder case."""
     networks = [file for file in (case / "network.m", case / "network.json") if file.is_file()]
     faults = []
@@ -194,7 +194,7 @@ def _folder_files(case: Path) -> tuple[Path, Path]:
     return networks[0], case / "periods.json"
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from grid.assets import ThermalUnit
 from grid.dispatch import DispatchPlan, DispatchProblem, UnitState, Violation
 from grid.dispatch.costs import production_cost
 from grid.dispatch.results import REPORTED_MW
@@ -17,7 +18,7 @@ _LONG_HOURS = 10_000.0
 _AT_THE_END = "energy missing in "
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Carried:
     """Where a system stands between two periods.
 
@@ -47,6 +48,14 @@ class Carried:
         }
         return Carried(units, stored)
 
+    def able_to_stop(self, units: Sequence[ThermalUnit]) -> Carried:
+        """The same with no unit's output above what it may stop from: real time comes down for a stop it knows of."""
+        limit = {unit.unit_id: unit.stop_ramp_mw for unit in units}
+        lowered = {
+            name: replace(state, power_mw=min(state.power_mw, limit[name])) for name, state in self.units.items()
+        }
+        return Carried(lowered, self.stored_mwh)
+
 
 def put_together(actual: DispatchProblem, steps: Sequence[DispatchPlan]) -> DispatchPlan:
     """The first period of every one of ``steps`` as one plan of ``actual``, counted anew in money.
@@ -70,9 +79,18 @@ def put_together(actual: DispatchProblem, steps: Sequence[DispatchPlan]) -> Disp
 
 
 def without_reserves(problem: DispatchProblem) -> DispatchProblem:
-    """The same problem with nothing to be held in reserve and no earlier plan to keep to."""
+    """The same problem with nothing to be held in reserve, no earlier plan to keep to, and no doubt of what comes."""
     nothing = np.zeros(problem.axis.periods)
-    return replace(problem, reserve_up_mw=nothing, reserve_down_mw=nothing, requirements=(), earlier=None)
+    return replace(
+        problem,
+        reserve_up_mw=nothing,
+        reserve_down_mw=nothing,
+        requirements=(),
+        secure_units=False,
+        deliverable=False,
+        earlier=None,
+        scenarios=None,
+    )
 
 
 def relaxed_money(violation: Violation, step_hours: float) -> float:

@@ -21,7 +21,7 @@ import numpy as np
 from grid.dispatch import DispatchPlan, DispatchProblem, plan_dispatch
 from grid.dispatch.validate import require_valid
 from grid.simulation.carried import Carried, put_together, without_reserves
-from grid.simulation.outlook import Forecaster, Outlook
+from grid.simulation.expected import Expected, Forecaster
 from grid.simulation.real_time import RealTime
 from grid.time_axis import FloatArray, TimeAxis
 
@@ -53,10 +53,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MadePlan:
-    """A plan that was made on the way, and the outlook that it was made from."""
+    """A plan that was made on the way, and what was expected when it was made."""
 
     issued_at: datetime
-    outlook: Outlook
+    expected: Expected
     plan: DispatchPlan
 
 
@@ -151,18 +151,23 @@ class _Loop:
 
     def _plan(self, *, issued: int, start: int) -> None:
         step = self._operation.plan_step
-        axis = TimeAxis(self._instant(start), step, self._horizon // self._per_plan_period)
-        outlook = self._forecaster.outlook(axis, issued_at=self._instant(issued))
+        asked = TimeAxis(self._instant(start), step, self._horizon // self._per_plan_period)
+        expected = self._forecaster.expect(asked, issued_at=self._instant(issued))
+        axis = expected.axis
+        planned_until = start + axis.periods * self._per_plan_period
+        if (axis.start, axis.step) != (asked.start, asked.step) or not self._reaches(start, planned_until):
+            raise ValueError(f"a forecaster must tell of {asked} until the next plan begins, got {axis}")
         carried = self._carried
         if start > issued:  # where the present plan is expected to have led by then
-            carried = carried.after(self._dispatch(issued, start - issued + self._look_ahead), start - issued)
+            until_then = self._dispatch(issued, start - issued + self._look_ahead)
+            carried = carried.after(until_then, start - issued).able_to_stop(self._actual.thermal_units)
         problem = replace(
             self._actual,
             axis=axis,
-            load_mw=outlook.load_mw,
-            available_mw=outlook.available_mw,
-            reserve_up_mw=outlook.reserve_up_mw,
-            reserve_down_mw=outlook.reserve_down_mw,
+            load_mw=expected.load_mw,
+            available_mw=expected.available_mw,
+            reserve_up_mw=expected.reserve_up_mw,
+            reserve_down_mw=expected.reserve_down_mw,
             initial=dict(carried.units),
             initial_mwh=dict(carried.stored_mwh),
         )
@@ -171,19 +176,22 @@ class _Loop:
             problem, time_limit_seconds=operation.time_limit_seconds, relative_gap=operation.relative_gap
         )
         log.info("plan for %s: %.0f, gap %.2f %%", axis.start.isoformat(), plan.objective, 100.0 * plan.gap)
-        self._made.append(MadePlan(self._instant(issued), outlook, plan))
-        span, repeat = slice(start, start + self._horizon), self._per_plan_period
+        self._made.append(MadePlan(self._instant(issued), expected, plan))
+        span, repeat = slice(start, planned_until), self._per_plan_period
         for course, told in (
             (self._wanted, plan.on),
             (self._charging, plan.charge_mw > plan.discharge_mw),
             (self._stored_mwh, plan.state_of_charge_mwh),
-            (self._load_mw, outlook.load_mw),
-            (self._available_mw, outlook.available_mw),
-            (self._reserve_up_mw, outlook.reserve_up_mw),
+            (self._load_mw, expected.load_mw),
+            (self._available_mw, expected.available_mw),
+            (self._reserve_up_mw, expected.reserve_up_mw),
             (self._reserve_short_mw, _reserve_short(plan)),
         ):
             course[..., span] = np.repeat(told, repeat, axis=-1)
-        self._planned_until = start + self._horizon
+        self._planned_until = planned_until
+
+    def _reaches(self, start: int, until: int) -> bool:
+        return min(start + self._every, self._actual.axis.periods) <= until <= start + self._horizon
 
     def _dispatch(self, first: int, periods: int) -> DispatchPlan:
         """Dispatch ``periods`` from ``first`` on, as far as a plan reaches: the first is known, the others expected."""

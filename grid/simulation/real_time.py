@@ -16,6 +16,7 @@ from grid.dispatch.commitment import BoolArray, assign_units
 from grid.dispatch.linear import new_highs, require_ok
 from grid.dispatch.lines import Line
 from grid.dispatch.model import DispatchModel, build_model
+from grid.dispatch.outages import Outages
 from grid.dispatch.prices import dispatch_fixed
 from grid.dispatch.ptdf import Ptdf
 from grid.dispatch.relaxation import solve_with_lines
@@ -39,6 +40,7 @@ class RealTime:
     def __init__(self, system: DispatchProblem, *, quick_start_hours: float) -> None:
         self._terms = [unit_terms(unit, step_hours=system.axis.step_hours) for unit in system.thermal_units]
         self._ptdf = Ptdf(system.network)
+        self._outages = Outages(system.network, self._ptdf) if system.secure else None
         self._groups = single_units(system)
         self._quick = np.array(
             [
@@ -62,14 +64,16 @@ class RealTime:
         lines: list[Line] = []
         if self._quick.any() or problem.storages:
             on, charging, lines = self._decide(problem, on, charging)
-        dispatch = dispatch_fixed(problem, self._terms, on, charging, ptdf=self._ptdf, lines=lines)
+        dispatch = dispatch_fixed(
+            problem, self._terms, on, charging, ptdf=self._ptdf, lines=lines, outages=self._outages
+        )
         return plan_of(dispatch, self._terms, on, status=Status.FEASIBLE, bound=-math.inf, message="")
 
     def _decide(
         self, problem: DispatchProblem, on: BoolArray, charging: BoolArray
     ) -> tuple[BoolArray, BoolArray, list[Line]]:
         """Commit the quick units and set the storages' direction, the slow units held at ``on``."""
-        model = build_model(problem, self._terms, self._groups, ptdf=self._ptdf)
+        model = build_model(problem, self._terms, self._groups, ptdf=self._ptdf, outages=self._outages)
         solve_with_lines(model, **self._bounds(model, on))
         highs = new_highs(gap=_GAP, seconds=_SECONDS)
         model.linear.load(highs, integer=True, **self._bounds(model, on))

@@ -18,7 +18,7 @@ import numpy as np
 
 from grid.dispatch import DispatchProblem
 from grid.simulation.engine import Operation, Simulated, simulate
-from grid.simulation.outlook import Forecaster, perfect_foresight
+from grid.simulation.expected import Forecaster, perfect_foresight
 from grid.simulation.score import daily_totals
 from grid.time_axis import FloatArray
 

@@ -24,7 +24,7 @@ class Score:
         relaxed: Of relaxed limits, load that was not served among them, at the prices of the problem's ``penalties``.
         unserved_mwh: Load not served.
         curtailed_mwh: Available power not taken.
-        overload_mwh: Flow beyond branches' ratings.
+        overload_mwh: Flow beyond branches' ratings, emergency ratings after outages included.
         short_mwh: Upward reserve that the plans in force did not hold of what they were asked for.
         promised, exceeded: How often net load was to lie above what was expected and the upward reserve asked for (NaN
             where nothing was promised), and how often it did.
@@ -75,7 +75,7 @@ def score(simulated: Simulated, *, first: int = 0, periods: int | None = None) -
     relaxed = [v for v in plan.violations if span.start <= v.period < span.stop]
     net_load = problem.load_mw.sum(axis=0) - problem.available_mw.sum(axis=0)
     beyond = net_load > simulated.expected_net_load_mw + simulated.reserve_up_mw + _NOTICED_MW
-    promises = {made.outlook.promised for made in simulated.made}
+    promises = {made.expected.promised for made in simulated.made}
     return Score(
         no_load=no_load,
         energy=energy,
@@ -84,7 +84,7 @@ def score(simulated: Simulated, *, first: int = 0, periods: int | None = None) -
         relaxed=sum(relaxed_money(violation, step) for violation in relaxed),
         unserved_mwh=_mwh(plan.shed_mw, span, step),
         curtailed_mwh=_mwh(problem.available_mw - plan.renewable_mw, span, step),
-        overload_mwh=sum(v.amount_mw for v in relaxed if v.what.startswith("overload")) * step,
+        overload_mwh=sum(v.amount_mw for v in relaxed if "overload of" in v.what) * step,
         short_mwh=float(simulated.reserve_short_mw[span].sum()) * step,
         promised=promises.pop() if len(promises) == 1 else float("nan"),
         exceeded=float(beyond[span].mean()),

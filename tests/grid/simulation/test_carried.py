@@ -42,3 +42,12 @@ def test_a_battery_is_as_full_as_it_was_left(make_system: MakeSystem) -> None:
     stored = Carried(problem.initial, {}).after(plan, 2).stored_mwh
 
     assert stored == {"battery": plan.state_of_charge_mwh[0, 1]}
+
+
+def test_a_unit_that_is_planned_ahead_may_be_stopped_from_any_output(make_system: MakeSystem) -> None:
+    unit = make_system([90.0]).thermal_units[0]
+    carried = Carried({"base": UnitState(True, 48.0, 90.0)}, {"battery": 5.0})
+
+    lowered = carried.able_to_stop([replace(unit, stop_ramp_mw=50.0)])
+
+    assert lowered == Carried({"base": UnitState(True, 48.0, 50.0)}, {"battery": 5.0})

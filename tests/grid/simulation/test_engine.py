@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grid.dispatch import DispatchProblem, check_plan, plan_dispatch
-from grid.simulation import GivenForecasts, Operation, Outlook, perfect_foresight, score, simulate
+from grid.simulation import Expected, GivenForecasts, Operation, perfect_foresight, score, simulate
 from grid.time_axis import TimeAxis
 
 MakeSystem = Callable[..., DispatchProblem]
@@ -28,9 +28,9 @@ class Witness:
         self.forecasts = forecasts
         self.asked: list[tuple[datetime, TimeAxis]] = []
 
-    def outlook(self, axis: TimeAxis, *, issued_at: datetime) -> Outlook:
+    def expect(self, axis: TimeAxis, *, issued_at: datetime) -> Expected:
         self.asked.append((issued_at, axis))
-        return self.forecasts.outlook(axis, issued_at=issued_at)
+        return self.forecasts.expect(axis, issued_at=issued_at)
 
 
 def test_load_that_nobody_expected_is_unserved_to_the_megawatt_hour(make_system: MakeSystem) -> None:
@@ -122,6 +122,11 @@ def test_plans_are_made_ahead_of_the_day_that_they_are_for(make_system: MakeSyst
         (start, start, 8),
         (start + 4 * HOUR, start + 6 * HOUR, 8),
     ]
+
+
+def test_a_forecast_that_ends_before_the_next_plan_begins_is_refused(make_system: MakeSystem) -> None:
+    with pytest.raises(ValueError, match="until the next plan begins"):
+        simulate(make_system([90.0] * 12), GivenForecasts(make_system([90.0] * 5)), operation=SHORT)
 
 
 def test_a_battery_goes_on_from_where_it_was_left(make_system: MakeSystem) -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
-
-import numpy as np
 
 from grid.dispatch import DispatchProblem
 from grid.simulation.carried import without_reserves
 from grid.time_axis import FloatArray, TimeAxis
 
-_DAY = timedelta(days=1)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outlook:
+class Expected:
     """Load, available power and the reserve held against their errors, as of one instant.
 
     Attributes:
@@ -43,50 +39,47 @@ class Outlook:
 class Forecaster(Protocol):
     """Whoever tells what is to come; a model that is scored by the cost of what is planned on it."""
 
-    def outlook(self, axis: TimeAxis, *, issued_at: datetime) -> Outlook:
-        """What is expected of the periods of ``axis``, from what was known at ``issued_at``."""
+    def expect(self, axis: TimeAxis, *, issued_at: datetime) -> Expected:
+        """What is expected of the periods of ``axis``, or of the first, as known at ``issued_at``."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GivenForecasts:
-    """Forecasts that lie there for the whole span, one for every period; beyond its end the last day comes again.
+    """Forecasts that lie there for a whole span, one for every period.
 
     Attributes:
         forecast: Load, available power and reserves as they were forecast, with their own time axis. A coarser axis
             that is asked for gets means.
-        promised: As in :class:`Outlook`.
+        promised: As in :class:`Expected`.
     """
 
     forecast: DispatchProblem
     promised: float = float("nan")
 
-    def outlook(self, axis: TimeAxis, *, issued_at: datetime) -> Outlook:
-        """What was forecast of ``axis``; when it was issued makes no difference.
+    def expect(self, axis: TimeAxis, *, issued_at: datetime) -> Expected:
+        """What was forecast of ``axis`` as far as the forecasts reach; when it was issued makes no difference.
 
         Raises:
-            ValueError: If ``axis`` begins before the forecasts, or its step is no multiple of theirs.
+            ValueError: If ``axis`` begins outside the forecasts, or its step is no multiple of theirs.
         """
         own = self.forecast.axis
-        parts = axis.step // own.step
-        if axis.step != parts * own.step or axis.start < own.start or (axis.start - own.start) % own.step:
+        parts, first = axis.step // own.step, (axis.start - own.start) // own.step
+        periods = min(axis.periods, (own.periods - first) // max(parts, 1))
+        if axis.step != parts * own.step or first < 0 or (axis.start - own.start) % own.step or periods < 1:
             raise ValueError(
-                f"forecasts from {own.start.isoformat()} every {own.step} cannot tell of {axis.start.isoformat()} "
-                f"every {axis.step}; ask for whole multiples of their periods"
+                f"forecasts of {own.start.isoformat()} to {own.end.isoformat()} every {own.step} cannot tell of "
+                f"{axis.start.isoformat()} every {axis.step}; ask for whole multiples of their periods"
             )
-        first = (axis.start - own.start) // own.step
-        at = first + np.arange(axis.periods * parts)
-        day = min(_DAY // own.step, own.periods)
-        beyond = at >= own.periods
-        at[beyond] = own.periods - day + (at[beyond] - own.periods) % day
 
         def means(values: FloatArray) -> FloatArray:
-            mean: FloatArray = values[..., at].reshape(*values.shape[:-1], axis.periods, parts).mean(axis=-1)
+            told = values[..., first : first + periods * parts]
+            mean: FloatArray = told.reshape(*values.shape[:-1], periods, parts).mean(axis=-1)
             return mean
 
         told = self.forecast
-        return Outlook(
-            axis,
+        return Expected(
+            replace(axis, periods=periods),
             means(told.load_mw),
             means(told.available_mw),
             means(told.reserve_up_mw),
