@@ -192,10 +192,13 @@ def retrain(
 
 def _train(budget_seconds: float | None, *, as_json: bool) -> None:
     from api.jobs.retraining import train_once
+    from forecasting.team import joined
 
     settings = read_settings(TrainProcess)
-    with share_bars(shown=not as_json) as on_progress:
+    with joined() as team, share_bars(shown=team.leads and not as_json) as on_progress:
         reports = train_once(settings, budget_seconds=budget_seconds, on_progress=on_progress)
+    if not team.leads:
+        return
     if as_json:
         _print_json([dataclasses.asdict(report) for report in reports])
     for report in reports if not as_json else ():

@@ -32,6 +32,7 @@ from forecasting.site_data import (
 from forecasting.site_series import load_series, solar_series
 from forecasting.stand_ins import Asked, forecast_all
 from forecasting.stored_explanation import explain_stored, model_that_spoke, unexplained
+from forecasting.team import Team
 from forecasting.training import Progress
 from forecasting.verdict import TrainingReport, out_of_date
 from forecasting.windows import ShortHistoryError
@@ -242,6 +243,10 @@ class ForecastService:
         except ShortHistoryError as error:
             logger.warning("no %s model was trained: %s", kind, error)
             return TrainingReport.refused(kind, f"Not trained: {error}.", seconds=time.monotonic() - began)
+        if not Team.present().leads:
+            return TrainingReport.refused(
+                kind, "The first process of the team keeps it.", seconds=time.monotonic() - began
+            )
         promoted, reason = contest.verdict(
             doubt=doubt or (out_of_date(stored.manifest, issued_at=issued_at, history=axis) if stored else None)
         )

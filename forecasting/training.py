@@ -1,10 +1,15 @@
-"""The training loop: AdamW on the pinball loss, averaged weights, early stopping on a tail that comes later in time."""
+"""The training loop: AdamW on the pinball loss, averaged weights, early stopping on a tail that comes later in time.
+
+Batches stay on the device that learns. On CUDA the network runs in bfloat16, the loss in float32; on the CPU all is
+float32. Networks are not compiled: a course of some hundred steps of milliseconds is over before it would pay.
+"""
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -12,11 +17,15 @@ from torch import Tensor
 
 from forecasting.encoders import Encoder
 from forecasting.network import NetworkShape, QuantileNetwork
-from forecasting.windows import MAX_HIDDEN_HOURS, IndexArray, ShortHistoryError, Windows, WindowSource
+from forecasting.team import Team
+from forecasting.window_batches import Batch, RandomBatches, on_device
+from forecasting.windows import IndexArray, ShortHistoryError, Windows, WindowSource
 from grid.time_axis import FloatArray
 
 Progress = Callable[[float], None]
 """Told the share of the course that is done, 0 to 1."""
+_SAMPLE = 256
+"""Windows that tell the errors of the core, which an untrained network answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +37,12 @@ class TrainingOptions:
         max_steps: The learning rate has its whole course over these.
         budget_seconds: A ceiling on wall time; where it binds, the course is hastened and the result says so.
         patience: Checks without a better score before it stops.
-        batch: Windows a step.
-        leads: How many randomly chosen leads of each window a step learns from; neighbouring hours say much the same.
+        batch: Windows a step, of each process that trains.
+        leads: How many randomly chosen leads of each window are learnt from; neighbouring hours say much the same.
         threads: For torch; on a shared machine one is faster than two.
         encoder: How the network reads the past.
+        hidden: Width of the network.
+        dropout: Share of its states that a step leaves out.
     """
 
     seed: int = 0
@@ -46,6 +57,8 @@ class TrainingOptions:
     threads: int = 1
     average: float = 0.98
     encoder: Encoder = "lstm"
+    hidden: int = 32
+    dropout: float = 0.3
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -74,9 +87,13 @@ class TrainingResult:
 
 def pinball(values: Tensor, target: Tensor, weight: Tensor, levels: Tensor) -> Tensor:
     """Weighted mean pinball loss of (batch, periods, levels) against (batch, periods); unknown targets weigh 0."""
+    return _pinball_sum(values, target, weight, levels) / weight.sum().clamp_min(1e-9)
+
+
+def _pinball_sum(values: Tensor, target: Tensor, weight: Tensor, levels: Tensor) -> Tensor:
     error = torch.nan_to_num(target).unsqueeze(-1) - values  # (batch, periods, levels)
     loss = torch.maximum(levels * error, (levels - 1.0) * error).mean(dim=-1)  # (batch, periods)
-    return (loss * weight).sum() / weight.sum().clamp_min(1e-9)
+    return (loss * weight).sum()
 
 
 def train_network(
@@ -85,8 +102,6 @@ def train_network(
     *,
     levels: tuple[float, ...],
     options: TrainingOptions,
-    hidden: int = 32,
-    dropout: float = 0.3,
     on_progress: Progress | None = None,
 ) -> tuple[QuantileNetwork, TrainingResult]:
     """Train one network on all series of ``source``.
@@ -101,58 +116,65 @@ def train_network(
         raise ShortHistoryError("training needs windows before and within its tail: give it a longer history")
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    draw = np.random.default_rng(options.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    began = time.monotonic()
+    team = Team.present()
+    device, began = team.device, time.monotonic()
 
-    tail = source.cut(split.tail_series, split.tail_origins)
-    sample = _draw(source, split, draw, options)
+    windows = source.cut(split.tail_series, split.tail_origins)
+    tail = on_device(windows, device)
+    batches = RandomBatches(
+        source,
+        split.train_series,
+        split.train_origins,
+        size=options.batch,
+        leads=options.leads,
+        seed=options.seed,
+        team=team,
+    )
     shape = NetworkShape(
-        history_features=tail.history.shape[-1],
-        future_features=tail.future.shape[-1],
+        history_features=windows.history.shape[-1],
+        future_features=windows.future.shape[-1],
         series=source.series_count,
         levels=levels,
-        hidden=hidden,
-        dropout=dropout,
+        hidden=options.hidden,
+        dropout=options.dropout,
         encoder=options.encoder,
     )
     network = QuantileNetwork(shape)
-    network.start_at(torch.from_numpy(_core_quantiles(sample, levels)))
-    network.to(device)
-    averaged = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    best = {name: value.clone() for name, value in averaged.items()}
-    judge = QuantileNetwork(shape).to(device)
+    network.start_at(torch.from_numpy(_core_quantiles(_sample(source, split, options.seed), levels)))
+    judge = copy.deepcopy(network).to(device).eval()  # its weights are the averaged ones
+    network.to(device).train()
+    torch.manual_seed(options.seed * team.size + team.rank)  # each process drops out its own
+    weights: list[Tensor] = list(network.parameters())
+    averaged: list[Tensor] = list(judge.parameters())
+    best = copy.deepcopy(judge.state_dict())
 
     tau = torch.tensor(levels, device=device)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
-    first = best_loss = _tail_loss(judge, averaged, tail, tau, device)
+    optimiser = torch.optim.AdamW(weights, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True)
+    first = best_loss = _tail_loss(judge, tail, tau)
     stale, step, stopped_by = 0, 0, "steps"
     while step < options.max_steps:
-        spent = (time.monotonic() - began) / options.budget_seconds
+        spent = _mean((time.monotonic() - began) / options.budget_seconds, team)
         if spent >= 1.0:
             stopped_by = "time"
             break
         course = max(step / options.max_steps, spent if spent > 0.5 else 0.0)
         for group in optimiser.param_groups:
             group["lr"] = options.learning_rate * _rate(course, warm=step / 30.0)
-        network.train()
-        batch = _draw(source, split, draw, options)
-        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device.type == "cuda"):
-            loss = _loss(network, batch, tau, device)
+        batch = batches[step]
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        _loss_sum(network, batch, tau).backward()  # type: ignore[no-untyped-call]
+        team.add_gradients(network, batch.weight.sum())
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         step += 1
         keep = min(options.average, step / (step + 10.0))
         with torch.no_grad():
-            for name, value in network.state_dict().items():
-                averaged[name].lerp_(value, 1.0 - keep)
+            torch._foreach_lerp_(averaged, weights, 1.0 - keep)
         if step % options.check_every == 0 or step == options.max_steps:
-            tail_loss = _tail_loss(judge, averaged, tail, tau, device)
+            tail_loss = _mean(_tail_loss(judge, tail, tau), team)
             stale = stale + 1 if tail_loss >= best_loss else 0
             if tail_loss < best_loss:
-                best_loss, best = tail_loss, {name: value.clone() for name, value in averaged.items()}
+                best_loss, best = tail_loss, copy.deepcopy(judge.state_dict())
             if on_progress is not None:
                 on_progress(max(course, step / options.max_steps))
             if stale >= options.patience:
@@ -187,46 +209,29 @@ def _rate(course: float, *, warm: float) -> float:
     return min(1.0, warm + 1e-2) * 0.5 * (1.0 + float(np.cos(np.pi * min(course, 1.0))))
 
 
-def _draw(source: WindowSource, split: Split, draw: np.random.Generator, options: TrainingOptions) -> Windows:
-    count = options.batch
-    picks = draw.integers(len(split.train_origins), size=count)
-    hidden = np.where(draw.random(count) < 0.2, draw.integers(1, MAX_HIDDEN_HOURS + 1, size=count), 0)
-    windows = source.cut(split.train_series[picks], split.train_origins[picks], hidden_hours=hidden)
-    leads = draw.permutation(windows.future.shape[1])[: options.leads]
-    return replace(
-        windows,
-        future=windows.future[:, leads],  # (batch, leads, future features)
-        core=windows.core[:, leads],
-        target=windows.target[:, leads],
-        weight=windows.weight[:, leads],
-        block=windows.block[:, leads],
-    )
+def _loss_sum(network: QuantileNetwork, batch: Batch, tau: Tensor) -> Tensor:
+    """Pinball loss summed over the batch, each interval by its weight."""
+    cuda = batch.history.is_cuda
+    with torch.autocast("cuda", dtype=torch.bfloat16, enabled=cuda):
+        raw = network(batch.history, batch.future, batch.series)  # (batch, periods, levels)
+    values = batch.core.unsqueeze(-1) + batch.scale.unsqueeze(-1) * raw.float()
+    return _pinball_sum(values, batch.target, batch.weight, tau)
 
 
-def _loss(network: QuantileNetwork, windows: Windows, tau: Tensor, device: torch.device) -> Tensor:
-    history, future, series, core, scale, target, weight = (
-        torch.from_numpy(array).to(device)
-        for array in (
-            windows.history,
-            windows.future,
-            windows.series,
-            windows.core,
-            windows.scale,
-            windows.target,
-            windows.weight,
-        )
-    )
-    raw = network(history, future, series).float()  # (batch, periods, levels)
-    return pinball(core.unsqueeze(-1) + scale.unsqueeze(-1) * raw, target, weight, tau)
-
-
-def _tail_loss(
-    judge: QuantileNetwork, weights: dict[str, Tensor], tail: Windows, tau: Tensor, device: torch.device
-) -> float:
-    judge.load_state_dict(weights)
-    judge.eval()
+def _tail_loss(judge: QuantileNetwork, tail: Batch, tau: Tensor) -> float:
     with torch.inference_mode():
-        return float(_loss(judge, tail, tau, device))
+        return float(_loss_sum(judge, tail, tau) / tail.weight.sum().clamp_min(1e-9))
+
+
+def _mean(value: float, team: Team) -> float:
+    """What all processes agree on, so that all stop at the same step."""
+    return value if team.size == 1 else float(team.total(torch.tensor([value], device=team.device))) / team.size
+
+
+def _sample(source: WindowSource, split: Split, seed: int) -> Windows:
+    """Some windows that are trained on, the same in every process."""
+    picks = np.random.default_rng(seed).integers(len(split.train_origins), size=_SAMPLE)
+    return source.cut(split.train_series[picks], split.train_origins[picks])
 
 
 def _core_quantiles(windows: Windows, levels: tuple[float, ...]) -> np.typing.NDArray[np.float32]:

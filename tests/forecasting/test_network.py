@@ -19,7 +19,7 @@ from forecasting.windows import BLOCKS
 from grid.forecasts import DEFAULT_LEVELS
 
 LEVELS = (0.1, 0.5, 0.9)
-QUICK = TrainingOptions(seed=3, max_steps=12, budget_seconds=60.0, batch=16, check_every=6)
+QUICK = TrainingOptions(seed=3, max_steps=12, budget_seconds=60.0, batch=16, check_every=6, hidden=16)
 
 
 def network_of(levels: tuple[float, ...] = LEVELS, hidden: int = 16) -> QuantileNetwork:
@@ -90,7 +90,7 @@ def test_unknown_targets_weigh_nothing() -> None:
 
 def trained(made: Any, options: TrainingOptions) -> tuple[QuantileNetwork, Any]:
     split = split_windows(made.load_source, split_in_time(70 * 24), context=600, periods=48)
-    return train_network(made.load_source, split, levels=LEVELS, options=options, hidden=16)
+    return train_network(made.load_source, split, levels=LEVELS, options=options)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(made: Any) -> None:
@@ -101,15 +101,14 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(made: Any)
 
 
 def test_training_gains_on_later_windows_and_tells_how_far_it_is(made: Any) -> None:
-    split = split_windows(made.solar_source, split_in_time(70 * 24), context=240, periods=48)
+    split = split_windows(made.load_source, split_in_time(70 * 24), context=600, periods=48)
     assert split.train_origins.max() + 48 <= split.tail_origins.min()
     told: list[float] = []
     _, result = train_network(
-        made.solar_source,
+        made.load_source,
         split,
         levels=LEVELS,
         options=replace(QUICK, max_steps=60, check_every=20),
-        hidden=16,
         on_progress=told.append,
     )
     assert result.best_loss < result.first_loss

@@ -1,0 +1,80 @@
+"""Processes that train one network together: each learns from its share of every batch, all take the same step.
+
+``torchrun --nproc-per-node N`` starts them, one for each GPU or, without any, on the CPU. A process that was started
+alone is a team of one, by the same code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """The processes that train together.
+
+    Attributes:
+        rank: Of this one, from 0.
+        size: How many there are.
+        device: That this one learns on.
+    """
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @classmethod
+    def present(cls) -> Team:
+        """The team this process has joined, or itself alone."""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if dist.is_available() and dist.is_initialized():
+            return cls(dist.get_rank(), dist.get_world_size(), device)
+        return cls(0, 1, device)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that keeps what all have made."""
+        return self.rank == 0
+
+    def total(self, values: Tensor) -> Tensor:
+        """Sum over all processes, same shape."""
+        if self.size > 1:
+            dist.all_reduce(values)
+        return values
+
+    def add_gradients(self, network: nn.Module, weight: Tensor) -> Tensor:
+        """Make every process's gradient the mean over all that was learnt from; returns its weight.
+
+        Args:
+            network: Its gradients are those of a sum.
+            weight: Of what this process's sum counted, shape ().
+        """
+        gradients = [own.grad for own in network.parameters() if own.grad is not None]
+        if self.size > 1:
+            together = self.total(torch.cat([*(one.flatten() for one in gradients), weight.detach()[None]]))
+            nn.utils.vector_to_parameters(together[:-1], gradients)
+            weight = together[-1]
+        torch._foreach_div_(gradients, weight.clamp_min(1e-9))
+        return weight
+
+
+@contextmanager
+def joined() -> Iterator[Team]:
+    """Join the team that ``torchrun`` has started, if it has, until the end of the block."""
+    if not dist.is_available() or not dist.is_torchelastic_launched():
+        yield Team.present()
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield Team.present()
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,56 @@
+"""Trains a small network on made-up windows, alone or as one of a team: what test_team.py starts by torchrun."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from forecasting.team import joined
+from forecasting.training import Split, TrainingOptions, train_network
+from forecasting.windows import PATCHES, IndexArray, Windows
+from grid.time_axis import FloatArray
+
+PERIODS, LEVELS = 6, (0.1, 0.5, 0.9)
+
+
+class Waves:
+    """Two series of which a window's features tell what comes, but for some noise."""
+
+    series_count = 2
+
+    def cut(self, series: IndexArray, origins: IndexArray, *, hidden_hours: IndexArray | None = None) -> Windows:
+        at = (origins[:, None] + np.arange(PERIODS)).astype(np.float32)
+        shown = np.stack([np.sin(at / 5.0), np.cos(at / 5.0)], axis=-1)
+        target = shown[..., 0] + 0.1 * series[:, None] + 0.1 * np.sin(37.0 * at)
+        return Windows(
+            history=np.repeat(shown[:, :1], PATCHES, axis=1),
+            future=shown,
+            series=series,
+            core=np.zeros_like(at),
+            scale=np.ones((len(at), 1), dtype=np.float32),
+            target=target.astype(np.float32),
+            weight=(origins[:, None] % 7 != np.arange(PERIODS)).astype(np.float32),  # batches differ in their weight
+            block=np.zeros(at.shape, dtype=np.int64),
+        )
+
+    def to_kw(self, values: FloatArray, series: IndexArray, origins: IndexArray) -> FloatArray:
+        return values
+
+
+def trained(batch: int) -> dict[str, np.ndarray]:
+    """The losses and the weights after some steps, by name."""
+    origins = np.arange(400)
+    split = Split(origins % 2, origins, origins[:40] % 2, 500 + origins[:40])
+    course = TrainingOptions(max_steps=24, check_every=8, leads=4, learning_rate=0.02, budget_seconds=600.0)
+    options = replace(course, batch=batch, hidden=8, dropout=0.0)
+    network, result = train_network(Waves(), split, levels=LEVELS, options=options)
+    losses = {"losses": np.array([result.first_loss, result.best_loss])}
+    return losses | {name: value.numpy() for name, value in network.state_dict().items()}
+
+
+if __name__ == "__main__":
+    with joined() as team:
+        np.savez(Path(sys.argv[1]) / f"{team.rank}.npz", **trained(int(sys.argv[2])))
