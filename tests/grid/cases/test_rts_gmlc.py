@@ -10,11 +10,10 @@ import pandas as pd
 import pytest
 
 from api.commands.source_folder import read_source_folder
-from grid.assets import ThermalUnit
 from grid.cases import SourceSystem, read_rts_gmlc
 from grid.dispatch import check_plan, plan_dispatch
+from grid.dispatch.costs import running_cost_per_hour
 from grid.faults import InputError
-from grid.time_axis import FloatArray
 
 FOLDER = Path(__file__).parent / "two_area_source"
 FILES = {path.relative_to(FOLDER).as_posix(): path.read_text() for path in FOLDER.rglob("*.csv")}
@@ -182,14 +181,6 @@ def test_faults_of_all_files_come_at_once_and_missing_files_first() -> None:
     assert faults_of({"bus.csv": FILES["bus.csv"]}).startswith("branch.csv: there is no such file")
 
 
-def cost_of(unit: ThermalUnit, power_mw: FloatArray) -> FloatArray:
-    """Production cost per hour while on."""
-    widths = np.array([segment.width_mw for segment in unit.segments])
-    prices = np.array([segment.cost_per_mwh for segment in unit.segments])
-    above = power_mw[:, None] - unit.minimum_mw - np.append(0.0, np.cumsum(widths)[:-1])
-    return unit.minimum_cost_per_hour + np.clip(above, 0.0, widths) @ prices
-
-
 def test_costs_are_those_that_prescient_publishes(shared_data: Path) -> None:
     """To the cent: in the hour of a start the cost of one of its states comes on top."""
     folder = shared_data / "prescient_24bus"
@@ -198,7 +189,9 @@ def test_costs_are_those_that_prescient_publishes(shared_data: Path) -> None:
     starts = 0
     for name, hours in table.groupby("Generator"):
         unit, on = units[str(name)], hours["Unit State"].to_numpy()
-        extra = hours["Unit Cost"].to_numpy() - np.where(on, cost_of(unit, hours["Dispatch"].to_numpy()), 0.0)
+        extra = hours["Unit Cost"].to_numpy() - np.where(
+            on, running_cost_per_hour(unit, hours["Dispatch"].to_numpy()), 0.0
+        )
         started = on & ~np.append(True, on[:-1])
         assert np.abs(extra[~started]).max(initial=0.0) < 0.01, name
         states = np.array([start.cost for start in unit.start_costs])
@@ -220,7 +213,7 @@ def test_costs_are_those_that_plexos_publishes(shared_data: Path) -> None:
         if unit.unit_id not in on or unit.fuel == "Nuclear":
             continue
         kept = (on[unit.unit_id] > 0) & (on[unit.unit_id].shift(fill_value=0) > 0)
-        ours = cost_of(unit, power.loc[kept, unit.unit_id].to_numpy())
+        ours = running_cost_per_hour(unit, power.loc[kept, unit.unit_id].to_numpy())
         assert paid.loc[kept, unit.unit_id].to_numpy() == pytest.approx(ours, abs=0.01), unit.unit_id
         compared += int(kept.sum())
     assert compared > 7_000
