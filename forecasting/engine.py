@@ -17,6 +17,7 @@ from torch import Tensor
 from forecasting.conformal import Bands, calibrated
 from forecasting.file_request import FileSeries
 from forecasting.fitting import TimeSplit
+from forecasting.forest import QuantileForest
 from forecasting.load_members import LoadMembers, LoadParts
 from forecasting.members import CLIMATOLOGY, LEVELS, Course, Quantiles, Trial
 from forecasting.mixing import at_levels
@@ -93,6 +94,7 @@ _KNOWN = {
         FittedRow,
         LoadParts,
         Plant,
+        QuantileForest,
         QuantileTrees,
         ResidualModel,
         SolarCore,

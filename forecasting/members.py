@@ -11,6 +11,7 @@ from forecasting.baseline import DAY_HOURS, ERROR_DAYS, WEEK_HOURS, seasonal_nai
 from forecasting.calendar import Calendar
 from forecasting.encoders import Encoder
 from forecasting.fitting import TimeSplit, split_in_time
+from forecasting.forest import ForestOptions
 from forecasting.outlook import LONGEST_NEAR_HOURS
 from forecasting.rows import Rows
 from forecasting.training import TrainingOptions
@@ -33,9 +34,10 @@ _FEWEST_ORIGINS, _MOST_ORIGINS, _SCORED_HOURS = 24, 84, 2016
 
 NETWORKS: dict[str, Encoder] = {"lstm": "lstm", "tcn": "tcn", "self-attention": "attention"}
 """Members that read the last week by a network, and how they do so."""
-REGRESSION, TREES, CLIMATOLOGY, NAIVE, WEATHER = (
+REGRESSION, TREES, FOREST, CLIMATOLOGY, NAIVE, WEATHER = (
     "regression",
     "boosted-trees",
+    "quantile-forest",
     "climatology",
     "seasonal-naive",
     "weather-network",
@@ -86,6 +88,11 @@ class Course:
     def sun_trees(self) -> TreeOptions:
         """Of the sun's power: hours are less alike than those of load, so that trees may be finer."""
         return replace(self.trees, learning_rate=0.1, leaves=24, leaf_samples=60)
+
+    @property
+    def sun_forest(self) -> ForestOptions:
+        """Options of the forest."""
+        return ForestOptions(seed=self.seed, trees=max(round(60 * min(self.share, 1.0)), 10))
 
     @property
     def weather_steps(self) -> int:

@@ -1,4 +1,4 @@
-"""Members that forecast the sun's power: trees, networks on the weather and on the last days, climatology."""
+"""Members that forecast the sun's power: trees, a forest, networks on the weather and on the last days, climatology."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from forecasting.clear_power import clear_power, fit_plants
 from forecasting.climatology import Climatology
 from forecasting.encoders import Encoder
 from forecasting.fitting import before_test, split_windows
+from forecasting.forest import QuantileForest
 from forecasting.members import (
     CLIMATOLOGY,
+    FOREST,
     LEVELS,
     NAIVE,
     TREES,
@@ -59,12 +61,14 @@ class SolarParts:
         plants: Of each series; None where its place is unknown.
         core: What the networks that read the last days speak about; None if there are none.
         networks: By member.
+        forest: None of a model that was trained before there was one.
     """
 
     plants: tuple[Plant | None, ...]
     core: SolarCore | None
     trees: QuantileTrees | None
     networks: dict[str, TrainedNetwork]
+    forest: QuantileForest | None = None
 
 
 class SolarMembers:
@@ -103,7 +107,7 @@ class SolarMembers:
         )
         self._naive = NaiveMember(rows.values, calendar, DAY_HOURS)
         self._trees: SolarTrees | None = None
-        self._grown: dict[int, QuantileTrees] = {}
+        self._grown: dict[int, dict[str, QuantileTrees | QuantileForest]] = {}
         daylight = np.isfinite(self._panel.index[:, _FIRST_HOURS : self._split.test]).sum()
         if parts.trees is not None if parts else trained and daylight >= _FEWEST_HOURS:
             self._trees = self._make_trees(self._panel, rows)
@@ -171,7 +175,8 @@ class SolarMembers:
             answer = weather_quantiles(networks, features.reshape(-1, features.shape[-1]), where.ravel())
             said[WEATHER] = np.clip(answer.reshape(*clear.shape[:-1], len(LEVELS)) * clear, 0.0, limit)
         if self._trees is not None:
-            said[TREES] = self._trees.speak(self._grow(until), origins, periods)
+            grown = self._grow(until)
+            said |= {name: self._trees.speak(one, origins, periods) for name, one in grown.items()}
         if self._core is not None:
             source = self._windows(self._core)
             said |= {name: one.ask(source, origins)[:, :, :periods] for name, one in self._networks.items()}
@@ -185,24 +190,32 @@ class SolarMembers:
         """
         if self._trees is None and not self._networks:
             raise ShortHistoryError("; ".join(self.reasons))
-        trees = self._grow(self._split.test) if self._trees else None
-        return SolarParts(self._plants, self._core, trees, dict(self._networks))
+        grown = self._grow(self._split.test) if self._trees else {}
+        trees, forest = grown.get(TREES), grown.get(FOREST)
+        assert not isinstance(trees, QuantileForest)
+        assert not isinstance(forest, QuantileTrees)
+        return SolarParts(self._plants, self._core, trees, dict(self._networks), forest)
 
     def _make_trees(self, panel: SolarPanel, rows: Rows) -> SolarTrees:
-        options = self._course.sun_trees
-        if panel.weather is None:
-            # The hours of a day, and the parts of an hour, share their last days: fine leaves would know days by heart.
-            options = self._course.trees
-            options = replace(options, leaf_samples=rows.parts * options.leaf_samples)
-        return SolarTrees(panel, _withheld(rows), self._limit, periods=rows.periods, options=options)
+        return SolarTrees(panel, _withheld(rows), self._limit, periods=rows.periods, seed=self._course.seed)
 
-    def _grow(self, until: int) -> QuantileTrees:
-        """Trees that know what lies before ``until``."""
-        if self._parts is not None and self._parts.trees is not None:
-            return self._parts.trees
+    def _grow(self, until: int) -> dict[str, QuantileTrees | QuantileForest]:
+        """Trees and forest that know what lies before ``until``."""
+        if self._parts is not None:
+            kept = {TREES: self._parts.trees, FOREST: self._parts.forest}
+            return {name: one for name, one in kept.items() if one is not None}
         if until not in self._grown:
             assert self._trees is not None
-            self._grown[until] = self._trees.grow(until)
+            trees, forest = self._course.sun_trees, self._course.sun_forest
+            if self._panel.weather is None:
+                # The hours of a day, and the parts of an hour, share their last days: fine leaves would know days by
+                # heart.
+                leaf = self._rows.parts * self._course.trees.leaf_samples
+                trees, forest = replace(self._course.trees, leaf_samples=leaf), replace(forest, leaf_samples=leaf)
+            self._grown[until] = {
+                TREES: self._trees.boost(until, options=trees),
+                FOREST: self._trees.plant(until, options=forest),
+            }
         return self._grown[until]
 
     def _windows(self, core: SolarCore, panel: SolarPanel | None = None) -> SolarWindows:

@@ -1,13 +1,14 @@
-"""Trees as a member for solar power: the clear-sky index from the weather known ahead, the sun and the last days.
+"""Boosted trees and a forest for solar power: the clear-sky index from weather known ahead, the sun and the last days.
 
 Every hour of the past is learnt from once for each few days of horizon, at a lead time drawn at random among those that
-the horizon has for that hour of day: so the trees know how much the last days are worth at each lead.
+the horizon has for that hour of day: so they know how much the last days are worth at each lead.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from forecasting.forest import ForestOptions, QuantileForest, fit_forest
 from forecasting.members import LEVELS
 from forecasting.solar_windows import SolarPanel
 from forecasting.trees import QuantileTrees, TreeOptions, fit_trees
@@ -33,12 +34,13 @@ class SolarTrees:
         withheld: Covariates that are known of the past only, shape (rows, hours, covariates).
         limit: Highest power of each row, shape (rows,).
         periods: Hours to forecast.
+        seed: Of the leads at which hours are learnt from.
     """
 
     def __init__(
-        self, panel: SolarPanel, withheld: FloatArray, limit: FloatArray, *, periods: int, options: TreeOptions
+        self, panel: SolarPanel, withheld: FloatArray, limit: FloatArray, *, periods: int, seed: int = 0
     ) -> None:
-        self._panel, self._limit, self._periods, self._options = panel, limit, periods, options
+        self._panel, self._limit, self._periods, self._seed = panel, limit, periods, seed
         self._share = panel.clear_kw / limit[:, None]  # (rows, hours + periods)
         hours = panel.axis.periods
         known = np.isfinite(panel.index)
@@ -47,13 +49,25 @@ class SolarTrees:
         self._index = panel.index
         self._withheld = withheld
 
-    def grow(self, until: int) -> QuantileTrees:
-        """Learn from the hours before ``until``.
+    def boost(self, until: int, *, options: TreeOptions) -> QuantileTrees:
+        """Boosted trees that learnt from the hours before ``until``.
 
         Raises:
-            ValueError: If no hour of daylight is known there.
+            ShortHistoryError: If no hour of daylight is known there.
         """
-        draw = np.random.default_rng(self._options.seed)
+        return fit_trees(*self._samples(until), options=options)
+
+    def plant(self, until: int, *, options: ForestOptions) -> QuantileForest:
+        """A forest that learnt from the hours before ``until``.
+
+        Raises:
+            ShortHistoryError: If no hour of daylight is known there.
+        """
+        return fit_forest(*self._samples(until), options=options)
+
+    def _samples(self, until: int) -> tuple[Float32Array, FloatArray, FloatArray]:
+        """Features, clear-sky index and what an error costs, of the daylight before ``until``."""
+        draw = np.random.default_rng(self._seed)
         row, at = np.nonzero(np.isfinite(self._index[:, :until]))
         row, at = row[at >= _LEAST_HOURS], at[at >= _LEAST_HOURS]
         # The lead is the hour's own on the first day of a horizon, and a random number of days more.
@@ -63,9 +77,9 @@ class SolarTrees:
         features = self._features(row, at, at - lead)
         if until < SEASON_HOURS:
             features[:, _SEASON] = 0.0
-        return fit_trees(features, self._index[row, at], self._share[row, at] + _EDGE_WEIGHT, options=self._options)
+        return features, self._index[row, at], self._share[row, at] + _EDGE_WEIGHT
 
-    def speak(self, trees: QuantileTrees, origins: IndexArray, periods: int) -> FloatArray:
+    def speak(self, trees: QuantileTrees | QuantileForest, origins: IndexArray, periods: int) -> FloatArray:
         """Quantiles at LEVELS, shape (rows, origins, periods, levels), 0 at night."""
         rows = len(self._share)
         row, origin, lead = np.meshgrid(np.arange(rows), origins, np.arange(periods), indexing="ij")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from forecasting.forest import ForestOptions
 from forecasting.solar_trees import SEASON_HOURS, SolarTrees
 from forecasting.solar_windows import SolarPanel
 from forecasting.trees import TreeOptions
@@ -38,10 +39,10 @@ def panel(hours: int) -> SolarPanel:
 
 def medians_at(shown: SolarPanel, until: int, *, shifted: float) -> FloatArray:
     """The clear-sky index foretold for a day, had it been so much later in the year, shape (hours,)."""
-    trees = SolarTrees(shown, np.zeros((1, shown.axis.periods, 0)), np.ones(1), periods=PERIODS, options=OPTIONS)
-    grown = trees.grow(until)
+    trees = SolarTrees(shown, np.zeros((1, shown.axis.periods, 0)), np.ones(1), periods=PERIODS)
+    grown = trees.boost(until, options=OPTIONS)
     moved = replace(shown, year_angle=(shown.year_angle + shifted) % (2.0 * np.pi))
-    asked = SolarTrees(moved, np.zeros((1, shown.axis.periods, 0)), np.ones(1), periods=PERIODS, options=OPTIONS)
+    asked = SolarTrees(moved, np.zeros((1, shown.axis.periods, 0)), np.ones(1), periods=PERIODS)
     said = asked.speak(grown, np.array([shown.axis.periods]), PERIODS)[0, 0]
     day = shown.clear_kw[0, -PERIODS:] > 0.0
     return np.asarray(said[day, said.shape[-1] // 2])
@@ -56,7 +57,8 @@ def test_a_season_is_learnt_only_where_it_was_seen_more_than_once(hours: int, le
 
 def test_a_night_is_dark_at_every_level() -> None:
     shown = panel(40 * 24)
-    trees = SolarTrees(shown, np.zeros((1, 40 * 24, 0)), np.ones(1), periods=PERIODS, options=OPTIONS)
-    said = trees.speak(trees.grow(40 * 24), np.array([30 * 24]), PERIODS)[0, 0]
-    assert (said[[0, 1, 2, 22, 23]] == 0.0).all()
-    assert (said[12] > 0.0).all()
+    trees = SolarTrees(shown, np.zeros((1, 40 * 24, 0)), np.ones(1), periods=PERIODS)
+    for grown in (trees.boost(40 * 24, options=OPTIONS), trees.plant(40 * 24, options=ForestOptions(trees=4))):
+        said = trees.speak(grown, np.array([30 * 24]), PERIODS)[0, 0]
+        assert (said[[0, 1, 2, 22, 23]] == 0.0).all()
+        assert (said[12] > 0.0).all()
