@@ -213,7 +213,7 @@ def test_costs_are_those_that_plexos_publishes(shared_data: Path) -> None:
         if unit.unit_id not in on or unit.fuel == "Nuclear":
             continue
         kept = (on[unit.unit_id] > 0) & (on[unit.unit_id].shift(fill_value=0) > 0)
-        ours = running_cost_per_hour(unit, power.loc[kept, unit.unit_id].to_numpy())
+        ours = running_cost_per_hour(unit, power.loc[kept, unit.unit_id].to_numpy(dtype=np.float64))
         assert paid.loc[kept, unit.unit_id].to_numpy() == pytest.approx(ours, abs=0.01), unit.unit_id
         compared += int(kept.sum())
     assert compared > 7_000
