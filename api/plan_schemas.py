@@ -103,6 +103,7 @@ class SystemPeriod(Document):
     reserve_down_mw: float = Field(description="Downward reserve held. [MW]")
     reserve_down_required_mw: float = Field(description="Downward reserve required. [MW]")
     reserve_down_price: float = Field(description="Marginal price of downward reserve. [money/MW and hour]")
+    losses_mw: float = Field(default=0.0, description="Lost in branches. [MW]")
     curtailed_mw: float = Field(description="Renewable power not taken. [MW]")
     production_cost: float = Field(description="Cost of the interval. [money]")
 
@@ -244,6 +245,7 @@ class PlanDocument(Document):
     storages: dict[str, list[StoragePeriod]] = Field(description="Storages by id.")
     buses: dict[str, list[BusPeriod]] = Field(description="Prices by bus.")
     branches: dict[str, list[BranchPeriod]] = Field(description="Lines and transformers by id.")
+    interfaces: dict[str, list[BranchPeriod]] = Field(default={}, description="Groups of branches by id.")
     links: dict[str, list[LinkPeriod]] = Field(description="HVDC links by id.")
     reserves: dict[str, list[ReservePeriod]] = Field(default={}, description="Reserve products, by requirement.")
     system: list[SystemPeriod] = Field(description="The whole system.")

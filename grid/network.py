@@ -51,6 +51,21 @@ class DcLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Interface:
+    """Branches whose flows together stay within ± ``limit_mw``, such as all that join two areas.
+
+    Attributes:
+        branches: Counted in their own direction.
+        reversed_branches: Counted against it.
+    """
+
+    interface_id: str
+    limit_mw: float
+    branches: tuple[str, ...]
+    reversed_branches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """Buses and what connects them."""
 
@@ -58,3 +73,4 @@ class Network:
     branches: tuple[Branch, ...]
     dc_links: tuple[DcLink, ...] = ()
     base_mva: float = 100.0
+    interfaces: tuple[Interface, ...] = ()

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from grid.faults import Fault
-from grid.network import Branch, Bus, DcLink
+from grid.network import Branch, Bus, DcLink, Interface
 from grid.ranges import range_faults
 
 
@@ -14,6 +14,7 @@ def network_faults(
     buses: Sequence[Bus],
     branches: Sequence[Branch],
     dc_links: Sequence[DcLink],
+    interfaces: Sequence[Interface],
     *,
     bus_ids: Collection[str],
     whole: bool,
@@ -42,8 +43,25 @@ def network_faults(
         place = f'network.dc_links "{link.link_id}"'
         yield from _ends(place, link, bus_ids)
         yield from range_faults(place, link)
+    for interface in interfaces:
+        yield from range_faults(f'network.interfaces "{interface.interface_id}"', interface)
     if whole:
+        yield from interface_faults(interfaces, [branch.branch_id for branch in branches])
         yield from _islands([bus.bus_id for bus in buses], branches)
+
+
+def interface_faults(interfaces: Sequence[Interface], branch_ids: Collection[str]) -> Iterator[Fault]:
+    """What is wrong between interfaces and branches."""
+    yield from duplicate_faults("network.interfaces", [interface.interface_id for interface in interfaces])
+    for interface in interfaces:
+        place = f'network.interfaces "{interface.interface_id}"'
+        members = [*interface.branches, *interface.reversed_branches]
+        if not members:
+            yield Fault(place, "there must be at least one branch", "name those whose flows are limited together")
+        for name in sorted(set(members) - set(branch_ids)):
+            yield Fault(place, f"no such branch: {name!r}", "add it to the branches, or correct the id")
+        for name in sorted({name for name in members if members.count(name) > 1}):
+            yield Fault(place, f"branch {name!r} stands in it {members.count(name)} times", "name it once")
 
 
 def _ends(place: str, line: Branch | DcLink, bus_ids: Collection[str]) -> Iterator[Fault]:

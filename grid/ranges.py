@@ -8,7 +8,7 @@ from typing import NamedTuple
 from grid.assets import CostSegment, RenewablePlant, StartCost, Storage, ThermalUnit
 from grid.faults import Fault
 from grid.forecasts import DEFAULT_LEVELS
-from grid.network import Branch, Bus, DcLink
+from grid.network import Branch, Bus, DcLink, Interface
 from grid.site import BusLoad, ChangePrices, Meter, ProductPolicy, ReservePolicy, SumCheck
 from grid.validation.settings import EstimationRule, RangeRule, RunRule, SpikeRule, StampRule, SumRule, SunRule
 
@@ -66,6 +66,7 @@ _RANGES: dict[type, dict[str, _Range]] = {
     Bus: {"base_kv": _POSITIVE, "latitude": _Range(-90, 90), "longitude": _Range(-180, 180)},
     Branch: {"limit_mw": _POSITIVE, "tap_ratio": _POSITIVE, "resistance_pu": _NOT_NEGATIVE},
     DcLink: {"limit_mw": _POSITIVE},
+    Interface: {"limit_mw": _POSITIVE},
     ThermalUnit: {
         "minimum_mw": _NOT_NEGATIVE,
         "capacity_mw": _POSITIVE,

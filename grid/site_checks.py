@@ -13,7 +13,7 @@ import holidays
 from grid.asset_checks import asset_faults
 from grid.assets import RenewablePlant, Storage, ThermalUnit
 from grid.faults import Fault
-from grid.network import Branch, Bus, DcLink
+from grid.network import Branch, Bus, DcLink, Interface
 from grid.network_checks import network_faults, unknown_bus
 from grid.ranges import range_faults
 from grid.readings import series_id
@@ -46,6 +46,7 @@ class SiteParts:
     buses: tuple[Bus, ...]
     branches: tuple[Branch, ...]
     dc_links: tuple[DcLink, ...]
+    interfaces: tuple[Interface, ...]
     thermal_units: tuple[ThermalUnit, ...]
     renewable_plants: tuple[RenewablePlant, ...]
     storages: tuple[Storage, ...]
@@ -62,7 +63,14 @@ def site_faults(parts: SiteParts) -> list[Fault]:
         *_sum_checks(parts),
         *_circles(parts),
         *_validation(parts.validation),
-        *network_faults(parts.buses, parts.branches, parts.dc_links, bus_ids=parts.bus_ids, whole=parts.whole_network),
+        *network_faults(
+            parts.buses,
+            parts.branches,
+            parts.dc_links,
+            parts.interfaces,
+            bus_ids=parts.bus_ids,
+            whole=parts.whole_network,
+        ),
         *_loads(parts),
         *asset_faults(parts.thermal_units, parts.renewable_plants, parts.storages),
         *_references(parts),

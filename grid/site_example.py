@@ -128,6 +128,13 @@ to_bus = "east"
 reactance_pu = 0.04
 limit_mw = 40.0
 
+# Groups of branches whose flows together are limited; reversed_branches count against their direction.
+# [[network.interfaces]]
+# interface_id = "from the plant"
+# limit_mw = 150.0
+# branches = ["plant-west", "plant-east"]
+# reversed_branches = []
+
 # Units that are switched on and off. segments: cost above minimum_mw, never getting cheaper; their widths sum to
 # capacity_mw - minimum_mw. start_costs: what a start costs after at least so many hours off, from hot to cold.
 [[thermal_units]]

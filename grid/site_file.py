@@ -63,6 +63,7 @@ def parse_site(document: Mapping[str, object]) -> Site:
         buses=of_network("buses", ()),
         branches=of_network("branches", ()),
         dc_links=of_network("dc_links", ()),
+        interfaces=of_network("interfaces", ()),
         thermal_units=get("thermal_units", ()),
         renewable_plants=get("renewable_plants", ()),
         storages=get("storages", ()),

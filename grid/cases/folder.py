@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import fields as fields_of
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from grid.cases.folder_assets import read_demand_response, read_plants, read_sto
 from grid.cases.folder_reserves import read_reserves
 from grid.cases.folder_scenarios import read_scenarios
 from grid.cases.matpower import read_matpower
-from grid.cases.network_files import Grid, grid_of_case, grid_of_json
+from grid.cases.network_files import Grid, grid_of_case, grid_of_json, read_interfaces
 from grid.cases.uncertain import Profile, net_load_spread, read_profile
 from grid.dispatch.plan import DispatchProblem, Penalties
 from grid.faults import Fault, InputError
@@ -29,7 +30,7 @@ from grid.time_axis import EPOCH, FloatArray, TimeAxis
 
 _TOP = (
     "start", "step_minutes", "periods", "timezone", "currency", "load_scale", "loads", "renewables", "units",
-    "storages", "demand_response", "reserves", "penalties", "n_1", "losses", "previous", "change_prices",
+    "storages", "demand_response", "interfaces", "reserves", "penalties", "n_1", "losses", "previous", "change_prices",
     "uncertainty",
 )  # fmt: skip
 
@@ -65,7 +66,7 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
     n_1 = _contingencies(top)
     problem = DispatchProblem(
         axis=axis,
-        network=grid.network,
+        network=replace(grid.network, interfaces=tuple(read_interfaces(top))),
         thermal_units=tuple(units),
         renewable_plants=plants,
         storages=storages,

@@ -7,6 +7,7 @@ told in ``periods.json``. Its quadratic cost becomes ten linear pieces of equal 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +16,12 @@ from grid.assets import CostSegment, StartCost, ThermalUnit
 from grid.cases.case import Case, Costs
 from grid.cases.fields import Fields
 from grid.faults import Fault
-from grid.network import Branch, Bus, DcLink, Network
+from grid.network import Branch, Bus, DcLink, Interface, Network
 
 _PIECES = 10
+_BRANCH = (
+    "from", "to", "reactance_pu", "resistance_pu", "limit_mw", "emergency_mw", "tap_ratio", "phase_shift_deg",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ def grid_of_case(case: Case, faults: list[Fault]) -> Grid:
             tap_ratio=float(table.tap_ratio[i]),
             resistance_pu=float(table.resistance_pu[i]),
             emergency_mw=_finite(table.emergency_mw[i]),
+            phase_shift_deg=math.degrees(table.shift_rad[i]),
         )
         for i in np.flatnonzero(table.in_service).tolist()
     )
@@ -80,7 +85,7 @@ def grid_of_json(network: Fields) -> Grid:
         buses.append(Bus(name, area=bus.text("area", default="")))
     branches = []
     for name, branch in network.items("branches"):
-        branch.unknown("from", "to", "reactance_pu", "resistance_pu", "limit_mw", "emergency_mw", "tap_ratio")
+        branch.unknown(*_BRANCH)
         branches.append(
             Branch(
                 branch_id=name,
@@ -91,6 +96,7 @@ def grid_of_json(network: Fields) -> Grid:
                 tap_ratio=branch.number("tap_ratio", default=1.0),
                 resistance_pu=branch.number("resistance_pu", default=0.0),
                 emergency_mw=branch.number("emergency_mw") if branch.has("emergency_mw") else None,
+                phase_shift_deg=branch.number("phase_shift_deg", default=0.0),
             )
         )
     links = []
@@ -103,6 +109,14 @@ def grid_of_json(network: Fields) -> Grid:
         units.append(_json_unit(name, unit))
     base_mva = network.number("base_mva", default=100.0)
     return Grid(Network(tuple(buses), tuple(branches), tuple(links), base_mva), tuple(units), load)
+
+
+def read_interfaces(top: Fields) -> Iterator[Interface]:
+    """The interfaces that ``periods.json`` names over a network's branches."""
+    for name, interface in top.items("interfaces"):
+        interface.unknown("limit_mw", "branches", "reversed_branches")
+        limit_mw = interface.number("limit_mw", least=0.0)
+        yield Interface(name, limit_mw, interface.texts("branches"), interface.texts("reversed_branches"))
 
 
 def _json_unit(name: str, unit: Fields) -> ThermalUnit:

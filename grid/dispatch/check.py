@@ -191,6 +191,13 @@ def _network(plan: DispatchPlan) -> Iterator[str]:
         for t in range(problem.axis.periods):
             excess = 0.0 if branch.limit_mw is None else abs(float(flow[t])) - branch.limit_mw
             relaxed[f"overload of branch {branch.branch_id}", t] = max(excess, 0.0)
+    of_branch = dict(zip((branch.branch_id for branch in network.branches), flows, strict=True))
+    for interface in network.interfaces:
+        across = np.sum([of_branch[name] for name in interface.branches], axis=0)
+        across = across - np.sum([of_branch[name] for name in interface.reversed_branches], axis=0)
+        for t in range(problem.axis.periods):
+            excess = max(abs(float(np.broadcast_to(across, flows.shape[1:])[t])) - interface.limit_mw, 0.0)
+            relaxed[f"overload of interface {interface.interface_id}", t] = excess
     for what, amounts in (("load shed", plan.shed_mw), ("surplus power", plan.surplus_mw)):
         for bus, row in zip(network.buses, amounts, strict=True):
             relaxed.update({(f"{what} at bus {bus.bus_id}", t): mw for t, mw in enumerate(row.tolist())})

@@ -65,7 +65,7 @@ def case_document(plan: DispatchPlan, *, case: str) -> dict[str, Any]:
     axis = plan.problem.axis
     stamps = [_stamp(instant) for instant in [*axis.interval_starts, axis.end]] if plan.problem.timezone else None
     solved = plan.status is not Status.INFEASIBLE
-    names = ("units", "renewables", "storages", "buses", "branches", "links", "reserves")
+    names = ("units", "renewables", "storages", "buses", "branches", "interfaces", "links", "reserves")
     empty: dict[str, Any] = {name: {} for name in names}
     return {
         "case": case,
@@ -230,6 +230,7 @@ def _buses(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, Any]]]]:
     network, periods = plan.problem.network, plan.problem.axis.periods
     limits = np.array([[b.limit_mw] * periods for b in network.branches], dtype=object).reshape(-1, periods)
+    interface_limits = np.array([[i.limit_mw] * periods for i in network.interfaces]).reshape(-1, periods)
     link_limits = np.array([[link.limit_mw] * periods for link in network.dc_links]).reshape(-1, periods)
     return {
         "branches": _tables(
@@ -238,6 +239,14 @@ def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, An
                 "flow_mw": (plan.branch_flow_mw, mw),
                 "limit_mw": (limits, None),
                 "shadow_price": (plan.branch_shadow_price, _PRICE_DIGITS),
+            },
+        ),
+        "interfaces": _tables(
+            [interface.interface_id for interface in network.interfaces],
+            {
+                "flow_mw": (plan.interface_flow_mw, mw),
+                "limit_mw": (interface_limits, None),
+                "shadow_price": (plan.interface_shadow_price, _PRICE_DIGITS),
             },
         ),
         "links": _tables(

@@ -78,9 +78,10 @@ def infeasible_plan(
     conflict = find_conflict(problem, terms, ptdf, outages)
     periods, buses = problem.axis.periods, len(problem.network.buses)
     units, plants, storages = (len(a) for a in (problem.thermal_units, problem.renewable_plants, problem.storages))
-    branches, links = len(problem.network.branches), len(problem.network.dc_links)
+    network = problem.network
+    branches, links, interfaces = len(network.branches), len(network.dc_links), len(network.interfaces)
     nothing = np.zeros(periods)
-    zeros = {rows: np.zeros((rows, periods)) for rows in (units, plants, storages, buses, branches, links)}
+    zeros = {rows: np.zeros((rows, periods)) for rows in (units, plants, storages, buses, branches, links, interfaces)}
     ways = {way.limit: way for way in conflict.ways_out}
     return DispatchPlan(
         status=Status.INFEASIBLE,
@@ -106,6 +107,8 @@ def infeasible_plan(
         link_flow_mw=zeros[links],
         branch_flow_mw=zeros[branches],
         branch_shadow_price=zeros[branches],
+        interface_flow_mw=zeros[interfaces],
+        interface_shadow_price=zeros[interfaces],
         lmp=zeros[buses],
         energy_price=zeros[buses],
         congestion_price=zeros[buses],

@@ -17,6 +17,7 @@ from grid.dispatch.linear import IntArray, LinearModel
 from grid.dispatch.outages import Outages, emergency_ratings_mw
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.ptdf import Ptdf
+from grid.network import Network
 from grid.time_axis import FloatArray
 
 FLOW_TOLERANCE_MW = 1e-3
@@ -25,7 +26,10 @@ NO_EVENT = -1
 
 
 class Line(NamedTuple):
-    """A branch in a period: intact, after the ``outage`` of another, or after an ``event``, both by position."""
+    """A branch in a period: intact, after the ``outage`` of another, or after an ``event``, both by position.
+
+    Interfaces count on after the last branch; they are limited in the intact network.
+    """
 
     branch: int
     period: int
@@ -51,13 +55,18 @@ class LineLimits:
         self.overload: dict[Line, tuple[int, int]] = {}
         self.responses: dict[tuple[int, int], IntArray] = {}
         self._branches = problem.network.branches
+        self._interfaces = problem.network.interfaces
         limits = [np.inf if branch.limit_mw is None else branch.limit_mw for branch in self._branches]
+        limits += [interface.limit_mw for interface in self._interfaces]
         self._limit_mw = np.array(limits, dtype=np.float64)
+        self._members = interface_members(problem.network)
         self._emergency_mw = emergency_ratings_mw(problem.network)
         self._price = problem.penalties.overload * problem.axis.step_hours
 
     def factors(self, line: Line) -> FloatArray:
         """Flow on a line per MW injected at each bus and taken out at the first, shape (buses,)."""
+        if line.branch >= len(self._branches):
+            return self.ptdf.combined(self._members[line.branch - len(self._branches)])
         if self.outages is None or line.outage == INTACT:
             return self.ptdf.row(line.branch)
         moved = self.outages.factor(line.branch, line.outage)
@@ -65,6 +74,8 @@ class LineLimits:
 
     def _shifted_mw(self, line: Line) -> float:
         """What the phase shifts drive through a line."""
+        if line.branch >= len(self._branches):
+            return float(self._members[line.branch - len(self._branches)] @ self.ptdf.shifted_mw)
         own = float(self.ptdf.shifted_mw[line.branch])
         if self.outages is None or line.outage == INTACT:
             return own
@@ -80,6 +91,8 @@ class LineLimits:
 
     def name(self, line: Line) -> str:
         """A line in words."""
+        if line.branch >= len(self._branches):
+            return f"interface {self._interfaces[line.branch - len(self._branches)].interface_id}"
         name = f"branch {self._branches[line.branch].branch_id}"
         if line.event != NO_EVENT:
             return f"{name} {self.events[line.event].name}"
@@ -121,7 +134,8 @@ class LineLimits:
             injection_mw: What ``values`` feed in, shape (buses, periods).
         """
         flows = self.ptdf.flows(injection_mw)
-        beyond = np.argwhere(np.abs(flows) > self._limit_mw[:, None] + FLOW_TOLERANCE_MW)
+        together = np.vstack([flows, self._members @ flows])
+        beyond = np.argwhere(np.abs(together) > self._limit_mw[:, None] + FLOW_TOLERANCE_MW)
         lines = [Line(int(branch), int(period)) for branch, period in beyond]
         if self.outages is not None:
             known = [line[:3] for line in self.rows if line.outage != INTACT]
@@ -139,7 +153,7 @@ class LineLimits:
                 if answered == position:
                     response[:, period] = values[columns]
             moved = self.ptdf.moved(event.injections_mw(values, response))
-            rating = self._emergency_mw if event.emergency else self._limit_mw
+            rating = self._emergency_mw if event.emergency else self._limit_mw[: len(self._branches)]
             excess = np.abs(flows_mw + moved) - rating[:, None]
             for line in self.rows:
                 if line.event == position:
@@ -148,3 +162,13 @@ class LineLimits:
             worst = np.maximum(worst, excess)
         for branch, period in np.argwhere(by != NO_EVENT).tolist():
             yield Line(branch, period, event=int(by[branch, period]))
+
+
+def interface_members(network: Network) -> FloatArray:
+    """1 where a branch counts in an interface, -1 where it counts reversed, shape (interfaces, branches)."""
+    position = {branch.branch_id: i for i, branch in enumerate(network.branches)}
+    members = np.zeros((len(network.interfaces), len(position)))
+    for row, interface in zip(members, network.interfaces, strict=True):
+        row[[position[name] for name in interface.branches]] = 1.0
+        row[[position[name] for name in interface.reversed_branches]] = -1.0
+    return members

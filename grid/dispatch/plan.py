@@ -192,6 +192,7 @@ class DispatchPlan:
         link_flow_mw: HVDC links, shape (links, periods).
         branch_flow_mw, branch_shadow_price: Branches, shape (branches, periods); the price is per MW of limit and hour,
             >= 0.
+        interface_flow_mw, interface_shadow_price: Likewise of interfaces, shape (interfaces, periods).
         lmp, energy_price, congestion_price, loss_price: Shape (buses, periods); ``lmp`` is the sum of the three others.
             [money/MWh]
             The energy price is the same at every bus: the mean price weighted by load.
@@ -227,6 +228,8 @@ class DispatchPlan:
     link_flow_mw: FloatArray
     branch_flow_mw: FloatArray
     branch_shadow_price: FloatArray
+    interface_flow_mw: FloatArray
+    interface_shadow_price: FloatArray
     lmp: FloatArray
     energy_price: FloatArray
     congestion_price: FloatArray

@@ -44,7 +44,7 @@ class Prices:
 
     Attributes:
         branch_shadow_price: Saving per MW of limit and hour, shape (branches, periods), >= 0; where the network must
-            survive outages, of the emergency rating after each of them as well.
+            survive outages, of the emergency rating after each of them as well. Likewise of interfaces.
     """
 
     lmp: FloatArray
@@ -52,6 +52,7 @@ class Prices:
     congestion: FloatArray
     loss: FloatArray
     branch_shadow_price: FloatArray
+    interface_shadow_price: FloatArray
     reserve_up: FloatArray
     reserve_down: FloatArray
     requirements: FloatArray
@@ -92,7 +93,8 @@ def prices_of(dispatch: FixedDispatch) -> Prices:
     """Read the prices of a fixed dispatch off its duals."""
     model, duals = dispatch.model, dispatch.solution.row_duals
     problem, hours = model.problem, model.problem.axis.step_hours
-    shadow = np.zeros((len(problem.network.branches), problem.axis.periods))
+    branches, interfaces = len(problem.network.branches), len(problem.network.interfaces)
+    shadow = np.zeros((branches + interfaces, problem.axis.periods))
     lmp = np.tile(duals[model.balance_rows] / hours, (len(problem.network.buses), 1))
     for line, row in model.lines.rows.items():
         dual = duals[row] / hours
@@ -110,7 +112,8 @@ def prices_of(dispatch: FixedDispatch) -> Prices:
         energy=energy,
         congestion=lmp - energy - loss,
         loss=loss,
-        branch_shadow_price=shadow,
+        branch_shadow_price=shadow[:branches],
+        interface_shadow_price=shadow[branches:],
         reserve_up=duals[model.reserves.up_rows] / hours,
         reserve_down=duals[model.reserves.down_rows] / hours,
         requirements=np.array([duals[rows] for rows in model.reserves.product_rows]).reshape(

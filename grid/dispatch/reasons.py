@@ -46,7 +46,7 @@ def _plant_reasons(explained: Explained, p: int, plant: RenewablePlant) -> list[
         branch = _branch_in_the_way(explained, plant.bus_id, t)
         if branch is not None:
             name, price = branch
-            return Finding("branch", (f"branch {name} limit",), price)
+            return Finding("branch", (f"{name} limit",), price)
         return Finding("too much", ("load",), float(-lmp[t]))
 
     def describe(kind: str, run: slice, findings: Sequence[Finding]) -> str:
@@ -94,7 +94,7 @@ def _branch_in_the_way(explained: Explained, bus_id: str, period: int) -> tuple[
         factors = model.lines.factors(line)
         effect = float(duals[row] * (factors[bus] - shares @ factors))
         if effect < worst:
-            worst, name = effect, model.lines.name(line).removeprefix("branch ")
+            worst, name = effect, model.lines.name(line)
             price = abs(float(duals[row])) / explained.problem.axis.step_hours
     return None if name is None else (name, price)
 

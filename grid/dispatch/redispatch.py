@@ -62,13 +62,13 @@ class Redispatch:
 
     Raises:
         InputError: If the problem is malformed; every fault is listed.
-        ValueError: If it asks for N-1 security or losses.
+        ValueError: If it asks for N-1 security or losses, or has interfaces.
     """
 
     def __init__(self, problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> None:
         require_valid(problem)
-        if problem.losses:
-            raise ValueError("a re-dispatch is lossless; plan the problem anew with plan_dispatch")
+        if problem.losses or problem.network.interfaces:
+            raise ValueError("a re-dispatch has no losses and no interfaces; plan the problem anew with plan_dispatch")
         if problem.secure or problem.secure_units:
             raise ValueError("N-1 security is not kept in a re-dispatch; plan the problem anew with plan_dispatch")
         self._problem, self._committed, self._ptdf = problem, Committed(problem, on), Ptdf(problem.network)

@@ -11,6 +11,7 @@ from grid.dispatch.commitment import BoolArray
 from grid.dispatch.headroom import headroom_mw
 from grid.dispatch.holding import held_reserves
 from grid.dispatch.incumbent import gap_between
+from grid.dispatch.lines import interface_members
 from grid.dispatch.model import available_by_bus
 from grid.dispatch.plan import DispatchPlan, Status, Violation
 from grid.dispatch.prices import FixedDispatch, dispatch_fixed, prices_of
@@ -62,6 +63,7 @@ def plan_of(
     moved = change_cost(problem, on, power, discharge - charge)
     free = _freely(dispatch, terms, on, charge > discharge)
     prices = prices_of(free)
+    flows = model.lines.ptdf.flows(model.injections.mw(x))
     plan = DispatchPlan(
         status=status,
         problem=problem,
@@ -84,8 +86,10 @@ def plan_of(
         shed_mw=shed,
         surplus_mw=surplus,
         link_flow_mw=x[model.link],
-        branch_flow_mw=model.lines.ptdf.flows(model.injections.mw(x)),
+        branch_flow_mw=flows,
         branch_shadow_price=prices.branch_shadow_price,
+        interface_flow_mw=interface_members(problem.network) @ flows,
+        interface_shadow_price=prices.interface_shadow_price,
         lmp=prices.lmp,
         energy_price=prices.energy,
         congestion_price=prices.congestion,

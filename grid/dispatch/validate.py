@@ -16,6 +16,7 @@ from grid.dispatch.requirements import requirement_faults
 from grid.dispatch.scenarios import scenario_faults
 from grid.dispatch.steady import earlier_faults
 from grid.faults import Fault, InputError
+from grid.network_checks import interface_faults
 from grid.time_axis import FloatArray
 
 _TOLERANCE_MW = 1e-6
@@ -71,6 +72,11 @@ def _network(problem: DispatchProblem) -> Iterator[Fault]:
         if branch.emergency_mw is not None and not branch.emergency_mw >= (branch.limit_mw or 0.0):
             told = f"emergency_mw must be at least limit_mw, got {branch.emergency_mw} and {branch.limit_mw}"
             yield Fault(branch.branch_id, told, "leave it out where it is the same")
+    yield from interface_faults(network.interfaces, [branch.branch_id for branch in network.branches])
+    for interface in network.interfaces:
+        if not interface.limit_mw > 0.0:
+            told = f"limit_mw must be positive, got {interface.limit_mw}"
+            yield Fault(interface.interface_id, told, "give what may flow over it")
     for link in network.dc_links:
         if not link.limit_mw >= 0.0:
             yield Fault(link.link_id, f"limit_mw must not be negative, got {link.limit_mw}", "give its rating")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from grid.assets import RenewableKind
 from grid.dispatch.plan import DispatchProblem
 from grid.faults import Fault, InputError
+from grid.network import Interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def change_problem(problem: DispatchProblem, changes: Changes) -> DispatchProble
         network=replace(
             network,
             branches=tuple(branch for branch in network.branches if branch.branch_id not in cut),
+            interfaces=tuple(_without(network.interfaces, cut)),
             dc_links=tuple(link for link in network.dc_links if link.link_id not in cut),
         ),
         thermal_units=tuple(unit for unit in problem.thermal_units if unit.unit_id not in out),
@@ -67,6 +69,15 @@ def change_problem(problem: DispatchProblem, changes: Changes) -> DispatchProble
         initial={name: state for name, state in problem.initial.items() if name not in out},
         initial_mwh={name: charge for name, charge in problem.initial_mwh.items() if name not in out},
     )
+
+
+def _without(interfaces: Sequence[Interface], cut: frozenset[str]) -> Iterator[Interface]:
+    """Interfaces over the branches that are left."""
+    for interface in interfaces:
+        forward = tuple(name for name in interface.branches if name not in cut)
+        backward = tuple(name for name in interface.reversed_branches if name not in cut)
+        if forward or backward:
+            yield replace(interface, branches=forward, reversed_branches=backward)
 
 
 def _unknown(problem: DispatchProblem, changes: Changes) -> list[Fault]:

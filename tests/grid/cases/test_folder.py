@@ -253,3 +253,16 @@ def test_faults_of_an_uncertainty_are_named() -> None:
         assert place in text
     drawn = {"periods": 2, "loads": {"a": {"scenarios": [[1, 1], [2, 2]]}}}
     assert "probabilities" in faults_of({**drawn, "uncertainty": {"method": "two-stage", "probabilities": [0, 0]}})
+
+
+def test_areas_shifts_and_interfaces_are_read() -> None:
+    branch = {**NETWORK["branches"]["ab"], "phase_shift_deg": 2.5, "tap_ratio": 0.97}
+    interfaces = {"both": {"limit_mw": 30, "branches": ["ab"], "reversed_branches": []}}
+    problem = read({"periods": 1, "interfaces": interfaces}, {**NETWORK, "branches": {"ab": branch}})
+    (line,), (both,) = problem.network.branches, problem.network.interfaces
+    assert (line.phase_shift_deg, line.tap_ratio) == (2.5, 0.97)
+    assert (both.interface_id, both.limit_mw, both.branches) == ("both", 30.0, ("ab",))
+    assert "interfaces" not in faults_of({"periods": 0, "interfaces": {}})
+    assert "both: branches: must be a list of texts" in faults_of(
+        {"periods": 1, "interfaces": {"both": {"limit_mw": 3, "branches": "ab"}}}
+    )
