@@ -8,6 +8,8 @@
 #   make bench-rivals       our forecasts beside LightGBM, NHITS, PatchTST, AutoARIMA and MSTL, which go into .venv-rivals
 #                           (hours; ARGS='vic_elec:02 --methods gridpilot,LightGBM': some of it)
 #   make bench-peers        our dispatch of a network beside PyPSA and pandapower, each in an environment of its own
+#   make bench-closed-loop  what forecasts and reserves cost when plans are carried out: a published week (half an hour of
+#                           CPU; ARGS=seasons: 28 days of RTS-GMLC, hours); what is done is kept, so it can be broken off
 #   make clean              remove all environments and every cache; downloads and the demo's state stay (see the README)
 #
 # PYTHON=/path/to/python3 chooses the interpreter of .venv.
@@ -17,7 +19,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench bench-rivals bench-peers clean
+.PHONY: help demo test lint check bench bench-rivals bench-peers bench-closed-loop clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -38,7 +40,7 @@ lint: .venv/.installed
 check: lint test
 
 bench: .venv/.installed
-	@for script in $(filter-out %/bench_rivals.py %/bench_peers.py,$(wildcard tests/bench/bench_*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+	@for script in $(filter-out %/bench_rivals.py %/bench_peers.py %/bench_closed_loop.py,$(wildcard tests/bench/bench_*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
 
 bench-rivals: .venv/.installed .venv-rivals/.installed
 	@$(BIN)/python tests/bench/bench_rivals.py $(ARGS)
@@ -54,6 +56,9 @@ bench-peers: .venv/.installed .venv-peers/.installed .venv-pandapower/.installed
 
 .venv-pandapower/.installed: tests/bench/peers_pandapower.txt
 	@$(BIN)/python -m venv .venv-pandapower && .venv-pandapower/bin/pip install --quiet --prefer-binary -r $< && touch $@
+
+bench-closed-loop: .venv/.installed
+	@$(BIN)/python tests/bench/bench_closed_loop.py $(ARGS)
 
 clean:
 	rm -rf .venv .venv-rivals .venv-peers .venv-pandapower .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -158,6 +158,7 @@ def _plan_folder(case: Path, gap: float, time_limit: float, ac_check: bool) -> d
 
 
 def is_source_folder(case: Path) -> bool:
+    """Whether a folder is one of tables in RTS-GMLC's format."""
     return (case / "gen.csv").is_file() or (case / "timeseries_pointers.csv").is_file()
 
 
@@ -195,6 +196,7 @@ def folder_files(case: Path) -> tuple[Path, Path]:
 
 
 def text_of(file: Path) -> str:
+    """The text of a file; a fault where it cannot be read."""
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:

@@ -1,0 +1,152 @@
+"""What forecasts and reserves are worth: plans made from them, carried out against what happened, and what that cost.
+
+Run it by ``make bench-closed-loop``; the data lie beside the repository, in ``../shared/data``. ``week`` (the default)
+runs Prescient's published week: as Prescient ran it, day by day beside what it published, and with forecasts corrected
+and reserves held by :class:`closed_loop_cases.Calibrated`, over quantiles. ``seasons`` runs four weeks of RTS-GMLC.
+What is done is kept in the cache and not run again (``--again`` forgets it), so that a run can be broken off.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from closed_loop_cases import (
+    PRESCIENT,
+    RTS_GMLC,
+    WEEKS,
+    AsShipped,
+    Calibrated,
+    Foresight,
+    Week,
+    prescient_week,
+    season_week,
+)
+
+from api.settings import CacheSettings, read_settings
+from grid.simulation import Forecaster, Operation, Regret, daily_totals, score, simulate
+
+HORIZON = timedelta(hours=36)
+FRONTIER = (None, 0.8, 0.9, 0.95, 0.99)
+SEASON_LEVELS = (None, 0.95, 0.99)
+AS_PUBLISHED = Operation(horizon=HORIZON, relative_gap=2e-4, time_limit_seconds=900.0)
+OURS = Operation(horizon=HORIZON, relative_gap=2e-3, time_limit_seconds=600.0)
+QUICK_HOURS = 3.0
+SEASON = Operation(horizon=HORIZON, relative_gap=0.005, time_limit_seconds=300.0, quick_start_hours=QUICK_HOURS)
+
+
+def result_of(week: Week, name: str, forecaster: Forecaster, operation: Operation, kept: Path) -> dict[str, Any]:
+    """Simulate, unless that was done before; one line is printed."""
+    file = kept / f"{week.name} {name}.json".replace(" ", "_").replace("'", "")
+    if not file.is_file():
+        began = time.process_time()
+        simulated = simulate(week.actual, forecaster, operation=operation)
+        document = {
+            **asdict(score(simulated)),
+            "total": score(simulated).total,
+            "daily": daily_totals(simulated).tolist(),
+            "worst_gap": max(made.plan.gap for made in simulated.made),
+            "cpu_seconds": time.process_time() - began,
+        }
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(document), encoding="utf-8")
+    result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return result
+
+
+def show(name: str, result: dict[str, Any], foresight: dict[str, Any]) -> None:
+    """One line of a table; ``production`` is without the price of what was relaxed."""
+    production = result["no_load"] + result["energy"] + result["starts"] + result["wear"]
+    above = production / foresight["total"] - 1.0
+    print(
+        f"{name:<32}{production:>12,.0f}{above:>8.2%}{result['starts']:>11,.0f}{result['unserved_mwh']:>9.1f}"
+        f"{result['curtailed_mwh']:>10,.0f}{result['overload_mwh']:>9.1f}{result['promised']:>9.3f}"
+        f"{result['exceeded']:>9.3f}{result['worst_gap']:>9.2%}{result['cpu_seconds']:>8.0f}",
+        flush=True,
+    )
+
+
+def heading(title: str) -> None:
+    """The names of the columns of :func:`show`."""
+    print(
+        f"\n{title}\n{'':<32}{'cost':>12}{'above':>8}{'starts':>11}{'unserved':>9}{'curtailed':>10}{'overload':>9}"
+        f"{'promised':>9}{'exceeded':>9}{'gap':>9}{'CPU s':>8}",
+        flush=True,
+    )
+
+
+def run_week(kept: Path) -> None:
+    """Prescient's week: beside what was published, then the frontier of cost and unserved energy."""
+    week = prescient_week()
+    again = result_of(week, "as published", AsShipped(week.forecast), AS_PUBLISHED, kept)
+    daily = pd.read_csv(PRESCIENT / "published" / "daily_summary.csv")
+    published = (daily["Fixed costs"] + daily["Generation costs"]).to_numpy()
+    print("Prescient's week, day by day\n       date        ours     published  difference")
+    for date, ours, theirs in zip(daily["Date"], again["daily"], published, strict=True):
+        print(f"{date:>11}{ours:>12,.2f}{theirs:>14,.2f}{ours / theirs - 1.0:>12.4%}")
+    print(
+        f"{'total':>11}{again['total']:>12,.2f}{published.sum():>14,.2f}{again['total'] / published.sum() - 1.0:>12.4%}"
+    )
+    heading("The same week with our forecasts and reserves; above: perfect foresight's cost")
+    foresight = result_of(week, "perfect foresight", Foresight(week.actual), OURS, kept)
+    show("perfect foresight", foresight, foresight)
+    show("Prescient's plan", again, foresight)
+    for level in FRONTIER:
+        for quick in (0.0, QUICK_HOURS):
+            name = f"reserve P{100.0 * level:g}" if level else "no reserve"
+            name += ", quick starts" if quick else ""
+            operation = replace(OURS, quick_start_hours=quick)
+            show(name, result_of(week, name, Calibrated(week, level), operation, kept), foresight)
+
+
+def run_seasons(kept: Path) -> None:
+    """28 days of RTS-GMLC, with a bootstrap interval over days."""
+    days: dict[str, list[np.ndarray]] = {}
+    for start in WEEKS:
+        week = season_week(start)
+        heading(week.name)
+        foresight = result_of(week, "perfect foresight", Foresight(week.actual), SEASON, kept)
+        show("perfect foresight", foresight, foresight)
+        for level in SEASON_LEVELS:
+            name = f"reserve P{100.0 * level:g}" if level else "no reserve"
+            result = result_of(week, name, Calibrated(week, level), SEASON, kept)
+            show(name, result, foresight)
+            days.setdefault(name, []).append(np.array([result["daily"], foresight["daily"]]))
+    print()
+    for name, found in days.items():
+        cost, known = np.concatenate(found, axis=1)
+        regret = Regret(cost, known)
+        low, high = regret.interval()
+        print(f"{name}, {len(cost)} days: regret {regret.share:.2%} of the cost, 90 % interval {low:.2%} to {high:.2%}")
+
+
+def main() -> int:
+    """Run what the arguments name."""
+    runs: dict[str, tuple[Callable[[Path], None], Path]] = {
+        "week": (run_week, PRESCIENT),
+        "seasons": (run_seasons, RTS_GMLC),
+    }
+    kept = read_settings(CacheSettings).cache_dir / "closed_loop"
+    names = [argument for argument in sys.argv[1:] if argument != "--again"] or ["week"]
+    if "--again" in sys.argv:
+        for file in kept.glob("*.json"):
+            file.unlink()
+    for name in names:
+        run, data = runs[name]
+        if data.is_dir():
+            run(kept)
+        else:
+            print(f"no data in {data}: nothing to do")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
