@@ -133,6 +133,9 @@ class PlanInputs(Document):
 
     forecasts: list[dict[str, Any]] = Field(description="series_id, issued_at, model_id and degraded of each forecast.")
     reserve: dict[str, Any] = Field(description="How the reserve was sized.")
+    scenarios: dict[str, Any] | None = Field(
+        default=None, description="How many were drawn, by which seed, and from how many earlier issues."
+    )
     changes: dict[str, Any] = Field(default={}, description="What a what-if changed; empty for any other plan.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -73,13 +73,19 @@ def make_plan(
     series = {load.series_id for load in site.loads} | {plant.series_id for plant in site.renewable_plants}
     issued_at = newest.issued_at
     previous = latest_plan(conn, site.site_id, before=issued_at, with_schedule=True)
+    forecasts = latest_forecasts(conn, [*sorted(series), SITE_LOAD], issued_at)
     problem, inputs = assemble_problem(
         site,
-        latest_forecasts(conn, [*sorted(series), SITE_LOAD], issued_at),
+        forecasts,
         issued_at=issued_at,
         periods=limits.horizon_hours,
         previous=previous,
     )
+    if site.scenarios.drawn:
+        from api.plan_scenarios import draw_scenarios  # pandas is loaded only where scenarios are drawn
+
+        scenarios, inputs["scenarios"] = draw_scenarios(conn, site, forecasts, axis=problem.axis)
+        problem = replace(problem, scenarios=scenarios)
     conn.commit()  # no transaction stays open while the solver thinks
     plan = plan_always(
         change(problem) if change else problem,

@@ -10,7 +10,7 @@ from grid.faults import Fault, InputError
 from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.network import Branch, Bus, DcLink, Network
 from grid.readings import Quality, ReadingBlock, Rejection
-from grid.site import BusLoad, ChangePrices, Meter, ReservePolicy, Site
+from grid.site import BusLoad, ChangePrices, Meter, ReservePolicy, ScenarioPolicy, Site
 from grid.time_axis import TimeAxis
 from grid.units import Channel
 
@@ -32,6 +32,7 @@ __all__ = [
     "Rejection",
     "RenewablePlant",
     "ReservePolicy",
+    "ScenarioPolicy",
     "Site",
     "Storage",
     "ThermalUnit",

@@ -9,7 +9,7 @@ from grid.assets import CostSegment, RenewablePlant, StartCost, Storage, Thermal
 from grid.faults import Fault
 from grid.forecasts import DEFAULT_LEVELS
 from grid.network import Branch, Bus, DcLink, Interface
-from grid.site import BusLoad, ChangePrices, Meter, ProductPolicy, ReservePolicy, SumCheck
+from grid.site import BusLoad, ChangePrices, Meter, ProductPolicy, ReservePolicy, ScenarioPolicy, SumCheck
 from grid.validation.settings import EstimationRule, RangeRule, RunRule, SpikeRule, StampRule, SumRule, SunRule
 
 
@@ -92,6 +92,12 @@ _RANGES: dict[type, dict[str, _Range]] = {
     },
     ChangePrices: {"per_mwh": _NOT_NEGATIVE, "per_commitment_hour": _NOT_NEGATIVE},
     ProductPolicy: {"minutes": _POSITIVE, "mw": _NOT_NEGATIVE, "load_share": _NOT_NEGATIVE},
+    ScenarioPolicy: {
+        "drawn": _Range(high=1000),
+        "most": _Range(1, 50),
+        "risk_weight": _NOT_NEGATIVE,
+        "risk_level": _Range(high=0.999),
+    },
     ReservePolicy: {
         "up_level": _Range(0.5, DEFAULT_LEVELS[-1]),
         "down_level": _Range(DEFAULT_LEVELS[0], 0.5),

@@ -130,6 +130,23 @@ class ChangePrices:
 
 
 @dataclass(frozen=True, slots=True)
+class ScenarioPolicy:
+    """Whether units are committed for joint scenarios of the forecasts instead of their medians and a reserve.
+
+    Attributes:
+        drawn: How many are drawn; 0 plans for the medians.
+        most: So many of them, at most, stand for all.
+        risk_weight: How often the conditional value at risk of cost counts beside its expectation.
+        risk_level: It is the mean of the dearest ``1 - risk_level`` of outcomes.
+    """
+
+    drawn: int = 0
+    most: int = 10
+    risk_weight: float = 0.0
+    risk_level: float = 0.95
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One operator's system, as its site file tells it.
 
@@ -159,6 +176,7 @@ class Site:
     n_1: tuple[Contingency, ...] = ()
     losses: bool = False
     change_prices: ChangePrices = ChangePrices()
+    scenarios: ScenarioPolicy = ScenarioPolicy()
     sum_checks: tuple[SumCheck, ...] = ()
     validation: RulesByKind = DEFAULT_RULES
     notes: tuple[str, ...] = ()

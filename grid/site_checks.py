@@ -17,7 +17,7 @@ from grid.network import Branch, Bus, DcLink, Interface
 from grid.network_checks import network_faults, unknown_bus
 from grid.ranges import range_faults
 from grid.readings import series_id
-from grid.site import BusLoad, ChangePrices, Meter, ReservePolicy, SumCheck
+from grid.site import BusLoad, ChangePrices, Meter, ReservePolicy, ScenarioPolicy, SumCheck
 from grid.units import STORED_UNIT, Channel
 from grid.validation.settings import RulesByKind
 
@@ -38,6 +38,7 @@ class SiteParts:
     currency: str | None
     reserve: ReservePolicy
     change_prices: ChangePrices
+    scenarios: ScenarioPolicy
     meters: tuple[Meter, ...]
     loads: tuple[BusLoad, ...]
     sum_checks: tuple[SumCheck, ...]
@@ -89,6 +90,7 @@ def _general(parts: SiteParts) -> Iterator[Fault]:
     yield from range_faults("reserve", parts.reserve)
     yield from _products(parts)
     yield from range_faults("change_prices", parts.change_prices)
+    yield from range_faults("scenarios", parts.scenarios)
     if parts.base_mva is not None and parts.base_mva <= 0:
         yield Fault("network.base_mva", f"must be above 0, got {parts.base_mva:g}", "correct it; 100 is common")
 

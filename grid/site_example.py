@@ -34,6 +34,14 @@ down_level = 0.05
 per_mwh = 0.2
 per_commitment_hour = 10.0
 
+# Plans for joint scenarios of the forecasts instead of their medians and a reserve, by expected cost and, as often as
+# risk_weight says, the mean of the dearest 1 - risk_level of outcomes. They take longer.
+# [scenarios]
+# drawn = 100  # 0: none
+# most = 10    # that stand for all
+# risk_weight = 0.0
+# risk_level = 0.95
+
 # Meters that are forecast. Their series is called <meter_id>:<channel>.
 #   kind: load, solar, or external (somebody sends us its forecasts)
 #   weather_site_id: whose temperature and irradiance explain it (topic gridpilot.weather.v1)

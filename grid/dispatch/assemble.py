@@ -76,7 +76,7 @@ def assemble_problem(
     medians = {name: forecasts[name].median[_window(forecasts[name], axis)] for name in needed}
     sources = _sources(site, forecasts, axis, up_level=site.reserve.up_level, down_level=site.reserve.down_level)
     up, down = _together(sources)
-    load = _loads(site, medians, periods)
+    load = loads_mw(site, medians, periods)
     before = None if previous is None else PreviousPlan(previous, at=axis.start)
     initial = {} if before is None else before.unit_states(site.thermal_units)
     charges = {**({} if before is None else before.charges_mwh(site.storages)), **(state_of_charge_mwh or {})}
@@ -87,7 +87,7 @@ def assemble_problem(
         renewable_plants=site.renewable_plants,
         storages=site.storages,
         load_mw=load,
-        available_mw=_available(site, medians, periods),
+        available_mw=available_mw(site, medians, periods),
         reserve_up_mw=up,
         reserve_down_mw=down,
         initial=initial,
@@ -177,11 +177,12 @@ def _plant_source(site: Site, forecast: Forecast, axis: TimeAxis, up_level: floa
     return _Source(forecast.series_id, factor, np.maximum(up, 0.0), np.maximum(down, 0.0))
 
 
-def _loads(site: Site, medians: Mapping[str, FloatArray], periods: int) -> FloatArray:
+def loads_mw(site: Site, kw: Mapping[str, FloatArray], periods: int) -> FloatArray:
+    """The load at each bus by the series of the site's meters, shape (buses, periods)."""
     position = {bus.bus_id: i for i, bus in enumerate(site.network.buses)}
     load = np.zeros((len(site.network.buses), periods))
     for share in site.loads:
-        load[position[share.bus_id]] += share.mw_per_kw * medians[share.series_id]
+        load[position[share.bus_id]] += share.mw_per_kw * kw[share.series_id]
     return load
 
 
@@ -193,9 +194,10 @@ def _requirement(site: Site, need: ProductPolicy, load_mw: FloatArray) -> Reserv
     )
 
 
-def _available(site: Site, medians: Mapping[str, FloatArray], periods: int) -> FloatArray:
+def available_mw(site: Site, kw: Mapping[str, FloatArray], periods: int) -> FloatArray:
+    """What each plant could give by its series, shape (plants, periods)."""
     rows = [
-        np.clip(plant.capacity_mw * medians[plant.series_id] / plant.series_capacity_kw, 0.0, plant.capacity_mw)
+        np.clip(plant.capacity_mw * kw[plant.series_id] / plant.series_capacity_kw, 0.0, plant.capacity_mw)
         for plant in site.renewable_plants
     ]
     return np.array(rows).reshape(-1, periods)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 
@@ -18,6 +19,7 @@ from api.plan_schemas import PlanDocument
 from api.planning import PlanLimits, has_schedule, make_plan
 from api.settings import PlanProcess
 from grid.dispatch.plan import DispatchProblem
+from grid.site import ScenarioPolicy
 from grid.site_file import EXAMPLE_SITE, read_site_file
 from grid.store.plans import latest_plan, save_plan
 from grid.store.sites import save_site
@@ -149,3 +151,30 @@ def test_without_an_optimised_plan_the_latest_one_is_carried_on_and_stored_as_su
     assert latest["plan_id"] == second["plan_id"]
     assert setpoints == (6 * (len(second["units"]) + len(second["renewables"]) + len(second["storages"])),)
     PlanDocument.model_validate_json(json.dumps(second))
+
+
+def test_a_site_may_have_its_plans_made_for_scenarios_of_the_stored_forecasts(town_url: str) -> None:
+    limits = PlanLimits(horizon_hours=6, time_limit_seconds=20.0, gap=0.02, threads=1)
+    site = replace(SITE, scenarios=ScenarioPolicy(drawn=8, most=3, risk_weight=0.5))
+    with psycopg.connect(town_url) as conn:
+        document = make_plan(conn, site, limits=limits)
+        again = make_plan(conn, site, limits=limits)
+    outlook = document["outlook"]
+    assert (outlook["drawn"], len(outlook["scenarios"])) == (8, 3)
+    assert document["inputs"]["scenarios"] == again["inputs"]["scenarios"]
+    assert outlook["central_objective"] == pytest.approx(again["outlook"]["central_objective"], rel=0.05)
+    shares = np.array(document["shortfall"]["up"]["probability"]) * 8
+    np.testing.assert_allclose(shares, np.round(shares), atol=1e-4)  # of the eight that were drawn
+    PlanDocument.model_validate_json(json.dumps(document))
+
+
+def test_a_plan_for_the_medians_promises_shortfalls_by_the_forecasts_quantiles(town_url: str) -> None:
+    limits = PlanLimits(horizon_hours=6, time_limit_seconds=10.0, gap=0.02, threads=1)
+    with psycopg.connect(town_url) as conn:
+        document = make_plan(conn, SITE, limits=limits)
+    assert document["outlook"] is None
+    up, reserve = document["shortfall"]["up"], document["inputs"]["reserve"]
+    held = [reach >= needed - 1e-3 for reach, needed in zip(up["reach_mw"], reserve["up_mw"], strict=True)]
+    kept = [chance <= 1.0 - reserve["up_level"] + 1e-6 for chance in up["probability"]]
+    assert held == kept, "the reserve is held where its shortfall is no more probable than its level allows"
+    PlanDocument.model_validate_json(json.dumps(document))
