@@ -17,7 +17,7 @@ from grid.validation.lattice import MINUTE_US, BoolArray, Lattice, along_line
 from grid.validation.nouns import IntervalReadings
 from grid.validation.reference_days import DAYS_BACK, ReferenceDays
 
-_DIFFUSE_WM2 = 20.0  # added to the clear sky's light, so that a quotient by it is calm at dusk and even at night
+_DUSK_WM2 = 100.0  # added to the clear sky's light: where there is little, the line is drawn in what was measured
 _DAYS_NEEDED = 5
 _WORTH = 0.9
 
@@ -35,7 +35,7 @@ class ShortGaps:
         donors: Sequence[IntervalReadings],
         references: ReferenceDays | None,
     ) -> None:
-        self._light = np.ones(len(values)) if light_wm2 is None else light_wm2 + _DIFFUSE_WM2
+        self._light = np.ones(len(values)) if light_wm2 is None else light_wm2 + _DUSK_WM2
         self._own = values / self._light
         self._trusted = np.where(trusted, self._own, np.nan)
         self._donors = [

@@ -259,6 +259,8 @@ def test_every_channel_and_interval_is_judged_whatever_is_sent(
     profile = ChannelProfile(channel, "solar", "Australia/Lord_Howe", latitude=-90.0, longitude=180.0)
     start = floor_to_step(START, timedelta(minutes=minutes))
     end = start + timedelta(minutes=minutes * 200)
-    verdicts = judge(readings(values, start=start, minutes=minutes), profile, judge_from=start, judge_until=end)
+    sent = readings(values, start=start, minutes=minutes)
+    donors = [replace(sent, values=values[::-1]), replace(sent, values=np.nan_to_num(values))]
+    verdicts = judge(sent, profile, donors=donors, judge_from=start, judge_until=end)
     assert len(verdicts) >= 20  # every missing value at least
     assert np.isfinite(verdicts.values[verdicts.quality & int(Quality.VALID) != 0]).all()

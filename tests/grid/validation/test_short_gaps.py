@@ -20,7 +20,7 @@ Readings = Callable[..., IntervalReadings]
 
 LINEAR = Quality.MISSING | Quality.ESTIMATED_LINEARLY
 BY_DONOR = LINEAR | Quality.DERIVED
-PLANT = ChannelProfile(Channel.GENERATION, "solar", latitude=48.0, longitude=0.0)
+PLANT = ChannelProfile(Channel.GENERATION, "solar", latitude=10.0, longitude=0.0)
 ANYWHERE = replace(PLANT, latitude=None)
 DAYS = 18
 GAP = slice(16 * 48 + 18, 16 * 48 + 22)  # 09:00 to 11:00 of the seventeenth day
@@ -52,7 +52,7 @@ def without(values: FloatArray) -> FloatArray:
 
 
 def test_a_plant_is_estimated_along_the_line_of_its_clear_sky_index(judged: Judged, light: FloatArray) -> None:
-    """A winter morning under a steady haze, with no day before that bends alike: the line cuts its top off."""
+    """A morning under a steady haze, with no day before that bends alike: a line in power cuts its top off."""
     haze = np.repeat(np.random.default_rng(1).uniform(0.5, 1.0, DAYS), 48)
     power = light / 10.0 * haze
     power[: 16 * 48] = np.nan
