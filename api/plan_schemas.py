@@ -289,6 +289,19 @@ class PlanExplanation(Document):
     reasons: dict[str, list[PlanReason]] = Field(description="By asset id, in order of time.")
 
 
+class RealisedShortfall(Document):
+    """What plans had promised of net load beyond their reach, and what came."""
+
+    direction: Literal["up", "down"] = Field(description="More net load than a plan could follow, or less.")
+    periods: int = Field(description="Hours that a plan in force had told of and that are known by now.")
+    promised: float = Field(description="How many of them were expected to lie beyond reach.")
+    came: int = Field(description="How many did.")
+    luck: float = Field(
+        description="How probable so many or more are if the promises are right and hours independent; a small one "
+        "speaks against the promises."
+    )
+
+
 class PlanRequest(RequestDocument):
     """Plan now. With any input changed the plan is a what-if: stored, but never the latest plan."""
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
+from pydantic import AwareDatetime
 
 from api.auth import Operator, Reader
+from api.instants import query_utc
 from api.plan_schemas import (
     DecisionDocument,
     DecisionRequest,
@@ -16,7 +19,9 @@ from api.plan_schemas import (
     PlanExplanation,
     PlanRequest,
     PlanSummary,
+    RealisedShortfall,
 )
+from api.plan_shortfalls import realised_shortfalls
 from api.problems import Problem, invalid, not_found, problems
 from api.service import Database, ServiceParts, site_of
 from grid.faults import Fault
@@ -28,6 +33,7 @@ from grid.store.plans import latest_plan_text, list_plans, plan_text
 router = APIRouter(prefix="/plans", tags=["plans"])
 
 PlanId = Annotated[str, Path(max_length=200, description="As the plan document names it.")]
+_LONGEST_SPAN = timedelta(days=400)
 _ASSET = Query(max_length=200, description="Only this asset's reasons.")
 
 
@@ -52,6 +58,22 @@ def get_latest_plan(caller: Reader, conn: Database) -> Response:
     if text is None:
         raise not_found("plan", "latest", remedy="none has been made yet: POST /api/v1/plans, or start gridpilot plan")
     return _as_json(text)
+
+
+@router.get("/shortfalls", responses=problems(401, 403, 404, 422, 503), summary="Promised and realised shortfalls")
+def get_shortfalls(
+    caller: Reader,
+    conn: Database,
+    start: Annotated[AwareDatetime, Query(description="Hours that begin at or after this instant.")],
+    end: Annotated[AwareDatetime, Query(description="Hours that begin before this instant.")],
+) -> list[RealisedShortfall]:
+    """How often net load came out beyond what the plan in force could follow, beside how often it had said so."""
+    first, last = query_utc(start, name="start"), query_utc(end, name="end")
+    if not timedelta(0) < last - first <= _LONGEST_SPAN:
+        told = f"must lie after start, {_LONGEST_SPAN.days} days at most"
+        raise invalid([Fault("query.end", told, "ask for a shorter span")])
+    outcomes = realised_shortfalls(conn, site_of(conn), start=first, end=last)
+    return [RealisedShortfall.model_validate(outcome, from_attributes=True) for outcome in outcomes]
 
 
 @router.get("/{plan_id}", response_model=PlanDocument, responses=problems(401, 403, 404, 422, 503), summary="One plan")

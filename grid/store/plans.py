@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -16,6 +16,8 @@ from grid.store.events import publish_event
 WITH_SCHEDULE = ("optimal", "feasible", "timeout", "rolled-on", "rule-based")
 """Statuses of plans that say what to run; the others say why there is nothing to."""
 _KW_PER_MW = 1000.0
+_LONGEST = timedelta(days=7)
+"""No plan reaches further ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,21 @@ def latest_plan(
     """The document of :func:`latest_plan_text`."""
     text = latest_plan_text(conn, site_id, before=before, with_schedule=with_schedule)
     return None if text is None else dict(json.loads(text))
+
+
+def promises(conn: psycopg.Connection[Any], site_id: str, *, start: datetime, end: datetime) -> list[dict[str, Any]]:
+    """``issued_at``, ``axis`` and ``shortfall`` of plans that may tell of intervals in [start, end), no what-ifs."""
+    rows = conn.execute(
+        """
+        SELECT jsonb_build_object(
+            'issued_at', document -> 'issued_at', 'axis', document -> 'axis', 'shortfall', document -> 'shortfall')
+        FROM plan
+        WHERE site_id = %s AND NOT what_if AND status = ANY(%s) AND issued_at >= %s AND issued_at < %s
+        ORDER BY issued_at, created_at
+        """,
+        (site_id, list(WITH_SCHEDULE), start - _LONGEST, end),
+    ).fetchall()
+    return [document for (document,) in rows]
 
 
 def list_plans(conn: psycopg.Connection, *, limit: int, what_if: bool | None = None) -> list[PlanSummary]:

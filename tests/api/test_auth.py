@@ -24,6 +24,7 @@ ALLOWED = {
     ("POST", "/api/v1/forecasts/from-file"): READERS,
     ("GET", "/api/v1/plans"): READERS,
     ("GET", "/api/v1/plans/latest"): READERS,
+    ("GET", "/api/v1/plans/shortfalls"): READERS,
     ("GET", "/api/v1/plans/{plan_id}"): READERS,
     ("GET", "/api/v1/plans/{plan_id}/explanation"): READERS,
     ("GET", "/api/v1/plans/{plan_id}/decisions"): READERS,

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+import psycopg
 import pytest
 
+from grid.readings import ReadingBlock, Source
+from grid.store.forecasts import load_forecast
+from grid.store.saving import save_readings
+from grid.time_axis import FloatArray
+from grid.units import Channel
+
 PLAN_HOURS = 24
+NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
 
 def test_a_plan_made_now_is_the_latest_and_says_where_it_is(own_api: Any) -> None:
@@ -143,3 +153,27 @@ def test_readers_are_served_while_a_plan_is_computed(own_api: Any) -> None:
 def planned_once(api: Any) -> tuple[Any, str]:
     """The readers' service with a plan, for requests that are refused."""
     return api, api.post("/plans", json={}).json()["plan_id"]
+
+
+def hourly(meter: str, channel: Channel, kw: FloatArray) -> ReadingBlock:
+    """Readings from NOW on."""
+    starts = int(NOW.timestamp() * 1e6) + np.arange(len(kw), dtype=np.int64) * 3_600_000_000
+    return ReadingBlock(Source.METER, meter, channel, 60, starts, kw, 0)
+
+
+def test_what_was_promised_of_shortfalls_stands_beside_what_came(own_api: Any, problem: Any) -> None:
+    plan = own_api.post("/plans", json={}).json()
+    span = {"start": plan["axis"]["interval_starts"][0], "end": "2026-03-02T12:00:00Z"}
+    beyond = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 3.0])  # as forecast in five hours, then thrice the load
+    with psycopg.connect(own_api.database_url) as conn:
+        for meter, channel, factor in (("town", Channel.LOAD, beyond), ("dune-solar", Channel.GENERATION, 1.0)):
+            told = load_forecast(conn, f"{meter}:{channel}")
+            assert told is not None
+            save_readings(conn, [hourly(meter, channel, told.median[:6] * factor)], received_at=NOW)
+    up, down = own_api.get("/plans/shortfalls", params=span).json()
+    assert (up["direction"], up["periods"], up["came"]) == ("up", 6, 1)
+    assert (down["direction"], down["periods"], down["came"]) == ("down", 6, 0)
+    assert up["promised"] == pytest.approx(sum(plan["shortfall"]["up"]["probability"][:6]))
+    early = {"start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z"}
+    assert [one["periods"] for one in own_api.get("/plans/shortfalls", params=early).json()] == [0, 0]
+    assert problem(own_api.get("/plans/shortfalls", params={**early, "end": early["start"]}), 422)
