@@ -87,12 +87,12 @@ def plan_dispatch(
     except UnsolvedError:
         seconds = time.monotonic() - began - build_seconds
         return infeasible_plan(problem, terms, ptdf, outages, build_seconds=build_seconds, solve_seconds=seconds)
-    found = first_plan(model, relaxed, deadline=began + _FIRST_SHARE * time_limit_seconds)
+    found = first_plan(model, relaxed, gap=relative_gap, deadline=began + _FIRST_SHARE * time_limit_seconds)
     dispatching = time.monotonic()
     best = _candidate(model, terms, found.values, relaxed)
     search_until = began + time_limit_seconds - (time.monotonic() - dispatching)  # the last one takes as long
     if _add_new_lines(model, best):
-        relaxed = solve_with_lines(model)
+        relaxed = solve_with_lines(model, start=relaxed)
     bound = relaxed.objective
     surprised = infeasible = False
     while time.monotonic() < search_until:
@@ -108,7 +108,7 @@ def plan_dispatch(
         surprised = gap_between(candidate.objective, found.objective) > relative_gap / 2.0  # by branches not thought of
         if not _add_new_lines(model, candidate):
             break
-        relaxed = solve_with_lines(model)
+        relaxed = solve_with_lines(model, start=relaxed)
     solve_seconds = time.monotonic() - began - build_seconds
     plan = _plan(best, terms, bound, target=relative_gap, build_seconds=build_seconds, solve_seconds=solve_seconds)
     return replace(plan, status=Status.INFEASIBLE, message=_NO_COMMITMENT) if infeasible else plan

@@ -80,9 +80,9 @@ def _run(works: Mapping[str, Callable[[], None]], incumbent: Incumbent) -> None:
         task.finish(until=give_up)
 
 
-def first_plan(model: DispatchModel, relaxed: LinearSolution, *, deadline: float) -> Found:
+def first_plan(model: DispatchModel, relaxed: LinearSolution, *, gap: float, deadline: float) -> Found:
     """The plan nearest to the relaxation, without a bound of its own: quick, to see which branch limits it meets."""
-    state = Incumbent(Found(float("inf"), relaxed.objective, None), gap=0.0, deadline=deadline)
+    state = Incumbent(Found(float("inf"), relaxed.objective, None), gap=gap, deadline=deadline)
     solve_within(model, near_fractions(model, relaxed), state, by="first plan")
     return state.found
 
