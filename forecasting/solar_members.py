@@ -40,6 +40,7 @@ from forecasting.solar_windows import SOLAR_CONTEXT_HOURS, SolarPanel, SolarWind
 from forecasting.trained_network import TrainedNetwork, train_all, train_calibrated
 from forecasting.training import Progress
 from forecasting.trees import QuantileTrees
+from forecasting.twilight import twilight_quantiles
 from forecasting.weather_ahead import weather_ahead
 from forecasting.weather_network import Intervals, WeatherNetwork, train_weather_networks, weather_quantiles
 from forecasting.windows import IndexArray, ShortHistoryError
@@ -180,7 +181,8 @@ class SolarMembers:
         if self._core is not None:
             source = self._windows(self._core)
             said |= {name: one.ask(source, origins)[:, :, :periods] for name, one in self._networks.items()}
-        return said
+        dim = np.clip(twilight_quantiles(self._panel, ahead, until=until), 0.0, limit)
+        return {name: filled(dim, one) for name, one in said.items()}
 
     def parts(self) -> SolarParts:
         """What was trained, to be kept.
