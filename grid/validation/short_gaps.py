@@ -46,28 +46,26 @@ class ShortGaps:
 
     def estimate(self, begin: int, end: int) -> tuple[FloatArray, bool]:
         """Slots ``begin`` to ``end`` between two known ones, shape (end - begin,), and whether a donor was followed."""
-        share, donor = self._donor(begin, end)
-        left, right = self._own[[begin - 1, end]]
-        trusted = self._trusted
-        course = np.zeros(end - begin)
-        if donor is not None:
-            course = share * donor[begin:end]
-            left, right = left - share * donor[begin - 1], right - share * donor[end]
-            trusted = trusted - share * donor
-        course = course + along_line(left, right, end - begin)
+        own, trusted = self._own, self._trusted
+        followed = self._followed_course(begin, end)
+        if followed is not None:
+            own, trusted = own - followed, trusted - followed
+        course = along_line(own[begin - 1], own[end], end - begin)
         if self._references is not None:
             course += self._references.bend(trusted, begin, end)
-        return course * self._light[begin:end], donor is not None
+        if followed is not None:
+            course += followed[begin:end]
+        return course * self._light[begin:end], followed is not None
 
-    def _donor(self, begin: int, end: int) -> tuple[float, FloatArray | None]:
-        """The donor that was followed best, and how closely; None if none is worth following."""
-        best: tuple[float, float, FloatArray | None] = (_WORTH, 0.0, None)
+    def _followed_course(self, begin: int, end: int) -> FloatArray | None:
+        """The best donor's course, as far as the channel goes with it; None if no donor is worth following."""
+        least, best = _WORTH, None
         for donor in self._donors:
             if not np.isnan(donor[begin - 1 : end + 1]).any():
                 unexplained, share = self._followed(donor, begin, end - begin)
-                if unexplained < best[0]:
-                    best = unexplained, share, donor
-        return best[1], best[2]
+                if unexplained < least:
+                    least, best = unexplained, share * donor
+        return best
 
     def _followed(self, donor: FloatArray, begin: int, slots: int) -> tuple[float, float]:
         """How the channel followed a donor over spans as long as the gap, in the days before it.
