@@ -76,9 +76,14 @@ class Incumbent:
 
 
 def begin_from(highs: highspy.Highs, values: FloatArray | None) -> None:
-    """Give the solver a solution to begin with, if there is one."""
+    """Give the solver a solution to begin with, if there is one.
+
+    HiGHS refuses values beyond their bounds by more than its tolerance, which its own solutions may be.
+    """
     if values is not None:
-        require_ok(highs.setSolution(len(values), np.arange(len(values), dtype=np.int32), values), "setSolution")
+        program = highs.getLp()
+        within = np.clip(values, program.col_lower_, program.col_upper_)
+        require_ok(highs.setSolution(len(within), np.arange(len(within), dtype=np.int32), within), "setSolution")
 
 
 def listen(highs: highspy.Highs, incumbent: Incumbent, *, by: str) -> None:

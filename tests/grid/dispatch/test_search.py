@@ -10,7 +10,8 @@ import pytest
 
 from grid.dispatch import DispatchProblem, Status, check_plan, improving, plan_dispatch
 from grid.dispatch import search as search_module
-from grid.dispatch.incumbent import Found, Incumbent, gap_between
+from grid.dispatch.incumbent import Found, Incumbent, begin_from, gap_between
+from grid.dispatch.linear import LinearModel, new_highs
 from grid.dispatch.model import build_model
 from grid.dispatch.neighbourhoods import held_at, near_fractions
 from grid.dispatch.ptdf import Ptdf
@@ -124,3 +125,13 @@ def test_a_better_plan_found_elsewhere_does_not_upset_a_part_drawn_around_the_on
     incumbent.offer(first.objective - 1.0, everyone_on, by="elsewhere")
     improving.solve_within(model, nothing_free, incumbent, by="part", start=first.values)
     assert incumbent.found.values is everyone_on
+
+
+def test_a_solution_a_hair_beyond_its_bounds_is_one_to_begin_with() -> None:
+    linear, highs = LinearModel(), new_highs()
+    column = linear.columns(2, upper=1.0, cost=[1.0, -1.0], integer=True)
+    linear.put(linear.rows(1, upper=1.0), column, 1.0)
+    linear.load(highs, integer=True)
+    begin_from(highs, np.array([-2e-6, 1.0 + 2e-6]))  # HiGHS bears such in its own solutions and refuses them as given
+    highs.run()
+    assert highs.getInfo().objective_function_value == pytest.approx(-1.0)
