@@ -15,20 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve
 
 from forecasting.calendar import Calendar, harmonics
+from forecasting.normal_equations import NormalEquations
 from forecasting.windows import Float32Array, IndexArray
 from grid.time_axis import FloatArray
 
-BoolArray = npt.NDArray[np.bool_]
 CONTEXT_HOURS = 72
 """Hours of temperature before an interval that its terms read."""
-HALF_LIFE_HOURS = 8766.0
 PENALTIES = (0.2, 1.0, 5.0)
 YEAR_HOURS = 8766
 _MEAN_HOURS = (24, 72)
@@ -177,11 +173,12 @@ def rolling_fits(
     """
     ends = [*instants[1:].tolist(), targets.shape[1]]
     block = design(0, int(instants[0]))
-    sums = _NormalEquations(block.shape[1], np.isfinite(targets))
+    sums = NormalEquations(_held(block.shape[1], seasons_known=False), np.isfinite(targets))
     sums.add(block, targets[:, : instants[0]])
     made = []
     for until, following in zip(instants.tolist(), ends, strict=True):
-        weights, level = sums.solve(seasons_known=until >= YEAR_HOURS)
+        sums.penalise(_held(block.shape[1], seasons_known=until >= YEAR_HOURS))
+        weights, level = sums.solve(again_after=following - until)
         block = design(until, following + beyond)
         flat = block @ weights.reshape(-1, block.shape[1]).T.astype(np.float32)  # (hours, series x penalties)
         told = flat.T.reshape(*level.shape, -1).astype(np.float64) + level[..., None]
@@ -190,76 +187,9 @@ def rolling_fits(
     return made
 
 
-class _NormalEquations:
-    """Fading sums of squares and products of the terms and a constant, and of both with every series.
-
-    Args:
-        known: Hours that count, shape (series, hours); series that miss the same hours share their equations.
-    """
-
-    def __init__(self, terms: int, known: BoolArray) -> None:
-        self._gram: FloatArray = np.zeros((terms + 1, terms + 1))
-        self._moments: FloatArray = np.zeros((terms + 1, len(known)))
-        self._rows: dict[bytes, list[int]] = {}
-        for row, hours in enumerate(known):
-            self._rows.setdefault(hours.tobytes(), []).append(row)
-        self._missed: dict[bytes, FloatArray] = {}
-
-    def add(self, block: Float32Array, targets: FloatArray) -> None:
-        """Hours that follow those that were added: terms, shape (hours, terms), and targets, shape (series, hours)."""
-        month = YEAR_HOURS // 12
-        for begin, end in pairwise([*range(0, len(block), month), len(block)]):
-            wide = np.concatenate([block[begin:end], np.ones((end - begin, 1), dtype=np.float32)], axis=1)
-            known = np.isfinite(targets[:, begin:end])
-            fade = 0.5 ** ((end - begin) / HALF_LIFE_HOURS)
-            gram = (wide.T @ wide).astype(np.float64)
-            self._gram = self._gram * fade + gram
-            shown = np.where(known, targets[:, begin:end], 0.0).astype(np.float32)
-            self._moments = self._moments * fade + wide.T @ shown.T
-            for same in self._missed:
-                self._missed[same] *= fade
-            for same, rows in self._rows.items():
-                gone = wide[~known[rows[0]]]
-                if not len(gone):
-                    continue
-                own = gram if len(gone) == len(wide) else (gone.T @ gone).astype(np.float64)
-                self._missed[same] = self._missed.get(same, 0.0) + own
-
-    def solve(self, *, seasons_known: bool) -> tuple[FloatArray, FloatArray]:
-        """Weights, shape (series, penalties, terms), and level, shape (series, penalties)."""
-        terms, series = len(self._gram) - 1, self._moments.shape[1]
-        weights = np.empty((series, len(PENALTIES), terms))
-        level = np.empty((series, len(PENALTIES)))
-        for same, rows in self._rows.items():
-            gram = self._gram - self._missed[same] if same in self._missed else self._gram
-            weights[rows], level[rows] = _solve(gram, self._moments[:, rows], seasons_known=seasons_known)
-        return weights, level
-
-
-def _solve(gram: FloatArray, moments: FloatArray, *, seasons_known: bool) -> tuple[FloatArray, FloatArray]:
-    """Centre normal equations and solve them for every penalty: weights (series, penalties, terms), and the level.
-
-    Centred before the penalty: otherwise it would pull the level itself towards zero.
-    """
-    terms = len(gram) - 1
-    count = max(float(gram[terms, terms]), 1e-9)
-    mean, level = gram[:terms, terms] / count, moments[terms] / count  # (terms,), (series,)
-    centred = gram[:terms, :terms] - count * np.outer(mean, mean)
-    target = moments[:terms] - count * np.outer(mean, level)
-    weights = np.empty((moments.shape[1], len(PENALTIES), terms))
-    for k, penalty in enumerate(PENALTIES):
-        held = np.full(terms, penalty)
-        if not seasons_known:
-            held[_SEASON_TERMS] = _UNSEEN_SEASON  # part of a year cannot tell the year's course
-        weights[:, k] = _solved(centred, held, target).T
-    return weights, level[:, None] - weights @ mean
-
-
-def _solved(gram: FloatArray, held: FloatArray, target: FloatArray) -> FloatArray:
-    """Solve for the terms with a penalty on each, shape (terms, series)."""
-    sums = gram.copy()
-    sums.flat[:: len(sums) + 1] += held
-    try:
-        return np.asarray(cho_solve(cho_factor(sums, check_finite=False), target, check_finite=False))
-    except np.linalg.LinAlgError:  # sums of hardly any hours, less what others miss, may be indefinite by rounding
-        return np.asarray(np.linalg.solve(sums, target))
+def _held(terms: int, *, seasons_known: bool) -> FloatArray:
+    """What each of the first terms, those of the calendar, and the rest is held back by, shape (penalties, terms)."""
+    held = np.repeat(np.asarray(PENALTIES)[:, None], terms, axis=1)
+    if not seasons_known:
+        held[:, _SEASON_TERMS] = _UNSEEN_SEASON  # part of a year cannot tell the year's course
+    return held

@@ -24,6 +24,8 @@ from grid.time_axis import FloatArray
 
 Progress = Callable[[float], None]
 """Told the share of the course that is done, 0 to 1."""
+_WARM_STEPS = 30
+"""Over so many steps, and over a tenth of a short course, the learning rate rises."""
 _SAMPLE = 256
 """Windows that tell the errors of the core, which an untrained network answers."""
 
@@ -159,7 +161,7 @@ def train_network(
             break
         course = max(step / options.max_steps, spent if spent > 0.5 else 0.0)
         for group in optimiser.param_groups:
-            group["lr"] = options.learning_rate * _rate(course, warm=step / 30.0)
+            group["lr"] = options.learning_rate * _rate(course, warm=step / min(_WARM_STEPS, options.max_steps / 10.0))
         batch = batches[step]
         optimiser.zero_grad(set_to_none=True)
         _loss_sum(network, batch, tau).backward()  # type: ignore[no-untyped-call]
@@ -205,7 +207,7 @@ def predict(network: QuantileNetwork, windows: Windows, *, chunk: int = 1024) ->
 
 
 def _rate(course: float, *, warm: float) -> float:
-    """Warm up over 30 steps, then fall to zero along a half cosine."""
+    """Warm up, then fall to zero along a half cosine."""
     return min(1.0, warm + 1e-2) * 0.5 * (1.0 + float(np.cos(np.pi * min(course, 1.0))))
 
 

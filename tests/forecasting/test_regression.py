@@ -14,6 +14,7 @@ from forecasting.outlook import make_outlook
 from forecasting.regression import (
     CONTEXT_HOURS,
     YEAR_HOURS,
+    Fit,
     calendar_terms,
     rolling_fits,
     season_terms,
@@ -102,6 +103,24 @@ def test_series_that_are_fitted_together_are_fitted_as_if_alone() -> None:
         alone = rolling_fits(lambda a, b: fixed[a:b], target[None], instants=instants, beyond=0)
         for one, all_of_them in zip(alone, together, strict=True):
             np.testing.assert_allclose(all_of_them.weights[row], one.weights[0], atol=2e-4)
+
+
+def test_what_is_solved_again_after_a_day_is_what_new_factors_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    calendar = calendar_of(60 * 24)
+    fixed = calendar_terms(calendar)
+    targets = np.random.default_rng(7).normal(5.0, 1.0, (3, 60 * 24))
+    targets[1, 50 * 24 : 50 * 24 + 5] = np.nan  # a gap in what is added
+    targets[2, 300:400] = np.nan
+
+    def fits() -> list[Fit]:
+        return rolling_fits(lambda a, b: fixed[a:b], targets, instants=np.arange(50, 60) * 24, beyond=0)
+
+    corrected = fits()
+    monkeypatch.setattr("forecasting.normal_equations._NEAR_HOURS", -1)
+    for one, anew in zip(corrected, fits(), strict=True):
+        np.testing.assert_allclose(one.weights, anew.weights, atol=1e-7)
+        np.testing.assert_allclose(one.level, anew.level, atol=1e-7)
+    assert not np.array_equal(corrected[1].weights, anew.weights)
 
 
 def test_the_response_to_temperature_is_that_of_its_terms() -> None:
