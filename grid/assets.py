@@ -87,13 +87,15 @@ class RenewablePlant:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A battery or pumped storage.
+    """A battery, pumped storage, or a demand response: what it takes out of the load now it puts back later.
 
     Attributes:
-        charge_efficiency, discharge_efficiency: In (0, 1].
+        charge_efficiency, discharge_efficiency: In (0, 1]; the former is greater in a demand response that puts back
+            less than it took out.
         initial_mwh: State of charge at the start when no telemetry tells it.
         end_minimum_mwh: State of charge that the plan must leave at its end.
         cycle_cost_per_mwh: Wear, paid per MWh discharged.
+        rebound_hours: Of a demand response: what it takes out must be put back within so many hours. None of a storage.
     """
 
     storage_id: str
@@ -105,3 +107,4 @@ class Storage:
     initial_mwh: float
     end_minimum_mwh: float
     cycle_cost_per_mwh: float = 0.0
+    rebound_hours: float | None = None

@@ -89,6 +89,7 @@ _RANGES: dict[type, dict[str, _Range]] = {
         "initial_mwh": _NOT_NEGATIVE,
         "end_minimum_mwh": _NOT_NEGATIVE,
         "cycle_cost_per_mwh": _NOT_NEGATIVE,
+        "rebound_hours": _POSITIVE,
     },
     ChangePrices: {"per_mwh": _NOT_NEGATIVE, "per_commitment_hour": _NOT_NEGATIVE},
     ProductPolicy: {"minutes": _POSITIVE, "mw": _NOT_NEGATIVE, "load_share": _NOT_NEGATIVE},

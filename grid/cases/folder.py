@@ -17,7 +17,7 @@ import numpy as np
 from grid.assets import Storage, ThermalUnit
 from grid.cases.earlier import read_earlier
 from grid.cases.fields import Fields
-from grid.cases.folder_assets import read_demand_response, read_plants, read_storages, read_units
+from grid.cases.folder_assets import read_demand_response, read_plants, read_profiled, read_storages, read_units
 from grid.cases.folder_reserves import read_reserves
 from grid.cases.folder_scenarios import read_scenarios
 from grid.cases.matpower import read_matpower
@@ -30,8 +30,8 @@ from grid.time_axis import EPOCH, FloatArray, TimeAxis
 
 _TOP = (
     "start", "step_minutes", "periods", "timezone", "currency", "load_scale", "loads", "renewables", "units",
-    "storages", "demand_response", "interfaces", "reserves", "penalties", "n_1", "losses", "previous", "change_prices",
-    "uncertainty",
+    "storages", "ev_fleets", "reservoirs", "demand_response", "interfaces", "reserves", "penalties", "n_1", "losses",
+    "previous", "change_prices", "uncertainty",
 )  # fmt: skip
 
 
@@ -60,7 +60,9 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
     units, initial = read_units(top, grid, {plant.plant_id for plant in plants})
     shifts = list(read_demand_response(top))
     units += [shift for shift in shifts if isinstance(shift, ThermalUnit)]
-    storages = (*read_storages(top), *(shift for shift in shifts if isinstance(shift, Storage)))
+    profiled = list(read_profiled(top, axis.periods))
+    storages = (*read_storages(top), *(storage for storage, _ in profiled))
+    storages += tuple(shift for shift in shifts if isinstance(shift, Storage))
     load = load.reshape(len(grid.network.buses), axis.periods)
     up, down, requirements = read_reserves(top, grid.network, profiles, load)
     n_1 = _contingencies(top)
@@ -76,6 +78,7 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
         reserve_down_mw=down,
         initial=initial,
         initial_mwh={},
+        storage_profiles={storage.storage_id: profile for storage, profile in profiled},
         penalties=_penalties(top),
         currency=top.text("currency", default="USD"),
         timezone=top.text("timezone", default="UTC") if top.has("start") else "",

@@ -1,11 +1,13 @@
 """What stands on the buses of a folder case, as ``periods.json`` tells it: plants, units, storages, demand response.
 
 A demand response with rebound is a storage that is full at the beginning and must be full at the end: what is reduced
-now is served later, ``rebound`` times as much of it. One without rebound is a unit that is dispatched at its price.
+now is served later, ``rebound`` times as much of it, perhaps within some hours. One without rebound is a unit that is
+dispatched at its price.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -16,6 +18,7 @@ from grid.cases.fields import Fields
 from grid.cases.network_files import Grid
 from grid.cases.uncertain import Profile, read_profile
 from grid.dispatch.plan import UnitState
+from grid.dispatch.storage_profiles import StorageProfile
 from grid.time_axis import FloatArray
 
 _UNIT = (
@@ -26,6 +29,11 @@ _STORAGE = (
     "bus", "power_mw", "energy_mwh", "charge_efficiency", "discharge_efficiency", "initial_mwh", "end_minimum_mwh",
     "cycle_cost_per_mwh",
 )  # fmt: skip
+_FLEET = (
+    "bus", "charge_mw", "discharge_mw", "energy_mwh", "arrivals_mwh", "departures_mwh", "initial_mwh",
+    "end_minimum_mwh", "charge_efficiency", "discharge_efficiency", "cost_per_mwh",
+)  # fmt: skip
+_RESERVOIR = ("bus", "power_mw", "energy_mwh", "inflow_mwh", "initial_mwh", "end_minimum_mwh", "cost_per_mwh")
 
 
 def read_plants(
@@ -116,12 +124,9 @@ def read_storages(top: Fields) -> Iterator[Storage]:
 def read_demand_response(top: Fields) -> Iterator[Storage | ThermalUnit]:
     """Each demand response as the storage or the unit that stands for it."""
     for name, shift in top.items("demand_response"):
-        shift.unknown("bus", "power_mw", "energy_mwh", "cost_per_mwh", "rebound")
+        shift.unknown("bus", "power_mw", "energy_mwh", "cost_per_mwh", "rebound", "within_hours")
         bus, power = shift.text("bus"), shift.number("power_mw", least=0.0)
-        cost, rebound = shift.number("cost_per_mwh", default=0.0), shift.number("rebound", default=1.0)
-        if rebound != 0.0 and rebound < 1.0:
-            shift.fault("rebound", f"must be 0 or at least 1, got {rebound:g}", "1 serves later all that was reduced")
-            continue
+        cost, rebound = shift.number("cost_per_mwh", default=0.0), shift.number("rebound", default=1.0, least=0.0)
         if rebound == 0.0:
             segments = (CostSegment(power, cost),) if power else ()
             free = max(power, 1.0)
@@ -131,4 +136,50 @@ def read_demand_response(top: Fields) -> Iterator[Storage | ThermalUnit]:
             )  # fmt: skip
             continue
         energy = shift.number("energy_mwh", least=0.0)
-        yield Storage(name, bus, power, energy, 1.0 / rebound, 1.0, energy, energy, cost)
+        within = shift.number("within_hours", least=0.0) if shift.has("within_hours") else math.inf
+        if within <= 0.0:
+            shift.fault("within_hours", "must be above 0", "leave it out where the rebound may come at any time")
+        yield Storage(
+            name, bus, power, energy, 1.0 / rebound, 1.0, energy, energy, cost,
+            rebound_hours=None if rebound >= 1.0 and math.isinf(within) else within,
+        )  # fmt: skip
+
+
+def read_profiled(top: Fields, periods: int) -> Iterator[tuple[Storage, StorageProfile]]:
+    """Fleets of cars and reservoirs: storages whose limits change from period to period."""
+    nothing = np.zeros(periods)
+
+    def profile(fields: Fields, key: str, default: float | None = 0.0) -> FloatArray:
+        values = fields.series(key, periods, default=default)
+        if (values < 0.0).any():
+            fields.fault(key, "no value may be negative", "correct it")
+        return values
+
+    for name, fleet in top.items("ev_fleets"):
+        fleet.unknown(*_FLEET)
+        told = StorageProfile(
+            profile(fleet, "charge_mw", None), profile(fleet, "discharge_mw"), profile(fleet, "energy_mwh", None),
+            profile(fleet, "arrivals_mwh"), profile(fleet, "departures_mwh"),
+        )  # fmt: skip
+        yield _stored(name, fleet, told), told
+    for name, water in top.items("reservoirs"):
+        water.unknown(*_RESERVOIR)
+        inflow = profile(water, "inflow_mwh")
+        most = water.number("initial_mwh", default=0.0) + float(inflow.sum())
+        held = profile(water, "energy_mwh", most)
+        told = StorageProfile(nothing, profile(water, "power_mw", None), held, inflow, nothing, spills=True)
+        yield _stored(name, water, told), told
+
+
+def _stored(name: str, fields: Fields, profile: StorageProfile) -> Storage:
+    return Storage(
+        storage_id=name,
+        bus_id=fields.text("bus"),
+        power_mw=float(np.maximum(profile.charge_mw, profile.discharge_mw).max(initial=0.0)),
+        energy_mwh=float(profile.energy_mwh.max(initial=0.0)),
+        charge_efficiency=fields.number("charge_efficiency", default=1.0),
+        discharge_efficiency=fields.number("discharge_efficiency", default=1.0),
+        initial_mwh=fields.number("initial_mwh", default=0.0),
+        end_minimum_mwh=fields.number("end_minimum_mwh", default=0.0),
+        cycle_cost_per_mwh=fields.number("cost_per_mwh", default=0.0),
+    )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grid.dispatch.requirements import leading
+from grid.dispatch.storage_profiles import profile_of
 from grid.dispatch.trajectories import put_capacity, switch_losses
 from grid.dispatch.unit_terms import UnitTerms
 
@@ -26,14 +27,15 @@ if TYPE_CHECKING:
 def add_adequacy(model: DispatchModel, terms: Sequence[UnitTerms]) -> None:
     """Add both rows of every period; storages and curtailable plants count with the most they can give or take."""
     problem, linear = model.problem, model.linear
-    storage_mw = sum(storage.power_mw for storage in problem.storages)
+    profiles = [profile_of(problem, storage) for storage in problem.storages]
     fixed = model.injections.fixed_mw.sum(axis=0)
     plants = [plant.curtailable for plant in problem.renewable_plants]
     available = problem.available_mw[np.array(plants, dtype=np.bool_)].sum(axis=0)
     products = leading(problem.requirements, upward=True)
     reserve_mw = problem.reserve_up_mw + sum(problem.requirements[i].required_mw for i in products)
-    capacity = linear.rows(problem.axis.periods, lower=reserve_mw - fixed - available - storage_mw)
-    minimum = linear.rows(problem.axis.periods, upper=-fixed + storage_mw)
+    given = available + sum(profile.discharge_mw for profile in profiles)
+    capacity = linear.rows(problem.axis.periods, lower=reserve_mw - fixed - given)
+    minimum = linear.rows(problem.axis.periods, upper=-fixed + sum(p.charge_mw for p in profiles))
     for group, columns in zip(model.groups, model.thermal, strict=True):
         term = terms[group[0]]
         losses = switch_losses(term, width_mw=term.span_mw, stop_periods=1)[0]

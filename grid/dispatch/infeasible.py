@@ -163,6 +163,7 @@ def _columns_by_limit(model: DispatchModel) -> dict[str, list[IntArray]]:
         columns[f"must-take plants at bus {network.buses[i].bus_id}"] = [spill]
     for storage, stored in zip(problem.storages, model.storages, strict=True):
         columns[f"final level of storage {storage.storage_id}"] = [stored.end_shortfall]
+        columns[f"energy due in storage {storage.storage_id}"] = [stored.due_shortfall]
     for line, over in sorted(model.lines.overload.items()):
         columns.setdefault(f"rating of {model.lines.name(line)}", []).append(np.array(over))
     return columns

@@ -15,6 +15,7 @@ from grid.assets import ThermalUnit
 from grid.dispatch.commitment import BoolArray
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.requirements import leading
+from grid.dispatch.storage_profiles import profile_of
 
 
 def merit_order(problem: DispatchProblem) -> BoolArray:
@@ -37,7 +38,10 @@ def merit_order(problem: DispatchProblem) -> BoolArray:
 def charging_by_net_load(problem: DispatchProblem) -> BoolArray:
     """Whether each storage may charge, or else discharge, shape (storages, periods)."""
     net_load = problem.load_mw.sum(axis=0) - problem.available_mw.sum(axis=0)
-    return np.tile(net_load < net_load.mean(), (len(problem.storages), 1))
+    charging = np.tile(net_load < net_load.mean(), (len(problem.storages), 1))
+    for row, storage in zip(charging, problem.storages, strict=True):
+        row |= profile_of(problem, storage).discharge_mw == 0.0
+    return charging
 
 
 def _full_output_cost(unit: ThermalUnit) -> float:

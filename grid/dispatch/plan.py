@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ from grid.dispatch.requirements import HeldReserve, ReserveRequirement
 from grid.dispatch.scenarios import Outlook, Scenarios
 from grid.dispatch.spread import NetLoadSpread
 from grid.dispatch.steady import EarlierPlan
+from grid.dispatch.storage_profiles import StorageProfile
 from grid.network import Network
 from grid.time_axis import FloatArray, TimeAxis
 
@@ -35,7 +37,7 @@ class Penalties:
 
     Attributes:
         spill: Not taking power that must be taken (a plant that is not curtailable).
-        storage_end: A storage left below its ``end_minimum_mwh``, per MWh missing.
+        storage_end: A storage left below its ``end_minimum_mwh``, or with less than is due, per MWh missing.
         reserve_down, reserve_up: Reserve short of its requirement.
         overload: Flow beyond a branch's limit.
         surplus: More production than load that nothing can take (units that may not stop).
@@ -91,6 +93,7 @@ class DispatchProblem:
         deliverable: When the reserve for net load, or that of a requirement, is called in full, some response of those
             who hold it must leave every branch within its rating. The call is spread as the load of its areas is.
         losses: Whether branches lose ``resistance * flow²``; else the network is lossless.
+        storage_profiles: By storage id, what changes from period to period; a storage not named has its ratings.
         earlier: What an earlier plan says of the same periods, and what changing it costs; None if that is free.
         spread: How far net load may come out from what is planned for; None where nothing tells.
         scenarios: What may come instead of ``load_mw`` and ``available_mw``; the commitment is then made for all of
@@ -116,6 +119,7 @@ class DispatchProblem:
     secure_units: bool = False
     deliverable: bool = False
     losses: bool = False
+    storage_profiles: Mapping[str, StorageProfile] = field(default_factory=dict)
     requirements: tuple[ReserveRequirement, ...] = ()
     earlier: EarlierPlan | None = None
     spread: NetLoadSpread | None = None

@@ -85,7 +85,8 @@ def dispatch_fixed(
     for columns, committed in zip(model.thermal, on, strict=True):
         lower[columns.on] = upper[columns.on] = committed.astype(np.float64)
     for stored, charges in zip(model.storages, () if charging is None else charging, strict=charging is not None):
-        lower[stored.charging] = upper[stored.charging] = charges.astype(np.float64)
+        may_charge = charges | (upper[stored.discharge] == 0.0)  # what can only charge always may
+        lower[stored.charging] = upper[stored.charging] = may_charge.astype(np.float64)
     return FixedDispatch(model, solve_with_lines(model, lower=lower, upper=upper))
 
 

@@ -14,6 +14,7 @@ from grid.dispatch.explained import STEADY_MW, TOLERANCE_MW, TOLERANCE_PRICE, Ex
 from grid.dispatch.injections import load_shares
 from grid.dispatch.plan import DispatchPlan, Reason
 from grid.dispatch.prices import FixedDispatch, Prices
+from grid.dispatch.storage_profiles import profile_of
 from grid.dispatch.thermal_reasons import thermal_reasons
 from grid.dispatch.unit_terms import UnitTerms
 from grid.time_axis import FloatArray
@@ -106,6 +107,7 @@ def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Rea
     charge, discharge = plan.charge_mw[s], plan.discharge_mw[s]
     energy = plan.state_of_charge_mwh[s]
     columns, values = explained.dispatch.model.storages[s], explained.dispatch.solution.values
+    profile = profile_of(explained.problem, storage)
     net, freely = discharge - charge, values[columns.discharge] - values[columns.charge]
     stored = -explained.dispatch.solution.row_duals[explained.dispatch.model.storages[s].energy_rows]
     pays_to_charge = stored * storage.charge_efficiency
@@ -116,16 +118,16 @@ def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Rea
             return Finding("steady", ("price of changes",))
         if charge[t] > TOLERANCE_MW:
             gain = float(pays_to_charge[t] - lmp[t])
-            full = energy[t] >= storage.energy_mwh - TOLERANCE_MW
-            limits = _limits(charge[t] >= storage.power_mw - TOLERANCE_MW, full)
+            full = energy[t] >= profile.energy_mwh[t] - TOLERANCE_MW
+            limits = _limits(charge[t] >= profile.charge_mw[t] - TOLERANCE_MW, full)
             return Finding("charging", limits, max(gain, 0.0) if limits else None)
         if discharge[t] > TOLERANCE_MW:
             gain = float(lmp[t] - pays_to_discharge[t])
-            limits = _limits(discharge[t] >= storage.power_mw - TOLERANCE_MW, energy[t] <= TOLERANCE_MW)
+            limits = _limits(discharge[t] >= profile.discharge_mw[t] - TOLERANCE_MW, energy[t] <= TOLERANCE_MW)
             return Finding("discharging", limits, max(gain, 0.0) if limits else None)
         if energy[t] <= TOLERANCE_MW:
             return Finding("empty", ("empty",), max(float(lmp[t] - pays_to_discharge[t]), 0.0))
-        if energy[t] >= storage.energy_mwh - TOLERANCE_MW:
+        if energy[t] >= profile.energy_mwh[t] - TOLERANCE_MW:
             return Finding("full", ("full",), max(float(pays_to_charge[t] - lmp[t]), 0.0))
         return Finding("idle")
 
@@ -148,7 +150,7 @@ def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Rea
             case "empty":
                 return f"empty: {price}; recharging pays up to {below}"
             case "full":
-                return f"full, {storage.energy_mwh:.0f} MWh: {price}; discharging pays from {above}{reserve}"
+                return f"full, {spread(energy[run], digits=0)} MWh: {price}; discharging pays from {above}{reserve}"
             case _:
                 return f"idle: {price}; charging pays below {below}, discharging above {above}{reserve}"
 

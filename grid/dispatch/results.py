@@ -169,6 +169,10 @@ def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
     for what, short, price in system:
         yield from (Violation(what, t, mw, price) for t, mw in enumerate(x[short].tolist()) if mw > REPORTED_MW)
     for storage, stored in zip(problem.storages, model.storages, strict=True):
+        what = f"energy missing in {storage.storage_id} when it is due"
+        for t, mwh in enumerate(x[stored.due_shortfall].tolist()):
+            if mwh > REPORTED_MW:
+                yield Violation(what, t, mwh, prices.storage_end)
         missing = float(x[stored.end_shortfall][0])
         if missing > REPORTED_MW:
             what = f"energy missing in {storage.storage_id} at the end"

@@ -15,6 +15,7 @@ from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.requirements import requirement_faults
 from grid.dispatch.scenarios import scenario_faults
 from grid.dispatch.steady import earlier_faults
+from grid.dispatch.storage_profiles import profile_faults
 from grid.faults import Fault, InputError
 from grid.network_checks import interface_faults
 from grid.time_axis import FloatArray
@@ -149,12 +150,19 @@ def _unit_problems(unit: ThermalUnit) -> Iterator[str]:
 
 
 def _storages(problem: DispatchProblem) -> Iterator[Fault]:
+    names = {storage.storage_id for storage in problem.storages}
+    yield from profile_faults(problem.storage_profiles, names, periods=problem.axis.periods)
     for storage in problem.storages:
         name, initial = storage.storage_id, problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
         if storage.power_mw < 0.0 or storage.energy_mwh < 0.0:
             yield Fault(name, "power_mw and energy_mwh must not be negative", "give its ratings")
-        if not (0.0 < storage.charge_efficiency <= 1.0 and 0.0 < storage.discharge_efficiency <= 1.0):
+        most = 1.0 if storage.rebound_hours is None else np.inf
+        if not (0.0 < storage.charge_efficiency <= most and 0.0 < storage.discharge_efficiency <= 1.0):
             yield Fault(name, "efficiencies must lie in (0, 1]", "give them as fractions")
+        if storage.rebound_hours is not None and not storage.rebound_hours > 0.0:
+            yield Fault(
+                name, f"rebound_hours must be above 0, got {storage.rebound_hours}", "leave it out, or correct it"
+            )
         if not -_TOLERANCE_MW <= initial <= storage.energy_mwh + _TOLERANCE_MW:
             yield Fault(name, f"initial charge must lie in [0, {storage.energy_mwh}] MWh, got {initial}", "correct it")
         if not 0.0 <= storage.end_minimum_mwh <= storage.energy_mwh:

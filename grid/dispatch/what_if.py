@@ -63,6 +63,7 @@ def change_problem(problem: DispatchProblem, changes: Changes) -> DispatchProble
         ),
         thermal_units=tuple(unit for unit in problem.thermal_units if unit.unit_id not in out),
         storages=tuple(storage for storage in problem.storages if storage.storage_id not in out),
+        storage_profiles={name: told for name, told in problem.storage_profiles.items() if name not in out},
         load_mw=problem.load_mw * changes.load_scale,
         available_mw=np.minimum(problem.available_mw * scale, most),
         scenarios=scenarios,

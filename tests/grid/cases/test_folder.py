@@ -126,7 +126,7 @@ def test_every_fault_of_both_files_comes_at_once() -> None:
             "loads": {"c": 5, "a": {"quantiles": {"0.1": [1, 2], "1.5": [1, 2]}}},
             "renewables": {"w": {"bus": "b", "kind": "tide", "available_mw": [1, -1]}},
             "units": {"v": {"must_run": True}, "u": {"must_run": "yes", "initial": {"on": 1}}},
-            "demand_response": {"heat": {"bus": "a", "power_mw": 1, "energy_mwh": 1, "rebound": 0.5}},
+            "demand_response": {"heat": {"bus": "a", "power_mw": 1, "energy_mwh": 1, "rebound": -0.5}},
             "reserves": {"up_mw": [1, None]},
             "penalties": {"shading": 1},
             "n_1": "yes",
@@ -146,7 +146,7 @@ def test_every_fault_of_both_files_comes_at_once() -> None:
         "v: name: is no unit of the network",
         "u: must_run: must be true or false",
         "u: initial: on: must be true or false",
-        "heat: rebound: must be 0 or at least 1",
+        "heat: rebound: must be at least 0, got -0.5",
         "reserves: up_mw[1]: must be a finite number",
         "penalties: shading: is not known",
         "n_1: must be true or false",
@@ -266,3 +266,33 @@ def test_areas_shifts_and_interfaces_are_read() -> None:
     assert "both: branches: must be a list of texts" in faults_of(
         {"periods": 1, "interfaces": {"both": {"limit_mw": 3, "branches": "ab"}}}
     )
+
+
+def test_fleets_reservoirs_and_partial_rebounds_are_read() -> None:
+    cars = {"bus": "a", "charge_mw": [5, 5], "energy_mwh": 20, "arrivals_mwh": [3, 0], "departures_mwh": [0, 9]}
+    lake = {"bus": "b", "power_mw": 8, "inflow_mwh": [1, 2], "initial_mwh": 10, "cost_per_mwh": 0.5}
+    shift = {"bus": "a", "power_mw": 4, "energy_mwh": 6, "rebound": 0.8, "within_hours": 3}
+    problem = read(
+        {"periods": 2, "ev_fleets": {"cars": cars}, "reservoirs": {"lake": lake}, "demand_response": {"shift": shift}}
+    )
+    stored = {storage.storage_id: storage for storage in problem.storages}
+    assert (stored["cars"].power_mw, stored["cars"].energy_mwh) == (5.0, 20.0)
+    assert problem.storage_profiles["cars"].due_mwh.tolist() == [0.0, 9.0]
+    assert problem.storage_profiles["lake"].charge_mw.tolist() == [0.0, 0.0]
+    assert problem.storage_profiles["lake"].energy_mwh.tolist() == [13.0, 13.0]
+    assert problem.storage_profiles["lake"].spills
+    assert (stored["shift"].charge_efficiency, stored["shift"].rebound_hours) == (1.25, 3.0)
+    assert check_plan(plan_dispatch(problem, relative_gap=0.0)) == []
+
+
+def test_faults_of_fleets_and_reservoirs_are_told() -> None:
+    cars = {"bus": "a", "charge_mw": [5, -5], "enrgy_mwh": 20}
+    shift = {"bus": "a", "power_mw": 4, "energy_mwh": 6, "within_hours": 0}
+    told = faults_of({"periods": 2, "ev_fleets": {"cars": cars}, "demand_response": {"shift": shift}})
+    for fault in (
+        "cars: charge_mw: no value may be negative",
+        "cars: enrgy_mwh: is not known",
+        "cars: energy_mwh: is missing",
+        "shift: within_hours: must be above 0",
+    ):
+        assert fault in told
