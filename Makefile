@@ -49,7 +49,7 @@ bench-rivals: .venv/.installed .venv-rivals/.installed
 	@$(BIN)/python -m venv .venv-rivals && .venv-rivals/bin/pip install --quiet --prefer-binary -r $< && touch $@
 
 bench-peers: .venv/.installed .venv-peers/.installed .venv-pandapower/.installed
-	@$(BIN)/python tests/bench/bench_peers.py $(ARGS)
+	@$(BIN)/python tests/bench/bench_peers.py $(ARGS) && $(BIN)/python tests/bench/bench_pandapower.py
 
 .venv-peers/.installed: tests/bench/peers.txt
 	@$(BIN)/python -m venv .venv-peers && .venv-peers/bin/pip install --quiet --prefer-binary -r $< && touch $@
