@@ -1,0 +1,34 @@
+"""The relaxation that grows by branch limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from api.commands.source_folder import read_source_folder
+from grid.dispatch.lines import Line
+from grid.dispatch.model import build_model
+from grid.dispatch.outages import Outages
+from grid.dispatch.ptdf import Ptdf
+from grid.dispatch.relaxation import solve_with_lines
+from grid.dispatch.unit_terms import identical_units, unit_terms
+
+FOLDER = Path(__file__).resolve().parents[1] / "cases" / "two_area_source"
+
+
+def test_going_on_from_the_last_basis_ends_where_a_cold_start_does() -> None:
+    problem = read_source_folder(FOLDER, simulations=("DAY_AHEAD",)).problem(secure=True)
+    terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
+    ptdf = Ptdf(problem.network)
+    model = build_model(problem, terms, identical_units(problem), ptdf=ptdf, outages=Outages(problem.network, ptdf))
+    before = solve_with_lines(model)
+    columns, rows = model.linear.column_count, model.linear.row_count
+    model.add_lines([Line(branch, period) for branch in (0, 1) for period in range(problem.axis.periods)])
+    assert model.linear.column_count > columns
+    assert model.linear.row_count > rows
+    cold, warm = solve_with_lines(model), solve_with_lines(model, start=before)
+    assert warm.objective == pytest.approx(cold.objective, rel=1e-9)
+    assert len(warm.values) == model.linear.column_count
+    assert np.isfinite(warm.row_duals).all()
