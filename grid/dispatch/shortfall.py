@@ -18,6 +18,7 @@ import numpy as np
 
 from grid.dispatch.headroom import headroom_mw
 from grid.dispatch.plan import DispatchPlan, DispatchProblem
+from grid.dispatch.storage_profiles import profile_of
 from grid.dispatch.unit_terms import unit_terms
 from grid.time_axis import FloatArray
 
@@ -76,9 +77,10 @@ def reach_mw(plan: DispatchPlan) -> tuple[FloatArray, FloatArray]:
     for storage, net, energy in zip(
         problem.storages, plan.discharge_mw - plan.charge_mw, plan.state_of_charge_mwh, strict=True
     ):
-        up = up + np.minimum(storage.power_mw - net, energy * storage.discharge_efficiency / step)
-        room = (storage.energy_mwh - energy) / (storage.charge_efficiency * step)
-        down = down + np.minimum(storage.power_mw + net, room)
+        profile = profile_of(problem, storage)
+        up = up + np.minimum(profile.discharge_mw - net, energy * storage.discharge_efficiency / step)
+        room = (profile.energy_mwh - energy) / (storage.charge_efficiency * step)
+        down = down + np.minimum(profile.charge_mw + net, np.maximum(room, 0.0))
     curtailable = [p for p, plant in enumerate(problem.renewable_plants) if plant.curtailable]
     curtailed = problem.available_mw[curtailable] - plan.renewable_mw[curtailable]
     up = up + curtailed.sum(axis=0) - plan.shed_mw.sum(axis=0)

@@ -73,9 +73,9 @@ def plan_for_scenarios(
     first = best = cases.candidate(central.on, ())
     took = time.monotonic() - began
     bound, until = -np.inf, deadline - 2.0 * took  # a better one is dispatched in every scenario, too, and scheduled
-    stack = cases.stacked(best.lines)
-    found = Found(np.inf, -np.inf, None)
+    stack, found = None, Found(np.inf, -np.inf, None)
     while until > time.monotonic():
+        stack = stack or cases.stacked(best.lines)
         try:
             relaxed = solve_lazily(stack.model.linear, stack.add_violated, seconds=until - time.monotonic())
         except UnsolvedError as error:

@@ -21,7 +21,7 @@ from grid.dispatch import DispatchProblem, Scenarios, check_plan, plan_dispatch
 from grid.time_axis import FloatArray
 
 DAYS = ("2020-01-27", "2020-07-10")
-HOURS, SECONDS, GAP, DRAWN = 24, 120.0, 0.01, 40
+HOURS, SECONDS, GAP, DRAWN = 24, 400.0, 0.01, 40
 LOAD_ERROR, PLANT_ERROR, KEPT = 0.03, 0.25, 0.9
 
 

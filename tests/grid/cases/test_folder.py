@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -296,3 +297,19 @@ def test_faults_of_fleets_and_reservoirs_are_told() -> None:
         "shift: within_hours: must be above 0",
     ):
         assert fault in told
+
+
+def test_scenarios_of_the_example_are_planned_secure_and_with_losses() -> None:
+    periods = json.loads((DAY / "periods.json").read_text())
+    wind, load = periods["renewables"]["gen-3"], periods["loads"]
+    wind["available_mw"] = {"scenarios": list(wind["available_mw"]["quantiles"].values())}
+    load["3"] = {"scenarios": list(reversed(load["3"]["quantiles"].values()))}
+    periods |= {"uncertainty": {"method": "two-stage", "risk_weight": 0.5, "risk_level": 0.6}, "reserves": {}}
+    problem = read_folder((DAY / "network.m").read_text(), json.dumps(periods), matpower=True)
+    plan = plan_dispatch(replace(problem, losses=True), time_limit_seconds=20.0, relative_gap=1e-4)
+    assert check_plan(plan) == []
+    assert check_outages(plan) == []
+    assert plan.status == "optimal"
+    assert plan.outlook is not None
+    assert plan.objective <= plan.outlook.central_objective
+    assert plan.losses_mw.min() > 0.0
