@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import holidays as holiday_calendars
@@ -126,8 +127,9 @@ def network_calendar(calendar: Calendar) -> npt.NDArray[np.float32]:
 NETWORK_CALENDAR_FEATURES = 6 + 4 + 7 + 2
 
 
+@lru_cache(maxsize=64)
 def _holiday_days(country: str, state: str | None, *, first_year: int, last_year: int) -> npt.NDArray[np.int64]:
-    """Days since the epoch that are public holidays, shape (holidays,)."""
+    """Days since the epoch that are public holidays, shape (holidays,); not to be written to."""
     if not country:
         return np.empty(0, dtype=np.int64)
     try:

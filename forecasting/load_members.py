@@ -220,18 +220,14 @@ class LoadMembers:
             found = [None if climate is None else one for one, climate in zip(found, climates, strict=True)]
         asked = int(self._trial.origins.min(initial=split.end))
         since = max(asked - MEMORY_HOURS, 0)  # members read no residual before that
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for row, (temperature, climate) in enumerate(zip(found, climates, strict=True)):
+            sent = tuple(id(one) for one in _sent(rows, row))
+            usual = None if climate is None else climate.climatology
+            alike.setdefault((_bytes(temperature), _bytes(usual), sent), []).append(row)
         made: dict[int, Regression] = {}
-        for row, temperature in enumerate(found):
-            if row in made:
-                continue
-            same = [
-                k
-                for k in range(row, len(found))
-                if k not in made
-                and _alike(temperature, found[k])
-                and _sent(rows, row) == _sent(rows, k)
-                and _same_climate(climates[row], climates[k])
-            ]
+        for same in alike.values():
+            row, temperature = same[0], found[same[0]]
             outlook = _outlook(rows, row, temperature, calendar, until=split.tail, model=climates[row])
             design = Design(calendar, outlook)
             if self._parts:
@@ -303,16 +299,9 @@ def _placed(fitted: FittedRow, rows: Rows, *, since: int) -> FittedRow:
     )
 
 
-def _alike(one: FloatArray | None, other: FloatArray | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one is other or np.array_equal(one, other, equal_nan=True)
-
-
-def _same_climate(one: TemperatureModel | None, other: TemperatureModel | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return _alike(one.climatology, other.climatology)
+def _bytes(values: FloatArray | None) -> bytes | None:
+    """What tells equal values, and those that are missing, from others."""
+    return None if values is None else values.tobytes()
 
 
 def _stations(rows: Rows, calendar: Calendar) -> tuple[tuple[int, ...], ...]:
