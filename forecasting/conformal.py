@@ -25,13 +25,11 @@ _DAY_EDGES = (1, 3, 7)
 CELLS = (len(_DAY_EDGES) + 1) * 24 // _BLOCK_HOURS
 _HALF_LIFE = 1.0
 """The oldest origin of a backtest counts half."""
-_WHOLE_PRIOR, _CELL_PRIOR = 40.0, 80.0
+_WHOLE_PRIOR, _CELL_PRIOR = 20.0, 40.0
 """So many origins count half, of the whole horizon and of a cell; hours of one origin say much the same."""
 _SIZES = (0.5, 0.6, 0.7, 0.8, 0.9)
 """Central bands that are to hold."""
 _NARROWEST, _WIDEST = 0.7, 2.0
-_NARROWING = 0.5
-"""Half of what a backtest would take off the bands is taken: it also chose the weights, and flatters them."""
 _FEWEST_HOURS = 20
 _OUTERMOST = 4.0
 
@@ -101,7 +99,7 @@ def learn_bands(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[f
         own = cell == number
         if (weight[..., own] > 0.0).sum() >= _FEWEST_HOURS:
             scale[number] += seen / (seen + _CELL_PRIOR) * (_spread(size[..., own], weight[..., own]) - whole)
-    return Bands(np.where(scale < 1.0, 1.0 - _NARROWING * (1.0 - scale), scale))
+    return Bands(scale)
 
 
 def normal_scores(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[float]) -> FloatArray:

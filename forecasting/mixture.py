@@ -16,6 +16,7 @@ from forecasting.members import (
     CLIMATOLOGY,
     LEVELS,
     NAIVE,
+    NETWORKS,
     Course,
     Members,
     Quantiles,
@@ -27,7 +28,7 @@ from forecasting.solar_members import SolarMembers
 from grid.time_axis import FloatArray
 
 _PRIOR = {CLIMATOLOGY: 0.5, NAIVE: 0.25}
-"""What the plain members count for beside one that was fitted."""
+"""What the plain members count for beside one that was fitted. Networks are siblings: together they count for one."""
 _HALF_TRUST = 3.0
 """So many horizons of backtest count half."""
 
@@ -134,13 +135,14 @@ def learn_blend(said: Quantiles, actual: FloatArray, *, trust: float, seed: int)
         trust: From 0 to 1: how much the backtest may say.
         seed: Of the sample that is looked at where it is long.
     """
+    siblings = len(NETWORKS.keys() & said.keys())
     weights = learn_weights(
         actual.reshape(-1),
         np.stack([one.reshape(-1, len(LEVELS)) for one in said.values()]),
         levels=LEVELS,
         seed=seed,
         trust=trust,
-        prior=[_PRIOR.get(name, 1.0) for name in said],
+        prior=[1.0 / siblings if name in NETWORKS else _PRIOR.get(name, 1.0) for name in said],
     )
     spoken = {name: float(weight) for name, weight in zip(said, weights, strict=True) if weight > 0.0}
     return Blend(spoken, learn_bands(actual, averaged(said, spoken), levels=LEVELS))

@@ -35,7 +35,7 @@ def test_what_a_backtest_teaches_holds_in_the_next(spread: float) -> None:
         abs(covered(actual[:, half:], quantiles) - 0.5)
         for quantiles in (said[:, half:], bands.calibrated(said[:, half:], levels=LEVELS))
     )
-    assert after < (0.04 if spread <= 1.0 else 0.11)  # half of what is too wide stays
+    assert after < 0.04
     assert after <= before + 0.01
 
 
