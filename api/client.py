@@ -239,6 +239,10 @@ class GridPilot:
             "GET", f"/plans/{quote(plan_id, safe='')}/explanation", params=given(asset_id=asset_id)
         )
 
+    def shortfalls(self, start: datetime, end: datetime) -> pd.DataFrame:
+        """How often net load came out beyond what plans could follow: direction, periods, promised, came, luck."""
+        return pd.DataFrame(self._transport.documents("GET", "/plans/shortfalls", params=given(start=start, end=end)))
+
     def plan_now(self, **changes: Any) -> dict[str, Any]:
         """Plan the coming hours; with changes, such as ``load_scale=1.05``, the answer is a what-if."""
         return self._transport.document(

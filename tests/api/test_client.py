@@ -66,6 +66,8 @@ def test_a_plan_is_made_explained_and_decided_about(own_grid: GridPilot) -> None
     assert own_grid.explanation(plan["plan_id"], asset_id="steam")["reasons"].keys() == {"steam"}
     own_grid.decide(plan["plan_id"], "accept", reason="as planned")
     assert [decision["decision"] for decision in own_grid.decisions(plan["plan_id"])] == ["accept"]
+    shortfalls = own_grid.shortfalls(datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC))
+    assert shortfalls[["direction", "periods"]].to_numpy().tolist() == [["up", 0], ["down", 0]], "nothing has come yet"
     what_if = own_grid.plan_now(load_scale=0.9)
     assert own_grid.latest_plan() == plan
     assert own_grid.plans().set_index("plan_id")["what_if"].to_dict() == {
