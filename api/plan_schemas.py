@@ -59,6 +59,15 @@ class StoragePeriod(Document):
     reserve_down_mw: float | None = Field(default=None, description="Downward reserve it holds. [MW]")
 
 
+class ExchangePeriod(Document):
+    """Trade with the outside in one interval."""
+
+    import_mw: float = Field(description="What comes in. [MW]")
+    export_mw: float = Field(description="What goes out. [MW]")
+    import_price: float = Field(description="Paid for what comes in. [money/MWh]")
+    export_price: float = Field(description="Earned by what goes out. [money/MWh]")
+
+
 class BusPeriod(Document):
     """Price and load at a bus in one interval; `lmp` is the sum of its three parts. [money/MWh]"""
 
@@ -106,6 +115,7 @@ class SystemPeriod(Document):
     losses_mw: float = Field(default=0.0, description="Lost in branches. [MW]")
     curtailed_mw: float = Field(description="Renewable power not taken. [MW]")
     production_cost: float = Field(description="Cost of the interval. [money]")
+    exchange_cost: float = Field(default=0.0, description="What imports cost less what exports earn. [money]")
 
 
 class PlanViolation(Document):
@@ -246,6 +256,7 @@ class PlanDocument(Document):
     units: dict[str, list[UnitPeriod]] = Field(description="Thermal units by id.")
     renewables: dict[str, list[RenewablePeriod]] = Field(description="Plants by id.")
     storages: dict[str, list[StoragePeriod]] = Field(description="Storages by id.")
+    exchanges: dict[str, list[ExchangePeriod]] = Field(default={}, description="Imports and exports by id.")
     buses: dict[str, list[BusPeriod]] = Field(description="Prices by bus.")
     branches: dict[str, list[BranchPeriod]] = Field(description="Lines and transformers by id.")
     interfaces: dict[str, list[BranchPeriod]] = Field(default={}, description="Groups of branches by id.")

@@ -17,7 +17,14 @@ import numpy as np
 from grid.assets import Storage, ThermalUnit
 from grid.cases.earlier import read_earlier
 from grid.cases.fields import Fields
-from grid.cases.folder_assets import read_demand_response, read_plants, read_profiled, read_storages, read_units
+from grid.cases.folder_assets import (
+    read_demand_response,
+    read_exchanges,
+    read_plants,
+    read_profiled,
+    read_storages,
+    read_units,
+)
 from grid.cases.folder_reserves import read_reserves
 from grid.cases.folder_scenarios import read_scenarios
 from grid.cases.matpower import read_matpower
@@ -30,8 +37,8 @@ from grid.time_axis import EPOCH, FloatArray, TimeAxis
 
 _TOP = (
     "start", "step_minutes", "periods", "timezone", "currency", "load_scale", "loads", "renewables", "units",
-    "storages", "ev_fleets", "reservoirs", "demand_response", "interfaces", "reserves", "penalties", "n_1", "losses",
-    "previous", "change_prices", "uncertainty",
+    "storages", "ev_fleets", "reservoirs", "demand_response", "exchanges", "interfaces", "reserves", "penalties", "n_1",
+    "losses", "previous", "change_prices", "uncertainty",
 )  # fmt: skip
 
 
@@ -78,6 +85,7 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
         reserve_down_mw=down,
         initial=initial,
         initial_mwh={},
+        exchanges=tuple(read_exchanges(top, axis.periods)),
         storage_profiles={storage.storage_id: profile for storage, profile in profiled},
         penalties=_penalties(top),
         currency=top.text("currency", default="USD"),

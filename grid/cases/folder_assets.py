@@ -17,6 +17,7 @@ from grid.assets import CostSegment, RenewableKind, RenewablePlant, StartCost, S
 from grid.cases.fields import Fields
 from grid.cases.network_files import Grid
 from grid.cases.uncertain import Profile, read_profile
+from grid.dispatch.exchanges import Exchange
 from grid.dispatch.plan import UnitState
 from grid.dispatch.storage_profiles import StorageProfile
 from grid.time_axis import FloatArray
@@ -169,6 +170,20 @@ def read_profiled(top: Fields, periods: int) -> Iterator[tuple[Storage, StorageP
         held = profile(water, "energy_mwh", most)
         told = StorageProfile(nothing, profile(water, "power_mw", None), held, inflow, nothing, spills=True)
         yield _stored(name, water, told), told
+
+
+def read_exchanges(top: Fields, periods: int) -> Iterator[Exchange]:
+    """Trade with the outside at a tariff."""
+    for name, trade in top.items("exchanges"):
+        trade.unknown("bus", "import_mw", "export_mw", "import_price", "export_price")
+        yield Exchange(
+            exchange_id=name,
+            bus_id=trade.text("bus"),
+            import_mw=trade.series("import_mw", periods, default=0.0),
+            export_mw=trade.series("export_mw", periods, default=0.0),
+            import_price=trade.series("import_price", periods),
+            export_price=trade.series("export_price", periods, default=0.0),
+        )
 
 
 def _stored(name: str, fields: Fields, profile: StorageProfile) -> Storage:

@@ -34,8 +34,10 @@ def add_adequacy(model: DispatchModel, terms: Sequence[UnitTerms]) -> None:
     products = leading(problem.requirements, upward=True)
     reserve_mw = problem.reserve_up_mw + sum(problem.requirements[i].required_mw for i in products)
     given = available + sum(profile.discharge_mw for profile in profiles)
+    given = given + sum(exchange.import_mw for exchange in problem.exchanges)
+    taken = sum(profile.charge_mw for profile in profiles) + sum(exchange.export_mw for exchange in problem.exchanges)
     capacity = linear.rows(problem.axis.periods, lower=reserve_mw - fixed - given)
-    minimum = linear.rows(problem.axis.periods, upper=-fixed + sum(p.charge_mw for p in profiles))
+    minimum = linear.rows(problem.axis.periods, upper=-fixed + taken)
     for group, columns in zip(model.groups, model.thermal, strict=True):
         term = terms[group[0]]
         losses = switch_losses(term, width_mw=term.span_mw, stop_periods=1)[0]

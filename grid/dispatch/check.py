@@ -179,6 +179,8 @@ def injections_of(plan: DispatchPlan) -> FloatArray:
         injection[bus[plant.bus_id]] += power
     for storage, net in zip(problem.storages, plan.discharge_mw - plan.charge_mw, strict=True):
         injection[bus[storage.bus_id]] += net
+    for exchange, imported, exported in zip(problem.exchanges, plan.import_mw, plan.export_mw, strict=True):
+        injection[bus[exchange.bus_id]] += imported - exported
     for link, flow in zip(problem.network.dc_links, plan.link_flow_mw, strict=True):
         injection[bus[link.from_bus]] -= flow
         injection[bus[link.to_bus]] += flow
@@ -191,6 +193,9 @@ def _network(plan: DispatchPlan) -> Iterator[str]:
     for period, imbalance in enumerate(injection.sum(axis=0)):
         if abs(imbalance) > _MW:
             yield f"period {period}: production and load differ by {imbalance} MW"
+    for exchange, imported, exported in zip(problem.exchanges, plan.import_mw, plan.export_mw, strict=True):
+        if (imported > exchange.import_mw + _MW).any() or (exported > exchange.export_mw + _MW).any():
+            yield f"{exchange.exchange_id}: trades more than it can"
     for link, flow in zip(network.dc_links, plan.link_flow_mw, strict=True):
         if np.abs(flow).max(initial=0.0) > link.limit_mw + _MW:
             yield f"{link.link_id}: flow beyond {link.limit_mw} MW"
@@ -280,6 +285,8 @@ def _money(plan: DispatchPlan) -> Iterator[str]:
     if not np.allclose(plan.lmp, plan.energy_price + plan.congestion_price + plan.loss_price, atol=1e-6):
         yield "prices are not the sum of energy, congestion and loss"
     cost = float(production_cost(problem, plan.on, plan.power_mw, plan.discharge_mw).sum())
+    for exchange, imported, exported in zip(problem.exchanges, plan.import_mw, plan.export_mw, strict=True):
+        cost += float(exchange.import_price @ imported - exchange.export_price @ exported) * problem.axis.step_hours
     for violation in plan.violations:
         hours = 1.0 if violation.what.startswith("energy missing") else problem.axis.step_hours
         cost += violation.amount_mw * violation.price_per_mwh * hours

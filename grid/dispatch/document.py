@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from grid.dispatch.costs import production_cost
+from grid.dispatch.exchanges import exchange_cost
 from grid.dispatch.plan import DispatchPlan, Reason, Status, Violation
 from grid.dispatch.shortfall import promised
 from grid.time_axis import FloatArray, require_utc
@@ -65,7 +66,7 @@ def case_document(plan: DispatchPlan, *, case: str) -> dict[str, Any]:
     axis = plan.problem.axis
     stamps = [_stamp(instant) for instant in [*axis.interval_starts, axis.end]] if plan.problem.timezone else None
     solved = plan.status is not Status.INFEASIBLE
-    names = ("units", "renewables", "storages", "buses", "branches", "interfaces", "links", "reserves")
+    names = ("units", "renewables", "storages", "exchanges", "buses", "branches", "interfaces", "links", "reserves")
     empty: dict[str, Any] = {name: {} for name in names}
     return {
         "case": case,
@@ -108,6 +109,7 @@ def _schedules(plan: DispatchPlan, mw: int) -> dict[str, Any]:
         "renewables": _renewables(plan, mw),
         "storages": _storages(plan, mw),
         "buses": _buses(plan, mw),
+        "exchanges": _exchanges(plan, mw),
         **_flows(plan, mw),
         "reserves": _reserves(plan, mw),
         "system": _system(plan, mw),
@@ -214,6 +216,17 @@ def _storages(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
     )
 
 
+def _exchanges(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
+    exchanges, shape = plan.problem.exchanges, plan.import_mw.shape
+    columns = {
+        "import_mw": (plan.import_mw, mw),
+        "export_mw": (plan.export_mw, mw),
+        "import_price": (np.array([exchange.import_price for exchange in exchanges]).reshape(shape), _PRICE_DIGITS),
+        "export_price": (np.array([exchange.export_price for exchange in exchanges]).reshape(shape), _PRICE_DIGITS),
+    }
+    return _tables([exchange.exchange_id for exchange in exchanges], columns)
+
+
 def _buses(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
     parts = (plan.energy_price, plan.congestion_price, plan.loss_price)
     energy, congestion, loss = (np.round(part, _PRICE_DIGITS) for part in parts)
@@ -278,7 +291,7 @@ def _reserves(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
-    """One record per period; ``production_cost``, priced violations and ``change_price`` are the schedule's cost."""
+    """One record per period; production and exchange cost, priced violations and ``change_price`` are the cost."""
     problem = plan.problem
     down = plan.reserve_down_mw.sum(axis=0) + plan.storage_reserve_down_mw.sum(axis=0) + plan.renewable_reserve_down_mw
     columns: dict[str, tuple[FloatArray, int]] = {
@@ -292,6 +305,10 @@ def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
         "losses_mw": (plan.losses_mw, mw),
         "curtailed_mw": ((problem.available_mw - plan.renewable_mw).sum(axis=0), mw),
         "production_cost": (production_cost(problem, plan.on, plan.power_mw, plan.discharge_mw), _MONEY_DIGITS),
+        "exchange_cost": (
+            exchange_cost(problem.exchanges, plan.import_mw, plan.export_mw, step_hours=problem.axis.step_hours),
+            _MONEY_DIGITS,
+        ),
     }
     return _records({field: _rounded(values, digits) for field, (values, digits) in columns.items()})
 

@@ -78,10 +78,11 @@ def infeasible_plan(
     conflict = find_conflict(problem, terms, ptdf, outages)
     periods, buses = problem.axis.periods, len(problem.network.buses)
     units, plants, storages = (len(a) for a in (problem.thermal_units, problem.renewable_plants, problem.storages))
-    network = problem.network
+    network, exchanges = problem.network, len(problem.exchanges)
     branches, links, interfaces = len(network.branches), len(network.dc_links), len(network.interfaces)
     nothing = np.zeros(periods)
-    zeros = {rows: np.zeros((rows, periods)) for rows in (units, plants, storages, buses, branches, links, interfaces)}
+    sizes = {units, plants, storages, buses, branches, links, interfaces, exchanges}
+    zeros = {rows: np.zeros((rows, periods)) for rows in sizes}
     ways = {way.limit: way for way in conflict.ways_out}
     return DispatchPlan(
         status=Status.INFEASIBLE,
@@ -104,6 +105,8 @@ def infeasible_plan(
         storage_reserve_down_mw=zeros[storages],
         shed_mw=zeros[buses],
         surplus_mw=zeros[buses],
+        import_mw=zeros[exchanges],
+        export_mw=zeros[exchanges],
         link_flow_mw=zeros[links],
         branch_flow_mw=zeros[branches],
         branch_shadow_price=zeros[branches],

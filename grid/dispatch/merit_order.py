@@ -26,6 +26,7 @@ def merit_order(problem: DispatchProblem) -> BoolArray:
     needed = load + problem.reserve_up_mw + sum(products) - problem.available_mw.sum(axis=0)
     if problem.secure_units:
         needed = needed + max((unit.capacity_mw for unit in units), default=0.0)
+    needed = needed - sum(exchange.import_mw for exchange in problem.exchanges)
     room = load - problem.available_mw[must_take].sum(axis=0)
     on = np.zeros((len(units), problem.axis.periods), dtype=np.bool_)
     for i in sorted(range(len(units)), key=lambda i: (not units[i].must_run, _full_output_cost(units[i]))):

@@ -14,6 +14,7 @@ import numpy as np
 
 from grid.dispatch.adequacy import add_adequacy
 from grid.dispatch.events import add_coverage, security_events
+from grid.dispatch.exchanges import ExchangeColumns, add_exchange
 from grid.dispatch.injections import Injections, Part, load_shares
 from grid.dispatch.linear import IntArray, LinearModel
 from grid.dispatch.lines import Line, LineLimits
@@ -59,6 +60,7 @@ class DispatchModel:
     balance_rows: IntArray
     bus: dict[str, int]
     losses: Losses | None
+    exchanges: list[ExchangeColumns]
     injections: Injections = field(init=False)
 
     def add_lines(self, lines: Iterable[Line]) -> None:
@@ -132,6 +134,7 @@ def build_model(
         reserves=reserves,
         balance_rows=balance,
         bus=bus,
+        exchanges=[add_exchange(linear, exchange, step_hours=step) for exchange in problem.exchanges],
         losses=add_losses(linear, problem.network, ptdf, periods=periods) if problem.losses else None,
     )
     model.injections = Injections.of(fixed, _parts(model))
@@ -169,6 +172,8 @@ def _parts(model: DispatchModel) -> list[Part]:
         parts += [(bus[storage.bus_id], stored.discharge, 1.0), (bus[storage.bus_id], stored.charge, -1.0)]
     for blocks, factor in ((model.renewable, 1.0), (model.shed, 1.0), (model.spill, -1.0), (model.surplus, -1.0)):
         parts += [(i, columns, factor) for i, columns in blocks.items()]
+    for exchange, traded in zip(problem.exchanges, model.exchanges, strict=True):
+        parts += [(bus[exchange.bus_id], traded.imported, 1.0), (bus[exchange.bus_id], traded.exported, -1.0)]
     if model.losses is not None:
         lost = model.losses.columns
         parts += [(i, lost, -share) for i, share in enumerate(load_shares(problem)) if share.any()]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.assets import RenewablePlant, Storage, ThermalUnit
+from grid.dispatch.exchanges import Exchange
 from grid.dispatch.requirements import HeldReserve, ReserveRequirement
 from grid.dispatch.scenarios import Outlook, Scenarios
 from grid.dispatch.spread import NetLoadSpread
@@ -94,6 +95,7 @@ class DispatchProblem:
             who hold it must leave every branch within its rating. The call is spread as the load of its areas is.
         losses: Whether branches lose ``resistance * flow²``; else the network is lossless.
         storage_profiles: By storage id, what changes from period to period; a storage not named has its ratings.
+        exchanges: Trade with the outside at a tariff.
         earlier: What an earlier plan says of the same periods, and what changing it costs; None if that is free.
         spread: How far net load may come out from what is planned for; None where nothing tells.
         scenarios: What may come instead of ``load_mw`` and ``available_mw``; the commitment is then made for all of
@@ -120,6 +122,7 @@ class DispatchProblem:
     deliverable: bool = False
     losses: bool = False
     storage_profiles: Mapping[str, StorageProfile] = field(default_factory=dict)
+    exchanges: tuple[Exchange, ...] = ()
     requirements: tuple[ReserveRequirement, ...] = ()
     earlier: EarlierPlan | None = None
     spread: NetLoadSpread | None = None
@@ -193,6 +196,7 @@ class DispatchPlan:
         charge_mw, discharge_mw, state_of_charge_mwh: Storages, shape (storages, periods); charge at interval end.
         storage_reserve_up_mw, storage_reserve_down_mw: Storages, shape (storages, periods).
         shed_mw, surplus_mw: Load not served and production nobody takes, shape (buses, periods); zero unless reported.
+        import_mw, export_mw: Exchanges, shape (exchanges, periods).
         link_flow_mw: HVDC links, shape (links, periods).
         branch_flow_mw, branch_shadow_price: Branches, shape (branches, periods); the price is per MW of limit and hour,
             >= 0.
@@ -229,6 +233,8 @@ class DispatchPlan:
     storage_reserve_down_mw: FloatArray
     shed_mw: FloatArray
     surplus_mw: FloatArray
+    import_mw: FloatArray
+    export_mw: FloatArray
     link_flow_mw: FloatArray
     branch_flow_mw: FloatArray
     branch_shadow_price: FloatArray

@@ -68,6 +68,8 @@ class Redispatch:
     def __init__(self, problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> None:
         require_valid(problem)
         within = [storage.rebound_hours or np.inf for storage in problem.storages]
+        if problem.exchanges:
+            raise ValueError("a re-dispatch has no exchanges; plan the problem anew with plan_dispatch")
         if problem.storage_profiles or np.isfinite(within).any():
             raise ValueError("a re-dispatch has no storages with profiles; plan the problem anew with plan_dispatch")
         if problem.losses or problem.network.interfaces:

@@ -85,6 +85,8 @@ def plan_of(
         storage_reserve_down_mw=down,
         shed_mw=shed,
         surplus_mw=surplus,
+        import_mw=np.array([np.maximum(x[traded.imported], 0.0) for traded in model.exchanges]).reshape(-1, periods),
+        export_mw=np.array([np.maximum(x[traded.exported], 0.0) for traded in model.exchanges]).reshape(-1, periods),
         link_flow_mw=x[model.link],
         branch_flow_mw=flows,
         branch_shadow_price=prices.branch_shadow_price,

@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from grid.assets import ThermalUnit
+from grid.dispatch.exchanges import exchange_faults
 from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.requirements import requirement_faults
 from grid.dispatch.scenarios import scenario_faults
@@ -112,6 +113,8 @@ def _arrays(problem: DispatchProblem) -> Iterator[Fault]:
         elif positive and np.any(array < 0.0):
             yield Fault(name, "no value may be negative", "clip or correct the forecast")
     areas = {bus.area for bus in problem.network.buses}
+    buses = {bus.bus_id for bus in problem.network.buses}
+    yield from exchange_faults(problem.exchanges, buses, periods=periods)
     yield from requirement_faults(problem.requirements, areas=areas, periods=periods)
 
 

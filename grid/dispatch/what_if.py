@@ -63,6 +63,7 @@ def change_problem(problem: DispatchProblem, changes: Changes) -> DispatchProble
         ),
         thermal_units=tuple(unit for unit in problem.thermal_units if unit.unit_id not in out),
         storages=tuple(storage for storage in problem.storages if storage.storage_id not in out),
+        exchanges=tuple(exchange for exchange in problem.exchanges if exchange.exchange_id not in out),
         storage_profiles={name: told for name, told in problem.storage_profiles.items() if name not in out},
         load_mw=problem.load_mw * changes.load_scale,
         available_mw=np.minimum(problem.available_mw * scale, most),
@@ -86,6 +87,7 @@ def _unknown(problem: DispatchProblem, changes: Changes) -> list[Fault]:
         *(unit.unit_id for unit in problem.thermal_units),
         *(plant.plant_id for plant in problem.renewable_plants),
         *(storage.storage_id for storage in problem.storages),
+        *(exchange.exchange_id for exchange in problem.exchanges),
     }
     lines = {
         *(branch.branch_id for branch in problem.network.branches),

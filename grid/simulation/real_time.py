@@ -74,7 +74,8 @@ class RealTime:
     ) -> tuple[BoolArray, BoolArray, list[Line]]:
         """Commit the quick units and set the storages' direction, the slow units held at ``on``."""
         model = build_model(problem, self._terms, self._groups, ptdf=self._ptdf, outages=self._outages)
-        solve_with_lines(model, **self._bounds(model, on))
+        bounds = self._bounds(model, on)
+        solve_with_lines(model, lower=bounds["lower"], upper=bounds["upper"])
         highs = new_highs(gap=_GAP, seconds=_SECONDS)
         model.linear.load(highs, integer=True, **self._bounds(model, on))
         require_ok(highs.run(), "run")

@@ -313,3 +313,11 @@ def test_scenarios_of_the_example_are_planned_secure_and_with_losses() -> None:
     assert plan.outlook is not None
     assert plan.objective <= plan.outlook.central_objective
     assert plan.losses_mw.min() > 0.0
+
+
+def test_exchanges_are_read() -> None:
+    market = {"bus": "b", "import_mw": 20, "import_price": [30, 60], "export_mw": 5, "export_price": 10}
+    (exchange,) = read({"periods": 2, "exchanges": {"market": market}}).exchanges
+    assert exchange.import_price.tolist() == [30.0, 60.0]
+    assert exchange.export_mw.tolist() == [5.0, 5.0]
+    assert "market: import_price: is missing" in faults_of({"periods": 1, "exchanges": {"market": {"bus": "b"}}})
