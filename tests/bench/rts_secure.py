@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+
+import numpy as np
 
 from api.commands.source_folder import read_source_folder
 from grid.cases import SourceSystem
@@ -19,10 +22,18 @@ def rts_gmlc() -> SourceSystem:
     return read_source_folder(DATA / "source", simulations=("DAY_AHEAD",))
 
 
-def secure_problem(day: str, *, hours: int, secure: bool) -> DispatchProblem:
-    """``hours`` from midnight of ``day`` on, with the reserves of the day; N-1 on every branch if ``secure``.
+def secure_problem(day: str, *, hours: int) -> DispatchProblem:
+    """``hours`` from midnight of ``day`` on, with the day's reserve products and N-1 on every branch.
 
     Units are free before the first hour.
     """
     start = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    return rts_gmlc().problem(start=start, periods=hours, secure=secure)
+    return rts_gmlc().problem(start=start, periods=hours, secure=True)
+
+
+def held_together(problem: DispatchProblem) -> DispatchProblem:
+    """The problem with the sum of its products as one requirement up and one down, of the whole system."""
+    total = {upward: np.zeros(problem.axis.periods) for upward in (True, False)}
+    for need in problem.requirements:
+        total[need.product.upward] += need.required_mw
+    return replace(problem, requirements=(), reserve_up_mw=total[True], reserve_down_mw=total[False])
