@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grid.dispatch import DispatchPlan, DispatchProblem, check_plan, plan_dispatch, plan_document
+from grid.dispatch.changed import changes_since
 from grid.dispatch.inherit import PreviousPlan
 from grid.dispatch.prices import dispatch_fixed
 from grid.dispatch.ptdf import Ptdf
@@ -82,8 +83,18 @@ def test_what_was_forgone_is_said_and_prices_of_energy_know_nothing_of_it(make_p
     (reason,) = [r for r in kept.reasons if r.asset_id == "north" and r.last_period == 2]
     assert reason.binding == ("price of changes",)
     assert "at 55 MW: if changing the plan before were free it would be at 10 MW" in reason.text
-    told = plan_document(kept, plan_id="now", site_id="s", issued_at=problem.axis.start)["change_price"]
-    assert told == {"since": "before", "per_mwh": 0.5, "per_commitment_hour": 5.0, "cost": 0.0, "forgone": 9.0}
+    document = plan_document(kept, plan_id="now", site_id="s", issued_at=problem.axis.start)
+    changes = changes_since(document, document, timezone="UTC")
+    assert changes is not None
+    assert "priced at 0.5 USD per MWh and 5 per hour on instead of off" in changes["price"]
+    assert changes["price"].endswith("moving set-points freely would have saved 9 USD.")
+    assert document["change_price"] == {
+        "since": "before",
+        "per_mwh": 0.5,
+        "per_commitment_hour": 5.0,
+        "cost": 0.0,
+        "forgone": 9.0,
+    }
 
 
 def test_prices_are_those_of_the_commitment_and_equal_finite_differences(make_problem: Any) -> None:
@@ -132,7 +143,7 @@ def test_a_faulty_earlier_plan_is_named(make_problem: Any) -> None:
     ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(data=st.data())
 def test_no_change_is_made_that_saves_less_than_it_is_priced_at(data: st.DataObject, make_problem: Any) -> None:
     costs = st.integers(10, 14).map(float)
