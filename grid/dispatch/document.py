@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
-from grid.dispatch.costs import production_cost
-from grid.dispatch.exchanges import exchange_cost
 from grid.dispatch.plan import DispatchPlan, Reason, Status, Violation
+from grid.dispatch.schedules import MONEY_DIGITS, PRICE_DIGITS, assets_of, schedules
 from grid.dispatch.shortfall import promised
-from grid.time_axis import FloatArray, require_utc
+from grid.time_axis import require_utc
 
 _MW_DIGITS = 3
 _CASE_MW_DIGITS = 6
-_PRICE_DIGITS = 4
-_MONEY_DIGITS = 2
 
 
 def plan_document(
@@ -46,7 +41,7 @@ def plan_document(
         "issued_at": _stamp(require_utc(issued_at, name="issued_at")),
         **_outcome(plan),
         "axis": _axis(plan, stamps),
-        **_schedules(plan, _MW_DIGITS),
+        **schedules(plan, _MW_DIGITS),
         "violations": [
             {"what": v.what, "interval_start": stamps[v.period], **_amount(v, _MW_DIGITS)} for v in plan.violations
         ],
@@ -72,7 +67,7 @@ def case_document(plan: DispatchPlan, *, case: str) -> dict[str, Any]:
         "case": case,
         **_outcome(plan),
         "axis": _axis(plan, stamps),
-        **(_schedules(plan, _CASE_MW_DIGITS) if solved else {"assets": _assets(plan), **empty, "system": []}),
+        **(schedules(plan, _CASE_MW_DIGITS) if solved else {"assets": assets_of(plan), **empty, "system": []}),
         "violations": [{"what": v.what, "period": v.period, **_amount(v, _CASE_MW_DIGITS)} for v in plan.violations],
         "reasons": _reasons(plan, lambda reason: {"from": reason.first_period, "to": reason.last_period + 1}),
     }
@@ -82,8 +77,8 @@ def _outcome(plan: DispatchPlan) -> dict[str, Any]:
     earlier = plan.problem.earlier
     return {
         "status": plan.status.value,
-        "objective": _finite(plan.objective, _MONEY_DIGITS),
-        "best_bound": _finite(plan.best_bound, _MONEY_DIGITS),
+        "objective": _finite(plan.objective, MONEY_DIGITS),
+        "best_bound": _finite(plan.best_bound, MONEY_DIGITS),
         "gap": _finite(plan.gap, 6),
         "build_seconds": round(plan.build_seconds, 3),
         "solve_seconds": round(plan.solve_seconds, 3),
@@ -101,21 +96,6 @@ def _axis(plan: DispatchPlan, stamps: list[str] | None) -> dict[str, Any]:
     return undated if stamps is None else {"start": stamps[0], **undated, "interval_starts": stamps[:-1]}
 
 
-def _schedules(plan: DispatchPlan, mw: int) -> dict[str, Any]:
-    """Everything that is told per asset and period, power rounded to ``mw`` digits."""
-    return {
-        "assets": _assets(plan),
-        "units": _units(plan, mw),
-        "renewables": _renewables(plan, mw),
-        "storages": _storages(plan, mw),
-        "buses": _buses(plan, mw),
-        "exchanges": _exchanges(plan, mw),
-        **_flows(plan, mw),
-        "reserves": _reserves(plan, mw),
-        "system": _system(plan, mw),
-    }
-
-
 def _amount(violation: Violation, mw: int) -> dict[str, float]:
     return {"amount_mw": round(violation.amount_mw, mw), "price_per_mwh": violation.price_per_mwh}
 
@@ -128,191 +108,6 @@ def _finite(value: float, digits: int) -> float | None:
     return round(value, digits) if math.isfinite(value) else None
 
 
-def _rounded(values: FloatArray, digits: int) -> list[Any]:
-    """Nested lists of the values; adding zero turns -0.0 into 0.0."""
-    rounded: list[Any] = (np.round(values, digits) + 0.0).tolist()
-    return rounded
-
-
-def _records(columns: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
-    """One record per period out of one list per field."""
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
-def _tables(names: Iterable[str], columns: Mapping[str, tuple[Any, int | None]]) -> dict[str, list[dict[str, Any]]]:
-    """Per name a list of records; ``columns`` are arrays of shape (names, periods) with their digits."""
-    lists = {
-        field: np.asarray(values).tolist() if digits is None else _rounded(values, digits)
-        for field, (values, digits) in columns.items()
-    }
-    return {name: _records({field: rows[i] for field, rows in lists.items()}) for i, name in enumerate(names)}
-
-
-def _assets(plan: DispatchPlan) -> dict[str, dict[str, Any]]:
-    problem = plan.problem
-    thermal = {
-        u.unit_id: {
-            "kind": "thermal",
-            "bus_id": u.bus_id,
-            "fuel": u.fuel,
-            "capacity_mw": u.capacity_mw,
-            "minimum_mw": u.minimum_mw,
-        }
-        for u in problem.thermal_units
-    }
-    plants = {
-        p.plant_id: {
-            "kind": p.kind.value,
-            "bus_id": p.bus_id,
-            "fuel": "",
-            "capacity_mw": p.capacity_mw,
-            "minimum_mw": 0.0,
-        }
-        for p in problem.renewable_plants
-    }
-    storages = {
-        s.storage_id: {
-            "kind": "storage",
-            "bus_id": s.bus_id,
-            "fuel": "",
-            "capacity_mw": s.power_mw,
-            "minimum_mw": 0.0,
-            "energy_mwh": s.energy_mwh,
-        }
-        for s in problem.storages
-    }
-    return {**thermal, **plants, **storages}
-
-
-def _units(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
-    return _tables(
-        [unit.unit_id for unit in plan.problem.thermal_units],
-        {
-            "on": (plan.on, None),
-            "power_mw": (plan.power_mw, mw),
-            "reserve_mw": (plan.reserve_up_mw, mw),
-            "reserve_down_mw": (plan.reserve_down_mw, mw),
-        },
-    )
-
-
-def _renewables(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
-    return _tables(
-        [plant.plant_id for plant in plan.problem.renewable_plants],
-        {"power_mw": (plan.renewable_mw, mw), "available_mw": (plan.problem.available_mw, mw)},
-    )
-
-
-def _storages(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
-    return _tables(
-        [storage.storage_id for storage in plan.problem.storages],
-        {
-            "charge_mw": (plan.charge_mw, mw),
-            "discharge_mw": (plan.discharge_mw, mw),
-            "state_of_charge_mwh": (plan.state_of_charge_mwh, mw),
-            "reserve_mw": (plan.storage_reserve_up_mw, mw),
-            "reserve_down_mw": (plan.storage_reserve_down_mw, mw),
-        },
-    )
-
-
-def _exchanges(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
-    exchanges, shape = plan.problem.exchanges, plan.import_mw.shape
-    columns = {
-        "import_mw": (plan.import_mw, mw),
-        "export_mw": (plan.export_mw, mw),
-        "import_price": (np.array([exchange.import_price for exchange in exchanges]).reshape(shape), _PRICE_DIGITS),
-        "export_price": (np.array([exchange.export_price for exchange in exchanges]).reshape(shape), _PRICE_DIGITS),
-    }
-    return _tables([exchange.exchange_id for exchange in exchanges], columns)
-
-
-def _buses(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
-    parts = (plan.energy_price, plan.congestion_price, plan.loss_price)
-    energy, congestion, loss = (np.round(part, _PRICE_DIGITS) for part in parts)
-    columns = {
-        "lmp": (energy + congestion + loss, _PRICE_DIGITS),
-        "energy": (energy, _PRICE_DIGITS),
-        "congestion": (congestion, _PRICE_DIGITS),
-        "loss": (loss, _PRICE_DIGITS),
-        "load_mw": (plan.problem.load_mw, mw),
-    }
-    return _tables([bus.bus_id for bus in plan.problem.network.buses], columns)
-
-
-def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    network, periods = plan.problem.network, plan.problem.axis.periods
-    limits = np.array([[b.limit_mw] * periods for b in network.branches], dtype=object).reshape(-1, periods)
-    interface_limits = np.array([[i.limit_mw] * periods for i in network.interfaces]).reshape(-1, periods)
-    link_limits = np.array([[link.limit_mw] * periods for link in network.dc_links]).reshape(-1, periods)
-    return {
-        "branches": _tables(
-            [branch.branch_id for branch in network.branches],
-            {
-                "flow_mw": (plan.branch_flow_mw, mw),
-                "limit_mw": (limits, None),
-                "shadow_price": (plan.branch_shadow_price, _PRICE_DIGITS),
-            },
-        ),
-        "interfaces": _tables(
-            [interface.interface_id for interface in network.interfaces],
-            {
-                "flow_mw": (plan.interface_flow_mw, mw),
-                "limit_mw": (interface_limits, None),
-                "shadow_price": (plan.interface_shadow_price, _PRICE_DIGITS),
-            },
-        ),
-        "links": _tables(
-            [link.link_id for link in network.dc_links],
-            {"flow_mw": (plan.link_flow_mw, mw), "limit_mw": (link_limits, None)},
-        ),
-    }
-
-
-def _reserves(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
-    """By requirement of a reserve product: what is held of it, by whom, and its price."""
-    problem, held = plan.problem, {reserve.product: reserve for reserve in plan.products}
-    buses = [u.bus_id for u in problem.thermal_units] + [s.bus_id for s in problem.storages]
-    names = [u.unit_id for u in problem.thermal_units] + [s.storage_id for s in problem.storages]
-    tables = {}
-    for need, price in zip(problem.requirements, plan.requirement_prices, strict=True):
-        inside = {bus.bus_id for bus in problem.network.buses if not need.areas or bus.area in need.areas}
-        rows = np.concatenate([held[need.product].unit_mw, held[need.product].storage_mw])
-        holders = [i for i, bus_id in enumerate(buses) if bus_id in inside]
-        columns: dict[str, Iterable[Any]] = {
-            "required_mw": _rounded(need.required_mw, mw),
-            "held_mw": _rounded(rows[holders].sum(axis=0), mw),
-            "price": _rounded(price, _PRICE_DIGITS),
-            "held_by": [{names[i]: round(float(rows[i, t]), mw) for i in holders if rows[i, t] >= 0.5 * 10.0**-mw}
-                        for t in range(problem.axis.periods)],
-        }  # fmt: skip
-        tables[need.title] = _records(columns)
-    return tables
-
-
-def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
-    """One record per period; production and exchange cost, priced violations and ``change_price`` are the cost."""
-    problem = plan.problem
-    down = plan.reserve_down_mw.sum(axis=0) + plan.storage_reserve_down_mw.sum(axis=0) + plan.renewable_reserve_down_mw
-    columns: dict[str, tuple[FloatArray, int]] = {
-        "load_mw": (problem.load_mw.sum(axis=0), mw),
-        "reserve_up_mw": (plan.reserve_up_mw.sum(axis=0) + plan.storage_reserve_up_mw.sum(axis=0), mw),
-        "reserve_up_required_mw": (problem.reserve_up_mw, mw),
-        "reserve_up_price": (plan.reserve_up_price, _PRICE_DIGITS),
-        "reserve_down_mw": (down, mw),
-        "reserve_down_required_mw": (problem.reserve_down_mw, mw),
-        "reserve_down_price": (plan.reserve_down_price, _PRICE_DIGITS),
-        "losses_mw": (plan.losses_mw, mw),
-        "curtailed_mw": ((problem.available_mw - plan.renewable_mw).sum(axis=0), mw),
-        "production_cost": (production_cost(problem, plan.on, plan.power_mw, plan.discharge_mw), _MONEY_DIGITS),
-        "exchange_cost": (
-            exchange_cost(problem.exchanges, plan.import_mw, plan.export_mw, step_hours=problem.axis.step_hours),
-            _MONEY_DIGITS,
-        ),
-    }
-    return _records({field: _rounded(values, digits) for field, (values, digits) in columns.items()})
-
-
 def _reasons(plan: DispatchPlan, when: Callable[[Reason], dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     reasons: dict[str, list[dict[str, Any]]] = {}
     for reason in plan.reasons:
@@ -321,8 +116,8 @@ def _reasons(plan: DispatchPlan, when: Callable[[Reason], dict[str, Any]]) -> di
             {
                 **when(reason),
                 "binding": list(reason.binding),
-                "shadow_price_per_mwh": None if price is None else _finite(price, _PRICE_DIGITS),
-                "runner_up_cost": None if cost is None else _finite(cost, _MONEY_DIGITS),
+                "shadow_price_per_mwh": None if price is None else _finite(price, PRICE_DIGITS),
+                "runner_up_cost": None if cost is None else _finite(cost, MONEY_DIGITS),
                 "text": reason.text,
             }
         )
