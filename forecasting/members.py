@@ -107,7 +107,7 @@ COURSES: dict[Effort, float] = {"fast": 0.3, "full": 1.0}
 """Share of the work by effort."""
 _ONE_NETWORK = 0.3
 """Up to this share one network learns instead of three."""
-_FULL_SECONDS = 180.0
+_FULL_SECONDS = 100.0
 
 
 def course_within(budget_seconds: float, *, seed: int, threads: int) -> Course:

@@ -208,4 +208,4 @@ def test_a_larger_budget_buys_steps_and_networks() -> None:
     assert list(small.networks) == ["lstm"]
     assert list(large.networks) == ["lstm", "tcn", "self-attention"]
     steps = [one.network("lstm", learning_rate=1e-3, leads=8).max_steps for one in (small, large)]
-    assert steps == [50, 300]
+    assert steps == [90, 300]
