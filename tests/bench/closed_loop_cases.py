@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from api.commands.source_folder import read_source_folder
@@ -52,15 +53,18 @@ class Week:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AsShipped:
-    """The day-ahead forecasts as they are. Hours beyond the first day repeat it, as in Prescient."""
+    """The day-ahead forecasts as they are. Beyond the first day it comes again, and wind stays, as in Prescient."""
 
     forecast: DispatchProblem
 
     def expect(self, axis: TimeAxis, *, issued_at: datetime) -> Expected:
         """The forecast of ``axis``, whenever it was issued."""
-        at = (axis.start - self.forecast.axis.start) // HOUR + np.arange(axis.periods) % DAY_HOURS
+        first, hours = (axis.start - self.forecast.axis.start) // HOUR, np.arange(axis.periods)
+        again, last = first + hours % DAY_HOURS, first + np.minimum(hours, DAY_HOURS - 1)
+        wind = _is_wind(self.forecast)[:, None]
+        available = np.where(wind, self.forecast.available_mw[:, last], self.forecast.available_mw[:, again])
         nothing = np.zeros(axis.periods)
-        return Expected(axis, self.forecast.load_mw[:, at], self.forecast.available_mw[:, at], nothing, nothing)
+        return Expected(axis, self.forecast.load_mw[:, again], available, nothing, nothing)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +101,7 @@ class Calibrated:
         ratio = happened / told if over else 1.0
         shipped = AsShipped(week.forecast).expect(axis, issued_at=issued_at)
         errors = _net_load(week.actual)[:over] - _net_load(week.forecast, load_scale=ratio)[:over]
-        wind = np.array([plant.kind is RenewableKind.WIND for plant in week.forecast.renewable_plants])
+        wind = _is_wind(week.forecast)
         past_wind = np.concatenate([week.past_wind_mw, week.forecast.available_mw[wind, :over].sum(axis=0)])
         expected_wind = shipped.available_mw[wind].sum(axis=0)
         median, high = analogue_quantiles(
@@ -147,6 +151,10 @@ def season_week(day: str) -> Week:
     return Week(
         f"RTS-GMLC {day}", replace(forecast, load_mw=load, available_mw=available), forecast, told, told - happened
     )
+
+
+def _is_wind(problem: DispatchProblem) -> npt.NDArray[np.bool_]:
+    return np.array([plant.kind is RenewableKind.WIND for plant in problem.renewable_plants])
 
 
 def _net_load(problem: DispatchProblem, *, load_scale: float = 1.0) -> FloatArray:
