@@ -7,16 +7,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from grid.assets import Storage, ThermalUnit
+from grid.assets import ThermalUnit
 from grid.dispatch.costs import production_cost
 from grid.dispatch.plan import DispatchPlan, UnitState
+from grid.dispatch.reported import reported_faults
 from grid.dispatch.reserve_check import check_products, product_mw, short_of_losses, short_of_products
 from grid.dispatch.steady import change_cost
+from grid.dispatch.storage_check import check_storages
 from grid.network import Network
 from grid.time_axis import FloatArray
 
 _MW = 1e-2
-_MWH = 1e-2
 _MONEY = 1e-4
 _HOURS = 1e-6
 
@@ -32,7 +33,7 @@ def check_plan(plan: DispatchPlan) -> list[str]:
     return [
         *_thermal(plan),
         *_plants(plan),
-        *_storages(plan),
+        *check_storages(plan),
         *_network(plan),
         *_reserves(plan),
         *check_products(plan),
@@ -112,56 +113,7 @@ def _plants(plan: DispatchPlan) -> Iterator[str]:
         if not plant.curtailable:
             for t in range(plan.problem.axis.periods):
                 spilled[f"spilled renewables at bus {plant.bus_id}", t] += float(available[p, t] - taken[p, t])
-    yield from _reported(plan, spilled)
-
-
-def _storages(plan: DispatchPlan) -> Iterator[str]:
-    step = plan.problem.axis.step_hours
-    missing: dict[tuple[str, int], float] = {}
-    for s, storage in enumerate(plan.problem.storages):
-        charge, discharge, energy = plan.charge_mw[s], plan.discharge_mw[s], plan.state_of_charge_mwh[s]
-        before = plan.problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
-        told, spills = _limits_of(plan, storage)
-        owed = storage.energy_mwh - energy
-        window = len(energy) if storage.rebound_hours is None else storage.rebound_hours / step
-        for t in range(len(energy)):
-            place = f"{storage.storage_id} period {t}"
-            lately = discharge[max(t + 1 - int(min(window + _HOURS, len(energy))), 0) : t + 1].sum() * step
-            if storage.rebound_hours is not None and owed[t] > lately / storage.discharge_efficiency + _MWH:
-                yield f"{place}: {owed[t]} MWh are owed for longer than {storage.rebound_hours} h"
-            if min(charge[t], discharge[t]) > _MW:
-                yield f"{place}: charges and discharges at once"
-            into, out, most, inflow, due = (float(limits[t]) for limits in told)
-            if charge[t] > into + _MW or discharge[t] > out + _MW:
-                yield f"{place}: beyond {into} MW in, {out} MW out"
-            gained = step * (charge[t] * storage.charge_efficiency - discharge[t] / storage.discharge_efficiency)
-            more = float(energy[t] - before - gained - inflow + due)
-            if more > due + _MWH or (more < -_MWH and not spills):
-                yield f"{place}: {energy[t]} MWh does not follow from {before} MWh"
-            missing[f"energy missing in {storage.storage_id} when it is due", t] = max(more, 0.0) if due else 0.0
-            if not -_MWH <= energy[t] <= most + _MWH:
-                yield f"{place}: {energy[t]} MWh lies outside [0, {most}]"
-            up, down = plan.storage_reserve_up_mw[s, t], plan.storage_reserve_down_mw[s, t]
-            net = discharge[t] - charge[t]
-            if up + net > out + _MW or down - net > into + _MW:
-                yield f"{place}: reserve beyond its power"
-            if up * step / storage.discharge_efficiency > energy[t] + _MWH:
-                yield f"{place}: upward reserve beyond its energy"
-            if down * step * storage.charge_efficiency > most - energy[t] + _MWH:
-                yield f"{place}: downward reserve beyond its room"
-            before = energy[t]
-        short = max(storage.end_minimum_mwh - float(before), 0.0)
-        missing[f"energy missing in {storage.storage_id} at the end", len(energy) - 1] = short
-    yield from _reported(plan, missing)
-
-
-def _limits_of(plan: DispatchPlan, storage: Storage) -> tuple[tuple[FloatArray, ...], bool]:
-    """Most in and out, most energy, inflow and what is due, each of shape (periods,); whether it may spill."""
-    told = plan.problem.storage_profiles.get(storage.storage_id)
-    if told is not None:
-        return (told.charge_mw, told.discharge_mw, told.energy_mwh, told.inflow_mwh, told.due_mwh), told.spills
-    one = np.ones(plan.problem.axis.periods)
-    return (storage.power_mw * one, storage.power_mw * one, storage.energy_mwh * one, 0.0 * one, 0.0 * one), False
+    yield from reported_faults(plan, spilled)
 
 
 def injections_of(plan: DispatchPlan) -> FloatArray:
@@ -208,7 +160,9 @@ def _network(plan: DispatchPlan) -> Iterator[str]:
     for t in np.flatnonzero(lost > plan.losses_mw + _MW + 1e-5 * lost).tolist():
         yield f"period {t}: branches lose {lost[t]} MW, {plan.losses_mw[t]} MW are counted"
     too_much = np.maximum(plan.losses_mw - lost, 0.0)
-    yield from _reported(plan, {("power lost that flows do not lose", t): mw for t, mw in enumerate(too_much.tolist())})
+    yield from reported_faults(
+        plan, {("power lost that flows do not lose", t): mw for t, mw in enumerate(too_much.tolist())}
+    )
     relaxed: dict[tuple[str, int], float] = {}
     for branch, flow in zip(network.branches, flows, strict=True):
         for t in range(problem.axis.periods):
@@ -226,7 +180,7 @@ def _network(plan: DispatchPlan) -> Iterator[str]:
             relaxed.update({(f"{what} at bus {bus.bus_id}", t): mw for t, mw in enumerate(row.tolist())})
     if np.any(plan.shed_mw > np.maximum(problem.load_mw, 0.0) + _MW):
         yield "more load is shed than there is"
-    yield from _reported(plan, relaxed)
+    yield from reported_faults(plan, relaxed)
 
 
 def flows_by_angles(network: Network, injection: FloatArray) -> FloatArray:
@@ -263,21 +217,7 @@ def _reserves(plan: DispatchPlan) -> Iterator[str]:
     for t in range(problem.axis.periods):
         short["upward reserve short", t] = max(float(problem.reserve_up_mw[t] - up[t]), 0.0)
         short["downward reserve short", t] = max(float(problem.reserve_down_mw[t] - down[t]), 0.0)
-    yield from _reported(plan, short | short_of_products(plan) | short_of_losses(plan))
-
-
-def _reported(plan: DispatchPlan, amounts: dict[tuple[str, int], float]) -> Iterator[str]:
-    """Every amount must stand among the violations with its size, and none may stand there without one."""
-    kinds = {what.split(" at bus ")[0].split(" branch ")[0].split(" in ")[0] for what, _ in amounts}
-    reported: dict[tuple[str, int], float] = {
-        (v.what, v.period): v.amount_mw
-        for v in plan.violations
-        if v.what.split(" at bus ")[0].split(" branch ")[0].split(" in ")[0] in kinds
-    }
-    for key in amounts.keys() | reported.keys():
-        amount, told = amounts.get(key, 0.0), reported.get(key, 0.0)
-        if abs(amount - told) > 2.0 * _MW:
-            yield f"{key[0]} in period {key[1]}: it is {amount} MW and {told} MW are reported"
+    yield from reported_faults(plan, short | short_of_products(plan) | short_of_losses(plan))
 
 
 def _money(plan: DispatchPlan) -> Iterator[str]:
