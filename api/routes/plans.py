@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -12,6 +12,7 @@ from pydantic import AwareDatetime
 
 from api.auth import Operator, Reader
 from api.instants import query_utc
+from api.plan_risk_schemas import RealisedShortfall
 from api.plan_schemas import (
     DecisionDocument,
     DecisionRequest,
@@ -19,7 +20,6 @@ from api.plan_schemas import (
     PlanExplanation,
     PlanRequest,
     PlanSummary,
-    RealisedShortfall,
 )
 from api.plan_shortfalls import realised_shortfalls
 from api.problems import Problem, invalid, not_found, problems
@@ -29,11 +29,12 @@ from grid.store.decisions import Choice, Decision, decisions_of, save_decision
 from grid.store.events import publish_event
 from grid.store.keys import Role
 from grid.store.plans import latest_plan_text, list_plans, plan_text
+from grid.time_axis import EPOCH
 
 router = APIRouter(prefix="/plans", tags=["plans"])
 
 PlanId = Annotated[str, Path(max_length=200, description="As the plan document names it.")]
-_LONGEST_SPAN = timedelta(days=400)
+_LONGEST_SPAN, _LAST = timedelta(days=400), datetime(9999, 1, 1, tzinfo=UTC)
 _ASSET = Query(max_length=200, description="Only this asset's reasons.")
 
 
@@ -69,8 +70,8 @@ def get_shortfalls(
 ) -> list[RealisedShortfall]:
     """How often net load came out beyond what the plan in force could follow, beside how often it had said so."""
     first, last = query_utc(start, name="start"), query_utc(end, name="end")
-    if not timedelta(0) < last - first <= _LONGEST_SPAN:
-        told = f"must lie after start, {_LONGEST_SPAN.days} days at most"
+    if not (timedelta(0) < last - first <= _LONGEST_SPAN and first >= EPOCH and last <= _LAST):
+        told = f"must lie after start, {_LONGEST_SPAN.days} days at most, both from 1970 to 9998"
         raise invalid([Fault("query.end", told, "ask for a shorter span")])
     outcomes = realised_shortfalls(conn, site_of(conn), start=first, end=last)
     return [RealisedShortfall.model_validate(outcome, from_attributes=True) for outcome in outcomes]

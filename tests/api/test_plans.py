@@ -176,4 +176,6 @@ def test_what_was_promised_of_shortfalls_stands_beside_what_came(own_api: Any, p
     assert up["promised"] == pytest.approx(sum(plan["shortfall"]["up"]["probability"][:6]))
     early = {"start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z"}
     assert [one["periods"] for one in own_api.get("/plans/shortfalls", params=early).json()] == [0, 0]
-    assert problem(own_api.get("/plans/shortfalls", params={**early, "end": early["start"]}), 422)
+    for start, end in (("2020-01-02", "2020-01-01"), ("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31")):
+        span = {"start": f"{start}T00:00:00Z", "end": f"{end}T00:00:00Z"}
+        assert problem(own_api.get("/plans/shortfalls", params=span), 422)
