@@ -74,7 +74,7 @@ def learn_weights(
         weights = weights * np.exp(-_RATE * gradient)
         weights = weights / weights.sum()
     best = _LEARNT * trust * best + (1.0 - _LEARNT * trust) * alone / alone.sum()
-    kept = np.where(best < 0.02, 0.0, best)
+    kept = np.where(best < 0.05, 0.0, best)
     return np.asarray(kept / kept.sum(), dtype=np.float64)
 
 
