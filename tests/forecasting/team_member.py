@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from forecasting.team import joined
-from forecasting.training import Split, TrainingOptions, train_network
+from forecasting.training import Split, TrainingOptions, predict, train_network
 from forecasting.windows import PATCHES, IndexArray, Windows
 from grid.time_axis import FloatArray
 
@@ -41,14 +41,15 @@ class Waves:
 
 
 def trained(batch: int) -> dict[str, np.ndarray]:
-    """The losses and the weights after some steps, by name."""
+    """The losses, what the network then says, and its weights, by name."""
     origins = np.arange(400)
     split = Split(origins % 2, origins, origins[:40] % 2, 500 + origins[:40])
     course = TrainingOptions(max_steps=24, check_every=8, leads=4, learning_rate=0.02, budget_seconds=600.0)
     options = replace(course, batch=batch, hidden=8, dropout=0.0)
     network, result = train_network(Waves(), split, levels=LEVELS, options=options)
-    losses = {"losses": np.array([result.first_loss, result.best_loss])}
-    return losses | {name: value.numpy() for name, value in network.state_dict().items()}
+    weights = np.concatenate([value.numpy().ravel() for value in network.state_dict().values()])
+    said = predict(network, Waves().cut(split.tail_series, split.tail_origins))
+    return {"losses": np.array([result.first_loss, result.best_loss]), "said": said, "weights": weights}
 
 
 if __name__ == "__main__":
