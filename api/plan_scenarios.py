@@ -11,8 +11,8 @@ import psycopg
 from forecasting.site_data import load_series_kw
 from forecasting.stored_joint import joint_scenarios, past_of
 from grid.dispatch.assemble import available_mw, loads_mw
-from grid.dispatch.scenarios import Scenarios
 from grid.forecasts import Forecast
+from grid.problem.scenarios import Scenarios
 from grid.site import Site
 from grid.store.forecasts import load_issues
 from grid.time_axis import TimeAxis

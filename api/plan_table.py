@@ -25,7 +25,7 @@ def plan_report(plan: Document, *, timezone: str) -> RenderableType:
     """Render a plan document for people.
 
     Args:
-        plan: The document of :func:`grid.dispatch.document.plan_document`; one without a schedule only says why.
+        plan: The document of :func:`grid.dispatch.plan_document`; one without a schedule only says why.
         timezone: IANA name; hours are shown on the site's wall clock.
     """
     if not has_schedule(plan):

@@ -13,10 +13,10 @@ from api.plan_schemas import PlanRequest
 from api.planning import Change, PlanLimits, make_plan
 from api.problems import Problem, invalid, unavailable
 from grid.assets import RenewableKind
-from grid.dispatch.plan import DispatchProblem
-from grid.dispatch.validate import require_valid
-from grid.dispatch.what_if import Changes, change_problem
 from grid.faults import InputError
+from grid.problem.plan import DispatchProblem
+from grid.problem.validate import require_valid
+from grid.problem.what_if import Changes, change_problem
 from grid.site import Site
 
 RETRY_SECONDS = 10

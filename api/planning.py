@@ -13,8 +13,8 @@ from grid.dispatch.always import plan_always
 from grid.dispatch.assemble import assemble_problem
 from grid.dispatch.changed import changes_since
 from grid.dispatch.document import plan_document
-from grid.dispatch.plan import DispatchProblem
 from grid.faults import Fault, InputError
+from grid.problem.plan import DispatchProblem
 from grid.site import SITE_LOAD, Site
 from grid.store.forecasts import latest_forecasts, load_forecast
 from grid.store.plans import WITH_SCHEDULE, latest_plan, save_plan

@@ -29,6 +29,18 @@ KEPT_OUT = {
     "forecasting": {"kafka", "fastapi", "uvicorn"},
     "api": set(),
 }
+PLANNING = {
+    "problem": set[str](),
+    "formulation": {"problem"},
+    "searching": {"formulation"},
+    "explaining": {"problem", "formulation"},
+    "checking": {"problem"},  # a check that used the optimiser's model would share its mistakes
+    "cases": {"problem"},
+    "power_flow": {"problem", "formulation", "cases"},
+    "dispatch": {"problem", "formulation", "searching", "explaining", "checking"},
+    "simulation": {"problem", "formulation", "dispatch"},
+}
+"""Which folders of ``grid`` a folder that plans may import, beside itself."""
 LINE_LIMIT = 350
 
 
@@ -93,6 +105,17 @@ def test_imports_follow_the_arrows() -> None:
         for path in SOURCES
         for line, name in imports_of(path)
         if name.split(".")[0] in PACKAGES and layer_of(name) not in MAY_IMPORT[layer_of(module_of(path))]
+    ]
+    assert against == []
+
+
+def test_what_plans_follows_arrows_of_its_own() -> None:
+    against = [
+        f"{place(path, line)} imports {name}"
+        for folder, allowed in PLANNING.items()
+        for path in (ROOT / "grid" / folder).rglob("*.py")
+        for line, name in imports_of(path)
+        if name.startswith("grid.") and name.split(".")[1] in PLANNING.keys() - allowed - {folder}
     ]
     assert against == []
 

@@ -98,15 +98,15 @@ def _plan(case: Path, *, gap: float, time_limit: float, ac_check: bool) -> dict[
 def _plan_matpower(text: str, ac_check: bool) -> dict[str, Any]:
     from grid.cases import read_matpower
     from grid.cases.ac_data import read_ac_data
-    from grid.dispatch.opf import solve_opf
-    from grid.dispatch.opf_document import opf_document
+    from grid.power_flow.opf import solve_opf
+    from grid.power_flow.opf_document import opf_document
 
     network = read_matpower(text)
     ac = read_ac_data(text) if ac_check else None
     result = solve_opf(network)
     document = opf_document(result)
     if ac is not None and document["status"] != "infeasible":
-        from grid.dispatch.ac_check import check_opf
+        from grid.power_flow.ac_check import check_opf
 
         document["ac"] = check_opf(result, ac)
     return document
@@ -118,8 +118,8 @@ def _is_pandapower(text: str) -> bool:
 
 def _plan_pandapower(text: str) -> dict[str, Any]:
     from grid.cases import read_pandapower
-    from grid.dispatch.opf import solve_opf
-    from grid.dispatch.opf_document import opf_document
+    from grid.power_flow.opf import solve_opf
+    from grid.power_flow.opf_document import opf_document
 
     return opf_document(solve_opf(read_pandapower(text)))
 
@@ -150,8 +150,8 @@ def _plan_folder(case: Path, gap: float, time_limit: float, ac_check: bool) -> d
     plan = plan_dispatch(problem_of_case, time_limit_seconds=time_limit, relative_gap=gap)
     document = case_document(plan, case=case.resolve().name)
     if ac is not None and document["status"] != "infeasible":
-        from grid.dispatch.ac_check import check_plan_ac
-        from grid.dispatch.check import injections_of
+        from grid.checking.check import injections_of
+        from grid.power_flow.ac_check import check_plan_ac
 
         document["ac"] = check_plan_ac(plan, read_matpower(text), ac, injections_of(plan))
     return document

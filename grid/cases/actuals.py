@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 
 from grid.cases.fields import Fields
-from grid.dispatch.plan import DispatchProblem
 from grid.faults import Fault, InputError
+from grid.problem.plan import DispatchProblem
 from grid.time_axis import FloatArray
 
 FILE = "actuals.json"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from grid.cases.fields import Fields
-from grid.dispatch.steady import EarlierPlan
+from grid.problem.earlier import EarlierPlan
 from grid.site import ChangePrices
 from grid.time_axis import FloatArray
 

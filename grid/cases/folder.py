@@ -30,8 +30,8 @@ from grid.cases.folder_scenarios import read_scenarios
 from grid.cases.matpower import read_matpower
 from grid.cases.network_files import Grid, grid_of_case, grid_of_json, read_interfaces
 from grid.cases.uncertain import Profile, net_load_spread, read_profile
-from grid.dispatch.plan import DispatchProblem, Penalties
 from grid.faults import Fault, InputError
+from grid.problem.plan import DispatchProblem, Penalties
 from grid.site import Contingency
 from grid.time_axis import EPOCH, FloatArray, TimeAxis
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from grid.cases.fields import Fields
 from grid.cases.uncertain import Profile, check_together, net_load_reserve
-from grid.dispatch.requirements import Product, ReserveRequirement
 from grid.network import Network
+from grid.problem.requirements import Product, ReserveRequirement
 from grid.time_axis import FloatArray
 
 

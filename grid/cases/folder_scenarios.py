@@ -8,7 +8,7 @@ import numpy as np
 
 from grid.cases.fields import Fields
 from grid.cases.uncertain import Profile
-from grid.dispatch.scenarios import Scenarios
+from grid.problem.scenarios import Scenarios
 from grid.time_axis import FloatArray
 
 

@@ -21,9 +21,9 @@ import numpy as np
 from grid.assets import CostSegment, RenewableKind, RenewablePlant, StartCost, ThermalUnit
 from grid.cases.fields import Fields
 from grid.cases.must_take import split_plant
-from grid.dispatch.plan import DispatchProblem, Penalties, StartRule, UnitState
 from grid.faults import Fault, InputError
 from grid.network import Bus, Network
+from grid.problem.plan import DispatchProblem, Penalties, StartRule, UnitState
 from grid.time_axis import FloatArray, TimeAxis
 
 SYSTEM_BUS = "system"

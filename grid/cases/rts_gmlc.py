@@ -21,9 +21,9 @@ from grid.cases.source_series import SeriesTable, read_pointers, read_series
 from grid.cases.source_system import Series, SeriesKey, Simulation, SourceReserve, SourceSystem
 from grid.cases.source_tables import Row, read_table
 from grid.cases.source_units import thermal_unit
-from grid.dispatch.plan import UnitState
-from grid.dispatch.requirements import Product
 from grid.faults import Fault, InputError
+from grid.problem.plan import UnitState
+from grid.problem.requirements import Product
 from grid.time_axis import EPOCH
 
 REQUIRED = ("bus.csv", "branch.csv", "gen.csv", "simulation_objects.csv", "timeseries_pointers.csv")

@@ -13,9 +13,9 @@ import numpy as np
 from grid.assets import RenewablePlant, Storage, ThermalUnit
 from grid.cases.must_take import split_plant
 from grid.cases.source_network import SourceNetwork
-from grid.dispatch.plan import DispatchProblem, UnitState
-from grid.dispatch.requirements import Product, ReserveRequirement
 from grid.faults import Fault, InputError
+from grid.problem.plan import DispatchProblem, UnitState
+from grid.problem.requirements import Product, ReserveRequirement
 from grid.time_axis import FloatArray, TimeAxis
 
 

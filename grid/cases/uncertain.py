@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grid.cases.fields import Fields
-from grid.dispatch.spread import NetLoadSpread
+from grid.problem.spread import NetLoadSpread
 from grid.time_axis import FloatArray
 
 _LEVELS = (0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99)

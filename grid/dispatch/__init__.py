@@ -1,10 +1,13 @@
 """Dispatch: from a site and its forecasts to a priced and explained plan. No database, no web."""
 
+from grid.checking.check import check_plan
 from grid.dispatch.always import plan_always
 from grid.dispatch.assemble import assemble_problem
-from grid.dispatch.check import check_plan
 from grid.dispatch.document import case_document, plan_document
-from grid.dispatch.plan import (
+from grid.dispatch.planning import plan_dispatch
+from grid.dispatch.realised import Realised, realised
+from grid.dispatch.redispatch import Redispatch, Redispatched
+from grid.problem.plan import (
     DispatchPlan,
     DispatchProblem,
     Penalties,
@@ -13,10 +16,7 @@ from grid.dispatch.plan import (
     UnitState,
     Violation,
 )
-from grid.dispatch.planning import plan_dispatch
-from grid.dispatch.realised import Realised, realised
-from grid.dispatch.redispatch import Redispatch, Redispatched
-from grid.dispatch.scenarios import Outlook, Scenarios
+from grid.problem.scenarios import Outlook, Scenarios
 
 __all__ = [
     "DispatchPlan",

@@ -17,9 +17,9 @@ from typing import Any
 
 from grid.dispatch.fallback import fallback_plan
 from grid.dispatch.inherit import PreviousPlan
-from grid.dispatch.plan import DispatchPlan, DispatchProblem
 from grid.dispatch.planning import plan_dispatch
-from grid.dispatch.validate import require_valid
+from grid.problem.plan import DispatchPlan, DispatchProblem
+from grid.problem.validate import require_valid
 
 log = logging.getLogger(__name__)
 

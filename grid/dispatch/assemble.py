@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from grid.dispatch.inherit import PreviousPlan
-from grid.dispatch.plan import DispatchProblem, UnitState
-from grid.dispatch.requirements import Product, ReserveRequirement
-from grid.dispatch.spread import NetLoadSpread
 from grid.faults import Fault, InputError
 from grid.forecasts import Forecast
+from grid.problem.plan import DispatchProblem, UnitState
+from grid.problem.requirements import Product, ReserveRequirement
+from grid.problem.spread import NetLoadSpread
 from grid.site import SITE_LOAD, Contingency, ProductPolicy, ReserveDirection, Site
 from grid.time_axis import FloatArray, TimeAxis, ceil_to_step
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
-from grid.dispatch.commitment import BoolArray
-from grid.dispatch.costs import start_costs
-from grid.dispatch.plan import DispatchProblem
-from grid.dispatch.unit_terms import UnitTerms, unit_terms
+from grid.formulation.commitment import BoolArray
+from grid.formulation.unit_terms import UnitTerms, unit_terms
+from grid.problem.costs import start_costs
+from grid.problem.plan import DispatchProblem
 from grid.time_axis import FloatArray
 
 

@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grid.dispatch.check import check_plan
-from grid.dispatch.commitment import BoolArray, assign_units, bridge_dips
+from grid.checking.check import check_plan
 from grid.dispatch.inherit import PreviousPlan
-from grid.dispatch.linear import IntArray
 from grid.dispatch.merit_order import charging_by_net_load, merit_order
-from grid.dispatch.outages import Outages
-from grid.dispatch.plan import DispatchPlan, DispatchProblem, Status
-from grid.dispatch.prices import dispatch_fixed
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.relaxation import UnsolvedError
 from grid.dispatch.results import plan_of
-from grid.dispatch.unit_terms import UnitTerms, single_units, unit_terms
+from grid.formulation.commitment import BoolArray, assign_units, bridge_dips
+from grid.formulation.linear import IntArray
+from grid.formulation.outages import Outages
+from grid.formulation.prices import dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxation import UnsolvedError
+from grid.formulation.unit_terms import UnitTerms, single_units, unit_terms
+from grid.problem.plan import DispatchPlan, DispatchProblem, Status
 
 log = logging.getLogger(__name__)
 

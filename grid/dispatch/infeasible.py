@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grid.dispatch.linear import IntArray
-from grid.dispatch.model import DispatchModel, build_model
-from grid.dispatch.outages import Outages
-from grid.dispatch.plan import DispatchPlan, DispatchProblem, Reason, Status
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.relaxation import LinearSolution, UnsolvedError, solve_with_lines
 from grid.dispatch.results import REPORTED_MW
-from grid.dispatch.unit_terms import UnitTerms, identical_units
+from grid.formulation.linear import IntArray
+from grid.formulation.model import DispatchModel, build_model
+from grid.formulation.outages import Outages
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxation import LinearSolution, UnsolvedError, solve_with_lines
+from grid.formulation.unit_terms import UnitTerms, identical_units
+from grid.problem.plan import DispatchPlan, DispatchProblem, Reason, Status
 
 _LOAD, _SURPLUS = "load served in full", "production within what can be taken"
 _RESERVE_UP, _RESERVE_DOWN = "upward reserve", "downward reserve"

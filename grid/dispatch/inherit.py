@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from grid.assets import Storage, ThermalUnit
-from grid.dispatch.plan import UnitState
-from grid.dispatch.steady import EarlierPlan
+from grid.problem.earlier import EarlierPlan
+from grid.problem.plan import UnitState
 from grid.site import ChangePrices
 from grid.time_axis import FloatArray, TimeAxis
 

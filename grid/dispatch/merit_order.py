@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from grid.assets import ThermalUnit
-from grid.dispatch.commitment import BoolArray
-from grid.dispatch.plan import DispatchProblem
-from grid.dispatch.requirements import leading
-from grid.dispatch.storage_profiles import profile_of
+from grid.formulation.commitment import BoolArray
+from grid.problem.plan import DispatchProblem
+from grid.problem.requirements import leading
+from grid.problem.storage_profiles import profile_of
 
 
 def merit_order(problem: DispatchProblem) -> BoolArray:

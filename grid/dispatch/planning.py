@@ -8,20 +8,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grid.dispatch.commitment import BoolArray, assign_units, bridge_dips
-from grid.dispatch.incumbent import gap_between
 from grid.dispatch.infeasible import infeasible_plan
-from grid.dispatch.model import DispatchModel, build_model
-from grid.dispatch.outages import Outages
-from grid.dispatch.plan import DispatchPlan, DispatchProblem, Status
-from grid.dispatch.prices import FixedDispatch, dispatch_fixed
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.relaxation import LinearSolution, UnsolvedError, solve_with_lines
 from grid.dispatch.results import plan_of
-from grid.dispatch.search import first_plan, search
 from grid.dispatch.two_stage import plan_for_scenarios
-from grid.dispatch.unit_terms import UnitTerms, identical_units, unit_terms
-from grid.dispatch.validate import require_valid
+from grid.formulation.commitment import BoolArray, assign_units, bridge_dips
+from grid.formulation.model import DispatchModel, build_model
+from grid.formulation.outages import Outages
+from grid.formulation.prices import FixedDispatch, dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxation import LinearSolution, UnsolvedError, solve_with_lines
+from grid.formulation.unit_terms import UnitTerms, identical_units, unit_terms
+from grid.problem.plan import DispatchPlan, DispatchProblem, Status
+from grid.problem.validate import require_valid
+from grid.searching.incumbent import gap_between
+from grid.searching.search import first_plan, search
 from grid.time_axis import FloatArray
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def plan_dispatch(
 ) -> DispatchPlan:
     """Find the cheapest commitment and dispatch, as good as ``time_limit_seconds`` of wall time allow.
 
-    A first plan is made quickly, to learn which branches matter; then :func:`grid.dispatch.search.search` runs, until
+    A first plan is made quickly, to learn which branches matter; then :func:`.searching.search.search` runs, until
     the gap to the proven bound is at most ``relative_gap``. The linear relaxation and the
     final dispatch always run, whatever the limit: about a second on RTS-GMLC over 48 hours. Limits of the operator's
     (load, reserve, branch ratings) are soft, so a valid problem always gets a plan; what was relaxed stands in

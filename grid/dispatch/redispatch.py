@@ -16,15 +16,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array, hstack
 
-from grid.dispatch.commitment import BoolArray
 from grid.dispatch.committed import Committed
-from grid.dispatch.linear import INFINITY, IntArray, LinearModel, new_highs, require_ok
-from grid.dispatch.lines import FLOW_TOLERANCE_MW
-from grid.dispatch.model import available_by_bus
-from grid.dispatch.plan import DispatchProblem
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.relaxation import UnsolvedError
-from grid.dispatch.validate import require_valid
+from grid.formulation.commitment import BoolArray
+from grid.formulation.linear import INFINITY, IntArray, LinearModel, new_highs, require_ok
+from grid.formulation.lines import FLOW_TOLERANCE_MW
+from grid.formulation.model import available_by_bus
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxation import UnsolvedError
+from grid.problem.plan import DispatchProblem
+from grid.problem.validate import require_valid
 from grid.time_axis import FloatArray
 
 _RAMP_TOLERANCE_MW = 1e-6

@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from grid.dispatch.commitment import BoolArray
-from grid.dispatch.headroom import headroom_mw
-from grid.dispatch.holding import held_reserves
-from grid.dispatch.incumbent import gap_between
-from grid.dispatch.lines import interface_members
-from grid.dispatch.model import available_by_bus
-from grid.dispatch.plan import DispatchPlan, Status, Violation
-from grid.dispatch.prices import FixedDispatch, dispatch_fixed, prices_of
-from grid.dispatch.reasons import explain
-from grid.dispatch.steady import change_cost
-from grid.dispatch.unit_terms import UnitTerms
+from grid.explaining.headroom import headroom_mw
+from grid.explaining.reasons import explain
+from grid.formulation.commitment import BoolArray
+from grid.formulation.holding import held_reserves
+from grid.formulation.lines import interface_members
+from grid.formulation.model import available_by_bus
+from grid.formulation.prices import FixedDispatch, dispatch_fixed, prices_of
+from grid.formulation.unit_terms import UnitTerms
+from grid.problem.costs import change_cost
+from grid.problem.plan import DispatchPlan, Status, Violation
+from grid.searching.incumbent import gap_between
 from grid.time_axis import FloatArray
 
 REPORTED_MW = 1e-3

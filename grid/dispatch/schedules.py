@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from grid.dispatch.costs import production_cost
-from grid.dispatch.exchanges import exchange_cost
-from grid.dispatch.plan import DispatchPlan
+from grid.problem.costs import production_cost
+from grid.problem.exchanges import exchange_cost
+from grid.problem.plan import DispatchPlan
 from grid.time_axis import FloatArray
 
 PRICE_DIGITS = 4

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from grid.dispatch.headroom import headroom_mw
-from grid.dispatch.plan import DispatchPlan, DispatchProblem
-from grid.dispatch.storage_profiles import profile_of
-from grid.dispatch.unit_terms import unit_terms
+from grid.explaining.headroom import headroom_mw
+from grid.formulation.unit_terms import unit_terms
+from grid.problem.plan import DispatchPlan, DispatchProblem
+from grid.problem.storage_profiles import profile_of
 from grid.time_axis import FloatArray
 
 DIRECTIONS = ("up", "down")

@@ -15,19 +15,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grid.dispatch.commitment import BoolArray, assign_units
-from grid.dispatch.incumbent import Found, gap_between
-from grid.dispatch.lines import Line
-from grid.dispatch.outages import Outages
-from grid.dispatch.plan import DispatchPlan, DispatchProblem, Status
-from grid.dispatch.prices import FixedDispatch, dispatch_fixed
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.relaxation import UnsolvedError, solve_lazily
 from grid.dispatch.results import plan_of
-from grid.dispatch.scenarios import Outlook, Scenarios, unreserved
-from grid.dispatch.search import search
-from grid.dispatch.stacked import StackedModel
-from grid.dispatch.unit_terms import identical_units, unit_terms
+from grid.formulation.commitment import BoolArray, assign_units
+from grid.formulation.lines import Line
+from grid.formulation.outages import Outages
+from grid.formulation.prices import FixedDispatch, dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxation import UnsolvedError, solve_lazily
+from grid.formulation.stacked import StackedModel
+from grid.formulation.unit_terms import identical_units, unit_terms
+from grid.problem.plan import DispatchPlan, DispatchProblem, Status
+from grid.problem.scenarios import Outlook, Scenarios, unreserved
+from grid.searching.incumbent import Found, gap_between
+from grid.searching.search import search
 from grid.time_axis import FloatArray
 
 log = logging.getLogger(__name__)

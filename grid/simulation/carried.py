@@ -10,8 +10,8 @@ import numpy as np
 
 from grid.assets import ThermalUnit
 from grid.dispatch import DispatchPlan, DispatchProblem, UnitState, Violation
-from grid.dispatch.costs import production_cost
 from grid.dispatch.results import REPORTED_MW
+from grid.problem.costs import production_cost
 
 _LONG_HOURS = 10_000.0
 """For how long a unit without a known state has been as it is: long enough for every minimum time and a cold start."""

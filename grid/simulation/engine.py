@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from grid.dispatch import DispatchPlan, DispatchProblem, plan_dispatch
-from grid.dispatch.validate import require_valid
+from grid.problem.validate import require_valid
 from grid.simulation.carried import Carried, put_together, without_reserves
 from grid.simulation.expected import Expected, Forecaster
 from grid.simulation.real_time import RealTime

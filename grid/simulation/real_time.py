@@ -12,16 +12,16 @@ import highspy
 import numpy as np
 
 from grid.dispatch import DispatchPlan, DispatchProblem, Status
-from grid.dispatch.commitment import BoolArray, assign_units
-from grid.dispatch.linear import new_highs, require_ok
-from grid.dispatch.lines import Line
-from grid.dispatch.model import DispatchModel, build_model
-from grid.dispatch.outages import Outages
-from grid.dispatch.prices import dispatch_fixed
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.relaxation import solve_with_lines
 from grid.dispatch.results import plan_of
-from grid.dispatch.unit_terms import single_units, unit_terms
+from grid.formulation.commitment import BoolArray, assign_units
+from grid.formulation.linear import new_highs, require_ok
+from grid.formulation.lines import Line
+from grid.formulation.model import DispatchModel, build_model
+from grid.formulation.outages import Outages
+from grid.formulation.prices import dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxation import solve_with_lines
+from grid.formulation.unit_terms import single_units, unit_terms
 from grid.time_axis import FloatArray
 
 _GAP = 1e-4

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grid.dispatch.costs import running_cost_per_hour, start_costs
+from grid.problem.costs import running_cost_per_hour, start_costs
 from grid.simulation.carried import relaxed_money
 from grid.simulation.engine import Simulated
 from grid.time_axis import FloatArray

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grid.cases import read_matpower
-from grid.dispatch.opf import solve_opf
+from grid.power_flow.opf import solve_opf
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "pglib"
 ALLOWED = 1e-4

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from grid.cases import read_pandapower
-from grid.dispatch.dc_flow import DcFlow
-from grid.dispatch.opf import solve_opf
+from grid.power_flow.dc_flow import DcFlow
+from grid.power_flow.opf import solve_opf
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER = ROOT / ".venv-pandapower" / "bin" / "python"

@@ -24,7 +24,7 @@ from bench_opf import DATA, case_texts
 from peer_day import day_of
 
 from grid.cases import read_matpower
-from grid.dispatch.opf import solve_opf
+from grid.power_flow.opf import solve_opf
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPSA, PANDAPOWER = (ROOT / name / "bin" / "python" for name in (".venv-peers", ".venv-pandapower"))

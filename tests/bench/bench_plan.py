@@ -17,13 +17,13 @@ from api.demo.site import load_demo_site
 from api.demo.telemetry import DEMO_START, load_telemetry
 from api.settings import CacheSettings, read_settings
 from grid.dispatch.assemble import assemble_problem
-from grid.dispatch.model import build_model
-from grid.dispatch.plan import DispatchProblem
 from grid.dispatch.planning import plan_dispatch
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.relaxation import solve_with_lines
-from grid.dispatch.unit_terms import identical_units, unit_terms
 from grid.forecasts import Forecast
+from grid.formulation.model import build_model
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxation import solve_with_lines
+from grid.formulation.unit_terms import identical_units, unit_terms
+from grid.problem.plan import DispatchProblem
 from grid.readings import series_id
 from grid.site import SITE_LOAD
 from grid.time_axis import FloatArray, TimeAxis

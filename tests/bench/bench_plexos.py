@@ -18,7 +18,7 @@ from plexos_day import LOOK_AHEAD, PlexosDay, read_plexos, without_stores
 from rts_secure import DATA, rts_gmlc
 
 from grid.dispatch import DispatchPlan, DispatchProblem, check_plan, plan_dispatch
-from grid.dispatch.costs import production_cost, start_costs
+from grid.problem.costs import production_cost, start_costs
 from grid.time_axis import FloatArray
 
 DAYS = ("2020-07-10",)

@@ -13,8 +13,8 @@ import time
 
 from rts_secure import DATA, held_together, secure_problem
 
+from grid.checking.outage_check import check_outages
 from grid.dispatch import check_plan, plan_dispatch
-from grid.dispatch.outage_check import check_outages
 
 DAYS = ("2020-01-27", "2020-04-10", "2020-07-06", "2020-09-05")
 HOURS, SECONDS, GAP = 48, 60.0, 0.005

@@ -22,9 +22,9 @@ from model_tex import solve_reference
 
 from grid.cases import read_pglib_uc
 from grid.cases.must_take import joined_renewables
+from grid.checking.uc_check import check_commitment
 from grid.dispatch import case_document, plan_dispatch
-from grid.dispatch.incumbent import gap_between
-from grid.dispatch.uc_check import check_commitment
+from grid.searching.incumbent import gap_between
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "pglib" / "uc_instances.tar.xz"
 SECONDS, GAP = 60.0, 0.001

@@ -11,7 +11,7 @@ from typing import Any
 import highspy
 import numpy as np
 
-from grid.dispatch.linear import INFINITY, LinearModel
+from grid.formulation.linear import INFINITY, LinearModel
 
 Json = Mapping[str, Any]
 

@@ -10,9 +10,9 @@ import numpy as np
 from peer_day import SHED_PRICE, Day, tell
 
 from grid.assets import CostSegment, StartCost, ThermalUnit
-from grid.dispatch.plan import DispatchProblem, Penalties
 from grid.dispatch.redispatch import Redispatch
 from grid.network import Branch, Bus, Network
+from grid.problem.plan import DispatchProblem, Penalties
 from grid.time_axis import TimeAxis
 
 FORECASTS = 10

@@ -13,7 +13,7 @@ import pandas as pd
 from grid.assets import ThermalUnit
 from grid.cases.case import BoolArray
 from grid.dispatch import DispatchProblem, UnitState
-from grid.dispatch.costs import running_cost_per_hour
+from grid.problem.costs import running_cost_per_hour
 from grid.time_axis import FloatArray
 
 HOURS = LOOK_AHEAD = 24

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from grid.cases import read_folder
+from grid.checking.outage_check import check_outages
 from grid.dispatch import DispatchProblem, check_plan, plan_dispatch
-from grid.dispatch.outage_check import check_outages
 from grid.faults import InputError
 
 DAY = Path(__file__).parent / "three_bus_day"

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from grid.cases import read_pandapower
-from grid.dispatch.opf import solve_opf
 from grid.faults import InputError
+from grid.power_flow.opf import solve_opf
 
 RING = (Path(__file__).parent / "pandapower_net" / "network.json").read_text()
 POWERS = {"gen-0": 34.2157, "sgen-1": 0.68429, "ext_grid-0": 20.0, "load-2": -6.0}

@@ -12,8 +12,8 @@ import pytest
 from api.commands.source_folder import read_source_folder
 from grid.cases import SourceSystem, read_rts_gmlc
 from grid.dispatch import check_plan, plan_dispatch
-from grid.dispatch.costs import running_cost_per_hour
 from grid.faults import InputError
+from grid.problem.costs import running_cost_per_hour
 
 FOLDER = Path(__file__).parent / "two_area_source"
 FILES = {path.relative_to(FOLDER).as_posix(): path.read_text() for path in FOLDER.rglob("*.csv")}

@@ -10,12 +10,12 @@ import pytest
 
 from grid.cases import read_folder, read_matpower
 from grid.cases.ac_data import read_ac_data
+from grid.checking.check import injections_of
 from grid.dispatch import plan_dispatch
-from grid.dispatch.ac_check import check_opf, check_plan_ac
-from grid.dispatch.ac_flow import solve_ac
-from grid.dispatch.check import injections_of
-from grid.dispatch.opf import solve_opf
 from grid.faults import InputError
+from grid.power_flow.ac_check import check_opf, check_plan_ac
+from grid.power_flow.ac_flow import solve_ac
+from grid.power_flow.opf import solve_opf
 
 DAY = Path(__file__).parents[1] / "cases" / "three_bus_day"
 TWO = """function mpc = two

@@ -15,7 +15,7 @@ import pytest
 from grid.dispatch import DispatchPlan, DispatchProblem, check_plan, plan_always, plan_dispatch
 from grid.dispatch import always as always_module
 from grid.dispatch.always import answer
-from grid.dispatch.plan import Status
+from grid.problem.plan import Status
 
 LOAD = [70.0, 90.0, 150.0, 190.0, 120.0, 80.0]
 UNIT = {"bus": "b", "minimum_mw": 20, "capacity_mw": 80, "start_costs": [[0, 100]], "minimum_up_hours": 2}

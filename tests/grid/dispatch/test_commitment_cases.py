@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from grid.cases import read_pglib_uc
 from grid.cases.must_take import joined_renewables
+from grid.checking.uc_check import check_commitment
 from grid.dispatch import Status, case_document, plan_dispatch
-from grid.dispatch.uc_check import check_commitment
 
 PERIODS = 10
 BENCH = Path(__file__).resolve().parents[2] / "bench" / "model_tex.py"

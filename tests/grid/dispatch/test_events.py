@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grid.checking.event_check import check_events
+from grid.checking.outage_check import check_outages
 from grid.dispatch import DispatchProblem, Penalties, check_plan, plan_dispatch
-from grid.dispatch.event_check import check_events
-from grid.dispatch.outage_check import check_outages
-from grid.dispatch.prices import dispatch_fixed
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.requirements import Product, ReserveRequirement
-from grid.dispatch.unit_terms import unit_terms
+from grid.formulation.prices import dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.unit_terms import unit_terms
+from grid.problem.requirements import Product, ReserveRequirement
 
 RING: dict[str, Any] = {
     "load_mw": {"a": [0, 0], "b": [0, 0], "c": [60, 90]},

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from grid.dispatch import DispatchProblem, Redispatch, check_plan, plan_dispatch
 from grid.dispatch.document import case_document
-from grid.dispatch.exchanges import Exchange
 from grid.faults import InputError
+from grid.problem.exchanges import Exchange
 
 TWO_BUSES: dict[str, Any] = {
     "load_mw": {"a": [80, 80, 80], "b": [20, 20, 20]},

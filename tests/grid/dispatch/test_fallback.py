@@ -13,7 +13,7 @@ from grid.dispatch import DispatchPlan, DispatchProblem, check_plan, plan_dispat
 from grid.dispatch.fallback import fallback_plan
 from grid.dispatch.inherit import PreviousPlan
 from grid.dispatch.merit_order import charging_by_net_load, merit_order
-from grid.dispatch.plan import Status
+from grid.problem.plan import Status
 from grid.time_axis import TimeAxis
 
 WHY = "the solver was ill"

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grid.checking.check import flows_by_angles
+from grid.checking.outage_check import check_outages
 from grid.dispatch import DispatchProblem, check_plan, plan_dispatch
-from grid.dispatch.check import flows_by_angles
 from grid.dispatch.document import case_document
-from grid.dispatch.outage_check import check_outages
-from grid.dispatch.prices import dispatch_fixed
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.unit_terms import unit_terms
-from grid.dispatch.what_if import Changes, change_problem
 from grid.faults import InputError
+from grid.formulation.prices import dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.unit_terms import unit_terms
 from grid.network import Interface
+from grid.problem.what_if import Changes, change_problem
 
 LOOP: dict[str, Any] = {
     "load_mw": {"a": [0], "b": [0], "c": [90]},

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from grid.dispatch import DispatchProblem, check_plan, plan_dispatch, plan_document
 from grid.dispatch import planning as planning_module
-from grid.dispatch.costs import running_cost_per_hour, start_costs
 from grid.dispatch.fallback import fallback_plan
 from grid.dispatch.inherit import PreviousPlan
-from grid.dispatch.unit_terms import identical_units, single_units
+from grid.formulation.unit_terms import identical_units, single_units
+from grid.problem.costs import running_cost_per_hour, start_costs
 
 PERIODS = 6
 BUSES = ("a", "b", "c")

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from grid.cases import read_folder, read_matpower
 from grid.cases.ac_data import read_ac_data
-from grid.dispatch import DispatchProblem, check_plan, losses, plan_dispatch
-from grid.dispatch.ac_check import check_plan_ac
-from grid.dispatch.check import injections_of
-from grid.dispatch.prices import dispatch_fixed
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.unit_terms import unit_terms
+from grid.checking.check import injections_of
+from grid.dispatch import DispatchProblem, check_plan, plan_dispatch
+from grid.formulation import losses
+from grid.formulation.prices import dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.unit_terms import unit_terms
+from grid.power_flow.ac_check import check_plan_ac
 
 DAY = Path(__file__).parents[1] / "cases" / "three_bus_day"
 LOOP: dict[str, Any] = {

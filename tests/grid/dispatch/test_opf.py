@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from grid.cases import Case, read_matpower
-from grid.dispatch.cost_pieces import cost_of
-from grid.dispatch.opf import OpfResult, solve_opf
-from grid.dispatch.opf_document import opf_document
-from grid.dispatch.opf_reasons import opf_reasons
-from grid.dispatch.plan import Status
 from grid.faults import InputError
+from grid.power_flow.cost_pieces import cost_of
+from grid.power_flow.opf import OpfResult, solve_opf
+from grid.power_flow.opf_document import opf_document
+from grid.power_flow.opf_reasons import opf_reasons
+from grid.problem.plan import Status
 
 STEP_MW = 1e-2
 

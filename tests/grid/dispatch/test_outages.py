@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grid.checking.check import flows_by_angles
+from grid.checking.outage_check import check_outages
 from grid.dispatch import check_plan, plan_dispatch
-from grid.dispatch.check import flows_by_angles
-from grid.dispatch.outage_check import check_outages
-from grid.dispatch.outages import Outages
-from grid.dispatch.ptdf import Ptdf
+from grid.formulation.outages import Outages
+from grid.formulation.ptdf import Ptdf
 from grid.network import Branch, Bus, Network
 
 

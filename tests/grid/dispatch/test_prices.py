@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from grid.dispatch import DispatchProblem, plan_dispatch
-from grid.dispatch.commitment import BoolArray
-from grid.dispatch.prices import dispatch_fixed
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.unit_terms import unit_terms
+from grid.formulation.commitment import BoolArray
+from grid.formulation.prices import dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.unit_terms import unit_terms
 
 STEP_MW = 0.01
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grid.dispatch import DispatchProblem, Penalties, Redispatch, plan_dispatch
-from grid.dispatch.commitment import BoolArray
-from grid.dispatch.prices import FixedDispatch, dispatch_fixed
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.relaxation import UnsolvedError
-from grid.dispatch.unit_terms import unit_terms
+from grid.formulation.commitment import BoolArray
+from grid.formulation.prices import FixedDispatch, dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxation import UnsolvedError
+from grid.formulation.unit_terms import unit_terms
 
 
 def cold_objective(problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> float:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from api.commands.source_folder import read_source_folder
-from grid.dispatch.lines import Line
-from grid.dispatch.model import build_model
-from grid.dispatch.outages import Outages
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.relaxation import solve_with_lines
-from grid.dispatch.unit_terms import identical_units, unit_terms
+from grid.formulation.lines import Line
+from grid.formulation.model import build_model
+from grid.formulation.outages import Outages
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxation import solve_with_lines
+from grid.formulation.unit_terms import identical_units, unit_terms
 
 FOLDER = Path(__file__).resolve().parents[1] / "cases" / "two_area_source"
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from grid.dispatch import DispatchProblem, Penalties, check_plan, plan_dispatch
 from grid.dispatch.document import case_document
-from grid.dispatch.prices import dispatch_fixed
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.requirements import Product, ReserveRequirement
-from grid.dispatch.unit_terms import unit_terms
 from grid.faults import InputError
+from grid.formulation.prices import dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.unit_terms import unit_terms
+from grid.problem.requirements import Product, ReserveRequirement
 
 SPINNING, REGULATION_DOWN = Product("spinning", True), Product("regulation", False)
 TWO_AREAS: dict[str, Any] = {

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grid.dispatch import DispatchProblem, Status, check_plan, improving, plan_dispatch
-from grid.dispatch import search as search_module
-from grid.dispatch.incumbent import Found, Incumbent, begin_from, gap_between
-from grid.dispatch.linear import LinearModel, new_highs
-from grid.dispatch.model import build_model
-from grid.dispatch.neighbourhoods import held_at, near_fractions
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.relaxation import solve_with_lines
-from grid.dispatch.unit_terms import identical_units, unit_terms
+from grid.dispatch import DispatchProblem, Status, check_plan, plan_dispatch
+from grid.formulation.linear import LinearModel, new_highs
+from grid.formulation.model import build_model
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxation import solve_with_lines
+from grid.formulation.unit_terms import identical_units, unit_terms
+from grid.searching import improving
+from grid.searching import search as search_module
+from grid.searching.incumbent import Found, Incumbent, begin_from, gap_between
+from grid.searching.neighbourhoods import held_at, near_fractions
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from scipy.stats import binom, norm
 
 from grid.dispatch import DispatchProblem, Scenarios, plan_dispatch, plan_document, realised
 from grid.dispatch.shortfall import promised, reach_mw
-from grid.dispatch.spread import NetLoadSpread
+from grid.problem.spread import NetLoadSpread
 
 LEVELS = np.array([0.6, 0.8, 0.95])
 SIGMA_MW = np.array([10.0, 0.0])

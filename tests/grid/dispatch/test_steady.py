@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from grid.dispatch import DispatchPlan, DispatchProblem, check_plan, plan_dispatch, plan_document
 from grid.dispatch.changed import changes_since
 from grid.dispatch.inherit import PreviousPlan
-from grid.dispatch.prices import dispatch_fixed
-from grid.dispatch.ptdf import Ptdf
-from grid.dispatch.unit_terms import unit_terms
 from grid.faults import InputError
+from grid.formulation.prices import dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.unit_terms import unit_terms
 from grid.site import ChangePrices
 
 PRICES = ChangePrices(per_mwh=0.5, per_commitment_hour=5.0)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from grid.assets import Storage
 from grid.dispatch import DispatchPlan, DispatchProblem, Redispatch, check_plan, plan_dispatch
-from grid.dispatch.storage_profiles import StorageProfile
 from grid.faults import InputError
+from grid.problem.storage_profiles import StorageProfile
 
 PRICES: dict[str, Any] = {
     "load_mw": {"a": [50, 150, 50, 150]},

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from grid.assets import ThermalUnit
 from grid.dispatch import DispatchProblem, Penalties, Scenarios, check_plan, plan_always, plan_dispatch, plan_document
-from grid.dispatch.costs import running_cost_per_hour, start_costs
-from grid.dispatch.reduction import reduced
-from grid.dispatch.scenarios import conditional_value_at_risk
-from grid.dispatch.what_if import Changes, change_problem
 from grid.faults import InputError
+from grid.problem.costs import running_cost_per_hour, start_costs
+from grid.problem.reduction import reduced
+from grid.problem.scenarios import conditional_value_at_risk
+from grid.problem.what_if import Changes, change_problem
 from grid.time_axis import FloatArray
 
 WINDY = {

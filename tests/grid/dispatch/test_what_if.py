@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grid.assets import CostSegment, RenewableKind, RenewablePlant, StartCost, Storage, ThermalUnit
-from grid.dispatch.plan import DispatchProblem, UnitState
-from grid.dispatch.what_if import Changes, change_problem
 from grid.faults import InputError
 from grid.network import Branch, Bus, DcLink, Network
+from grid.problem.plan import DispatchProblem, UnitState
+from grid.problem.what_if import Changes, change_problem
 from grid.time_axis import TimeAxis
 
 

@@ -1,0 +1,166 @@
+"""An independent check that a plan survives losses and that its reserve can be delivered.
+
+For every loss and every call of reserve a linear program of its own looks for a response: each holder within what the
+plan says it holds, every branch within its rating by B-theta flows, beyond it by no more than the plan reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linprog
+
+from grid.checking.check import flows_by_angles, injections_of
+from grid.checking.reserve_check import lost_mw
+from grid.problem.plan import DispatchPlan
+from grid.time_axis import FloatArray
+
+_MW = 1e-2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Case:
+    """One event: what it changes at every bus, shape (buses, periods), and who answers with how much."""
+
+    name: str
+    change: FloatArray
+    sign: float
+    holders: list[tuple[int, FloatArray]]
+    emergency: bool
+
+
+def check_events(plan: DispatchPlan) -> list[str]:
+    """Every loss and call of reserve, among those the problem asks for, that no response makes good."""
+    cases = [*(_losses(plan) if plan.problem.secure_units else ()), *(_calls(plan) if plan.problem.deliverable else ())]
+    network = plan.problem.network
+    nothing = np.zeros((len(network.buses), 1))
+    factors = flows_by_angles(network, np.eye(len(network.buses))) - flows_by_angles(network, nothing)
+    flows = flows_by_angles(network, injections_of(plan))
+    reported = {(violation.what, violation.period): violation.amount_mw for violation in plan.violations}
+    problems = []
+    for case in cases:
+        for t in range(plan.problem.axis.periods):
+            beyond = _least_overload(plan, case, factors, flows[:, t], t, reported)
+            if beyond > _MW:
+                problems.append(f"{case.name} in period {t}: {beyond} MW beyond what is allowed or reported")
+    return problems
+
+
+def _least_overload(
+    plan: DispatchPlan,
+    case: _Case,
+    factors: FloatArray,
+    flow: FloatArray,
+    t: int,
+    reported: dict[tuple[str, int], float],
+) -> float:
+    """By how much the worst branch is beyond its rating under the best response; infinite if there is none."""
+    kind = "emergency overload" if case.emergency else "overload by reserve"
+    limits = []
+    for branch in plan.problem.network.branches:
+        rating = branch.limit_mw if branch.emergency_mw is None or not case.emergency else branch.emergency_mw
+        told = reported.get((f"{kind} of branch {branch.branch_id} {case.name}", t), 0.0)
+        limits.append(np.inf if rating is None else rating + told)
+    limit, rated = np.array(limits), np.isfinite(limits)
+    after = flow + factors @ case.change[:, t]
+    needed = -case.sign * float(case.change[:, t].sum())
+    held = np.array([max(float(mw[t]), 0.0) for _, mw in case.holders])
+    if needed > held.sum() + _MW:
+        return np.inf
+    moves = case.sign * factors[:, [bus for bus, _ in case.holders]]
+    proportional = held * min(needed / held.sum(), 1.0) if held.sum() > 0.0 else held
+    if not rated.any() or (np.abs(after + moves @ proportional) - limit)[rated].max() <= _MW:
+        return 0.0
+    row = np.hstack([moves[rated], -np.ones((int(rated.sum()), 1))])
+    back = np.hstack([-moves[rated], -np.ones((int(rated.sum()), 1))])
+    answer = linprog(
+        c=np.append(np.zeros(len(held)), 1.0),
+        A_ub=np.vstack([row, back]),
+        b_ub=np.concatenate([(limit - after)[rated], (limit + after)[rated]]),
+        A_eq=np.append(np.ones(len(held)), 0.0)[None, :],
+        b_eq=[min(needed, held.sum())],
+        bounds=[*((0.0, mw) for mw in held), (0.0, None)],
+    )
+    return float(answer.x[-1]) if answer.success else np.inf
+
+
+def _losses(plan: DispatchPlan) -> Iterator[_Case]:
+    problem = plan.problem
+    bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
+    ids = [unit.unit_id for unit in problem.thermal_units] + [s.storage_id for s in problem.storages]
+    at = [bus[asset.bus_id] for asset in problem.thermal_units] + [bus[asset.bus_id] for asset in problem.storages]
+    held = [*plan.reserve_up_mw, *plan.storage_reserve_up_mw]
+    plants = {plant.plant_id: bus[plant.bus_id] for plant in problem.renewable_plants}
+    short = _reported_short(plan, "upward reserve short of the largest loss")
+    shares = _shares(plan, ()).mean(axis=1)
+    for name, mw in lost_mw(plan).items():
+        change = np.zeros_like(problem.load_mw)
+        change[plants[name] if name in plants else at[ids.index(name)]] -= mw
+        holders = [(i, reserve) for i, reserve, owner in zip(at, held, ids, strict=True) if owner != name]
+        yield _Case(f"after the loss of {name}", _served(change, short, shares), 1.0, holders, emergency=True)
+    for link, flow in zip(problem.network.dc_links, plan.link_flow_mw, strict=True):
+        change = np.zeros_like(problem.load_mw)
+        change[bus[link.from_bus]] += flow
+        change[bus[link.to_bus]] -= flow
+        yield _Case(f"after the loss of {link.link_id}", change, 1.0, [], emergency=True)
+
+
+def _served(change: FloatArray, short: FloatArray, shares: FloatArray) -> FloatArray:
+    """What is left to make up for once ``short`` of the loss goes unserved, by the loads' shares."""
+    served: FloatArray = change + shares[:, None] * np.minimum(short, -change.sum(axis=0))
+    return served
+
+
+def _calls(plan: DispatchPlan) -> Iterator[_Case]:
+    problem = plan.problem
+    bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
+    area = {b.bus_id: b.area for b in problem.network.buses}
+    buses = [asset.bus_id for asset in problem.thermal_units] + [asset.bus_id for asset in problem.storages]
+    products = {held.product: np.vstack([held.unit_mw, held.storage_mw]) for held in plan.products}
+    for upward, required, name in (
+        (True, problem.reserve_up_mw, "upward reserve"),
+        (False, problem.reserve_down_mw, "downward reserve"),
+    ):
+        sign = 1.0 if upward else -1.0
+        units, stores = (
+            (plan.reserve_up_mw, plan.storage_reserve_up_mw)
+            if upward
+            else (plan.reserve_down_mw, plan.storage_reserve_down_mw)
+        )
+        left = np.vstack([units, stores]) - sum(mw for product, mw in products.items() if product.upward == upward)
+        holders = [(bus[bus_id], mw) for bus_id, mw in zip(buses, left, strict=True)]
+        if not upward:
+            plants = zip(problem.renewable_plants, plan.renewable_mw, strict=True)
+            holders += [(bus[plant.bus_id], mw) for plant, mw in plants if plant.curtailable]
+        met = required - _reported_short(plan, f"{name} short")
+        yield _Case(f"when {name} is called", -sign * _shares(plan, ()) * met, sign, holders, emergency=False)
+    for need in problem.requirements:
+        sign = 1.0 if need.product.upward else -1.0
+        rows = zip(buses, products[need.product], strict=True)
+        holders = [(bus[bus_id], mw) for bus_id, mw in rows if not need.areas or area[bus_id] in need.areas]
+        met = need.required_mw - _reported_short(plan, f"{need.title} reserve short")
+        change = -sign * _shares(plan, need.areas) * met
+        yield _Case(f"when {need.title} is called", change, sign, holders, emergency=False)
+
+
+def _reported_short(plan: DispatchPlan, what: str) -> FloatArray:
+    short = np.zeros(plan.problem.axis.periods)
+    for violation in plan.violations:
+        if violation.what == what:
+            short[violation.period] = violation.amount_mw
+    return short
+
+
+def _shares(plan: DispatchPlan, areas: tuple[str, ...]) -> FloatArray:
+    """How an area's load spreads over its buses; evenly where there is none."""
+    load = np.array(
+        [
+            np.maximum(mw, 0.0) if not areas or bus.area in areas else np.zeros_like(mw)
+            for bus, mw in zip(plan.problem.network.buses, plan.problem.load_mw, strict=True)
+        ]
+    )
+    inside = np.array([[float(not areas or bus.area in areas)] for bus in plan.problem.network.buses])
+    total = load.sum(axis=0)
+    return np.where(total > 0.0, load / np.where(total > 0.0, total, 1.0), inside / inside.sum())

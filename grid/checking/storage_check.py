@@ -1,0 +1,66 @@
+"""An independent check of storages: what goes in and out, what is in them, what is due, and what must be put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from grid.assets import Storage
+from grid.checking.reported import reported_faults
+from grid.problem.plan import DispatchPlan
+from grid.time_axis import FloatArray
+
+_MW = 1e-2
+_MWH = 1e-2
+_HOURS = 1e-6
+
+
+def check_storages(plan: DispatchPlan) -> Iterator[str]:
+    """Everything that does not hold of the storages."""
+    step = plan.problem.axis.step_hours
+    missing: dict[tuple[str, int], float] = {}
+    for s, storage in enumerate(plan.problem.storages):
+        charge, discharge, energy = plan.charge_mw[s], plan.discharge_mw[s], plan.state_of_charge_mwh[s]
+        before = plan.problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
+        told, spills = _limits_of(plan, storage)
+        owed = storage.energy_mwh - energy
+        window = len(energy) if storage.rebound_hours is None else storage.rebound_hours / step
+        for t in range(len(energy)):
+            place = f"{storage.storage_id} period {t}"
+            lately = discharge[max(t + 1 - int(min(window + _HOURS, len(energy))), 0) : t + 1].sum() * step
+            if storage.rebound_hours is not None and owed[t] > lately / storage.discharge_efficiency + _MWH:
+                yield f"{place}: {owed[t]} MWh are owed for longer than {storage.rebound_hours} h"
+            if min(charge[t], discharge[t]) > _MW:
+                yield f"{place}: charges and discharges at once"
+            into, out, most, inflow, due = (float(limits[t]) for limits in told)
+            if charge[t] > into + _MW or discharge[t] > out + _MW:
+                yield f"{place}: beyond {into} MW in, {out} MW out"
+            gained = step * (charge[t] * storage.charge_efficiency - discharge[t] / storage.discharge_efficiency)
+            more = float(energy[t] - before - gained - inflow + due)
+            if more > due + _MWH or (more < -_MWH and not spills):
+                yield f"{place}: {energy[t]} MWh does not follow from {before} MWh"
+            missing[f"energy missing in {storage.storage_id} when it is due", t] = max(more, 0.0) if due else 0.0
+            if not -_MWH <= energy[t] <= most + _MWH:
+                yield f"{place}: {energy[t]} MWh lies outside [0, {most}]"
+            up, down = plan.storage_reserve_up_mw[s, t], plan.storage_reserve_down_mw[s, t]
+            net = discharge[t] - charge[t]
+            if up + net > out + _MW or down - net > into + _MW:
+                yield f"{place}: reserve beyond its power"
+            if up * step / storage.discharge_efficiency > energy[t] + _MWH:
+                yield f"{place}: upward reserve beyond its energy"
+            if down * step * storage.charge_efficiency > most - energy[t] + _MWH:
+                yield f"{place}: downward reserve beyond its room"
+            before = energy[t]
+        short = max(storage.end_minimum_mwh - float(before), 0.0)
+        missing[f"energy missing in {storage.storage_id} at the end", len(energy) - 1] = short
+    yield from reported_faults(plan, missing)
+
+
+def _limits_of(plan: DispatchPlan, storage: Storage) -> tuple[tuple[FloatArray, ...], bool]:
+    """Most in and out, most energy, inflow and what is due, each of shape (periods,); whether it may spill."""
+    told = plan.problem.storage_profiles.get(storage.storage_id)
+    if told is not None:
+        return (told.charge_mw, told.discharge_mw, told.energy_mwh, told.inflow_mwh, told.due_mwh), told.spills
+    one = np.ones(plan.problem.axis.periods)
+    return (storage.power_mw * one, storage.power_mw * one, storage.energy_mwh * one, 0.0 * one, 0.0 * one), False

@@ -1,0 +1,124 @@
+"""Prices: the commitment held fixed, the rest solved as a linear program, whose duals are the prices.
+
+A fixed commitment is what makes duals exist; they answer what one MW more would cost by re-dispatching the units that
+are on. ``lmp[b] = lambda + sum_l y_l PTDF[l, b]``, with lambda the dual of the balance and ``y_l`` (<= 0 at the upper
+limit) that of a branch's row. The split into energy and congestion depends on the reference: ours is the load, so the
+energy price of a period is the mean LMP weighted by load. Where an optimum is degenerate, prices are one of several.
+
+References:
+    O'Neill et al., "Efficient market-clearing prices in markets with nonconvexities", European J. Operational
+    Research 164, 2005.
+    Litvinov et al., "Marginal loss modeling in LMP calculation", IEEE Trans. Power Systems 19(2), 2004 (reference).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grid.formulation.commitment import BoolArray
+from grid.formulation.injections import load_shares
+from grid.formulation.lines import Line
+from grid.formulation.model import DispatchModel, build_model
+from grid.formulation.outages import Outages
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxation import LinearSolution, solve_with_lines
+from grid.formulation.unit_terms import UnitTerms, single_units
+from grid.problem.plan import DispatchProblem
+from grid.time_axis import FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FixedDispatch:
+    """The optimal dispatch of a commitment: the model of single units and its solution."""
+
+    model: DispatchModel
+    solution: LinearSolution
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prices:
+    """Prices of a dispatch, arrays as in :class:`grid.problem.plan.DispatchPlan`. [money/MWh]
+
+    Attributes:
+        branch_shadow_price: Saving per MW of limit and hour, shape (branches, periods), >= 0; where the network must
+            survive outages, of the emergency rating after each of them as well. Likewise of interfaces.
+    """
+
+    lmp: FloatArray
+    energy: FloatArray
+    congestion: FloatArray
+    loss: FloatArray
+    branch_shadow_price: FloatArray
+    interface_shadow_price: FloatArray
+    reserve_up: FloatArray
+    reserve_down: FloatArray
+    requirements: FloatArray
+
+
+def dispatch_fixed(
+    problem: DispatchProblem,
+    terms: Sequence[UnitTerms],
+    on: BoolArray,
+    charging: BoolArray | None,
+    *,
+    ptdf: Ptdf,
+    lines: Iterable[Line],
+    outages: Outages | None = None,
+) -> FixedDispatch:
+    """Dispatch with units and the storages' direction held fixed.
+
+    Args:
+        on: Commitment, shape (units, periods); must respect minimum times and initial states.
+        charging: Whether each storage may charge (or else discharge), shape (storages, periods). None leaves it open,
+            and then a storage may do both at once where power is worth less than nothing.
+        lines: Branch limits to begin with; violated ones are added.
+        outages: Those after which ratings must hold, too.
+
+    Raises:
+        UnsolvedError: If the commitment cannot be dispatched.
+    """
+    model = build_model(problem, terms, single_units(problem), ptdf=ptdf, outages=outages, lines=lines)
+    lower, upper, _, _ = model.linear.column_arrays()
+    for columns, committed in zip(model.thermal, on, strict=True):
+        lower[columns.on] = upper[columns.on] = committed.astype(np.float64)
+    for stored, charges in zip(model.storages, () if charging is None else charging, strict=charging is not None):
+        may_charge = charges | (upper[stored.discharge] == 0.0)  # what can only charge always may
+        lower[stored.charging] = upper[stored.charging] = may_charge.astype(np.float64)
+    return FixedDispatch(model, solve_with_lines(model, lower=lower, upper=upper))
+
+
+def prices_of(dispatch: FixedDispatch) -> Prices:
+    """Read the prices of a fixed dispatch off its duals."""
+    model, duals = dispatch.model, dispatch.solution.row_duals
+    problem, hours = model.problem, model.problem.axis.step_hours
+    branches, interfaces = len(problem.network.branches), len(problem.network.interfaces)
+    shadow = np.zeros((branches + interfaces, problem.axis.periods))
+    lmp = np.tile(duals[model.balance_rows] / hours, (len(problem.network.buses), 1))
+    for line, row in model.lines.rows.items():
+        dual = duals[row] / hours
+        shadow[line.branch, line.period] += abs(dual)
+        lmp[:, line.period] += dual * model.lines.factors(line)
+    lossy = np.zeros_like(lmp)
+    for tangent in () if model.losses is None else model.losses.tangents:
+        lossy[:, tangent.period] -= duals[tangent.row] / hours * tangent.slope
+    lmp += lossy
+    shares = load_shares(problem)
+    energy = np.tile((shares * lmp).sum(axis=0), (len(lmp), 1))
+    loss = lossy - (shares * lossy).sum(axis=0)
+    return Prices(
+        lmp=lmp,
+        energy=energy,
+        congestion=lmp - energy - loss,
+        loss=loss,
+        branch_shadow_price=shadow[:branches],
+        interface_shadow_price=shadow[branches:],
+        reserve_up=duals[model.reserves.up_rows] / hours,
+        reserve_down=duals[model.reserves.down_rows] / hours,
+        requirements=np.array([duals[rows] for rows in model.reserves.product_rows]).reshape(
+            -1, len(duals[model.balance_rows])
+        )
+        / hours,
+    )

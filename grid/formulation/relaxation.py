@@ -1,0 +1,103 @@
+"""Linear programs over a dispatch model, with branch limits added where they are violated until none is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+
+from grid.formulation.linear import LinearModel, new_highs, require_ok
+from grid.formulation.model import DispatchModel
+from grid.time_axis import FloatArray
+
+_MAXIMUM_ROUNDS = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearSolution:
+    """The optimum of a linear program.
+
+    Attributes:
+        values, reduced_costs: Of the columns, shape (columns,).
+        row_duals: d objective / d right-hand side, shape (rows,).
+        basis: Where to begin from when the program has grown.
+    """
+
+    objective: float
+    values: FloatArray
+    reduced_costs: FloatArray
+    row_duals: FloatArray
+    basis: highspy.HighsBasis
+
+
+class UnsolvedError(RuntimeError):
+    """The solver found no optimum of a linear program; the message is its own status."""
+
+
+def solve_with_lines(
+    model: DispatchModel,
+    *,
+    lower: FloatArray | None = None,
+    upper: FloatArray | None = None,
+    start: LinearSolution | None = None,
+) -> LinearSolution:
+    """Solve the model without integrality, adding violated branch limits to it until all of them hold.
+
+    Args:
+        model: Grows by the limits that were violated.
+        lower, upper: Column bounds instead of the model's own, shape (columns,).
+        start: A solution of the model before it grew; it leads to the new one in a fraction of the time.
+
+    Raises:
+        UnsolvedError: If HiGHS ends without an optimum.
+    """
+    return solve_lazily(model.linear, model.add_violated, lower=lower, upper=upper, start=start)
+
+
+def solve_lazily(
+    linear: LinearModel,
+    add_violated: Callable[[FloatArray], bool],
+    *,
+    lower: FloatArray | None = None,
+    upper: FloatArray | None = None,
+    start: LinearSolution | None = None,
+    seconds: float | None = None,
+) -> LinearSolution:
+    """Solve a linear program that grows by what its optimum violates until nothing is.
+
+    Args:
+        add_violated: Adds to ``linear`` what column values violate; False if they violate nothing.
+        start: A solution of the program before it grew.
+        seconds: Of wall time for each round.
+
+    Raises:
+        UnsolvedError: If HiGHS ends without an optimum.
+    """
+    highs = new_highs(seconds=seconds)
+    linear.load(highs, integer=False, lower=lower, upper=upper)
+    if start is not None:
+        require_ok(highs.setBasis(_grown(start.basis, linear)), "setBasis")
+    for _ in range(_MAXIMUM_ROUNDS):
+        require_ok(highs.run(), "run")
+        if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            raise UnsolvedError(highs.modelStatusToString(highs.getModelStatus()))
+        solution = highs.getSolution()
+        values, columns, rows = np.array(solution.col_value), linear.column_count, linear.row_count
+        if not add_violated(values):
+            objective = float(highs.getInfo().objective_function_value)
+            reduced_costs, row_duals = np.array(solution.col_dual), np.array(solution.row_dual)
+            return LinearSolution(objective, values, reduced_costs, row_duals, highs.getBasis())
+        linear.append(highs, columns=columns, rows=rows)
+    raise UnsolvedError(f"branch limits still violated after {_MAXIMUM_ROUNDS} rounds")
+
+
+def _grown(basis: highspy.HighsBasis, linear: LinearModel) -> highspy.HighsBasis:
+    """A basis of a program that has grown since: new columns at their lower bound, new rows not binding."""
+    columns, rows = list(basis.col_status), list(basis.row_status)
+    columns += [highspy.HighsBasisStatus.kLower] * (linear.column_count - len(columns))
+    rows += [highspy.HighsBasisStatus.kBasic] * (linear.row_count - len(rows))
+    grown = highspy.HighsBasis()
+    grown.col_status, grown.row_status, grown.valid = columns, rows, True
+    return grown

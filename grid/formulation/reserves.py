@@ -1,0 +1,149 @@
+"""Rows of the reserves: what must be held, of which product and where, and who holds it.
+
+Reserve upward is held by thermal headroom and by storages that could still serve it for a whole period; downward also
+by curtailable renewables, whose surplus can simply be turned down: that counts for net load, not for a product.
+
+Without products it is of no interest who holds it, and headroom goes straight into the system's requirement. With
+products each holder has a column for all it holds and one per product within it; what is left is for net load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from grid.assets import ThermalUnit
+from grid.formulation.linear import IntArray, LinearModel
+from grid.formulation.storages import StorageColumns
+from grid.formulation.thermal import ThermalGroup
+from grid.problem.plan import DispatchProblem
+from grid.problem.requirements import Product, products_of
+
+_MINUTES_PER_HOUR = 60.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reserves:
+    """Rows of the requirements (``>=``) and the columns of what is short of them, all of shape (periods,).
+
+    Attributes:
+        up_rows, down_rows, short_up, short_down: Of the reserve for net load.
+        renewable_down: What curtailable plants together hold ready to turn down for it.
+        product_rows, product_short: By requirement, in the problem's order.
+        parts: Of each product by holder: thermal groups, then storages.
+        coverage_rows: By loss that upward reserve must make up for; ``coverage_short`` is by how much it does not,
+            shape (periods,); none where no loss is looked at.
+    """
+
+    up_rows: IntArray
+    down_rows: IntArray
+    short_up: IntArray
+    short_down: IntArray
+    renewable_down: IntArray
+    product_rows: list[IntArray] = field(default_factory=list)
+    product_short: list[IntArray] = field(default_factory=list)
+    parts: dict[Product, list[IntArray]] = field(default_factory=dict)
+    coverage_rows: list[IntArray] = field(default_factory=list)
+    coverage_short: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Holder:
+    """Who holds reserve, and the columns of all it holds; ``unit`` and its count ``on`` where a ramp limits it."""
+
+    bus_id: str
+    up: IntArray
+    down: IntArray
+    unit: ThermalUnit | None = None
+    on: IntArray | None = None
+
+
+def add_reserves(linear: LinearModel, problem: DispatchProblem) -> Reserves:
+    """Add the requirements for net load, with nobody to hold anything yet."""
+    periods, step, prices = problem.axis.periods, problem.axis.step_hours, problem.penalties
+    reserves = Reserves(
+        up_rows=linear.rows(periods, lower=problem.reserve_up_mw),
+        down_rows=linear.rows(periods, lower=problem.reserve_down_mw),
+        short_up=linear.priced(periods, upper=problem.reserve_up_mw, price=prices.reserve_up * step),
+        short_down=linear.priced(periods, upper=problem.reserve_down_mw, price=prices.reserve_down * step),
+        renewable_down=linear.columns(periods),
+        coverage_short=linear.priced(periods if problem.secure_units else 0, price=prices.reserve_up * step),
+    )
+    linear.put(reserves.up_rows, reserves.short_up, 1.0)
+    linear.put(reserves.down_rows, reserves.short_down, 1.0)
+    linear.put(reserves.down_rows, reserves.renewable_down, 1.0)
+    return reserves
+
+
+def hold_reserves(
+    linear: LinearModel, reserves: Reserves, storages: Iterable[StorageColumns], renewable: Iterable[IntArray]
+) -> None:
+    """Let storages and what is taken of curtailable plants hold reserve; thermal units do so themselves."""
+    for stored in storages:
+        linear.put(reserves.up_rows, stored.reserve_up, 1.0)
+        linear.put(reserves.down_rows, stored.reserve_down, 1.0)
+    turned_down = linear.rows(len(reserves.down_rows), lower=0.0)
+    for columns in renewable:
+        linear.put(turned_down, columns, 1.0)
+    linear.put(turned_down, reserves.renewable_down, -1.0)
+
+
+def holders_of(
+    problem: DispatchProblem,
+    groups: Sequence[Sequence[int]],
+    thermal: Sequence[ThermalGroup],
+    storages: Sequence[StorageColumns],
+) -> list[Holder]:
+    """Thermal groups, then storages; none where a group does not tell what it holds."""
+    holders = []
+    for group, columns in zip(groups, thermal, strict=True):
+        if columns.reserve_up is None or columns.reserve_down is None:
+            return []
+        unit = problem.thermal_units[group[0]]
+        holders.append(Holder(unit.bus_id, columns.reserve_up, columns.reserve_down, unit, columns.on))
+    return holders + [
+        Holder(storage.bus_id, stored.reserve_up, stored.reserve_down)
+        for storage, stored in zip(problem.storages, storages, strict=True)
+    ]
+
+
+def add_products(linear: LinearModel, problem: DispatchProblem, reserves: Reserves, holders: Sequence[Holder]) -> None:
+    """Add the products: what each holder holds of them, and the requirements."""
+    periods, step, prices = problem.axis.periods, problem.axis.step_hours, problem.penalties
+    area = {bus.bus_id: bus.area for bus in problem.network.buses}
+    by_product = products_of(problem.requirements)
+    for upward, net_load in ((True, reserves.up_rows), (False, reserves.down_rows)):
+        products = [product for product in by_product if product.upward == upward]
+        reserves.parts.update({product: [] for product in products})
+        for holder in holders if products else ():
+            parts = linear.columns((len(products), periods))
+            within = linear.rows(periods, lower=0.0)
+            linear.put(within, holder.up if upward else holder.down, 1.0)
+            linear.put(np.stack([within, net_load])[:, None, :], parts, -1.0)
+            for product, part in zip(products, parts, strict=True):
+                _limit_by_ramp(linear, holder, part, upward=upward, minutes=by_product[product][0].minutes)
+                reserves.parts[product].append(part)
+    for requirement in problem.requirements:
+        price = (prices.reserve_up if requirement.product.upward else prices.reserve_down) * step
+        rows = linear.rows(periods, lower=requirement.required_mw)
+        short = linear.priced(periods, upper=requirement.required_mw, price=price)
+        linear.put(rows, short, 1.0)
+        for holder, part in zip(holders, reserves.parts[requirement.product], strict=True):
+            if not requirement.areas or area[holder.bus_id] in requirement.areas:
+                linear.put(rows, part, 1.0)
+        reserves.product_rows.append(rows)
+        reserves.product_short.append(short)
+
+
+def _limit_by_ramp(linear: LinearModel, holder: Holder, part: IntArray, *, upward: bool, minutes: float) -> None:
+    """No unit that is on holds more than its ramp yields in ``minutes``."""
+    unit, on = holder.unit, holder.on
+    if unit is None or on is None:
+        return
+    ramp = (unit.ramp_up_mw_per_hour if upward else unit.ramp_down_mw_per_hour) * minutes / _MINUTES_PER_HOUR
+    if ramp < unit.capacity_mw - unit.minimum_mw:
+        rows = linear.rows(len(part), upper=0.0)
+        linear.put(rows, part, 1.0)
+        linear.put(rows, on, -ramp)

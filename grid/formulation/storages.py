@@ -1,0 +1,97 @@
+"""A storage's part of the model: charging or discharging, its state of charge, and the reserve that it could serve.
+
+Reserve counts only as far as the storage could serve it for a whole period.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from grid.assets import Storage
+from grid.formulation.linear import INFINITY, IntArray, LinearModel
+from grid.problem.plan import DispatchProblem
+from grid.problem.storage_profiles import profile_of
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StorageColumns:
+    """One storage's columns, each of shape (periods,); ``charging`` is 1 where it may charge, 0 where discharge.
+
+    ``energy_rows`` carry the state of charge on; the dual of one is the worth of a MWh more in store.
+    ``due_shortfall`` is what is missing of the energy that must leave it.
+    """
+
+    charge: IntArray
+    discharge: IntArray
+    energy: IntArray
+    charging: IntArray
+    reserve_up: IntArray
+    reserve_down: IntArray
+    end_shortfall: IntArray
+    energy_rows: IntArray
+    due_shortfall: IntArray
+
+
+def add_storage(linear: LinearModel, problem: DispatchProblem, storage: Storage) -> StorageColumns:
+    """Add one storage."""
+    periods, step = problem.axis.periods, problem.axis.step_hours
+    profile, penalties = profile_of(problem, storage), problem.penalties
+    both = profile.charge_mw + profile.discharge_mw
+    start = profile.inflow_mwh - profile.due_mwh
+    start[:1] += problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
+    columns = StorageColumns(
+        charge=linear.columns(periods, upper=profile.charge_mw),
+        discharge=linear.columns(periods, upper=profile.discharge_mw, cost=storage.cycle_cost_per_mwh * step),
+        energy=linear.columns(periods, upper=profile.energy_mwh),
+        charging=linear.columns(periods, upper=1.0, integer=True),
+        reserve_up=linear.columns(periods, upper=both),
+        reserve_down=linear.columns(periods, upper=both),
+        end_shortfall=linear.priced(1, upper=storage.end_minimum_mwh, price=penalties.storage_end),
+        energy_rows=linear.rows(periods, lower=-INFINITY if profile.spills else start, upper=start),
+        due_shortfall=linear.priced(periods, upper=profile.due_mwh, price=penalties.storage_end),
+    )
+    energy = columns.energy_rows
+    linear.put(energy, columns.energy, 1.0)
+    linear.put(energy[1:], columns.energy[:-1], -1.0)
+    linear.put(energy, columns.charge, -storage.charge_efficiency * step)
+    linear.put(energy, columns.discharge, step / storage.discharge_efficiency)
+    linear.put(energy, columns.due_shortfall, -1.0)
+    end = linear.rows(1, lower=storage.end_minimum_mwh)
+    linear.put(end, columns.energy[-1:], 1.0)
+    linear.put(end, columns.end_shortfall, 1.0)
+
+    charges, discharges = linear.rows(periods, upper=0.0), linear.rows(periods, upper=profile.discharge_mw)
+    linear.put(charges, columns.charge, 1.0)
+    linear.put(charges, columns.charging, -profile.charge_mw)
+    linear.put(discharges, columns.discharge, 1.0)
+    linear.put(discharges, columns.charging, profile.discharge_mw)
+    if storage.rebound_hours is not None and np.isfinite(storage.rebound_hours):
+        _put_back(linear, columns, storage, step, storage.rebound_hours)
+
+    up, up_energy = linear.rows(periods, upper=profile.discharge_mw), linear.rows(periods, lower=0.0)
+    linear.put(up, columns.reserve_up, 1.0)
+    linear.put(up, columns.discharge, 1.0)
+    linear.put(up, columns.charge, -1.0)
+    linear.put(up_energy, columns.energy, 1.0)
+    linear.put(up_energy, columns.reserve_up, -step / storage.discharge_efficiency)
+    down, down_energy = linear.rows(periods, upper=profile.charge_mw), linear.rows(periods, upper=profile.energy_mwh)
+    linear.put(down, columns.reserve_down, 1.0)
+    linear.put(down, columns.charge, 1.0)
+    linear.put(down, columns.discharge, -1.0)
+    linear.put(down_energy, columns.energy, 1.0)
+    linear.put(down_energy, columns.reserve_down, step * storage.charge_efficiency)
+    return columns
+
+
+def _put_back(linear: LinearModel, columns: StorageColumns, storage: Storage, step: float, hours: float) -> None:
+    """What is owed at a period's end was taken out within the last ``hours``: ``full - energy <= taken out``."""
+    periods, window = len(columns.energy), max(math.floor(hours / step + _ROUNDING), 1)
+    owed = linear.rows(periods, lower=storage.energy_mwh)
+    linear.put(owed, columns.energy, 1.0)
+    for age in range(min(window, periods)):
+        linear.put(owed[age:], columns.discharge[: periods - age], step / storage.discharge_efficiency)

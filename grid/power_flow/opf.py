@@ -1,0 +1,191 @@
+"""DC optimal power flow of a case in one period: the cheapest dispatch, its price at every bus, and a proof of it.
+
+The linear program holds the machines and one balance per island. Limits of branches come in where they are violated,
+as rows of power transfer distribution factors, and quadratic costs as pieces that are refined. What is reported as
+``best_bound`` is the dual function of the original problem at the prices found, computed without the solver: no
+dispatch is cheaper, whatever approximation stood in the program.
+
+References:
+    Coffrin et al., "PowerModels.jl", PSCC 2018 (the problem). Geoffrion, "Lagrangean relaxation for integer
+    programming", Mathematical Programming Study 2, 1974 (the bound).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from grid.cases.case import Case, Costs, IntArray
+from grid.power_flow.cost_pieces import cheapest, cost_of
+from grid.power_flow.dc_flow import DcFlow
+from grid.power_flow.opf_program import Machines, OpfProgram, Solved
+from grid.problem.plan import Status
+from grid.time_axis import FloatArray
+
+FLOW_TOLERANCE_MW = 1e-6
+TARGET_GAP = 1e-6
+PRICE_TOLERANCE = 1e-6
+_MAXIMUM_REFINEMENTS = 40
+_ROWS_PER_ROUND = 400
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpfResult:
+    """The outcome for a case.
+
+    Attributes:
+        status: ``optimal`` within the target gap, ``feasible`` above it, ``infeasible`` with the reason in ``message``.
+        objective: Cost of the dispatch; ``best_bound`` is proven, ``gap`` = (objective - bound) / |objective|. NaN
+            where infeasible. [money/h]
+        power_mw: Generators, shape (generators,).
+        link_mw: HVDC links at their first bus, shape (links,).
+        flow_mw, branch_dual: Branches, shape (branches,). [MW, money/MWh] The dual is the cost of moving the limit
+            upwards by 1 MW: below 0 at the upper limit, above 0 at the lower one.
+        lmp, energy: Price at every bus and, of it, the island's mean price weighted by load, shape (buses,). The rest
+            is congestion. [money/MWh] NaN for buses out of service.
+        lower_mw, upper_mw: Limits of flow, those of angles included, shape (branches,).
+    """
+
+    case: Case
+    status: Status
+    message: str
+    objective: float
+    best_bound: float
+    gap: float
+    build_seconds: float
+    solve_seconds: float
+    power_mw: FloatArray
+    link_mw: FloatArray
+    flow_mw: FloatArray
+    branch_dual: FloatArray
+    lmp: FloatArray
+    energy: FloatArray
+    lower_mw: FloatArray
+    upper_mw: FloatArray
+
+
+def solve_opf(case: Case) -> OpfResult:
+    """Find the cheapest dispatch of a case.
+
+    Raises:
+        InputError: If the branches' reactances leave the flows undetermined.
+    """
+    began = time.perf_counter()
+    flow = DcFlow(case)
+    machines = Machines.of(case, flow)
+    program = OpfProgram(flow, machines)
+    built = time.perf_counter()
+    solved = _solve(program)
+    if solved is None:
+        message = _conflict(case, flow, machines)
+        status, solved = Status.INFEASIBLE, program.nothing()
+        objective = bound = gap = np.nan
+    else:
+        objective, bound = _cost_and_bound(machines, flow, solved)
+        gap = _gap(objective, bound)
+        status, message = Status.OPTIMAL if gap <= TARGET_GAP else Status.FEASIBLE, ""
+    generators = len(case.generators.names)
+    return OpfResult(
+        case=case,
+        status=status,
+        message=message,
+        objective=objective,
+        best_bound=bound,
+        gap=gap,
+        build_seconds=built - began,
+        solve_seconds=time.perf_counter() - built,
+        power_mw=solved.power_mw[:generators],
+        link_mw=solved.power_mw[generators:],
+        flow_mw=solved.flow_mw,
+        branch_dual=solved.branch_dual,
+        lmp=np.where(case.isolated, np.nan, solved.lmp),
+        energy=np.where(case.isolated, np.nan, flow.island_mean(solved.lmp, weights=case.demand_mw)),
+        lower_mw=flow.lower_mw,
+        upper_mw=flow.upper_mw,
+    )
+
+
+def dual_bound(machines: Machines, flow: DcFlow, solved: Solved) -> float:
+    """A cost below which no dispatch of the machines can lie, from any prices. [money/h]
+
+    Every machine does what is best for itself at the price of what it feeds in; buses pay for their load, and full
+    branches for their limits.
+    """
+    _, net = cheapest(machines.costs, machines.low, machines.high, machines.feed.T @ solved.lmp)
+    dual = solved.branch_dual
+    used = dual != 0.0
+    limit = np.where(dual[used] > 0.0, flow.lower_mw[used], flow.upper_mw[used]) - flow.offset_mw[used]
+    return float(net.sum() + solved.lmp @ machines.demand_mw + dual[used] @ limit)
+
+
+def _solve(program: OpfProgram) -> Solved | None:
+    """Solve, adding limits and refining costs until both hold. None if there is no feasible dispatch.
+
+    Limits come first: what is refined before they hold would be refined at the wrong prices.
+    """
+    refinements = 0
+    while (solved := program.run()) is not None:
+        if (violated := _violated(program, solved)).size:
+            program.add_limits(violated)
+        elif refinements < _MAXIMUM_REFINEMENTS and not _settled(program, solved):
+            program.refine(solved)
+            refinements += 1
+        else:
+            break
+    return solved
+
+
+def _settled(program: OpfProgram, solved: Solved) -> bool:
+    """Whether the pieces of quadratic costs are fine enough for the prices and for the proof."""
+    if program.pieces.exact:
+        return True
+    machines = program.machines
+    error = program.pieces.price_error(solved.power_mw, machines.feed.T @ solved.lmp)
+    return error <= PRICE_TOLERANCE and _gap(*_cost_and_bound(machines, program.flow, solved)) <= TARGET_GAP
+
+
+def _cost_and_bound(machines: Machines, flow: DcFlow, solved: Solved) -> tuple[float, float]:
+    return float(cost_of(machines.costs, solved.power_mw).sum()), dual_bound(machines, flow, solved)
+
+
+def _gap(cost: float, bound: float) -> float:
+    return max(0.0, cost - bound) / max(abs(cost), 1.0)
+
+
+def _violated(program: OpfProgram, solved: Solved) -> IntArray:
+    """Branches beyond their limits that are not in the program yet, the worst first."""
+    flow = program.flow
+    beyond = np.maximum(solved.flow_mw - flow.upper_mw, flow.lower_mw - solved.flow_mw)
+    beyond[program.limited] = 0.0
+    worst = np.argsort(-beyond)[:_ROWS_PER_ROUND]
+    found: IntArray = worst[beyond[worst] > FLOW_TOLERANCE_MW]
+    return found
+
+
+def _conflict(case: Case, flow: DcFlow, machines: Machines) -> str:
+    """Why no dispatch is feasible: the least by which loads, else branch limits, would have to give way, by name."""
+    program = OpfProgram(flow, replace(machines, costs=Costs.none(len(machines.low))), elastic=True)
+    solved = _solve(program)
+    assert solved is not None, "every limit of the elastic program can give way"
+    parts = []
+    for island in np.flatnonzero(np.abs(solved.short_mw) > FLOW_TOLERANCE_MW).tolist():
+        first = case.bus_ids[int(np.flatnonzero(flow.island == island)[0])]
+        where = f"the island of bus {first}" if flow.islands > 1 else "the network"
+        short = solved.short_mw[island]
+        what = (
+            "more load than its generators can serve" if short > 0 else "more production than it can be turned down to"
+        )
+        parts.append(f"{where} has {abs(short):.3f} MW {what}")
+    if parts:
+        return "; ".join(parts)
+    beyond = np.maximum(solved.flow_mw - flow.upper_mw, flow.lower_mw - solved.flow_mw)
+    for i in np.argsort(-beyond, kind="stable").tolist():
+        if beyond[i] > FLOW_TOLERANCE_MW:
+            table, limit = case.branches, flow.upper_mw[i] if solved.flow_mw[i] > 0 else flow.lower_mw[i]
+            ends = f"{case.bus_ids[table.from_bus[i]]} to {case.bus_ids[table.to_bus[i]]}"
+            parts.append(
+                f"{table.names[i]} ({ends}) would carry {solved.flow_mw[i]:.3f} MW, its limit is {limit:.3f} MW"
+            )
+    return "; ".join(parts)

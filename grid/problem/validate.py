@@ -1,0 +1,172 @@
+"""Everything that must hold of a problem before it is solved; all faults are found, then raised together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from grid.assets import ThermalUnit
+from grid.faults import Fault, InputError
+from grid.network_checks import interface_faults
+from grid.problem.earlier import earlier_faults
+from grid.problem.exchanges import exchange_faults
+from grid.problem.plan import DispatchProblem
+from grid.problem.requirements import requirement_faults
+from grid.problem.scenarios import scenario_faults
+from grid.problem.storage_profiles import profile_faults
+from grid.time_axis import FloatArray
+
+_TOLERANCE_MW = 1e-6
+
+
+def require_valid(problem: DispatchProblem) -> None:
+    """Raise :class:`grid.faults.InputError` with every fault of ``problem``."""
+    faults = [*_names(problem), *_network(problem), *_arrays(problem), *_units(problem), *_storages(problem)]
+    faults += earlier_faults(problem.earlier, problem.axis.periods)
+    faults += scenario_faults(problem)
+    if faults:
+        raise InputError(faults)
+
+
+def _names(problem: DispatchProblem) -> Iterator[Fault]:
+    buses = {bus.bus_id for bus in problem.network.buses}
+    assets = [
+        *(("thermal unit", unit.unit_id, unit.bus_id) for unit in problem.thermal_units),
+        *(("renewable plant", plant.plant_id, plant.bus_id) for plant in problem.renewable_plants),
+        *(("storage", storage.storage_id, storage.bus_id) for storage in problem.storages),
+    ]
+    ends = [
+        *((b.branch_id, bus) for b in problem.network.branches for bus in (b.from_bus, b.to_bus)),
+        *((link.link_id, bus) for link in problem.network.dc_links for bus in (link.from_bus, link.to_bus)),
+    ]
+    named = [*(("asset", name) for _, name, _ in assets), *(("bus", bus.bus_id) for bus in problem.network.buses)]
+    for (_, name), count in Counter(named).items():
+        if count > 1:
+            yield Fault(name, f"the id must be unique, it stands {count} times", "rename or delete the others")
+    for place, bus in [*((name, bus) for _, name, bus in assets), *ends]:
+        if bus not in buses:
+            yield Fault(place, f"its bus must be one of the network's, got {bus!r}", "add the bus or correct the id")
+    known = {unit.unit_id for unit in problem.thermal_units}
+    for name in sorted(set(problem.initial) - known):
+        yield Fault(f"initial state of {name}", "there is no thermal unit of this name", "correct the id or drop it")
+    for name in sorted(set(problem.initial_mwh) - {storage.storage_id for storage in problem.storages}):
+        yield Fault(f"initial charge of {name}", "there is no storage of this name", "correct the id or drop it")
+
+
+def _network(problem: DispatchProblem) -> Iterator[Fault]:
+    network = problem.network
+    position = {bus.bus_id: i for i, bus in enumerate(network.buses)}
+    if not position:
+        yield Fault("network", "it must have a bus", "name at least one bus")
+        return
+    for branch in network.branches:
+        if branch.reactance_pu == 0.0 or not np.isfinite(branch.reactance_pu):
+            yield Fault(branch.branch_id, f"reactance_pu must not be zero, got {branch.reactance_pu}", "give its value")
+        if branch.tap_ratio <= 0.0:
+            yield Fault(branch.branch_id, f"tap_ratio must be positive, got {branch.tap_ratio}", "use 1 for a line")
+        if branch.limit_mw is not None and not branch.limit_mw > 0.0:
+            yield Fault(branch.branch_id, f"limit_mw must be positive, got {branch.limit_mw}", "give its rating")
+        if branch.emergency_mw is not None and not branch.emergency_mw >= (branch.limit_mw or 0.0):
+            told = f"emergency_mw must be at least limit_mw, got {branch.emergency_mw} and {branch.limit_mw}"
+            yield Fault(branch.branch_id, told, "leave it out where it is the same")
+    yield from interface_faults(network.interfaces, [branch.branch_id for branch in network.branches])
+    for interface in network.interfaces:
+        if not interface.limit_mw > 0.0:
+            told = f"limit_mw must be positive, got {interface.limit_mw}"
+            yield Fault(interface.interface_id, told, "give what may flow over it")
+    for link in network.dc_links:
+        if not link.limit_mw >= 0.0:
+            yield Fault(link.link_id, f"limit_mw must not be negative, got {link.limit_mw}", "give its rating")
+    ends = [(position.get(b.from_bus), position.get(b.to_bus)) for b in network.branches]
+    pairs = np.array([pair for pair in ends if None not in pair], dtype=np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(position), len(position)))
+    _, island = connected_components(graph, directed=False)
+    for bus, number in zip(network.buses, island, strict=True):
+        if number != island[0]:
+            yield Fault(
+                f"bus {bus.bus_id}",
+                f"no AC branch connects it with bus {network.buses[0].bus_id}; the network must be one AC island",
+                "add the missing branch, or plan the islands one by one",
+            )
+
+
+def _arrays(problem: DispatchProblem) -> Iterator[Fault]:
+    periods = problem.axis.periods
+    if periods < 1:
+        yield Fault("axis", "it must have a period", "ask for at least one")
+    wanted: list[tuple[str, FloatArray, tuple[int, ...], bool]] = [
+        ("load_mw", problem.load_mw, (len(problem.network.buses), periods), False),
+        ("available_mw", problem.available_mw, (len(problem.renewable_plants), periods), True),
+        ("reserve_up_mw", problem.reserve_up_mw, (periods,), True),
+        ("reserve_down_mw", problem.reserve_down_mw, (periods,), True),
+    ]
+    for name, array, shape, positive in wanted:
+        if array.shape != shape:
+            yield Fault(name, f"it must have shape {shape}, got {array.shape}", "order it as the docstring says")
+        elif not np.all(np.isfinite(array)):
+            yield Fault(name, "every value must be finite", "fill gaps before planning, with a flag")
+        elif positive and np.any(array < 0.0):
+            yield Fault(name, "no value may be negative", "clip or correct the forecast")
+    areas = {bus.area for bus in problem.network.buses}
+    buses = {bus.bus_id for bus in problem.network.buses}
+    yield from exchange_faults(problem.exchanges, buses, periods=periods)
+    yield from requirement_faults(problem.requirements, areas=areas, periods=periods)
+
+
+def _units(problem: DispatchProblem) -> Iterator[Fault]:
+    for unit in problem.thermal_units:
+        yield from (Fault(unit.unit_id, problem_, "correct the unit's data") for problem_ in _unit_problems(unit))
+        state = problem.initial.get(unit.unit_id)
+        if state is None:
+            continue
+        if state.hours < 0.0:
+            yield Fault(unit.unit_id, f"initial hours must not be negative, got {state.hours}", "give the time so far")
+        if state.power_mw > unit.capacity_mw + _TOLERANCE_MW or (not state.on and state.power_mw > _TOLERANCE_MW):
+            yield Fault(
+                unit.unit_id, f"initial power {state.power_mw} MW does not fit its state", "correct state or power"
+            )
+
+
+def _unit_problems(unit: ThermalUnit) -> Iterator[str]:
+    if not 0.0 <= unit.minimum_mw <= unit.capacity_mw:
+        yield f"0 <= minimum_mw <= capacity_mw must hold, got {unit.minimum_mw} and {unit.capacity_mw}"
+    width = sum(segment.width_mw for segment in unit.segments)
+    if abs(width - (unit.capacity_mw - unit.minimum_mw)) > 1e-3:
+        yield f"segment widths must sum to {unit.capacity_mw - unit.minimum_mw}, got {width}"
+    if any(a.cost_per_mwh > b.cost_per_mwh for a, b in pairwise(unit.segments)):
+        yield "a segment must not be cheaper than the one before"
+    if not unit.start_costs:
+        yield "start_costs must have an entry"
+    if any(a.offline_hours > b.offline_hours or a.cost > b.cost for a, b in pairwise(unit.start_costs)):
+        yield "start_costs must not decrease in hours or cost"
+    if min(unit.minimum_up_hours, unit.minimum_down_hours) < 0.0:
+        yield "minimum times must not be negative"
+    if min(unit.ramp_up_mw_per_hour, unit.ramp_down_mw_per_hour) <= 0.0:
+        yield "ramps must be positive"
+    if min(unit.start_ramp_mw, unit.stop_ramp_mw) < unit.minimum_mw - _TOLERANCE_MW:
+        yield "start_ramp_mw and stop_ramp_mw must reach minimum_mw, or the unit could never start or stop"
+
+
+def _storages(problem: DispatchProblem) -> Iterator[Fault]:
+    names = {storage.storage_id for storage in problem.storages}
+    yield from profile_faults(problem.storage_profiles, names, periods=problem.axis.periods)
+    for storage in problem.storages:
+        name, initial = storage.storage_id, problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
+        if storage.power_mw < 0.0 or storage.energy_mwh < 0.0:
+            yield Fault(name, "power_mw and energy_mwh must not be negative", "give its ratings")
+        most = 1.0 if storage.rebound_hours is None else np.inf
+        if not (0.0 < storage.charge_efficiency <= most and 0.0 < storage.discharge_efficiency <= 1.0):
+            yield Fault(name, "efficiencies must lie in (0, 1]", "give them as fractions")
+        if storage.rebound_hours is not None and not storage.rebound_hours > 0.0:
+            yield Fault(
+                name, f"rebound_hours must be above 0, got {storage.rebound_hours}", "leave it out, or correct it"
+            )
+        if not -_TOLERANCE_MW <= initial <= storage.energy_mwh + _TOLERANCE_MW:
+            yield Fault(name, f"initial charge must lie in [0, {storage.energy_mwh}] MWh, got {initial}", "correct it")
+        if not 0.0 <= storage.end_minimum_mwh <= storage.energy_mwh:
+            yield Fault(name, f"end_minimum_mwh must lie in [0, {storage.energy_mwh}]", "correct it")
