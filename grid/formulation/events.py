@@ -150,7 +150,7 @@ def _left_of(linear: LinearModel, model: DispatchModel, holder: Holder, *, upwar
     if not products:
         return holder.up if upward else holder.down
     left = linear.columns(model.problem.axis.periods)
-    rows = linear.rows(len(left), upper=0.0)
+    rows = linear.rows(len(left), lower=0.0, upper=0.0)
     linear.put(rows, left, 1.0)
     linear.put(rows, holder.up if upward else holder.down, -1.0)
     for product in products:

@@ -95,6 +95,31 @@ def test_reserve_that_cannot_be_delivered_is_short(make_problem: Any) -> None:
     assert check_plan(plan) == check_events(plan) == []
 
 
+def test_reserve_beside_a_product_is_delivered_too(make_problem: Any) -> None:
+    """What a holder has left beside its product answers a call: from c alone it would not get through to a."""
+    system = {
+        "load_mw": {"a": [16], "b": [1], "c": [0]},
+        "branches": {
+            "ab": {"from": "a", "to": "b", "limit_mw": None},
+            "bc": {"from": "b", "to": "c", "limit_mw": None},
+            "ac": {"from": "a", "to": "c", "limit_mw": 10},
+        },
+        "links": {"dc": {"from": "a", "to": "c", "limit_mw": 10}},
+        "units": {
+            name: {"bus": bus, "capacity_mw": 90, "minimum_mw": 10, "cost_per_mwh": price, "minimum_cost_per_hour": 100}
+            for name, bus, price in (("near", "a", 14), ("beside", "b", 16), ("far", "c", 5))
+        },
+        "storages": {"battery": {"bus": "c", "power_mw": 10, "energy_mwh": 25, "initial_mwh": 10}},
+        "reserve_up_mw": [11],
+    }
+    problem = make_problem(system)
+    buses = tuple(replace(bus, area=bus.bus_id) for bus in problem.network.buses)
+    problem = replace(problem, network=replace(problem.network, buses=buses), deliverable=True)
+    spinning = ReserveRequirement(Product("spinning", True), 10.0, np.array([5.0]), ("c",))
+    plan = plan_dispatch(replace(problem, requirements=(spinning,)), relative_gap=0.0)
+    assert check_plan(plan) == check_events(plan) == []
+
+
 @st.composite
 def problems(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     def powers(most: int) -> list[float]:
