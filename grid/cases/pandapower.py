@@ -50,7 +50,7 @@ def read_pandapower(text: str) -> Case:
     buses = read_buses(tables)
     base_mva = tables.scalar("sn_mva", default=1.0)
     demand = np.zeros(len(buses.names))
-    machines, costs = [], CostTables(tables)
+    machines, costs = [], CostTables(tables, tuple(_FEEDS))
     for kind, sign in _FEEDS.items():
         for index, row in tables.rows(kind):
             alive, bus = buses.alive(row), buses.at(row)
@@ -61,7 +61,7 @@ def read_pandapower(text: str) -> Case:
                 demand[bus] -= sign * row.number("p_mw") * row.number("scaling", default=1.0)
     for _, row in tables.rows("shunt"):
         if buses.alive(row):
-            demand[buses.at(row)] += row.number("p_mw", default=0.0) * row.number("step", default=1.0)
+            demand[buses.at(row)] += _shunt_mw(row, buses)
     reference = _references(tables, buses)
     if not buses.names:
         faults.append(Fault("bus", "must have a bus, got none", "add the buses"))
@@ -108,6 +108,13 @@ def _machine(kind: str, index: int, row: Row, bus: int, alive: bool) -> _Machine
         row.fault("min_p_mw", f"{low:g} is above max_p_mw {high:g}", "exchange or correct them")
     low, high = sorted((sign * low, sign * high))
     return _Machine(name, bus, low, high, alive)
+
+
+def _shunt_mw(row: Row, buses: NetBuses) -> float:
+    """What a shunt takes at its bus's nominal voltage; its power is told at its own."""
+    kilovolt = buses.base_kv(row, "bus")
+    own = row.number("vn_kv", default=kilovolt, above=0.0) or kilovolt
+    return row.number("p_mw", default=0.0) * row.number("step", default=1.0) * (kilovolt / own) ** 2
 
 
 def _references(tables: NetTables, buses: NetBuses) -> BoolArray:

@@ -23,6 +23,7 @@ from grid.cases.source_tables import Row
 
 _NO_ANGLE_LIMIT = 2.0 * math.pi
 _VOLTAGE_TAPS = ("Ratio", "Symmetrical")
+_MOST_TAP_PERCENT = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,7 @@ class _Branch:
 
 def read_branches(tables: NetTables, buses: NetBuses, base_mva: float) -> Branches:
     """The branches of a network, lines first; one with an open switch at an end is out of service."""
-    opened = {
-        (row.text("et"), row.number("element"))
-        for _, row in tables.rows("switch")
-        if not row.flag("closed", default=True)
-    }
+    opened = buses.opened
     lines = [_line(i, row, buses, base_mva, is_open=("l", i) in opened) for i, row in tables.rows("line")]
     trafos = [_transformer(i, row, buses, base_mva, is_open=("t", i) in opened) for i, row in tables.rows("trafo")]
     all_of = [*lines, *trafos]
@@ -69,7 +66,7 @@ def read_branches(tables: NetTables, buses: NetBuses, base_mva: float) -> Branch
 def _line(index: int, row: Row, buses: NetBuses, base_mva: float, *, is_open: bool) -> _Branch:
     ends = buses.ends(row, "from_bus", "to_bus")
     kilovolt = buses.base_kv(row, "from_bus")
-    parallel = row.number("parallel", default=1.0, above=0.0)
+    parallel = row.number("parallel", default=1.0, above=0.0) or 1.0
     ohm = complex(row.number("r_ohm_per_km"), row.number("x_ohm_per_km")) * row.number("length_km", above=0.0)
     rating = math.sqrt(3.0) * kilovolt * row.number("max_i_ka", default=math.inf, least=0.0)
     rating *= row.number("df", default=1.0, above=0.0) * parallel
@@ -83,14 +80,15 @@ def _line(index: int, row: Row, buses: NetBuses, base_mva: float, *, is_open: bo
 def _transformer(index: int, row: Row, buses: NetBuses, base_mva: float, *, is_open: bool) -> _Branch:
     ends = buses.ends(row, "hv_bus", "lv_bus")
     bus_hv, bus_lv = buses.base_kv(row, "hv_bus"), buses.base_kv(row, "lv_bus")
-    parallel, rated = row.number("parallel", default=1.0, above=0.0), row.number("sn_mva", above=0.0)
+    parallel = row.number("parallel", default=1.0, above=0.0) or 1.0
+    rated = row.number("sn_mva", above=0.0) or 1.0
     high, low, shift = _tapped(row)
     base_ohm = base_mva / bus_lv**2
     vk, vkr = row.number("vk_percent"), row.number("vkr_percent", default=0.0)
     if abs(vkr) > abs(vk) or vk == 0.0:
         row.fault("vk_percent", f"must be above vkr_percent {vkr:g} in size, got {vk:g}", "correct one of the two")
     reactance = math.copysign(math.sqrt(max(vk**2 - vkr**2, 0.0)), vk)
-    series = complex(vkr, reactance) / 100.0 * low**2 / (rated or 1.0) * base_ohm / parallel
+    series = complex(vkr, reactance) / 100.0 * low**2 / rated * base_ohm / parallel
     iron_mw = row.number("pfe_kw", default=0.0) / 1000.0
     magnetising = max((row.number("i0_percent", default=0.0) / 100.0 * rated) ** 2 - iron_mw**2, 0.0)
     shunt = complex(iron_mw, -math.sqrt(magnetising)) * parallel / (base_ohm * low**2)
@@ -116,10 +114,12 @@ def _tapped(row: Row) -> tuple[float, float, float]:
     kind = row.text("tap_changer_type", default="")
     if not row.knows("tap_changer_type"):  # before pandapower 3
         kind = "Ideal" if row.flag("tap_phase_shifter", default=False) else "Ratio"
-    if kind == "Ideal":
+    if kind in ("Ideal", *_VOLTAGE_TAPS) and not abs(steps * percent) < _MOST_TAP_PERCENT:
+        row.fault("tap_pos", f"turns the voltage by {steps * percent:g} %", "correct it, or tap_step_percent")
+    elif kind == "Ideal":
         angle = math.radians(steps * degree) if degree else 2.0 * math.asin(steps * percent / 200.0)
         return volts["hv"], volts["lv"], shift + direction * angle
-    if kind in _VOLTAGE_TAPS:
+    elif kind in _VOLTAGE_TAPS:
         turned = 1.0 + cmath.rect(steps * percent / 100.0, math.radians(degree))
         volts[side] *= abs(turned)
         shift += direction * cmath.phase(turned)

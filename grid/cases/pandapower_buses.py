@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from grid.cases.pandapower_switches import read_switches
 from grid.cases.pandapower_tables import NetTables
 from grid.cases.source_tables import Row
 
@@ -20,10 +21,12 @@ class NetBuses:
     Attributes:
         names: Of the case's buses: the lowest index of those that are one.
         in_service: Of the case's buses.
+        opened: Kind and index of the lines (``l``) and transformers (``t``) that an open switch cuts off.
     """
 
     names: tuple[str, ...]
     in_service: tuple[bool, ...]
+    opened: frozenset[tuple[str, int]]
     _position: Mapping[int, int]
     _base_kv: Mapping[int, float]
 
@@ -50,15 +53,12 @@ class NetBuses:
 
 
 def read_buses(tables: NetTables) -> NetBuses:
-    """The buses, with closed switches between two of them."""
+    """The buses and what the switches make of them."""
     rows = dict(tables.rows("bus"))
     order = {index: place for place, index in enumerate(rows)}
-    joined = []
-    for _, row in tables.rows("switch"):
-        if row.text("et") == "b" and row.flag("closed", default=True):
-            pair = int(row.number("bus")), int(row.number("element"))
-            joined += [pair] if set(pair) <= set(order) else []
-    ends = np.array([[order[a], order[b]] for a, b in joined], dtype=np.int64).reshape(-1, 2)
+    live = {index for index, row in rows.items() if row.flag("in_service", default=True)}
+    switches = read_switches(tables, live)
+    ends = np.array([[order[a], order[b]] for a, b in switches.joined], dtype=np.int64).reshape(-1, 2)
     links = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(rows), len(rows)))
     count, label = connected_components(links, directed=False) if rows else (0, np.zeros(0, dtype=np.int64))
     position = {index: int(label[place]) for index, place in order.items()}
@@ -67,7 +67,8 @@ def read_buses(tables: NetTables) -> NetBuses:
         members[group].append(index)
     return NetBuses(
         names=tuple(str(min(group)) for group in members),
-        in_service=tuple(any(rows[index].flag("in_service", default=True) for index in group) for group in members),
+        in_service=tuple(live.issuperset(group) for group in members),
+        opened=switches.opened,
         _position=position,
         _base_kv={index: row.number("vn_kv", above=0.0) or 1.0 for index, row in rows.items()},
     )

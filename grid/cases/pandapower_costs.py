@@ -16,13 +16,22 @@ _REACTIVE = ("cq0_eur", "cq1_eur_per_mvar", "cq2_eur_per_mvar2")
 
 
 class CostTables:
-    """Collects the costs of one machine after the other, by their rows in the cost tables."""
+    """Collects the costs of one machine after the other, by their rows in the cost tables.
 
-    def __init__(self, tables: NetTables) -> None:
+    Args:
+        kinds: Tables of what may have a cost.
+    """
+
+    def __init__(self, tables: NetTables, kinds: tuple[str, ...]) -> None:
+        known = {kind: {index for index, _ in tables.rows(kind)} for kind in kinds}
         self._rows: dict[tuple[str, float], tuple[str, Row]] = {}
         for name in ("poly_cost", "pwl_cost"):
             for _, row in tables.rows(name):
                 place = row.text("et"), row.number("element")
+                if place[0] not in known:
+                    row.fault("et", f"must be one of {', '.join(known)}, got {place[0]!r}", "correct it")
+                elif place[1] not in known[place[0]]:
+                    row.fault("element", f"there is no {place[0]} {place[1]:g}", "add it, or correct the index")
                 if place in self._rows:
                     row.fault("element", f"{place[0]} {place[1]:g} has its cost twice", "delete one of them")
                 self._rows[place] = name, row

@@ -45,8 +45,8 @@ class NetTables:
         yield from zip(*self._tables[name], strict=True)
 
     def scalar(self, name: str, *, default: float) -> float:
-        """A number of the network."""
-        return Row(self.content, "network", self.faults).number(name, default=default, above=0.0)
+        """A number of the network, above 0."""
+        return Row(self.content, "network", self.faults).number(name, default=default, above=0.0) or default
 
     def _is_element(self, name: str) -> bool:
         """Whether a name is that of a table of elements; results and standard types are none."""

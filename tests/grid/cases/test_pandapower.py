@@ -64,6 +64,17 @@ def test_busbars_that_a_closed_switch_joins_are_one() -> None:
     assert apart.bus_ids == ("0", "1", "2", "3", "4", "5")
 
 
+def test_a_busbar_out_of_service_is_joined_to_nothing() -> None:
+    dead = read_pandapower(with_cell("bus", "in_service", False, row=4))
+    assert dead.bus_ids == ("0", "1", "2", "3", "4", "5")
+    assert dead.isolated.tolist() == [False] * 4 + [True] * 2
+
+
+def test_a_shunt_takes_its_power_at_its_own_voltage() -> None:
+    half = read_pandapower(with_cell("shunt", "vn_kv", 55.0)).demand_mw  # 0.4 MW at a bus of 110 kV
+    assert (half - read_pandapower(RING).demand_mw).tolist() == pytest.approx([0.0, 1.2, 0.0, 0.0, 0.0])
+
+
 def test_a_table_laid_out_by_columns_reads_the_same() -> None:
     """Older files, and pandas by default, write {column: {index: cell}}, some as an object and not as text."""
     document = json.loads(RING)
@@ -121,10 +132,26 @@ def test_without_any_cost_every_megawatt_costs_one() -> None:
         ("pwl_cost", "points", [[0.0, 9.0, 5.0], [9.0, 20.0, 4.0]], "the cost must be convex"),
         ("pwl_cost", "points", [[0.0, 9.0, 5.0], [10.0, 20.0, 6.0]], "begin where the one before ends"),
         ("ext_grid", "in_service", False, "ext_grid: nothing is the reference"),
+        ("switch", "z_ohm", 0.1, "switch 0: z_ohm: must be 0"),
+        ("switch", "et", "w", "switch 0: et: must be one of b, l, t, t3, got 'w'"),
+        ("switch", "bus", 77, "switch 0: bus: there is no bus 77"),
+        ("switch", "element", 77, "switch 0: element: there is no bus 77"),
+        ("poly_cost", "et", "shunt", "poly_cost 0: et: must be one of gen, "),
+        ("poly_cost", "element", 9, "poly_cost 0: element: there is no "),
+        ("line", "parallel", 0, "line 0: parallel: must be above 0"),
+        ("trafo", "parallel", 0, "trafo 0: parallel: must be above 0"),
+        ("trafo", "sn_mva", 0, "trafo 0: sn_mva: must be above 0"),
+        ("trafo", "tap_pos", 1e6, "trafo 0: tap_pos: turns the voltage by"),
     ],
 )
 def test_a_fault_is_told_with_element_and_column(name: str, column: str, value: object, told: str) -> None:
     assert told in faults_of(with_cell(name, column, value))
+
+
+def test_a_base_of_none_is_refused() -> None:
+    document = json.loads(RING)
+    document["_object"]["sn_mva"] = 0.0
+    assert faults_of(json.dumps(document)) == "network: sn_mva: must be above 0, got 0; correct it"
 
 
 def test_elements_that_are_not_read_are_named() -> None:
