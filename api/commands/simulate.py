@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from api.commands.session import AsJson, print_json
 from grid.faults import Fault, InputError
@@ -24,6 +25,7 @@ _ROWS = (
     ("energy", "energy above that"),
     ("starts", "starts"),
     ("wear", "wear of storages"),
+    ("trade", "imports, less what exports earn"),
     ("relaxed", "limits relaxed, at their prices"),
     ("total", "total cost"),
     ("unserved_mwh", "load not served, MWh"),
@@ -41,8 +43,12 @@ def simulate(
     start: Annotated[
         datetime | None, typer.Option(help="Of a source folder: first hour, on its clock.", formats=_INSTANTS)
     ] = None,
-    hours: Annotated[int, typer.Option(min=1, help="Of a source folder: how many hours.")] = 24,
-    horizon: Annotated[int, typer.Option(min=24, help="Hours that a plan looks ahead; one is made every day.")] = 36,
+    hours: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Of a source folder: how many hours, 24 if not said.")
+    ] = None,
+    horizon: Annotated[
+        int, typer.Option(min=24, max=100_000, help="Hours that a plan looks ahead; one is made every day.")
+    ] = 36,
     quick_start: Annotated[
         float, typer.Option(min=0.0, help="Units of at most so many hours' minimum times start and stop in real time.")
     ] = 0.0,
@@ -52,10 +58,11 @@ def simulate(
 ) -> None:
     """Plan every day from forecasts, carry it out against what happened; tell the cost, beside perfect foresight's."""
     from api.commands.dispatch import is_source_folder
+    from grid.formulation.relaxation import UnsolvedError
     from grid.simulation import Operation, Regret, daily_totals, perfect_foresight, score
     from grid.simulation import simulate as run
 
-    actual, forecasts = _source(folder, start, hours) if is_source_folder(folder) else _case(folder, start)
+    actual, forecasts = _source(folder, start, hours) if is_source_folder(folder) else _case(folder, start, hours)
     step, usual = actual.axis.step, Operation()
     operation = Operation(
         lead=_whole(usual.lead, step),
@@ -67,7 +74,11 @@ def simulate(
         time_limit_seconds=time_limit,
     )
     ways = (forecasts, perfect_foresight(actual))
-    simulated = [run(actual, way, operation=operation) for way in ways]
+    try:
+        simulated = [run(actual, way, operation=operation) for way in ways]
+    except UnsolvedError as error:
+        Console(stderr=True).print(f"{folder}: no feasible dispatch in real time: {error}", markup=False)
+        raise typer.Exit(3) from None
     scores = [score(result) for result in simulated]
     regret = Regret(*(daily_totals(result) for result in simulated))
     if as_json:
@@ -81,15 +92,15 @@ def _whole(duration: timedelta, step: timedelta) -> timedelta:
     return max(duration - duration % step, step)
 
 
-def _case(folder: Path, start: datetime | None) -> tuple[DispatchProblem, GivenForecasts]:
+def _case(folder: Path, start: datetime | None, hours: int | None) -> tuple[DispatchProblem, GivenForecasts]:
     """A folder case: ``periods.json`` is what was forecast, ``actuals.json`` what happened."""
     from api.commands.dispatch import folder_files, text_of
     from grid.cases import read_folder
     from grid.cases.actuals import FILE, read_actuals
     from grid.simulation import GivenForecasts
 
-    if start is not None:
-        raise InputError([Fault("--start", "is for source folders in RTS-GMLC's format", "leave it out")])
+    if start is not None or hours is not None:
+        raise InputError([Fault("--start, --hours", "are for source folders in RTS-GMLC's format", "leave them out")])
     network, periods = folder_files(folder)
     if not (folder / FILE).is_file():
         raise InputError(
@@ -97,12 +108,13 @@ def _case(folder: Path, start: datetime | None) -> tuple[DispatchProblem, GivenF
         )
     text = text_of(periods)
     forecast = read_folder(text_of(network), text, matpower=network.suffix == ".m")
-    level = json.loads(text).get("reserves", {}).get("up_level")
-    promised = math.nan if level is None else 1.0 - float(level)
+    level = (json.loads(text).get("reserves") or {}).get("up_level")
+    told = level is not None and forecast.spread is not None and forecast.scenarios is None
+    promised = 1.0 - float(level) if told else math.nan
     return read_actuals(text_of(folder / FILE), forecast), GivenForecasts(forecast, promised)
 
 
-def _source(folder: Path, start: datetime | None, hours: int) -> tuple[DispatchProblem, GivenForecasts]:
+def _source(folder: Path, start: datetime | None, hours: int | None) -> tuple[DispatchProblem, GivenForecasts]:
     """A source folder: what it has of ``DAY_AHEAD`` was forecast, what it has of ``REAL_TIME`` happened."""
     from api.commands.source_folder import read_source_folder
     from grid.simulation import GivenForecasts
@@ -116,7 +128,7 @@ def _source(folder: Path, start: datetime | None, hours: int) -> tuple[DispatchP
         system.problem(
             simulation=name,
             start=start and start.replace(tzinfo=UTC),
-            periods=int(timedelta(hours=hours) / system.simulations[name].step),
+            periods=int(timedelta(hours=hours or 24) / system.simulations[name].step),
         )
         for name in ("DAY_AHEAD", "REAL_TIME")
     )
@@ -128,17 +140,18 @@ def _source(folder: Path, start: datetime | None, hours: int) -> tuple[DispatchP
 
 
 def _document(scores: list[Score], regret: Regret) -> dict[str, Any]:
-    told = [
-        {key: None if math.isnan(value) else round(value, 6) for key, value in (asdict(s) | {"total": s.total}).items()}
-        for s in scores
-    ]
+    told = [{key: _told(round(value, 6)) for key, value in (asdict(s) | {"total": s.total}).items()} for s in scores]
     low, high = regret.interval()
     return {
         "forecasts": told[0],
         "perfect_foresight": told[1],
         "daily": {"forecasts": regret.cost.tolist(), "perfect_foresight": regret.foresight.tolist()},
-        "regret": {"money": regret.money, "share": regret.share, "interval_90": [low, high]},
+        "regret": {"money": regret.money, "share": _told(regret.share), "interval_90": [_told(low), _told(high)]},
     }
+
+
+def _told(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _table(scores: list[Score], regret: Regret, *, currency: str) -> str:
@@ -147,9 +160,10 @@ def _table(scores: list[Score], regret: Regret, *, currency: str) -> str:
     for key, title in _ROWS:
         ours, known = (getattr(s, key) for s in scores)
         lines.append(f"{title:<34}{ours:>16,.2f}{known:>20,.2f}")
-    lines.append(f"regret: {regret.money:,.2f} {currency}, {regret.share:.2%} of the cost with perfect foresight")
-    if len(regret.cost) > 1:
-        low, high = regret.interval()
+    share = "" if math.isnan(regret.share) else f", {regret.share:.2%} of the cost with perfect foresight"
+    lines.append(f"regret: {regret.money:,.2f} {currency}{share}")
+    low, high = regret.interval()
+    if len(regret.cost) > 1 and not math.isnan(low):
         lines.append(f"90 % interval over {len(regret.cost)} days: {low:.2%} to {high:.2%}")
     if not math.isnan(forecast.promised):
         lines.append(

@@ -227,8 +227,7 @@ def _money(plan: DispatchPlan) -> Iterator[str]:
     for exchange, imported, exported in zip(problem.exchanges, plan.import_mw, plan.export_mw, strict=True):
         cost += float(exchange.import_price @ imported - exchange.export_price @ exported) * problem.axis.step_hours
     for violation in plan.violations:
-        hours = 1.0 if violation.what.startswith("energy missing") else problem.axis.step_hours
-        cost += violation.amount_mw * violation.price_per_mwh * hours
+        cost += violation.cost(problem.axis.step_hours)
     cost += change_cost(problem, plan.on, plan.power_mw, plan.discharge_mw - plan.charge_mw)
     slack = max(1.0, abs(plan.schedule_cost)) * _MONEY
     if abs(cost - plan.schedule_cost) > slack:

@@ -25,11 +25,13 @@ def check_storages(plan: DispatchPlan) -> Iterator[str]:
         before = plan.problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
         told, spills = _limits_of(plan, storage)
         owed = storage.energy_mwh - energy
+        allowed = plan.problem.owed_mwh.get(storage.storage_id, np.zeros(len(energy)))
         window = len(energy) if storage.rebound_hours is None else storage.rebound_hours / step
         for t in range(len(energy)):
             place = f"{storage.storage_id} period {t}"
             lately = discharge[max(t + 1 - int(min(window + _HOURS, len(energy))), 0) : t + 1].sum() * step
-            if storage.rebound_hours is not None and owed[t] > lately / storage.discharge_efficiency + _MWH:
+            lately = allowed[t] + lately / storage.discharge_efficiency
+            if storage.rebound_hours is not None and owed[t] > lately + _MWH:
                 yield f"{place}: {owed[t]} MWh are owed for longer than {storage.rebound_hours} h"
             if min(charge[t], discharge[t]) > _MW:
                 yield f"{place}: charges and discharges at once"

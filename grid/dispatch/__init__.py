@@ -10,6 +10,7 @@ from grid.dispatch.redispatch import Redispatch, Redispatched
 from grid.problem.plan import (
     DispatchPlan,
     DispatchProblem,
+    Limit,
     Penalties,
     Reason,
     Status,
@@ -21,6 +22,7 @@ from grid.problem.scenarios import Outlook, Scenarios
 __all__ = [
     "DispatchPlan",
     "DispatchProblem",
+    "Limit",
     "Outlook",
     "Penalties",
     "Realised",

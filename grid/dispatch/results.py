@@ -16,7 +16,7 @@ from grid.formulation.model import available_by_bus
 from grid.formulation.prices import FixedDispatch, dispatch_fixed, prices_of
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.costs import change_cost
-from grid.problem.plan import DispatchPlan, Status, Violation
+from grid.problem.plan import DispatchPlan, Limit, Status, Violation
 from grid.searching.incumbent import gap_between
 from grid.time_axis import FloatArray
 
@@ -140,42 +140,45 @@ def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
     model, x, problem = dispatch.model, dispatch.solution.values, dispatch.model.problem
     prices, network = problem.penalties, problem.network
     per_bus = (
-        ("load shed", model.shed, prices.shedding),
-        ("surplus power", model.surplus, prices.surplus),
-        ("spilled renewables", model.spill, prices.spill),
+        ("load shed", model.shed, prices.shedding, Limit.SHEDDING),
+        ("surplus power", model.surplus, prices.surplus, Limit.SURPLUS),
+        ("spilled renewables", model.spill, prices.spill, Limit.SPILL),
     )
-    for what, blocks, price in per_bus:
+    for what, blocks, price, kind in per_bus:
         for i, columns in blocks.items():
             name = f"{what} at bus {network.buses[i].bus_id}"
-            yield from (Violation(name, t, mw, price) for t, mw in enumerate(x[columns].tolist()) if mw > REPORTED_MW)
+            amounts = enumerate(x[columns].tolist())
+            yield from (Violation(name, t, mw, price, kind) for t, mw in amounts if mw > REPORTED_MW)
     for line, over in sorted(model.lines.overload.items()):
         mw = float(x[list(over)].sum())
         if mw > REPORTED_MW:
-            yield Violation(f"{model.lines.kind(line)} of {model.lines.name(line)}", line.period, mw, prices.overload)
+            what = f"{model.lines.kind(line)} of {model.lines.name(line)}"
+            yield Violation(what, line.period, mw, prices.overload, Limit.OVERLOAD)
     if model.losses is not None:
         too_much = x[model.losses.columns] - model.losses.mw(model.lines.ptdf.flows(model.injections.mw(x)))
         yield from (
-            Violation("power lost that flows do not lose", t, mw, 0.0)
+            Violation("power lost that flows do not lose", t, mw, 0.0, Limit.LOSSES)
             for t, mw in enumerate(too_much.tolist())
             if mw > REPORTED_MW
         )
     system = (
-        ("upward reserve short", model.reserves.short_up, prices.reserve_up),
-        ("downward reserve short", model.reserves.short_down, prices.reserve_down),
+        ("upward reserve short", model.reserves.short_up, True),
+        ("downward reserve short", model.reserves.short_down, False),
         *(
-            (f"{need.title} reserve short", short, prices.reserve_up if need.product.upward else prices.reserve_down)
+            (f"{need.title} reserve short", short, need.product.upward)
             for need, short in zip(problem.requirements, model.reserves.product_short, strict=True)
         ),
-        ("upward reserve short of the largest loss", model.reserves.coverage_short, prices.reserve_up),
+        ("upward reserve short of the largest loss", model.reserves.coverage_short, True),
     )
-    for what, short, price in system:
-        yield from (Violation(what, t, mw, price) for t, mw in enumerate(x[short].tolist()) if mw > REPORTED_MW)
+    for what, short, upward in system:
+        kind, price = (Limit.RESERVE_UP, prices.reserve_up) if upward else (Limit.RESERVE_DOWN, prices.reserve_down)
+        yield from (Violation(what, t, mw, price, kind) for t, mw in enumerate(x[short].tolist()) if mw > REPORTED_MW)
     for storage, stored in zip(problem.storages, model.storages, strict=True):
         what = f"energy missing in {storage.storage_id} when it is due"
         for t, mwh in enumerate(x[stored.due_shortfall].tolist()):
             if mwh > REPORTED_MW:
-                yield Violation(what, t, mwh, prices.storage_end)
+                yield Violation(what, t, mwh, prices.storage_end, Limit.STORAGE_DUE)
         missing = float(x[stored.end_shortfall][0])
         if missing > REPORTED_MW:
             what = f"energy missing in {storage.storage_id} at the end"
-            yield Violation(what, problem.axis.periods - 1, missing, prices.storage_end)
+            yield Violation(what, problem.axis.periods - 1, missing, prices.storage_end, Limit.STORAGE_END)

@@ -14,6 +14,7 @@ from grid.assets import Storage
 from grid.formulation.linear import INFINITY, IntArray, LinearModel
 from grid.problem.plan import DispatchProblem
 from grid.problem.storage_profiles import profile_of
+from grid.time_axis import FloatArray
 
 _ROUNDING = 1e-9
 
@@ -71,7 +72,8 @@ def add_storage(linear: LinearModel, problem: DispatchProblem, storage: Storage)
     linear.put(discharges, columns.discharge, 1.0)
     linear.put(discharges, columns.charging, profile.discharge_mw)
     if storage.rebound_hours is not None and np.isfinite(storage.rebound_hours):
-        _put_back(linear, columns, storage, step, storage.rebound_hours)
+        from_before = problem.owed_mwh.get(storage.storage_id, np.zeros(periods))
+        _put_back(linear, columns, storage, step, storage.rebound_hours, from_before)
 
     up, up_energy = linear.rows(periods, upper=profile.discharge_mw), linear.rows(periods, lower=0.0)
     linear.put(up, columns.reserve_up, 1.0)
@@ -88,10 +90,16 @@ def add_storage(linear: LinearModel, problem: DispatchProblem, storage: Storage)
     return columns
 
 
-def _put_back(linear: LinearModel, columns: StorageColumns, storage: Storage, step: float, hours: float) -> None:
-    """What is owed at a period's end was taken out within the last ``hours``: ``full - energy <= taken out``."""
+def _put_back(
+    linear: LinearModel, columns: StorageColumns, storage: Storage, step: float, hours: float, from_before: FloatArray
+) -> None:
+    """What is owed at a period's end was taken out within the last ``hours``: ``full - energy <= taken out``.
+
+    Args:
+        from_before: Of that, what was taken out before the first period, shape (periods,). [MWh]
+    """
     periods, window = len(columns.energy), max(math.floor(hours / step + _ROUNDING), 1)
-    owed = linear.rows(periods, lower=storage.energy_mwh)
+    owed = linear.rows(periods, lower=storage.energy_mwh - from_before)
     linear.put(owed, columns.energy, 1.0)
     for age in range(min(window, periods)):
         linear.put(owed[age:], columns.discharge[: periods - age], step / storage.discharge_efficiency)

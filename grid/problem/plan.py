@@ -83,6 +83,8 @@ class DispatchProblem:
         requirements: Reserve products beside it, by area.
         initial: State of each thermal unit by id; a unit not named is free at the start.
         initial_mwh: State of charge by storage id; a storage not named starts at its ``initial_mwh``.
+        owed_mwh: By id of a demand response with a rebound: what it took out before the first period and may still owe
+            at the end of each, shape (periods,); one not named owes nothing from before.
         currency: For the texts of reasons; every cost and price is in it.
         timezone: For the texts of reasons; IANA name of the clock that the operators look at. Empty if the periods have
             no date: texts then count them.
@@ -113,6 +115,7 @@ class DispatchProblem:
     reserve_down_mw: FloatArray
     initial: dict[str, UnitState]
     initial_mwh: dict[str, float]
+    owed_mwh: Mapping[str, FloatArray] = field(default_factory=dict)
     penalties: Penalties = Penalties()
     currency: str = "USD"
     timezone: str = "UTC"
@@ -172,14 +175,41 @@ class Reason:
     text: str
 
 
+class Limit(StrEnum):
+    """What kind of soft limit: one of :class:`Penalties`, energy due apart from that at the end, or losses."""
+
+    SPILL = "spill"
+    STORAGE_DUE = "storage_due"
+    STORAGE_END = "storage_end"
+    RESERVE_DOWN = "reserve_down"
+    RESERVE_UP = "reserve_up"
+    OVERLOAD = "overload"
+    SURPLUS = "surplus"
+    SHEDDING = "shedding"
+    LOSSES = "losses"
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A soft limit that was relaxed: by how much, in which period, at which price."""
+    """A soft limit that was relaxed: by how much, in which period, at which price.
+
+    Attributes:
+        amount_mw: Of energy due or left in a storage it is in MWh.
+    """
 
     what: str
     period: int
     amount_mw: float
     price_per_mwh: float
+    kind: Limit
+
+    def mwh(self, step_hours: float) -> float:
+        """How much energy it comes to in a period."""
+        return self.amount_mw * (1.0 if self.kind in (Limit.STORAGE_DUE, Limit.STORAGE_END) else step_hours)
+
+    def cost(self, step_hours: float) -> float:
+        """What it costs. [money]"""
+        return self.mwh(step_hours) * self.price_per_mwh
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
-from grid.assets import ThermalUnit
-from grid.dispatch import DispatchPlan, DispatchProblem, UnitState, Violation
+from grid.assets import Storage, ThermalUnit
+from grid.dispatch import DispatchPlan, DispatchProblem, Limit, UnitState, Violation
 from grid.dispatch.results import REPORTED_MW
 from grid.problem.costs import production_cost
+from grid.problem.exchanges import exchange_cost
+from grid.time_axis import FloatArray, TimeAxis
 
 _LONG_HOURS = 10_000.0
 """For how long a unit without a known state has been as it is: long enough for every minimum time and a cold start."""
-_AT_THE_END = "energy missing in "
+_ROUNDING_HOURS = 1e-9
+_ROUNDING_MWH = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,13 @@ class Carried:
     Attributes:
         units: State of each thermal unit by id; one not named is free.
         stored_mwh: State of charge by storage id.
+        taken: Of a demand response that must put back what it takes out: the hours since each period of late began, and
+            the energy that was taken out in it, by storage id. [h, MWh]
     """
 
     units: Mapping[str, UnitState]
     stored_mwh: Mapping[str, float]
+    taken: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
 
     def after(self, plan: DispatchPlan, periods: int) -> Carried:
         """Where it stands when the first ``periods`` of ``plan``, which began here, are done."""
@@ -46,7 +52,30 @@ class Carried:
             storage.storage_id: min(max(float(energy[periods - 1]), 0.0), storage.energy_mwh)
             for storage, energy in zip(problem.storages, plan.state_of_charge_mwh, strict=True)
         }
-        return Carried(units, stored)
+        return Carried(units, stored, self._taken_after(plan, periods))
+
+    def owed_mwh(self, storages: Sequence[Storage], axis: TimeAxis) -> dict[str, FloatArray]:
+        """What may still be owed of what was taken out before, at the end of each period of an ``axis`` from here."""
+        ends = axis.step_hours * (1 + np.arange(axis.periods))
+        owed = {}
+        for storage in storages:
+            if taken := self.taken.get(storage.storage_id):
+                ages, energy = np.array(taken).T
+                in_time = ages[:, None] + ends <= (storage.rebound_hours or 0.0) + _ROUNDING_HOURS
+                owed[storage.storage_id] = energy @ in_time + _ROUNDING_MWH
+        return owed
+
+    def _taken_after(self, plan: DispatchPlan, periods: int) -> dict[str, tuple[tuple[float, float], ...]]:
+        step, taken = plan.problem.axis.step_hours, {}
+        for storage, discharge in zip(plan.problem.storages, plan.discharge_mw, strict=True):
+            if storage.rebound_hours is None or not np.isfinite(storage.rebound_hours):
+                continue
+            before = ((hours + periods * step, mwh) for hours, mwh in self.taken.get(storage.storage_id, ()))
+            energy = discharge[:periods] * step / storage.discharge_efficiency
+            new = (((periods - t) * step, mwh) for t, mwh in enumerate(energy.tolist()))
+            late = [(hours, mwh) for hours, mwh in (*before, *new) if hours < storage.rebound_hours and mwh > 0.0]
+            taken[storage.storage_id] = tuple(late)
+        return taken
 
     def able_to_stop(self, units: Sequence[ThermalUnit]) -> Carried:
         """The same with no unit's output above what it may stop from: real time comes down for a stop it knows of."""
@@ -54,7 +83,7 @@ class Carried:
         lowered = {
             name: replace(state, power_mw=min(state.power_mw, limit[name])) for name, state in self.units.items()
         }
-        return Carried(lowered, self.stored_mwh)
+        return replace(self, units=lowered)
 
 
 def put_together(actual: DispatchProblem, steps: Sequence[DispatchPlan]) -> DispatchPlan:
@@ -70,9 +99,10 @@ def put_together(actual: DispatchProblem, steps: Sequence[DispatchPlan]) -> Disp
     }
     problem = without_reserves(actual)
     stored = arrays["state_of_charge_mwh"]
-    violations = (*_relaxed(steps), *_left_empty(problem, stored))
-    cost = production_cost(problem, arrays["on"], arrays["power_mw"], arrays["discharge_mw"]).sum()
-    objective = float(cost) + sum(relaxed_money(violation, problem.axis.step_hours) for violation in violations)
+    violations, step = (*_relaxed(steps), *_left_empty(problem, stored)), problem.axis.step_hours
+    cost = production_cost(problem, arrays["on"], arrays["power_mw"], arrays["discharge_mw"])
+    cost += exchange_cost(problem.exchanges, arrays["import_mw"], arrays["export_mw"], step_hours=step)
+    objective = float(cost.sum()) + sum(violation.cost(step) for violation in violations)
     return replace(
         first, problem=problem, objective=objective, violations=violations, reasons=(), products=(), **arrays
     )
@@ -89,20 +119,15 @@ def without_reserves(problem: DispatchProblem) -> DispatchProblem:
         secure_units=False,
         deliverable=False,
         earlier=None,
+        spread=None,
         scenarios=None,
     )
-
-
-def relaxed_money(violation: Violation, step_hours: float) -> float:
-    """What a relaxed limit costs. Energy missing at the end is in MWh already."""
-    hours = 1.0 if violation.what.startswith(_AT_THE_END) else step_hours
-    return violation.amount_mw * violation.price_per_mwh * hours
 
 
 def _relaxed(steps: Sequence[DispatchPlan]) -> Iterator[Violation]:
     for period, step in enumerate(steps):
         for violation in step.violations:
-            if violation.period == 0 and not violation.what.startswith(_AT_THE_END):
+            if violation.period == 0 and violation.kind is not Limit.STORAGE_END:
                 yield replace(violation, period=period)
 
 
@@ -111,5 +136,6 @@ def _left_empty(problem: DispatchProblem, stored_mwh: np.ndarray) -> Iterator[Vi
     for storage, energy in zip(problem.storages, stored_mwh, strict=True):
         missing = storage.end_minimum_mwh - float(energy[-1])
         if missing > REPORTED_MW:
-            what = f"{_AT_THE_END}{storage.storage_id} at the end"
-            yield Violation(what, problem.axis.periods - 1, missing, problem.penalties.storage_end)
+            what = f"energy missing in {storage.storage_id} at the end"
+            price = problem.penalties.storage_end
+            yield Violation(what, problem.axis.periods - 1, missing, price, Limit.STORAGE_END)

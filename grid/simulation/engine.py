@@ -13,13 +13,15 @@ References:
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from grid.dispatch import DispatchPlan, DispatchProblem, plan_dispatch
+from grid.dispatch import DispatchPlan, DispatchProblem, Limit, plan_dispatch
+from grid.faults import Fault, InputError
 from grid.problem.validate import require_valid
+from grid.problem.window import window
 from grid.simulation.carried import Carried, put_together, without_reserves
 from grid.simulation.expected import Expected, Forecaster
 from grid.simulation.real_time import RealTime
@@ -69,7 +71,8 @@ class Simulated:
             what really happened; :func:`grid.dispatch.check_plan` holds for it. Its objective is the realised cost,
             relaxed limits at their prices included.
         expected_net_load_mw, reserve_up_mw, reserve_short_mw: Of the plan that was in force: what it expected, the
-            upward reserve it was asked for, and what it did not hold of that, shape (periods,).
+            upward reserve for net load that it was asked for, and what it did not hold of that, of each requirement of
+            an upward product and of the largest loss, shape (periods,).
         made: The plans, in order.
     """
 
@@ -89,10 +92,14 @@ def simulate(actual: DispatchProblem, forecaster: Forecaster, *, operation: Oper
         operation: How it is run; the usual way if None.
 
     Raises:
-        InputError: If the problem is malformed.
-        ValueError: If a duration of ``operation`` does not fit the others.
+        InputError: If the problem is malformed, has limits that are never relaxed, or a duration of ``operation`` does
+            not fit the others or the problem's periods.
+        UnsolvedError: If demand responses or reservoirs leave real time no dispatch at all.
     """
     require_valid(actual)
+    if not np.isfinite(astuple(actual.penalties)).all():
+        told = "a limit that is never relaxed may leave real time no dispatch"
+        raise InputError([Fault("penalties", told, "give every penalty a price")])
     loop = _Loop(actual, forecaster, operation or Operation())
     for period in range(actual.axis.periods):
         loop.step(period)
@@ -114,7 +121,8 @@ class _Loop:
         self._horizon = self._count(operation.horizon, "horizon", of=operation.plan_step) * self._per_plan_period
         self._look_ahead = max(self._count(operation.look_ahead, "look_ahead"), 1)
         if not 0 <= self._lead <= self._every <= self._horizon or self._every == 0:
-            raise ValueError(f"0 <= lead <= plan_every <= horizon must hold, got {operation}")
+            told = f"0 <= lead <= plan_every <= horizon must hold, got {operation}"
+            raise InputError([Fault("operation", told, "choose other durations")])
         length = actual.axis.periods + self._horizon
         units, storages = len(actual.thermal_units), len(actual.storages)
         self._wanted = np.zeros((units, length), dtype=np.bool_)
@@ -162,14 +170,18 @@ class _Loop:
             until_then = self._dispatch(issued, start - issued + self._look_ahead)
             carried = carried.after(until_then, start - issued).able_to_stop(self._actual.thermal_units)
         problem = replace(
-            self._actual,
-            axis=axis,
+            window(self._system, axis),
             load_mw=expected.load_mw,
             available_mw=expected.available_mw,
             reserve_up_mw=expected.reserve_up_mw,
             reserve_down_mw=expected.reserve_down_mw,
+            requirements=expected.requirements,
+            secure_units=expected.secure_units,
+            deliverable=self._actual.deliverable,
+            scenarios=expected.scenarios,
             initial=dict(carried.units),
             initial_mwh=dict(carried.stored_mwh),
+            owed_mwh=carried.owed_mwh(self._actual.storages, axis),
         )
         operation = self._operation
         plan = plan_dispatch(
@@ -184,7 +196,7 @@ class _Loop:
             (self._stored_mwh, plan.state_of_charge_mwh),
             (self._load_mw, expected.load_mw),
             (self._available_mw, expected.available_mw),
-            (self._reserve_up_mw, expected.reserve_up_mw),
+            (self._reserve_up_mw, expected.reserve_up_mw if expected.scenarios is None else np.zeros(axis.periods)),
             (self._reserve_short_mw, _reserve_short(plan)),
         ):
             course[..., span] = np.repeat(told, repeat, axis=-1)
@@ -200,19 +212,18 @@ class _Loop:
         available = np.minimum(_persisting(actual.available_mw, self._available_mw, span), self._capacity_mw)
         available[:, 0] = actual.available_mw[:, first]
         ends = self._stored_mwh[:, span.stop - 1]
+        axis = TimeAxis(self._instant(first), actual.axis.step, span.stop - first)
         problem = replace(
-            self._system,
-            axis=TimeAxis(self._instant(first), actual.axis.step, span.stop - first),
+            window(self._system, axis),
             load_mw=_persisting(actual.load_mw, self._load_mw, span),
             available_mw=available,
-            reserve_up_mw=np.zeros(span.stop - first),
-            reserve_down_mw=np.zeros(span.stop - first),
             storages=tuple(
                 replace(storage, end_minimum_mwh=min(max(float(mwh), 0.0), storage.energy_mwh))
                 for storage, mwh in zip(actual.storages, ends, strict=True)
             ),
             initial=dict(self._carried.units),
             initial_mwh=dict(self._carried.stored_mwh),
+            owed_mwh=self._carried.owed_mwh(actual.storages, axis),
         )
         return self._real_time.dispatch(problem, self._wanted[:, span], self._charging[:, span])
 
@@ -223,15 +234,16 @@ class _Loop:
         """How many periods of real time a duration is, or of another length."""
         step = of or self._actual.axis.step
         if duration % step:
-            raise ValueError(f"{name} must be a whole number of {step}, got {duration}")
+            told = f"must be a whole number of periods of {step}, got {duration}"
+            raise InputError([Fault(name, told, "choose another, or periods of another length")])
         return duration // step
 
 
 def _reserve_short(plan: DispatchPlan) -> FloatArray:
-    """Upward reserve that a plan says it does not hold, shape (periods,). [MW]"""
+    """Upward reserve of any kind that a plan says it does not hold, shape (periods,). [MW]"""
     short = np.zeros(plan.problem.axis.periods)
     for violation in plan.violations:
-        if violation.what.startswith("upward reserve short"):
+        if violation.kind is Limit.RESERVE_UP:
             short[violation.period] += violation.amount_mw
     return short
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from grid.dispatch import DispatchProblem
+from grid.dispatch import DispatchProblem, Scenarios
+from grid.problem.requirements import ReserveRequirement
+from grid.problem.window import window
 from grid.simulation.carried import without_reserves
 from grid.time_axis import FloatArray, TimeAxis
 
@@ -20,6 +22,9 @@ class Expected:
         available_mw: Shape (plants, periods), in the order of the renewable plants.
         reserve_up_mw, reserve_down_mw: Shape (periods,).
         promised: Probability that net load exceeds what was expected and the upward reserve; NaN if none is promised.
+        requirements: Reserve products beside it.
+        secure_units: Whether the reserve must make up for any loss, as in :class:`grid.dispatch.DispatchProblem`.
+        scenarios: What may come instead; the plan is then made for all of them, and not for a reserve for net load.
     """
 
     axis: TimeAxis
@@ -28,6 +33,9 @@ class Expected:
     reserve_up_mw: FloatArray
     reserve_down_mw: FloatArray
     promised: float = float("nan")
+    requirements: tuple[ReserveRequirement, ...] = ()
+    secure_units: bool = False
+    scenarios: Scenarios | None = None
 
     @property
     def net_load_mw(self) -> FloatArray:
@@ -49,8 +57,8 @@ class GivenForecasts:
     """Forecasts that lie there for a whole span, one for every period.
 
     Attributes:
-        forecast: Load, available power and reserves as they were forecast, with their own time axis. A coarser axis
-            that is asked for gets means.
+        forecast: Load, available power, reserves and scenarios as they were forecast, with their own time axis. A
+            coarser axis that is asked for gets means.
         promised: As in :class:`Expected`.
     """
 
@@ -63,28 +71,18 @@ class GivenForecasts:
         Raises:
             ValueError: If ``axis`` begins outside the forecasts, or its step is no multiple of theirs.
         """
-        own = self.forecast.axis
-        parts, first = axis.step // own.step, (axis.start - own.start) // own.step
-        periods = min(axis.periods, (own.periods - first) // max(parts, 1))
-        if axis.step != parts * own.step or first < 0 or (axis.start - own.start) % own.step or periods < 1:
-            raise ValueError(
-                f"forecasts of {own.start.isoformat()} to {own.end.isoformat()} every {own.step} cannot tell of "
-                f"{axis.start.isoformat()} every {axis.step}; ask for whole multiples of their periods"
-            )
-
-        def means(values: FloatArray) -> FloatArray:
-            told = values[..., first : first + periods * parts]
-            mean: FloatArray = told.reshape(*values.shape[:-1], periods, parts).mean(axis=-1)
-            return mean
-
-        told = self.forecast
+        periods = min(axis.periods, (self.forecast.axis.end - axis.start) // axis.step)
+        told = window(self.forecast, replace(axis, periods=max(periods, 1)))
         return Expected(
-            replace(axis, periods=periods),
-            means(told.load_mw),
-            means(told.available_mw),
-            means(told.reserve_up_mw),
-            means(told.reserve_down_mw),
+            told.axis,
+            told.load_mw,
+            told.available_mw,
+            told.reserve_up_mw,
+            told.reserve_down_mw,
             self.promised,
+            requirements=told.requirements,
+            secure_units=told.secure_units,
+            scenarios=told.scenarios,
         )
 
 

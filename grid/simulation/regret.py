@@ -37,19 +37,20 @@ class Regret:
 
     @property
     def share(self) -> float:
-        """The same as a share of the cost with perfect foresight."""
-        return self.money / float(self.foresight.sum())
+        """The same as a share of the cost with perfect foresight; NaN if that is not above 0."""
+        return float(_share(self.money, self.foresight.sum()))
 
     def interval(self, *, level: float = 0.9, draws: int = 10_000, seed: int = 0) -> tuple[float, float]:
         """Percentile bootstrap interval of ``share``, whole days drawn with replacement.
 
-        Days are taken as independent, though a day inherits from the one before which units are on.
+        Days are taken as independent, though a day inherits from the one before which units are on. NaN if days drawn
+        may cost nothing with perfect foresight.
 
         Args:
             level: Probability that it is to cover.
         """
         drawn = np.random.default_rng(seed).integers(len(self.cost), size=(draws, len(self.cost)))
-        shares = (self.cost - self.foresight)[drawn].sum(axis=1) / self.foresight[drawn].sum(axis=1)
+        shares = _share((self.cost - self.foresight)[drawn].sum(axis=1), self.foresight[drawn].sum(axis=1))
         low, high = np.quantile(shares, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
         return float(low), float(high)
 
@@ -74,3 +75,9 @@ def regret(
     simulated = simulate(actual, forecaster, operation=operation)
     known = foresight or simulate(actual, perfect_foresight(actual), operation=operation)
     return Regret(daily_totals(simulated), daily_totals(known))
+
+
+def _share(part: FloatArray | float, whole: FloatArray) -> FloatArray:
+    """``part / whole``, NaN where ``whole`` is not above 0."""
+    share: FloatArray = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0.0)
+    return share

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grid.dispatch import Limit
 from grid.problem.costs import running_cost_per_hour, start_costs
-from grid.simulation.carried import relaxed_money
+from grid.problem.exchanges import exchange_cost
 from grid.simulation.engine import Simulated
 from grid.time_axis import FloatArray
 
@@ -21,11 +22,13 @@ class Score:
     Attributes:
         no_load: Of units on at their lowest output; ``energy`` is of what they produce above it.
         starts, wear: Of thermal units, of storages.
+        trade: Of what is imported, less what exports earn.
         relaxed: Of relaxed limits, load that was not served among them, at the prices of the problem's ``penalties``.
         unserved_mwh: Load not served.
         curtailed_mwh: Available power not taken.
         overload_mwh: Flow beyond branches' ratings, emergency ratings after outages included.
-        short_mwh: Upward reserve that the plans in force did not hold of what they were asked for.
+        short_mwh: Upward reserve that the plans in force did not hold of what they were asked for: for net load, of
+            each requirement of a product, and for the largest loss.
         promised, exceeded: How often net load was to lie above what was expected and the upward reserve asked for (NaN
             where nothing was promised), and how often it did.
         unserved_share: Share of the periods in which load was not served.
@@ -35,6 +38,7 @@ class Score:
     energy: float
     starts: float
     wear: float
+    trade: float
     relaxed: float
     unserved_mwh: float
     curtailed_mwh: float
@@ -47,7 +51,7 @@ class Score:
     @property
     def production(self) -> float:
         """Without relaxed limits."""
-        return self.no_load + self.energy + self.starts + self.wear
+        return self.no_load + self.energy + self.starts + self.wear + self.trade
 
     @property
     def total(self) -> float:
@@ -71,6 +75,7 @@ def score(simulated: Simulated, *, first: int = 0, periods: int | None = None) -
         no_load, energy = no_load + least, energy + float(running) - least
         state = problem.initial.get(unit.unit_id)
         starts += float(start_costs(unit, on, state, step_hours=step, rule=problem.start_rule)[span].sum())
+    trade = exchange_cost(problem.exchanges, plan.import_mw, plan.export_mw, step_hours=step)
     wear = np.array([storage.cycle_cost_per_mwh for storage in problem.storages])
     relaxed = [v for v in plan.violations if span.start <= v.period < span.stop]
     net_load = problem.load_mw.sum(axis=0) - problem.available_mw.sum(axis=0)
@@ -81,10 +86,11 @@ def score(simulated: Simulated, *, first: int = 0, periods: int | None = None) -
         energy=energy,
         starts=starts,
         wear=float((wear @ plan.discharge_mw)[span].sum()) * step,
-        relaxed=sum(relaxed_money(violation, step) for violation in relaxed),
+        trade=float(trade[span].sum()),
+        relaxed=sum(violation.cost(step) for violation in relaxed),
         unserved_mwh=_mwh(plan.shed_mw, span, step),
         curtailed_mwh=_mwh(problem.available_mw - plan.renewable_mw, span, step),
-        overload_mwh=sum(v.amount_mw for v in relaxed if "overload of" in v.what) * step,
+        overload_mwh=sum(v.mwh(step) for v in relaxed if v.kind is Limit.OVERLOAD),
         short_mwh=float(simulated.reserve_short_mw[span].sum()) * step,
         promised=promises.pop() if len(promises) == 1 else float("nan"),
         exceeded=float(beyond[span].mean()),

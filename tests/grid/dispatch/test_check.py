@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grid.dispatch import DispatchPlan, Violation, check_plan, plan_dispatch
+from grid.dispatch import DispatchPlan, Limit, Violation, check_plan, plan_dispatch
 
 Spoil = Callable[[DispatchPlan], dict[str, Any]]
 
@@ -81,7 +81,7 @@ def test_a_plan_of_ours_passes(plan: DispatchPlan) -> None:
         (changed("lmp", (0, 0), 1.0), "sum of energy"),
         (lambda plan: {"objective": plan.objective + 50.0}, "the schedule costs"),
         (lambda plan: {"best_bound": plan.objective + 50.0}, "the bound"),
-        (lambda plan: {"violations": (Violation("load shed at bus a", 0, 3.0, 1e4),)}, "are reported"),
+        (lambda plan: {"violations": (Violation("load shed at bus a", 0, 3.0, 1e4, Limit.SHEDDING),)}, "are reported"),
         (lambda plan: {"storage_reserve_up_mw": plan.storage_reserve_up_mw + 20.0}, "reserve beyond"),
         (lambda plan: {"reserve_up_mw": np.zeros_like(plan.reserve_up_mw)}, "upward reserve short"),
     ],
