@@ -36,11 +36,13 @@ def check_storages(plan: DispatchPlan) -> Iterator[str]:
             if min(charge[t], discharge[t]) > _MW:
                 yield f"{place}: charges and discharges at once"
             into, out, most, inflow, due = (float(limits[t]) for limits in told)
+            room = before if t == 0 else float(told[2][t - 1])
+            gone = max(room + inflow - due - most, 0.0) if due > 0.0 or most < room else 0.0  # with cars that leave
             if charge[t] > into + _MW or discharge[t] > out + _MW:
                 yield f"{place}: beyond {into} MW in, {out} MW out"
             gained = step * (charge[t] * storage.charge_efficiency - discharge[t] / storage.discharge_efficiency)
             more = float(energy[t] - before - gained - inflow + due)
-            if more > due + _MWH or (more < -_MWH and not spills):
+            if more > due + _MWH or (more < -gone - _MWH and not spills):
                 yield f"{place}: {energy[t]} MWh does not follow from {before} MWh"
             missing[f"energy missing in {storage.storage_id} when it is due", t] = max(more, 0.0) if due else 0.0
             if not -_MWH <= energy[t] <= most + _MWH:

@@ -27,6 +27,7 @@ from grid.problem.plan import DispatchPlan, DispatchProblem, Reason, Status
 
 _LOAD, _SURPLUS = "load served in full", "production within what can be taken"
 _RESERVE_UP, _RESERVE_DOWN = "upward reserve", "downward reserve"
+_FINAL_LEVEL, _ENERGY_DUE = "final level of storage", "energy due in storage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,13 @@ class WayOut:
     """Relaxing one limit alone: by how much at most in a period, over which periods, at which cost.
 
     Attributes:
+        most_mw: None where the limit is one of energy, not of power.
         first_period, last_period: Inclusive.
         extra_cost: What it costs at the limit's usual price.
     """
 
     limit: str
-    most_mw: float
+    most_mw: float | None
     energy_mwh: float
     first_period: int
     last_period: int
@@ -50,7 +52,7 @@ class WayOut:
 class Conflict:
     """Limits that cannot all hold, none of which can be left out, and the ways out of it, the cheapest first.
 
-    Without limits the units' own ones contradict their states before the plan.
+    Without limits, those of the units and storages themselves contradict their states before the plan.
     """
 
     limits: tuple[str, ...]
@@ -59,7 +61,8 @@ class Conflict:
     @property
     def message(self) -> str:
         if not self.limits:
-            return "The units' own limits contradict their states before the plan: no schedule of theirs exists."
+            theirs = "The own limits of thermal units or storages contradict their states before the plan"
+            return f"{theirs}: no schedule of theirs exists."
         held = f"No plan keeps all of: {', '.join(self.limits)}." if len(self.limits) > 1 else ""
         alone = f"No plan keeps the limit: {self.limits[0]}." if len(self.limits) == 1 else ""
         return " ".join(text for text in (held, alone, *(_in_words(way) for way in self.ways_out)) if text)
@@ -165,8 +168,8 @@ def _columns_by_limit(model: DispatchModel) -> dict[str, list[IntArray]]:
     for i, spill in model.spill.items():
         columns[f"must-take plants at bus {network.buses[i].bus_id}"] = [spill]
     for storage, stored in zip(problem.storages, model.storages, strict=True):
-        columns[f"final level of storage {storage.storage_id}"] = [stored.end_shortfall]
-        columns[f"energy due in storage {storage.storage_id}"] = [stored.due_shortfall]
+        columns[f"{_FINAL_LEVEL} {storage.storage_id}"] = [stored.end_shortfall]
+        columns[f"{_ENERGY_DUE} {storage.storage_id}"] = [stored.due_shortfall]
     for line, over in sorted(model.lines.overload.items()):
         columns.setdefault(f"rating of {model.lines.name(line)}", []).append(np.array(over))
     return columns
@@ -205,6 +208,8 @@ def _way_out(model: DispatchModel, limit: str, solution: LinearSolution) -> WayO
     used = np.flatnonzero(by_period > REPORTED_MW)
     first, last = (int(used[0]), int(used[-1])) if used.size else (0, 0)
     price = sum(float(cost[block] @ solution.values[block]) for block in blocks)
+    if limit.startswith((_FINAL_LEVEL, _ENERGY_DUE)):  # their columns are MWh
+        return WayOut(limit, None, float(by_period.sum()), first, last, price)
     return WayOut(limit, float(by_period.max(initial=0.0)), float(by_period.sum() * step), first, last, price)
 
 
@@ -212,10 +217,9 @@ def _in_words(way: WayOut) -> str:
     periods = f"period {way.first_period}" if way.first_period == way.last_period else (
         f"periods {way.first_period} to {way.last_period}"
     )  # fmt: skip
-    return (
-        f"Way out: relax {way.limit} by up to {way.most_mw:,.1f} MW in {periods}, {way.energy_mwh:,.1f} MWh, "
-        f"at a cost of {way.extra_cost:,.0f}."
-    )
+    energy = f"{way.energy_mwh:,.1f} MWh"
+    amount = f"{energy} in {periods}" if way.most_mw is None else f"up to {way.most_mw:,.1f} MW in {periods}, {energy}"
+    return f"Way out: relax {way.limit} by {amount}, at a cost of {way.extra_cost:,.0f}."
 
 
 def _reason(limit: str, way: WayOut | None, periods: int) -> Reason:

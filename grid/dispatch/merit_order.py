@@ -15,7 +15,6 @@ from grid.assets import ThermalUnit
 from grid.formulation.commitment import BoolArray
 from grid.problem.plan import DispatchProblem
 from grid.problem.requirements import leading
-from grid.problem.storage_profiles import profile_of
 
 
 def merit_order(problem: DispatchProblem) -> BoolArray:
@@ -41,7 +40,7 @@ def charging_by_net_load(problem: DispatchProblem) -> BoolArray:
     net_load = problem.load_mw.sum(axis=0) - problem.available_mw.sum(axis=0)
     charging = np.tile(net_load < net_load.mean(), (len(problem.storages), 1))
     for row, storage in zip(charging, problem.storages, strict=True):
-        row |= profile_of(problem, storage).discharge_mw == 0.0
+        row |= problem.profile_of(storage).discharge_mw == 0.0
     return charging
 
 

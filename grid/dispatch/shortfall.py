@@ -19,7 +19,6 @@ import numpy as np
 from grid.explaining.headroom import headroom_mw
 from grid.formulation.unit_terms import unit_terms
 from grid.problem.plan import DispatchPlan, DispatchProblem
-from grid.problem.storage_profiles import profile_of
 from grid.time_axis import FloatArray
 
 DIRECTIONS = ("up", "down")
@@ -77,12 +76,12 @@ def reach_mw(plan: DispatchPlan) -> tuple[FloatArray, FloatArray]:
     for storage, net, energy in zip(
         problem.storages, plan.discharge_mw - plan.charge_mw, plan.state_of_charge_mwh, strict=True
     ):
-        profile = profile_of(problem, storage)
+        profile = problem.profile_of(storage)
         up = up + np.minimum(profile.discharge_mw - net, energy * storage.discharge_efficiency / step)
         room = (profile.energy_mwh - energy) / (storage.charge_efficiency * step)
         down = down + np.minimum(profile.charge_mw + net, np.maximum(room, 0.0))
-    curtailable = [p for p, plant in enumerate(problem.renewable_plants) if plant.curtailable]
-    curtailed = problem.available_mw[curtailable] - plan.renewable_mw[curtailable]
-    up = up + curtailed.sum(axis=0) - plan.shed_mw.sum(axis=0)
-    down = down + plan.renewable_mw[curtailable].sum(axis=0) - plan.surplus_mw.sum(axis=0)
-    return up, down
+    curtailable = np.array([plant.curtailable for plant in problem.renewable_plants], dtype=np.bool_)
+    untaken = problem.available_mw - plan.renewable_mw
+    up = up + untaken.sum(axis=0) - plan.shed_mw.sum(axis=0)
+    down = down + plan.renewable_mw[curtailable].sum(axis=0)
+    return up, down - plan.surplus_mw.sum(axis=0) - untaken[~curtailable].sum(axis=0)

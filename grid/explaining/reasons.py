@@ -24,7 +24,6 @@ from grid.formulation.injections import load_shares
 from grid.formulation.prices import FixedDispatch, Prices
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.plan import DispatchPlan, Reason
-from grid.problem.storage_profiles import profile_of
 from grid.time_axis import FloatArray
 
 
@@ -115,7 +114,7 @@ def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Rea
     charge, discharge = plan.charge_mw[s], plan.discharge_mw[s]
     energy = plan.state_of_charge_mwh[s]
     columns, values = explained.dispatch.model.storages[s], explained.dispatch.solution.values
-    profile = profile_of(explained.problem, storage)
+    profile = explained.problem.profile_of(storage)
     net, freely = discharge - charge, values[columns.discharge] - values[columns.charge]
     stored = -explained.dispatch.solution.row_duals[explained.dispatch.model.storages[s].energy_rows]
     pays_to_charge = stored * storage.charge_efficiency

@@ -18,7 +18,6 @@ import numpy as np
 from grid.formulation.trajectories import put_capacity, switch_losses
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.requirements import leading
-from grid.problem.storage_profiles import profile_of
 
 if TYPE_CHECKING:
     from grid.formulation.model import DispatchModel
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 def add_adequacy(model: DispatchModel, terms: Sequence[UnitTerms]) -> None:
     """Add both rows of every period; storages and curtailable plants count with the most they can give or take."""
     problem, linear = model.problem, model.linear
-    profiles = [profile_of(problem, storage) for storage in problem.storages]
+    profiles = [problem.profile_of(storage) for storage in problem.storages]
     fixed = model.injections.fixed_mw.sum(axis=0)
     plants = [plant.curtailable for plant in problem.renewable_plants]
     available = problem.available_mw[np.array(plants, dtype=np.bool_)].sum(axis=0)

@@ -3,9 +3,11 @@
 The losses of a period are one column, drawn by the loads in proportion. They are convex in what is fed in, so that a
 tangent at any flows bounds them from below; where a solution loses less than its flows would, the tangent there comes
 into the model: a few in each period of a small network, some dozens in one of 300 buses. At the optimum the tangents'
-slopes are the marginal losses at each bus, and their duals the part of prices that is for losses. Where energy has a
-negative price, losing more than flows do would pay, and bounds from below do not forbid it; a plan that does so reports
-how much as a violation.
+slopes are the marginal losses at each bus, and their duals the part of prices that is for losses. What the tolerance
+leaves out is a share of 1e-5 of the losses, yet prices go with its root: they may be off by some hundredths.
+
+Where energy has a negative price, losing more than flows do would pay, and bounds from below do not forbid it; a plan
+that does so reports how much as a violation.
 
 References:
     Litvinov et al., "Marginal loss modeling in LMP calculation", IEEE Trans. Power Systems 19(2), 2004.

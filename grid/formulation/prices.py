@@ -1,7 +1,10 @@
 """Prices: the commitment held fixed, the rest solved as a linear program, whose duals are the prices.
 
-A fixed commitment is what makes duals exist; they answer what one MW more would cost by re-dispatching the units that
-are on. ``lmp[b] = lambda + sum_l y_l PTDF[l, b]``, with lambda the dual of the balance and ``y_l`` (<= 0 at the upper
+A fixed commitment is what makes duals exist; they answer what one MW more, taken beside the loads, would cost by
+re-dispatching the units that are on. Were the load itself to grow, its share would too, by which losses, and what is
+short after the loss of a unit, are spread over the buses; prices leave that out.
+
+``lmp[b] = lambda + sum_l y_l PTDF[l, b]``, with lambda the dual of the balance and ``y_l`` (<= 0 at the upper
 limit) that of a branch's row. The split into energy and congestion depends on the reference: ours is the load, so the
 energy price of a period is the mean LMP weighted by load. Where an optimum is degenerate, prices are one of several.
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from grid.assets import Storage
-from grid.formulation.linear import INFINITY, IntArray, LinearModel
+from grid.formulation.linear import IntArray, LinearModel
 from grid.problem.plan import DispatchProblem
-from grid.problem.storage_profiles import profile_of
 from grid.time_axis import FloatArray
 
 _ROUNDING = 1e-9
@@ -41,10 +40,11 @@ class StorageColumns:
 def add_storage(linear: LinearModel, problem: DispatchProblem, storage: Storage) -> StorageColumns:
     """Add one storage."""
     periods, step = problem.axis.periods, problem.axis.step_hours
-    profile, penalties = profile_of(problem, storage), problem.penalties
+    profile, penalties = problem.profile_of(storage), problem.penalties
     both = profile.charge_mw + profile.discharge_mw
+    initial = problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
     start = profile.inflow_mwh - profile.due_mwh
-    start[:1] += problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
+    start[:1] += initial
     columns = StorageColumns(
         charge=linear.columns(periods, upper=profile.charge_mw),
         discharge=linear.columns(periods, upper=profile.discharge_mw, cost=storage.cycle_cost_per_mwh * step),
@@ -53,7 +53,7 @@ def add_storage(linear: LinearModel, problem: DispatchProblem, storage: Storage)
         reserve_up=linear.columns(periods, upper=both),
         reserve_down=linear.columns(periods, upper=both),
         end_shortfall=linear.priced(1, upper=storage.end_minimum_mwh, price=penalties.storage_end),
-        energy_rows=linear.rows(periods, lower=-INFINITY if profile.spills else start, upper=start),
+        energy_rows=linear.rows(periods, lower=start - profile.unused_mwh(initial), upper=start),
         due_shortfall=linear.priced(periods, upper=profile.due_mwh, price=penalties.storage_end),
     )
     energy = columns.energy_rows

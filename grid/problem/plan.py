@@ -131,6 +131,11 @@ class DispatchProblem:
     spread: NetLoadSpread | None = None
     scenarios: Scenarios | None = None
 
+    def profile_of(self, storage: Storage) -> StorageProfile:
+        """What a storage can do in each period: its profile, or else its ratings."""
+        told = self.storage_profiles.get(storage.storage_id)
+        return StorageProfile.constant(storage, periods=self.axis.periods) if told is None else told
+
     @property
     def tells_reserve(self) -> bool:
         """Whether it matters who holds how much reserve, and not only how much all hold together."""

@@ -153,8 +153,13 @@ def _unit_problems(unit: ThermalUnit) -> Iterator[str]:
 
 
 def _storages(problem: DispatchProblem) -> Iterator[Fault]:
-    names = {storage.storage_id for storage in problem.storages}
-    yield from profile_faults(problem.storage_profiles, names, periods=problem.axis.periods)
+    yield from profile_faults(
+        problem.storage_profiles,
+        problem.storages,
+        problem.initial_mwh,
+        periods=problem.axis.periods,
+        step_hours=problem.axis.step_hours,
+    )
     for storage in problem.storages:
         name, initial = storage.storage_id, problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
         if storage.power_mw < 0.0 or storage.energy_mwh < 0.0:

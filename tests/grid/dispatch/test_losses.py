@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grid.assets import RenewableKind, RenewablePlant
 from grid.cases import read_folder, read_matpower
 from grid.cases.ac_data import read_ac_data
 from grid.checking.check import injections_of
@@ -73,6 +74,30 @@ def test_prices_with_losses_are_what_a_little_more_load_costs(make_problem: Any,
         return dispatch.solution.objective
 
     assert plan.lmp[2, 0] == pytest.approx((optimum(0.1) - optimum(-0.1)) / 0.2, abs=1e-4)
+
+
+def test_prices_with_losses_are_what_a_little_more_feed_in_saves(make_problem: Any) -> None:
+    """At every bus, loads at all of them, with the tolerances as they are; likewise the limit of the full branch."""
+    problem = lossy(make_problem({**LOOP, "load_mw": {"a": [10, 15], "b": [5, 20], "c": [60, 90]}}))
+    plan = plan_dispatch(problem, relative_gap=0.0)
+    terms = [unit_terms(unit, step_hours=1.0) for unit in problem.thermal_units]
+
+    def optimum(bus: str, mw: list[float], limit_mw: float = 50.0) -> float:
+        fed = RenewablePlant("fed", bus, RenewableKind.WIND, 10.0, "s", 1.0, curtailable=False)
+        *others, ac = problem.network.branches
+        network = replace(problem.network, branches=(*others, replace(ac, limit_mw=limit_mw)))
+        moved = replace(problem, network=network, renewable_plants=(fed,), available_mw=np.array([mw]))
+        charging = np.zeros((0, 2), dtype=np.bool_)
+        return dispatch_fixed(moved, terms, plan.on, charging, ptdf=Ptdf(network), lines=()).solution.objective
+
+    for b, t in np.ndindex(3, 2):  # feeding in is told from 0 MW on, where the plan stands
+        mw = [0.0, 0.0]
+        mw[t] = 0.05
+        saved = (optimum("abc"[b], [0.0, 0.0]) - optimum("abc"[b], mw)) / 0.05
+        assert plan.lmp[b, t] == pytest.approx(saved, abs=0.02)
+    saved = (optimum("a", [0.0, 0.0], 49.9) - optimum("a", [0.0, 0.0], 50.1)) / 0.2
+    assert plan.branch_shadow_price[2].sum() == pytest.approx(saved, abs=0.02)
+    assert plan.branch_shadow_price[2].sum() > 1.0, "the branch must be full"
 
 
 def test_price_is_the_sum_of_energy_congestion_and_loss(make_problem: Any) -> None:

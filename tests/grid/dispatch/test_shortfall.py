@@ -60,6 +60,14 @@ def test_reach_is_what_units_within_their_ramps_and_plants_can_follow(problem: D
     np.testing.assert_allclose(down, [15.0 + 20.0, 5.0 + 30.0])
 
 
+def test_must_take_power_that_is_spilt_shortens_the_way_down_and_lengthens_the_way_up(make_problem: Any) -> None:
+    river = {"bus": "b", "kind": "hydro", "available_mw": [80.0, 40.0], "curtailable": False}
+    plan = plan_dispatch(make_problem({"load_mw": {"b": [50.0, 50.0]}, "plants": {"river": river}}), relative_gap=0.0)
+    up, down = reach_mw(plan)
+    np.testing.assert_allclose(up, [30.0, -10.0])  # 30 MW are spilt, then 10 MW are not served
+    np.testing.assert_allclose(down, [-30.0, 0.0])
+
+
 def test_reach_of_a_storage_ends_with_its_power_and_its_energy(make_problem: Any) -> None:
     battery = {"bus": "b", "power_mw": 10, "energy_mwh": 12, "initial_mwh": 4, "end_minimum_mwh": 4,
                "charge_efficiency": 0.5, "discharge_efficiency": 0.5, "cycle_cost_per_mwh": 1000}  # fmt: skip

@@ -63,6 +63,44 @@ def test_what_cars_leave_without_is_told(make_problem: Any) -> None:
     assert violation.amount_mw == pytest.approx(10.0)
 
 
+def test_cars_take_surplus_charge_with_them(make_problem: Any) -> None:
+    """Of 60 MWh at the start 10 are due in period 1; those that stay can hold 20, and 15 are due of them at last."""
+    cars = profile(energy_mwh=[90, 20, 20, 0], due_mwh=[0, 10, 0, 15])
+    plan = solved(with_storage(make_problem(PRICES), cars, initial_mwh=60.0))
+    assert plan.violations == ()
+    assert plan.state_of_charge_mwh[0, 0] == pytest.approx(60.0), "nobody leaves in period 0"
+    assert 15.0 - 1e-6 <= plan.state_of_charge_mwh[0, 1] <= 20.0 + 1e-6
+    full = replace(cars, energy_mwh=np.array([50.0, 90.0, 90.0, 90.0]), due_mwh=np.zeros(4))
+    plan = solved(with_storage(make_problem(PRICES), full, initial_mwh=60.0))
+    assert plan.state_of_charge_mwh[0] == pytest.approx([50.0] * 4), "what does not fit left in period 0"
+
+
+def test_charge_that_vanishes_from_cars_that_stay_is_noticed(make_problem: Any) -> None:
+    cars = profile(energy_mwh=[90, 70, 70, 70], due_mwh=[0, 10, 0, 0])
+    plan = solved(with_storage(make_problem(PRICES), cars, initial_mwh=60.0, end_minimum_mwh=50.0))
+    for t, noticed in ((1, False), (2, True)):
+        less = np.where(np.arange(4) >= t, 5.0, 0.0)
+        told = check_plan(replace(plan, state_of_charge_mwh=plan.state_of_charge_mwh - less))
+        assert any("does not follow" in sentence for sentence in told) == noticed
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"inflow_mwh": [0, 30, 0, 0]}, "in period 1 at least 30 MWh would be in it, energy_mwh allows 20"),
+        ({"inflow_mwh": [15, 15, 0, 0], "discharge_mw": [4] * 4}, "in period 1 at least 22 MWh"),
+    ],
+)
+def test_charge_that_arrives_beyond_what_cars_can_hold_is_a_fault(
+    told: dict[str, Any], words: str, make_problem: Any
+) -> None:
+    problem = with_storage(make_problem(PRICES), profile(energy_mwh=[20] * 4, **told))
+    with pytest.raises(InputError, match=words):
+        plan_dispatch(problem)
+    spilling = {"store": replace(problem.storage_profiles["store"], spills=True)}
+    solved(replace(problem, storage_profiles=spilling))
+
+
 def test_a_reservoir_gives_its_water_where_it_is_worth_most_and_spills_what_it_cannot_hold(make_problem: Any) -> None:
     water = profile(discharge_mw=[30] * 4, energy_mwh=[40] * 4, inflow_mwh=[0, 0, 60, 0], spills=True)
     plan = solved(with_storage(make_problem(PRICES), water, initial_mwh=25.0))
@@ -91,8 +129,8 @@ def test_plans_with_profiles_are_sound(data: st.DataObject, make_problem: Any) -
         return data.draw(st.lists(st.integers(0, most), min_size=4, max_size=4))
 
     told = profile(
-        charge_mw=four(20), discharge_mw=four(20), energy_mwh=data.draw(st.sampled_from([[60] * 4, [60, 50, 70, 60]])),
-        inflow_mwh=four(10), due_mwh=four(20), spills=True,
+        charge_mw=four(20), discharge_mw=four(20), energy_mwh=data.draw(st.sampled_from([[60] * 4, [60, 50, 70, 9]])),
+        inflow_mwh=four(10), due_mwh=four(20), spills=data.draw(st.booleans()),
     )  # fmt: skip
     system = {**PRICES, "load_mw": {"a": four(180)}, "reserve_up_mw": four(20), "reserve_down_mw": four(10)}
     problem = with_storage(make_problem(system), told, initial_mwh=10.0, charge_efficiency=0.9)
