@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from graphlib import CycleError, TopologicalSorter
-from zoneinfo import ZoneInfo
 
 import holidays
 
@@ -18,6 +17,7 @@ from grid.network_checks import network_faults, unknown_bus
 from grid.ranges import range_faults
 from grid.readings import series_id
 from grid.site import BusLoad, ChangePrices, Meter, ReservePolicy, ScenarioPolicy, SumCheck
+from grid.time_axis import is_timezone
 from grid.units import STORED_UNIT, Channel
 from grid.validation.settings import RulesByKind
 
@@ -79,7 +79,7 @@ def site_faults(parts: SiteParts) -> list[Fault]:
 
 
 def _general(parts: SiteParts) -> Iterator[Fault]:
-    if parts.timezone is not None and not _is_timezone(parts.timezone):
+    if parts.timezone is not None and not is_timezone(parts.timezone):
         remedy = "use an IANA name such as Europe/Berlin or America/New_York"
         yield Fault("timezone", f"no such time zone: {parts.timezone!r}", remedy)
     if parts.holidays and parts.holidays not in holidays.list_supported_countries():
@@ -113,13 +113,6 @@ def _products(parts: SiteParts) -> Iterator[Fault]:
                 f"must be the same wherever the product is required, got {minutes[product]:g} and {need.minutes:g}"
             )
             yield Fault(f"{place}: minutes", problem, "choose one")
-
-
-def _is_timezone(name: str) -> bool:
-    try:
-        return ZoneInfo(name).key == name
-    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError
-        return False
 
 
 def _meters(meters: Sequence[Meter]) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,14 @@ def require_utc(instant: datetime, *, name: str) -> datetime:
     if instant.utcoffset() != timedelta(0):
         raise ValueError(f"{name} must be UTC, got {instant.isoformat()}; convert with .astimezone(UTC)")
     return instant
+
+
+def is_timezone(name: str) -> bool:
+    """Whether there is a time zone of this name, such as ``Europe/Berlin``."""
+    try:
+        return ZoneInfo(name).key == name
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError
+        return False
 
 
 def floor_to_step(instant: datetime, step: timedelta) -> datetime:

@@ -36,7 +36,7 @@ def dispatch(
     start: Annotated[
         datetime | None, typer.Option(help="Of a source folder: first hour, on its clock.", formats=_INSTANTS)
     ] = None,
-    hours: Annotated[int | None, typer.Option(min=1, help="Of a source folder: how many hours.")] = None,
+    hours: Annotated[int | None, typer.Option(min=1, max=100_000, help="Of a source folder: how many hours.")] = None,
     n_1: Annotated[
         bool, typer.Option("--n-1", help="Of a source folder: keep every branch within its rating after any outage.")
     ] = False,
@@ -126,12 +126,11 @@ def _plan_pandapower(text: str) -> dict[str, Any]:
 
 def _plan_instance(text: str, name: str, gap: float, time_limit: float) -> dict[str, Any]:
     from grid.cases import read_pglib_uc
-    from grid.cases.must_take import joined_renewables
+    from grid.cases.must_take import joined_plan
     from grid.dispatch import case_document, plan_dispatch
 
     plan = plan_dispatch(read_pglib_uc(text), time_limit_seconds=time_limit, relative_gap=gap)
-    document = case_document(plan, case=name)
-    return {**document, "renewables": joined_renewables(document["renewables"])}
+    return joined_plan(case_document(plan, case=name))
 
 
 def _plan_folder(case: Path, gap: float, time_limit: float, ac_check: bool) -> dict[str, Any]:
@@ -166,7 +165,7 @@ def _plan_source(
     case: Path, start: datetime | None, hours: int | None, n_1: bool, gap: float, time_limit: float
 ) -> dict[str, Any]:
     from api.commands.source_folder import read_source_folder
-    from grid.cases.must_take import joined_renewables
+    from grid.cases.must_take import joined_plan
     from grid.dispatch import case_document, plan_dispatch
 
     try:
@@ -177,8 +176,7 @@ def _plan_source(
     periods = None if hours is None else int(timedelta(hours=hours) / window.step)
     problem = system.problem(start=start and start.replace(tzinfo=UTC), periods=periods, secure=n_1)
     plan = plan_dispatch(problem, time_limit_seconds=time_limit, relative_gap=gap)
-    document = case_document(plan, case=case.resolve().name)
-    return {**document, "renewables": joined_renewables(document["renewables"])}
+    return joined_plan(case_document(plan, case=case.resolve().name))
 
 
 def folder_files(case: Path) -> tuple[Path, Path]:

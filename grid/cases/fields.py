@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from grid.faults import Fault
 from grid.time_axis import FloatArray
+
+_MOST = 1e12
 
 
 class Fields:
@@ -40,12 +42,12 @@ class Fields:
     def number(
         self, key: str, *, default: float | None = None, least: float = -math.inf, most: float = math.inf
     ) -> float:
-        """A finite number between ``least`` and ``most``."""
+        """A number between ``least`` and ``most``, of at most 1e12 in size."""
         value = self._get(key, default)
         if value is None:
             return 0.0
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            self.fault(key, f"must be a finite number, got {_shown(value)}", "give a number")
+        if not _is_number(value):
+            self.fault(key, _no_number(value), "give a number")
             return 0.0
         if not least <= value <= most:
             limits = f"at least {least:g}" if math.isinf(most) else f"between {least:g} and {most:g}"
@@ -58,7 +60,7 @@ class Fields:
         value = self._get(key, default)
         if value is None:
             return least
-        if not isinstance(value, int | float) or not math.isfinite(value) or value != int(value):
+        if not (isinstance(value, bool) or _is_number(value)) or value != int(value):
             self.fault(key, f"must be a whole number, got {_shown(value)}", "give a whole number")
             return least
         if value < least or (most is not None and value > most):
@@ -96,10 +98,9 @@ class Fields:
         if len(value) != periods:
             self.fault(key, f"must have {periods} values, one per period, got {len(value)}", "complete or cut it")
             return np.zeros(periods)
-        good = [not isinstance(x, bool) and isinstance(x, int | float) and math.isfinite(x) for x in value]
-        for t in [t for t, fine in enumerate(good) if not fine]:
-            self.fault(f"{key}[{t}]", f"must be a finite number, got {_shown(value[t])}", "fill the gap, or correct it")
-        return np.array([float(x) if fine else 0.0 for x, fine in zip(value, good, strict=True)])
+        for t in [t for t, x in enumerate(value) if not _is_number(x)]:
+            self.fault(f"{key}[{t}]", _no_number(value[t]), "fill the gap, or correct it")
+        return np.array([float(x) if _is_number(x) else 0.0 for x in value])
 
     def lists(self, key: str, periods: int) -> FloatArray:
         """A list of series, shape (series, periods)."""
@@ -150,6 +151,16 @@ class Fields:
         if value is None and default is None:
             self.fault(key, "is missing", "give it")
         return default if value is None else value
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= _MOST
+
+
+def _no_number(value: Any) -> str:
+    too_large = isinstance(value, int | float) and abs(value) > _MOST
+    wanted = f"at most {_MOST:g} in size" if too_large else "a finite number"
+    return f"must be {wanted}, got {_shown(value)}"
 
 
 def _shown(value: Any) -> str:

@@ -29,17 +29,19 @@ from grid.cases.folder_reserves import read_reserves
 from grid.cases.folder_scenarios import read_scenarios
 from grid.cases.matpower import read_matpower
 from grid.cases.network_files import Grid, grid_of_case, grid_of_json, read_interfaces
+from grid.cases.spans import MOST_PERIODS, span_problem
 from grid.cases.uncertain import Profile, net_load_spread, read_profile
 from grid.faults import Fault, InputError
 from grid.problem.plan import DispatchProblem, Penalties
 from grid.site import Contingency
-from grid.time_axis import EPOCH, FloatArray, TimeAxis
+from grid.time_axis import EPOCH, FloatArray, TimeAxis, is_timezone
 
 _TOP = (
     "start", "step_minutes", "periods", "timezone", "currency", "load_scale", "loads", "renewables", "units",
     "storages", "ev_fleets", "reservoirs", "demand_response", "exchanges", "interfaces", "reserves", "penalties", "n_1",
     "losses", "previous", "change_prices", "uncertainty",
 )  # fmt: skip
+_YEAR_MINUTES = 366 * 24 * 60
 
 
 def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProblem:
@@ -89,7 +91,7 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
         storage_profiles={storage.storage_id: profile for storage, profile in profiled},
         penalties=_penalties(top),
         currency=top.text("currency", default="USD"),
-        timezone=top.text("timezone", default="UTC") if top.has("start") else "",
+        timezone=_timezone(top),
         requirements=requirements,
         secure="branches" in n_1,
         secure_units="units" in n_1,
@@ -132,19 +134,32 @@ def _json(text: str, place: str, faults: list[Fault]) -> Any:
 
 
 def _axis(top: Fields) -> TimeAxis:
-    step = timedelta(minutes=top.whole("step_minutes", least=1, default=60))
-    periods = top.whole("periods", least=1)
-    if not top.has("start"):
-        return TimeAxis(EPOCH, step, periods)
+    step = timedelta(minutes=top.whole("step_minutes", least=1, most=_YEAR_MINUTES, default=60))
+    periods = top.whole("periods", least=1, most=MOST_PERIODS)
+    start = _instant(top) if top.has("start") else EPOCH
+    if problem := span_problem(start, step, periods):
+        top.fault("start", problem, "correct it, or plan fewer periods")
+    return TimeAxis(start, step, periods)
+
+
+def _instant(top: Fields) -> datetime:
     text = top.text("start")
     try:
         start = datetime.fromisoformat(text)
         if start.tzinfo is not None:
-            return TimeAxis(start.astimezone(UTC), step, periods)
-    except ValueError:
+            return start.astimezone(UTC)
+    except (ValueError, OverflowError):
         pass
     top.fault("start", f"must be an instant with its offset, got {text!r}", "such as 2026-03-01T00:00:00Z")
-    return TimeAxis(EPOCH, step, periods)
+    return EPOCH
+
+
+def _timezone(top: Fields) -> str:
+    """The zone of the texts' clock; none where periods have no date."""
+    name = top.text("timezone", default="UTC")
+    if not is_timezone(name):
+        top.fault("timezone", f"there is no time zone {name!r}", "use an IANA name such as Europe/Berlin")
+    return name if top.has("start") else ""
 
 
 def _load(bus: str, grid: Grid, profiles: dict[str, Profile], scale: FloatArray) -> FloatArray:

@@ -34,6 +34,7 @@ _FLEET = (
     "bus", "charge_mw", "discharge_mw", "energy_mwh", "arrivals_mwh", "departures_mwh", "initial_mwh",
     "end_minimum_mwh", "charge_efficiency", "discharge_efficiency", "cost_per_mwh",
 )  # fmt: skip
+_REBOUNDS = (1e-3, 1e3)
 _RESERVOIR = ("bus", "power_mw", "energy_mwh", "inflow_mwh", "initial_mwh", "end_minimum_mwh", "cost_per_mwh")
 
 
@@ -45,13 +46,13 @@ def read_plants(
     for name, plant in top.items("renewables"):
         plant.unknown("bus", "kind", "available_mw", "curtailable")
         profile = read_profile(plant, "available_mw", periods, sign=-1.0)
-        if (profile.central < 0.0).any():
+        if (profile.central < 0.0).any() or (profile.scenarios < 0.0).any():
             plant.fault("available_mw", "no value may be negative", "count what is consumed as load")
         kind = plant.text("kind", default="wind")
         if kind not in list(RenewableKind):
             plant.fault("kind", f"must be one of {', '.join(RenewableKind)}, got {kind!r}", "correct it")
             kind = RenewableKind.WIND
-        most = float(profile.central.max(initial=0.0))
+        most = float(max(profile.central.max(initial=0.0), profile.scenarios.max(initial=0.0)))
         curtailable = plant.flag("curtailable", default=True)
         plants.append(RenewablePlant(name, plant.text("bus"), RenewableKind(kind), most, name, 1.0, curtailable))
         rows.append(profile.central)
@@ -128,6 +129,10 @@ def read_demand_response(top: Fields) -> Iterator[Storage | ThermalUnit]:
         shift.unknown("bus", "power_mw", "energy_mwh", "cost_per_mwh", "rebound", "within_hours")
         bus, power = shift.text("bus"), shift.number("power_mw", least=0.0)
         cost, rebound = shift.number("cost_per_mwh", default=0.0), shift.number("rebound", default=1.0, least=0.0)
+        if rebound and not _REBOUNDS[0] <= rebound <= _REBOUNDS[1]:
+            told = f"must be 0, or lie between {_REBOUNDS[0]:g} and {_REBOUNDS[1]:g}, got {rebound:g}"
+            shift.fault("rebound", told, "correct it")
+            continue
         if rebound == 0.0:
             segments = (CostSegment(power, cost),) if power else ()
             free = max(power, 1.0)

@@ -1,6 +1,6 @@
 """Plants with a least power: what must be taken of one and what may be curtailed are two plants of a problem.
 
-:func:`joined_renewables` puts them together again.
+:func:`joined_plan` puts them together again.
 """
 
 from __future__ import annotations
@@ -32,14 +32,24 @@ def split_plant(
     return [(plant, free), (part, least_mw)]
 
 
-def joined_renewables(tables: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    """A plan's tables of renewables by the plants of the case: the parts of one added up."""
-    joined: dict[str, list[dict[str, Any]]] = {}
-    for name, records in tables.items():
-        whole = name.removesuffix(_MINIMUM_PART)
-        if whole not in joined:
-            joined[whole] = [dict(record) for record in records]
-            continue
-        for total, record in zip(joined[whole], records, strict=True):
-            total.update({key: round(total[key] + value, 9) for key, value in record.items()})
-    return joined
+def joined_plan(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan's document by the plants of the case: both parts' powers added up, their reasons in turn."""
+    names = document["assets"]
+    parts = {name: whole for name in names if (whole := name.removesuffix(_MINIMUM_PART)) != name and whole in names}
+    renewables, reasons = dict(document["renewables"]), dict(document["reasons"])
+    for part, whole in parts.items():
+        if part in renewables:
+            renewables[whole] = [_sum(*pair) for pair in zip(renewables[whole], renewables.pop(part), strict=True)]
+        must, may = reasons.pop(part, []), reasons.get(whole, [])
+        if must:
+            reasons[whole] = [*_told("what it must give", must), *_told("what it may give beyond that", may)]
+    assets = {name: asset for name, asset in names.items() if name not in parts}
+    return {**document, "assets": assets, "renewables": renewables, "reasons": reasons}
+
+
+def _sum(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    return {key: round(value + other[key], 9) for key, value in one.items()}
+
+
+def _told(what: str, reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**reason, "text": f"{what}: {reason['text']}"} for reason in reasons]

@@ -108,6 +108,8 @@ def grid_of_json(network: Fields) -> Grid:
         unit.unknown("bus", "minimum_mw", "capacity_mw", "minimum_cost_per_hour", "segments")
         units.append(_json_unit(name, unit))
     base_mva = network.number("base_mva", default=100.0)
+    if base_mva <= 0.0:
+        network.fault("base_mva", f"must be above 0, got {base_mva:g}", "leave it out where it is 100")
     return Grid(Network(tuple(buses), tuple(branches), tuple(links), base_mva), tuple(units), load)
 
 

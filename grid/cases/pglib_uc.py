@@ -21,6 +21,7 @@ import numpy as np
 from grid.assets import CostSegment, RenewableKind, RenewablePlant, StartCost, ThermalUnit
 from grid.cases.fields import Fields
 from grid.cases.must_take import split_plant
+from grid.cases.spans import MOST_PERIODS
 from grid.faults import Fault, InputError
 from grid.network import Bus, Network
 from grid.problem.plan import DispatchProblem, Penalties, StartRule, UnitState
@@ -46,7 +47,7 @@ def read_pglib_uc(text: str) -> DispatchProblem:
         raise InputError([Fault("instance", f"is no JSON: {error}", "give a file of pglib-uc")]) from None
     faults: list[Fault] = []
     case = Fields(data, "", faults)
-    periods = case.whole("time_periods", least=1)
+    periods = case.whole("time_periods", least=1, most=MOST_PERIODS)
     demand = case.series("demand", periods)
     reserve = case.series("reserves", periods, default=0.0)
     if (reserve < 0.0).any():

@@ -42,6 +42,7 @@ _GEN = ("GEN UID", "Bus ID", "Unit Type", "Fuel", "PMax MW", "PMin MW", "Fuel Pr
         "Ramp Rate MW/Min", "Min Up Time Hr", "Min Down Time Hr", "Output_pct_1", "HR_incr_1")  # fmt: skip
 _STORAGE = ("GEN UID", "Storage", "Max Volume GWh", "Initial Volume GWh", "Rating MVA")
 _RESERVE = ("Reserve Product", "Requirement (MW)")
+_DAY_SECONDS = 86_400.0
 _CLOCKS = ("%m/%d/%y %H:%M", "%m/%d/%Y %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 
 
@@ -52,6 +53,8 @@ def read_rts_gmlc(
     tables: Mapping[str, SeriesTable] | None = None,
 ) -> SourceSystem:
     """The system that a source folder describes; :meth:`SourceSystem.problem` makes a problem of some of its hours.
+
+    Series are powers as they stand: a ``Scaling Factor`` of the pointers is what some readers normalise by.
 
     Args:
         files: Text by name relative to the folder: ``REQUIRED``, what there is of ``OPTIONAL``, and what
@@ -207,7 +210,10 @@ def _simulations(text: str, names: Collection[str], faults: list[Fault]) -> dict
     none = Row({}, file, faults)
     simulations = {}
     for name in names:
-        step = timedelta(seconds=by_parameter["Period_Resolution"].number(name, above=0.0) or 3600.0)
+        seconds = by_parameter["Period_Resolution"].number(name, least=1.0)
+        if seconds > _DAY_SECONDS:
+            by_parameter["Period_Resolution"].fault(name, f"must be at most a day, got {seconds:g} s", "correct it")
+        step = timedelta(seconds=min(max(seconds, 1.0), _DAY_SECONDS))
         periods = by_parameter["Periods_per_Step"].number(name, least=1.0)
         periods += by_parameter.get("Look_Ahead_Periods_per_Step", none).number(name, default=0.0, least=0.0)
         products = by_parameter.get("Reserve_Products", none).text(name, default="")

@@ -14,12 +14,15 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from grid.cases.source_tables import Row, read_table
+from grid.cases.spans import FIRST_YEAR, LAST_YEAR
 from grid.faults import Fault
 from grid.time_axis import EPOCH, FloatArray, TimeAxis
 
 _DATE = ("Year", "Month", "Day")
+_RANGES = {"Year": (FIRST_YEAR, LAST_YEAR), "Month": (1, 12), "Day": (1, 31)}
 _NEEDS = ("Simulation", "Category", "Object", "Parameter", "Data File")
 _DAY = np.timedelta64(1, "D")
 
@@ -66,11 +69,13 @@ def read_series(text: str, file: str, step: timedelta, faults: list[Fault]) -> S
     if missing or not table.num_rows:
         return None
     columns = {name: _numbers(table[name], f"{file} line {{line}}: {name}", faults) for name in table.column_names}
-    year, month, day = (columns.pop(name).astype(np.int64) for name in _DATE)
+    begun = len(faults)
+    year, month, day = (_whole(columns.pop(name), file, name, *_RANGES[name], faults) for name in _DATE)
     instants = ((year - 1970) * 12 + month - 1).astype("datetime64[M]").astype("datetime64[us]") + (day - 1) * _DAY
     length = step
     if "Period" in columns:
-        instants = instants + (columns.pop("Period").astype(np.int64) - 1) * np.timedelta64(step)
+        period = _whole(columns.pop("Period"), file, "Period", 1, -(-timedelta(days=1) // step), faults)
+        instants = instants + (period - 1) * np.timedelta64(step)
     else:
         length = timedelta(days=1)
         if len(columns) * step != length:
@@ -78,6 +83,8 @@ def read_series(text: str, file: str, step: timedelta, faults: list[Fault]) -> S
             faults.append(Fault(file, told, "complete it"))
             return None
         columns = {"": np.stack(list(columns.values()), axis=1).ravel()}
+    if len(faults) > begun:
+        return None
     for row in np.flatnonzero(np.diff(instants) != np.timedelta64(length))[:1].tolist():
         problem = f"must follow the line before by {length}, it does by {instants[row + 1] - instants[row]}"
         faults.append(Fault(f"{file} line {row + 3}", problem, "give every period once, in order"))
@@ -101,6 +108,17 @@ def _numbers(cells: Any, place: str, faults: list[Fault]) -> FloatArray:
         problem = f"must be a finite number{others}, got {cells[int(wrong[0])].as_py()!r}"
         faults.append(Fault(place.format(line=wrong[0] + 2), problem, "fill the gap, or correct it"))
     return np.where(np.isfinite(values), values, 0.0)
+
+
+def _whole(
+    values: FloatArray, file: str, column: str, least: int, most: int, faults: list[Fault]
+) -> npt.NDArray[np.int64]:
+    """A column's values as whole numbers; where some are none or out of range, the first of them is a fault."""
+    wrong = np.flatnonzero((values != np.round(values)) | (values < least) | (values > most))
+    for row in wrong[:1].tolist():
+        problem = f"must be a whole number from {least} to {most}, got {values[row]:g}"
+        faults.append(Fault(f"{file} line {row + 2}: {column}", problem, "correct it"))
+    return np.where(wrong.size, least, values).astype(np.int64)
 
 
 def _number(cell: Any) -> float:

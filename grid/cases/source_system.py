@@ -13,6 +13,7 @@ import numpy as np
 from grid.assets import RenewablePlant, Storage, ThermalUnit
 from grid.cases.must_take import split_plant
 from grid.cases.source_network import SourceNetwork
+from grid.cases.spans import span_problem
 from grid.faults import Fault, InputError
 from grid.problem.plan import DispatchProblem, UnitState
 from grid.problem.requirements import Product, ReserveRequirement
@@ -108,7 +109,10 @@ class SourceSystem:
             InputError: If a series is missing or does not reach over the window; every such series is told.
         """
         wanted = self.simulations[simulation]
-        axis = TimeAxis(wanted.start if start is None else start, wanted.step, periods or wanted.periods)
+        start, periods = start or wanted.start, wanted.periods if periods is None else periods
+        if told := span_problem(start, wanted.step, periods):
+            raise InputError([Fault(simulation, told, "ask for other hours")])
+        axis = TimeAxis(start, wanted.step, periods)
         window = _Window(self.series, simulation, axis, [])
         load = self._load(window)
         plants, available = self._plants(window)

@@ -72,7 +72,7 @@ class Row:
             return default or 0.0
         try:
             value = float(self._cells[column])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             value = math.nan
         if not math.isfinite(value):
             self.fault(column, f"must be a finite number, got {self._cells[column]!r}", "give a number")

@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.sparse import csc_array, csr_array, diags_array
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import LinearOperator, SuperLU, norm, onenormest, splu
 
+from grid.faults import Fault, InputError
 from grid.network import Network
 from grid.time_axis import FloatArray
+
+_WORST_CONDITION = 1e13
 
 
 class Ptdf:
@@ -25,6 +28,9 @@ class Ptdf:
 
     Attributes:
         shifted_mw: What the phase shifts drive through each branch whatever is fed in, shape (branches,).
+
+    Raises:
+        InputError: If negative reactances cancel others, so that flows do not follow from injections.
     """
 
     def __init__(self, network: Network) -> None:
@@ -41,7 +47,7 @@ class Ptdf:
         self._buses = buses
         self._branch_matrix = csr_array(diags_array(susceptance, shape=(branches, branches)) @ incidence)
         laplacian = csc_array(incidence.T @ self._branch_matrix)[1:, 1:]
-        self._factor = splu(csc_array(laplacian)) if branches else None
+        self._factor = _factorised(csc_array(laplacian), network) if branches else None
         shift = np.deg2rad([branch.phase_shift_deg for branch in network.branches]) * network.base_mva
         driven = susceptance * shift
         self.shifted_mw = self.moved((incidence.T @ driven)[:, None])[:, 0] - driven
@@ -72,3 +78,24 @@ class Ptdf:
                 row[1:] = self._factor.solve(self._branch_matrix[[branch], :].toarray().ravel()[1:], trans="T")
             self._rows[branch] = row
         return self._rows[branch]
+
+
+def _factorised(laplacian: csc_array, network: Network) -> SuperLU:
+    """Factors of a matrix that only reactances below 0 can make singular."""
+    negative = [branch.branch_id for branch in network.branches if branch.reactance_pu < 0.0]
+    try:
+        factor = splu(laplacian)
+    except RuntimeError:
+        condition = np.inf
+    else:
+        inverse = LinearOperator(
+            laplacian.shape,
+            matvec=factor.solve,
+            rmatvec=lambda column: factor.solve(column, trans="T"),
+            dtype=np.float64,
+        )
+        condition = norm(laplacian, 1) * onenormest(inverse) if negative else 1.0
+    if not condition < _WORST_CONDITION:
+        told = f"cancel others, and no flow follows from what is fed in: those of {', '.join(negative)} are below 0"
+        raise InputError([Fault("reactances", told, "correct them")])
+    return factor

@@ -141,6 +141,8 @@ def scenario_faults(problem: DispatchProblem) -> Iterator[Fault]:
     for name, array, shape in parts:
         if array.shape != shape or not np.isfinite(array).all():
             yield Fault(f"scenarios: {name}", f"must be finite and of shape {shape}, got {array.shape}", "correct it")
+    if (scenarios.available_mw < 0.0).any():
+        yield Fault("scenarios: available_mw", "no value may be negative", "clip or correct the scenarios")
     weight = scenarios.weight
     if count < 1 or not (weight >= 0.0).all() or abs(float(weight.sum()) - 1.0) > _ROUNDING:
         yield Fault("scenarios: weight", "must be probabilities that add up to 1", "divide them by their sum")

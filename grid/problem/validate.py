@@ -22,6 +22,8 @@ from grid.problem.storage_profiles import profile_faults
 from grid.time_axis import FloatArray
 
 _TOLERANCE_MW = 1e-6
+_LEAST_EFFICIENCY = 1e-3
+_MOST_MW = 1e12
 
 
 def require_valid(problem: DispatchProblem) -> None:
@@ -108,8 +110,9 @@ def _arrays(problem: DispatchProblem) -> Iterator[Fault]:
     for name, array, shape, positive in wanted:
         if array.shape != shape:
             yield Fault(name, f"it must have shape {shape}, got {array.shape}", "order it as the docstring says")
-        elif not np.all(np.isfinite(array)):
-            yield Fault(name, "every value must be finite", "fill gaps before planning, with a flag")
+        elif not np.all(np.abs(array) <= _MOST_MW):
+            told = f"every value must be finite and at most {_MOST_MW:g} MW"
+            yield Fault(name, told, "fill gaps before planning, with a flag")
         elif positive and np.any(array < 0.0):
             yield Fault(name, "no value may be negative", "clip or correct the forecast")
     areas = {bus.area for bus in problem.network.buses}
@@ -126,7 +129,8 @@ def _units(problem: DispatchProblem) -> Iterator[Fault]:
             continue
         if state.hours < 0.0:
             yield Fault(unit.unit_id, f"initial hours must not be negative, got {state.hours}", "give the time so far")
-        if state.power_mw > unit.capacity_mw + _TOLERANCE_MW or (not state.on and state.power_mw > _TOLERANCE_MW):
+        most = unit.capacity_mw if state.on else 0.0
+        if not -_TOLERANCE_MW <= state.power_mw <= most + _TOLERANCE_MW:
             yield Fault(
                 unit.unit_id, f"initial power {state.power_mw} MW does not fit its state", "correct state or power"
             )
@@ -165,8 +169,9 @@ def _storages(problem: DispatchProblem) -> Iterator[Fault]:
         if storage.power_mw < 0.0 or storage.energy_mwh < 0.0:
             yield Fault(name, "power_mw and energy_mwh must not be negative", "give its ratings")
         most = 1.0 if storage.rebound_hours is None else np.inf
-        if not (0.0 < storage.charge_efficiency <= most and 0.0 < storage.discharge_efficiency <= 1.0):
-            yield Fault(name, "efficiencies must lie in (0, 1]", "give them as fractions")
+        least = _LEAST_EFFICIENCY
+        if not (least <= storage.charge_efficiency <= most and least <= storage.discharge_efficiency <= 1.0):
+            yield Fault(name, f"efficiencies must lie in [{least:g}, 1]", "give them as fractions")
         if storage.rebound_hours is not None and not storage.rebound_hours > 0.0:
             yield Fault(
                 name, f"rebound_hours must be above 0, got {storage.rebound_hours}", "leave it out, or correct it"

@@ -194,6 +194,7 @@ def test_a_source_folder_is_planned_for_the_hours_asked_for(dispatch: Call) -> N
     assert (plan["axis"]["start"], plan["axis"]["periods"]) == ("2020-07-10T12:00:00Z", 4)
     assert set(plan["renewables"]) == {"201_WIND_1", "201_HYDRO_1", "102_HYDRO_2", "201_CSP_1"}
     assert plan["renewables"]["102_HYDRO_2"][0]["available_mw"] == 9.0
+    assert not {name for part in ("assets", "reasons") for name in plan[part] if "(minimum)" in name}
 
 
 def test_what_is_wrong_with_a_source_folder_is_listed(tmp_path: Path, dispatch: Call) -> None:

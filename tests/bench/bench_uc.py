@@ -21,7 +21,7 @@ from statistics import median
 from model_tex import solve_reference
 
 from grid.cases import read_pglib_uc
-from grid.cases.must_take import joined_renewables
+from grid.cases.must_take import joined_plan
 from grid.checking.uc_check import check_commitment
 from grid.dispatch import case_document, plan_dispatch
 from grid.searching.incumbent import gap_between
@@ -62,9 +62,7 @@ def main() -> int:
         began = time.process_time()
         plan = plan_dispatch(read_pglib_uc(text), time_limit_seconds=seconds, relative_gap=GAP)
         cpu = time.process_time() - began
-        document = case_document(plan, case=name)
-        joined = {**document, "renewables": joined_renewables(document["renewables"])}
-        problems = check_commitment(json.loads(text), joined)
+        problems = check_commitment(json.loads(text), joined_plan(case_document(plan, case=name)))
         gaps.append(plan.gap)
         broken += bool(problems)
         told = f"{name:<20}{line(plan.objective, plan.best_bound, cpu)}"

@@ -163,7 +163,9 @@ def test_every_fault_of_both_files_comes_at_once() -> None:
         ({"periods": 1, "loads": {"a": {"scenarios": [[1], [2]]}, "b": {"scenarios": [[1]]}}}, "as many everywhere"),
         ({"periods": 1, "loads": {"a": {"scenarios": []}}}, "must be a list of lists"),
         ({"periods": 1, "loads": {"a": {}}}, "must have either quantiles or scenarios"),
-        ({"periods": 0}, "periods: must be 1 or more, got 0"),
+        ({"periods": 0}, "periods: must be 1 to 100000, got 0"),
+        ({"periods": 10**9}, "periods: must be 1 to 100000, got 1000000000"),
+        ({"periods": 1, "step_minutes": 10**12}, "step_minutes: must be 1 to 527040"),
     ],
 )
 def test_profiles_that_do_not_fit_are_refused(periods: dict[str, Any], words: str) -> None:
@@ -237,6 +239,7 @@ def test_scenarios_of_profiles_are_planned_for_together() -> None:
     asked = {"method": "two-stage", "risk_weight": 0.5, "risk_level": 0.8, "probabilities": [3, 1]}
     problem = read({"periods": 2, "renewables": {"w": wind}, "uncertainty": asked})
     assert problem.scenarios is not None
+    assert problem.renewable_plants[0].capacity_mw == 30.0  # of the scenarios, not of their mean
     np.testing.assert_array_equal(problem.scenarios.available_mw[:, 0], [[30, 30], [0, 10]])
     np.testing.assert_array_equal(problem.scenarios.load_mw, [problem.load_mw] * 2)
     assert problem.scenarios.weight.tolist() == [0.75, 0.25]

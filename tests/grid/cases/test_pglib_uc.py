@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from grid.cases import read_pglib_uc
-from grid.cases.must_take import joined_renewables
+from grid.cases.must_take import joined_plan
+from grid.dispatch import case_document, plan_dispatch
 from grid.faults import InputError
 
 UNIT: dict[str, Any] = {
@@ -54,11 +55,16 @@ def test_a_unit_is_limited_in_its_first_period_by_its_ramp_as_well() -> None:
 
 
 def test_a_minimum_of_renewables_must_be_taken_and_is_told_as_one() -> None:
-    problem = read_pglib_uc(json.dumps(INSTANCE))
+    problem = read_pglib_uc(json.dumps({**INSTANCE, "demand": [14.0, 19.0]}))
     assert [plant.curtailable for plant in problem.renewable_plants] == [True, False]
     assert problem.available_mw.tolist() == [[0.0, 3.0], [1.0, 2.0]]
-    tables = {plant.plant_id: [{"power_mw": 1.5}] for plant in problem.renewable_plants}
-    assert joined_renewables(tables) == {"river": [{"power_mw": 3.0}]}
+    plan = joined_plan(case_document(plan_dispatch(problem, relative_gap=0.0), case="one"))
+    assert [record["available_mw"] for record in plan["renewables"]["river"]] == [1.0, 5.0]
+    assert not {part: name for part in ("assets", "renewables", "reasons") for name in plan[part] if "(" in name}
+    assert {reason["text"].split(":")[0] for reason in plan["reasons"]["river"]} == {
+        "what it must give",
+        "what it may give beyond that",
+    }
 
 
 def test_costs_bent_by_rounding_are_taken_as_their_hull() -> None:
@@ -102,7 +108,7 @@ def test_every_fault_comes_at_once_with_its_place() -> None:
     [
         ("[]", "document: must be an object"),
         ("{", "instance: is no JSON"),
-        ('{"time_periods": 0, "demand": []}', "time_periods: must be 1 or more, got 0"),
+        ('{"time_periods": 0, "demand": []}', "time_periods: must be 1 to 100000, got 0"),
         ('{"time_periods": 1, "demand": [NaN]}', "demand[0]: must be a finite number, got nan"),
     ],
 )

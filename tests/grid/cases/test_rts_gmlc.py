@@ -115,6 +115,26 @@ def test_hours_beyond_the_series_are_told_once(system: SourceSystem) -> None:
     assert "2020-07-10 00:00 to 2020-07-12 00:00" in fault.problem
 
 
+@pytest.mark.parametrize(
+    ("start", "periods", "told"),
+    [
+        (datetime(9999, 12, 31, tzinfo=UTC), 5, "must lie in the years 1900 to 2199, got 5 periods from 9999-12-31"),
+        (datetime(1, 1, 1, tzinfo=UTC), 5, "must lie in the years 1900 to 2199"),
+        (START, 100_000_000, "must be 1 to 100000 periods, got 100000000"),
+        (START, 0, "must be 1 to 100000 periods, got 0"),
+    ],
+)
+def test_hours_that_no_series_has_are_refused(system: SourceSystem, start: datetime, periods: int, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        system.problem(start=start, periods=periods)
+
+
+def test_powers_are_as_the_series_have_them_whatever_they_are_normalised_by(system: SourceSystem) -> None:
+    """RTS-GMLC's series are in MW, and its scaling factors their maxima."""
+    read = read_rts_gmlc(changed("timeseries_pointers.csv", "MW Load,1,", "MW Load,2850,"))
+    assert np.array_equal(read.problem().load_mw, system.problem().load_mw)
+
+
 def test_a_simulation_without_the_series_of_a_plant_is_refused(system: SourceSystem) -> None:
     with pytest.raises(InputError) as raised:
         system.problem(simulation="REAL_TIME")
@@ -161,6 +181,9 @@ FAULTS: list[tuple[str, str, str, str]] = [
     ("series/load.csv", "10,2,60,25", "10,2,60,25,7", "series/load.csv: cannot be read"),
     ("series/reg_down.csv", ",3,4\n", ",3\n", "must have a column per 6:00:00 of a day"),
     ("initial_status.csv", "41.5", "80", "initial_status.csv line 3: 101_STEAM_1: 80 MW lie outside"),
+    ("series/load.csv", "2020,7,10,1", "-0.0001,7,10,1", "series/load.csv line 2: Year: must be a whole number from"),
+    ("series/load.csv", "2020,7,10,2", "2020,7,10,2.5", "series/load.csv line 3: Period: must be a whole number from"),
+    ("simulation_objects.csv", "seconds,21600", "seconds,1e300", "line 3: DAY_AHEAD: must be at most a day"),
 ]
 
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grid.cases import read_pglib_uc
-from grid.cases.must_take import joined_renewables
+from grid.cases.must_take import joined_plan
 from grid.checking.uc_check import check_commitment
 from grid.dispatch import Status, case_document, plan_dispatch
 
@@ -37,8 +37,7 @@ def model_tex() -> ModuleType:
 
 def planned(instance: dict[str, Any], *, gap: float = 1e-7, seconds: float = 20.0) -> dict[str, Any]:
     plan = plan_dispatch(read_pglib_uc(json.dumps(instance)), time_limit_seconds=seconds, relative_gap=gap)
-    document = case_document(plan, case="test")
-    return {**document, "renewables": joined_renewables(document["renewables"])}
+    return joined_plan(case_document(plan, case="test"))
 
 
 @st.composite

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grid.dispatch import DispatchProblem, UnitState, plan_dispatch
+from grid.dispatch import DispatchProblem, UnitState, check_plan, plan_dispatch
 from grid.faults import InputError
 from grid.network import Branch
+from grid.problem.scenarios import Scenarios
 
 
 @pytest.fixture
@@ -65,10 +66,32 @@ def test_every_fault_is_told_at_once(problem: DispatchProblem) -> None:
 
 
 @pytest.mark.parametrize(
-    "state", [UnitState(True, 1.0, 80.0), UnitState(False, 1.0, 10.0), UnitState(True, -1.0, 10.0)]
+    "state",
+    [UnitState(True, 1.0, 80.0), UnitState(True, 1.0, -9.0), UnitState(False, 1.0, 10.0), UnitState(True, -1.0, 10.0)],
 )
 def test_initial_state_that_cannot_be_is_named(state: UnitState, problem: DispatchProblem) -> None:
     assert faults_of(replace(problem, initial={"u": state})) == ["u"]
+
+
+def test_reactances_that_cancel_are_named(problem: DispatchProblem) -> None:
+    line, series = Branch("line", "a", "b", 0.1, 5.0), Branch("series", "a", "b", -0.1, 5.0)
+    assert faults_of(with_branches(problem, line, series)) == ["reactances"]
+    compensated = with_branches(problem, line, replace(series, reactance_pu=-0.3))
+    assert check_plan(plan_dispatch(compensated)) == []
+
+
+def test_scenarios_of_negative_power_are_named(make_problem: Any) -> None:
+    windy: DispatchProblem = make_problem(
+        {"load_mw": {"a": [10]}, "plants": {"w": {"bus": "a", "kind": "wind", "available_mw": [5]}}}
+    )
+    load, available = windy.load_mw[None], windy.available_mw[None]
+    drawn = Scenarios(load.repeat(2, axis=0), np.concatenate([-available, available]), np.array([0.5, 0.5]))
+    assert faults_of(replace(windy, scenarios=drawn)) == ["scenarios: available_mw"]
+
+
+def test_powers_beyond_all_measure_and_efficiencies_of_nothing_are_named(problem: DispatchProblem) -> None:
+    storage = replace(problem.storages[0], charge_efficiency=1e-320)
+    assert faults_of(replace(problem, load_mw=problem.load_mw * 1e30, storages=(storage,))) == ["load_mw", "s"]
 
 
 def test_a_unit_named_twice_is_named(problem: DispatchProblem) -> None:
