@@ -124,6 +124,7 @@ def test_without_any_cost_every_megawatt_costs_one() -> None:
         ("trafo", "tap2_pos", 1.0, "trafo 0: tap2_pos: is not read"),
         ("gen", "max_p_mw", 1.0, "gen 0: min_p_mw: 5 is above max_p_mw 1"),
         ("load", "p_mw", "much", "load 0: p_mw: must be a finite number"),
+        ("load", "p_mw", 10**400, "load 0: p_mw: must be a finite number"),
         ("load", "in_service", "perhaps", "load 0: in_service: must be true or false"),
         ("bus", "vn_kv", -1.0, "bus 0: vn_kv: must be above 0"),
         ("poly_cost", "cp2_eur_per_mw2", -1.0, "poly_cost 0: cp2_eur_per_mw2: must be at least 0"),
