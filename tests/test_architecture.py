@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,16 @@ def test_what_plans_follows_arrows_of_its_own() -> None:
         if name.startswith("grid.") and name.split(".")[1] in PLANNING.keys() - allowed - {folder}
     ]
     assert against == []
+
+
+def test_no_modules_that_plan_need_each_other() -> None:
+    """Imports for annotations alone count as well: two modules that need each other are one, or lack a third."""
+    modules = {module_of(path): path for folder in PLANNING for path in (ROOT / "grid" / folder).rglob("*.py")}
+    needs = {module: modules.keys() & {name for _, name in imports_of(path)} for module, path in modules.items()}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        pytest.fail(f"these need each other: {' <- '.join(error.args[1])}")
 
 
 def test_each_layer_stays_free_of_the_libraries_it_must_run_without() -> None:

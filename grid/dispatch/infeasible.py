@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from grid.dispatch.results import REPORTED_MW
+from grid.formulation.build import build_model
 from grid.formulation.linear import IntArray
-from grid.formulation.model import DispatchModel, build_model
+from grid.formulation.model import DispatchModel
 from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import LinearSolution, UnsolvedError, solve_with_lines

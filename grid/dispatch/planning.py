@@ -11,8 +11,9 @@ import numpy as np
 from grid.dispatch.infeasible import infeasible_plan
 from grid.dispatch.results import plan_of
 from grid.dispatch.two_stage import plan_for_scenarios
+from grid.formulation.build import build_model
 from grid.formulation.commitment import BoolArray, assign_units, bridge_dips
-from grid.formulation.model import DispatchModel, build_model
+from grid.formulation.model import DispatchModel
 from grid.formulation.outages import Outages
 from grid.formulation.prices import FixedDispatch, dispatch_fixed
 from grid.formulation.ptdf import Ptdf

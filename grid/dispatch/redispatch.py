@@ -17,10 +17,10 @@ import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array, hstack
 
 from grid.dispatch.committed import Committed
+from grid.formulation.build import available_by_bus
 from grid.formulation.commitment import BoolArray
 from grid.formulation.linear import INFINITY, IntArray, LinearModel, new_highs, require_ok
 from grid.formulation.lines import FLOW_TOLERANCE_MW
-from grid.formulation.model import available_by_bus
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import UnsolvedError
 from grid.problem.plan import DispatchProblem

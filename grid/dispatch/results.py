@@ -9,10 +9,10 @@ import numpy as np
 
 from grid.explaining.headroom import headroom_mw
 from grid.explaining.reasons import explain
+from grid.formulation.build import available_by_bus
 from grid.formulation.commitment import BoolArray
 from grid.formulation.holding import held_reserves
 from grid.formulation.lines import interface_members
-from grid.formulation.model import available_by_bus
 from grid.formulation.prices import FixedDispatch, dispatch_fixed, prices_of
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.costs import change_cost

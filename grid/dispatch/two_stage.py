@@ -24,8 +24,9 @@ from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import UnsolvedError, solve_lazily
 from grid.formulation.stacked import StackedModel
 from grid.formulation.unit_terms import identical_units, unit_terms
+from grid.problem.in_scenarios import in_scenarios, unreserved
 from grid.problem.plan import DispatchPlan, DispatchProblem, Status
-from grid.problem.scenarios import Outlook, Scenarios, unreserved
+from grid.problem.scenarios import Outlook, Scenarios
 from grid.searching.incumbent import Found, gap_between
 from grid.searching.search import search
 from grid.time_axis import FloatArray
@@ -103,7 +104,7 @@ class _Cases:
 
     def __init__(self, problem: DispatchProblem, scenarios: Scenarios) -> None:
         self._problem, self._scenarios = problem, scenarios
-        self._problems = scenarios.problems(problem)
+        self._problems = in_scenarios(problem, scenarios)
         self._terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
         self._groups = identical_units(problem)
         self._ptdf = Ptdf(problem.network)

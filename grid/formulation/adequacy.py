@@ -11,16 +11,13 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grid.formulation.model import DispatchModel
 from grid.formulation.trajectories import put_capacity, switch_losses
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.requirements import leading
-
-if TYPE_CHECKING:
-    from grid.formulation.model import DispatchModel
 
 
 def add_adequacy(model: DispatchModel, terms: Sequence[UnitTerms]) -> None:

@@ -21,10 +21,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grid.formulation.build import build_model
 from grid.formulation.commitment import BoolArray
 from grid.formulation.injections import load_shares
 from grid.formulation.lines import Line
-from grid.formulation.model import DispatchModel, build_model
+from grid.formulation.model import DispatchModel
 from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import LinearSolution, solve_with_lines

@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array
 
+from grid.formulation.build import build_model
 from grid.formulation.linear import INFINITY, IntArray, LinearModel, Shape
 from grid.formulation.lines import Line
-from grid.formulation.model import DispatchModel, build_model
+from grid.formulation.model import DispatchModel
 from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.unit_terms import UnitTerms

@@ -12,14 +12,11 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grid.formulation.model import DispatchModel
 from grid.time_axis import FloatArray
-
-if TYPE_CHECKING:
-    from grid.formulation.model import DispatchModel
 
 
 def add_change_prices(model: DispatchModel) -> None:

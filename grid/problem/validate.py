@@ -15,9 +15,9 @@ from grid.faults import Fault, InputError
 from grid.network_checks import interface_faults
 from grid.problem.earlier import earlier_faults
 from grid.problem.exchanges import exchange_faults
+from grid.problem.in_scenarios import scenario_faults
 from grid.problem.plan import DispatchProblem
 from grid.problem.requirements import requirement_faults
-from grid.problem.scenarios import scenario_faults
 from grid.problem.storage_profiles import profile_faults
 from grid.time_axis import FloatArray
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from grid.dispatch import DispatchPlan, DispatchProblem, Status
 from grid.dispatch.results import plan_of
+from grid.formulation.build import build_model
 from grid.formulation.commitment import BoolArray, assign_units
 from grid.formulation.linear import new_highs, require_ok
 from grid.formulation.lines import Line
-from grid.formulation.model import DispatchModel, build_model
+from grid.formulation.model import DispatchModel
 from grid.formulation.outages import Outages
 from grid.formulation.prices import dispatch_fixed
 from grid.formulation.ptdf import Ptdf
@@ -26,6 +27,7 @@ from grid.time_axis import FloatArray
 
 _GAP = 1e-4
 _SECONDS = 20.0
+_IDLE_MW = 1e-4
 
 
 class RealTime:
@@ -83,7 +85,8 @@ class RealTime:
         if found:
             values = np.array(highs.getSolution().col_value)
             on = np.array([values[columns.on] > 0.5 for columns in model.thermal], dtype=np.bool_).reshape(on.shape)
-            charges = [values[columns.charge] > values[columns.discharge] for columns in model.storages]
+            net = [values[columns.discharge] - values[columns.charge] for columns in model.storages]
+            charges = [mw <= _IDLE_MW for mw in net]  # an idle one may put back what it owes
             charging = np.array(charges, dtype=np.bool_).reshape(charging.shape)
         return on, charging, list(model.lines.rows)
 

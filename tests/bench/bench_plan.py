@@ -19,7 +19,7 @@ from api.settings import CacheSettings, read_settings
 from grid.dispatch.assemble import assemble_problem
 from grid.dispatch.planning import plan_dispatch
 from grid.forecasts import Forecast
-from grid.formulation.model import build_model
+from grid.formulation.build import build_model
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import solve_with_lines
 from grid.formulation.unit_terms import identical_units, unit_terms

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from api.commands.source_folder import read_source_folder
+from grid.formulation.build import build_model
 from grid.formulation.lines import Line
-from grid.formulation.model import build_model
 from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import solve_with_lines

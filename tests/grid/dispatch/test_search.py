@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from grid.dispatch import DispatchProblem, Status, check_plan, plan_dispatch
+from grid.formulation.build import build_model
 from grid.formulation.linear import LinearModel, new_highs
-from grid.formulation.model import build_model
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import solve_with_lines
 from grid.formulation.unit_terms import identical_units, unit_terms
