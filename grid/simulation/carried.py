@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -18,7 +19,7 @@ from grid.time_axis import FloatArray, TimeAxis
 _LONG_HOURS = 10_000.0
 """For how long a unit without a known state has been as it is: long enough for every minimum time and a cold start."""
 _ROUNDING_HOURS = 1e-9
-_ROUNDING_MWH = 1e-6
+_ROUNDING_MWH = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +56,30 @@ class Carried:
         return Carried(units, stored, self._taken_after(plan, periods))
 
     def owed_mwh(self, storages: Sequence[Storage], axis: TimeAxis) -> dict[str, FloatArray]:
-        """What may still be owed of what was taken out before, at the end of each period of an ``axis`` from here."""
-        ends = axis.step_hours * (1 + np.arange(axis.periods))
+        """What may still be owed of what was taken out before, at the end of each period of an ``axis`` from here.
+
+        It is rounded up, the nearer the more, so that what could just be put back is not out of reach a period later.
+        """
+        count = 1 + np.arange(axis.periods)
         owed = {}
         for storage in storages:
-            if taken := self.taken.get(storage.storage_id):
-                ages, energy = np.array(taken).T
-                in_time = ages[:, None] + ends <= (storage.rebound_hours or 0.0) + _ROUNDING_HOURS
-                owed[storage.storage_id] = energy @ in_time + _ROUNDING_MWH
+            hours = storage.rebound_hours or math.inf
+            if math.isfinite(hours):
+                ages, energy = np.array(self.taken.get(storage.storage_id, ())).reshape(-1, 2).T
+                in_time = ages[:, None] + axis.step_hours * count <= hours + _ROUNDING_HOURS
+                owed[storage.storage_id] = energy @ in_time + _ROUNDING_MWH / count
         return owed
 
     def _taken_after(self, plan: DispatchPlan, periods: int) -> dict[str, tuple[tuple[float, float], ...]]:
         step, taken = plan.problem.axis.step_hours, {}
         for storage, discharge in zip(plan.problem.storages, plan.discharge_mw, strict=True):
-            if storage.rebound_hours is None or not np.isfinite(storage.rebound_hours):
+            hours = storage.rebound_hours or math.inf
+            if math.isinf(hours):
                 continue
-            before = ((hours + periods * step, mwh) for hours, mwh in self.taken.get(storage.storage_id, ()))
+            before = ((age + periods * step, mwh) for age, mwh in self.taken.get(storage.storage_id, ()))
             energy = discharge[:periods] * step / storage.discharge_efficiency
             new = (((periods - t) * step, mwh) for t, mwh in enumerate(energy.tolist()))
-            late = [(hours, mwh) for hours, mwh in (*before, *new) if hours < storage.rebound_hours and mwh > 0.0]
+            late = ((age, mwh) for age, mwh in (*before, *new) if age < hours and mwh > 0.0)
             taken[storage.storage_id] = tuple(late)
         return taken
 
