@@ -1,7 +1,7 @@
 """Why every asset is where it is: per run of periods the binding limit, its price, the alternative and a sentence.
 
 Each number in a text is one of the plan's own or follows from the plan's prices by arithmetic that
-``tests/grid/dispatch`` repeats.
+``tests/grid/explaining`` repeats.
 """
 
 from __future__ import annotations
