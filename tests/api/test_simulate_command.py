@@ -69,6 +69,69 @@ def test_without_what_happened_there_is_nothing_to_simulate(simulate: Call) -> N
     assert "has no actuals.json" in err
 
 
+def changed(folder: Path, **told: object) -> Path:
+    """The same folder with other things told in ``periods.json``; None is left out."""
+    file = folder / "periods.json"
+    document = json.loads(file.read_text()) | told
+    file.write_text(json.dumps({key: value for key, value in document.items() if value is not None}))
+    return folder
+
+
+def test_a_folder_case_says_its_hours_itself(day: Path, simulate: Call) -> None:
+    status, _, err = simulate(day, "--hours", "24")
+
+    assert status == 2
+    assert "--start, --hours" in err
+
+
+@pytest.mark.parametrize(
+    ("minutes", "arguments"), [(7, ()), (50, ()), (120, ("--horizon", "25")), (1440, ()), (2880, ("--horizon", "48"))]
+)
+def test_periods_that_do_not_fit_a_daily_plan_are_refused(
+    day: Path, simulate: Call, minutes: int, arguments: tuple[str, ...]
+) -> None:
+    status, _, err = simulate(changed(day, step_minutes=minutes), *arguments)
+
+    assert status == 2
+    assert "must be a whole number of periods of" in err
+
+
+def test_a_limit_that_is_never_relaxed_is_refused(day: Path, simulate: Call) -> None:
+    status, _, err = simulate(changed(day, penalties={"shedding": None}))
+
+    assert status == 2
+    assert "never relaxed" in err
+
+
+def test_where_nothing_is_uncertain_nothing_is_promised(day: Path, simulate: Call) -> None:
+    certain = {"gen-3": {"bus": "3", "kind": "wind", "available_mw": 30}}
+
+    status, out, err = simulate(changed(day, loads=None, renewables=certain), "--json")
+
+    assert status == 0, err
+    assert json.loads(out)["forecasts"]["promised"] is None
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_a_day_that_costs_nothing_has_a_regret_but_no_share(
+    day: Path, simulate: Call, arguments: tuple[str, ...]
+) -> None:
+    (day / "network.json").write_text(json.dumps({"buses": {"a": {}}}))
+    (day / "network.m").unlink(missing_ok=True)
+    (day / "periods.json").write_text(
+        json.dumps({"periods": 3, "loads": {"a": 5}, "renewables": {"sun": {"bus": "a", "available_mw": 9}}})
+    )
+    (day / "actuals.json").write_text("{}")
+
+    status, out, err = simulate(day, *arguments)
+
+    assert status == 0, err
+    if arguments:
+        assert json.loads(out)["regret"] == {"money": 0.0, "share": None, "interval_90": [None, None]}
+    else:
+        assert "regret: 0.00 USD" in out
+
+
 def test_a_source_folder_tells_both_itself(shared_data: Path, simulate: Call) -> None:
     case = shared_data / "prescient_24bus" / "case"
     if not case.is_dir():

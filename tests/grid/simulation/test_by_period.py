@@ -18,7 +18,7 @@ from grid.problem.storage_profiles import StorageProfile
 from grid.simulation import GivenForecasts, Operation, perfect_foresight, score, simulate
 
 MakeSystem = Callable[..., DispatchProblem]
-HOUR, QUARTER = timedelta(hours=1), timedelta(minutes=15)
+HOUR, HALF = timedelta(hours=1), timedelta(minutes=30)
 DAILY = Operation(horizon=36 * HOUR, relative_gap=0.0, time_limit_seconds=10.0)
 
 
@@ -37,7 +37,7 @@ def with_cars(problem: DispatchProblem, due_mwh: dict[int, float], charge_mw: fl
     return replace(problem, storages=(cars,), storage_profiles={"cars": profile})
 
 
-@pytest.mark.parametrize("step", [HOUR, QUARTER])
+@pytest.mark.parametrize("step", [HOUR, HALF])
 def test_plans_of_several_days_hold_the_products_of_their_own_hours(make_system: MakeSystem, step: timedelta) -> None:
     forecast = with_product(make_system([80.0] * 48), 5.0)
     actual = make_system([82.0] * round(48 * HOUR / step), step=step)
@@ -77,12 +77,12 @@ def test_who_knows_what_happens_plans_without_products_scenarios_and_cover(make_
     assert forecast.outlook is not None
 
 
-@pytest.mark.parametrize("step", [HOUR, QUARTER])
+@pytest.mark.parametrize("step", [HOUR, HALF])
 def test_cars_leave_charged_on_the_second_day_too(make_system: MakeSystem, step: timedelta) -> None:
-    hourly = with_cars(make_system([60.0] * 48), {7: 30.0, 31: 30.0}, 10.0)
+    hourly = with_cars(make_system([60.0] * 30), {7: 30.0, 28: 30.0}, 10.0)
     per_hour = round(HOUR / step)
-    actual = make_system([60.0] * 48 * per_hour, step=step)
-    actual = with_cars(actual, {8 * per_hour - 1: 30.0, 32 * per_hour - 1: 30.0}, 10.0)
+    actual = make_system([60.0] * 30 * per_hour, step=step)
+    actual = with_cars(actual, {8 * per_hour - 1: 30.0, 29 * per_hour - 1: 30.0}, 10.0)
 
     simulated = simulate(actual, GivenForecasts(hourly), operation=DAILY)
 
@@ -91,7 +91,7 @@ def test_cars_leave_charged_on_the_second_day_too(make_system: MakeSystem, step:
     assert simulated.realised.charge_mw.sum() / per_hour == pytest.approx(60.0)
 
 
-@pytest.mark.parametrize("step", [HOUR, QUARTER])
+@pytest.mark.parametrize("step", [HOUR, HALF])
 def test_energy_that_cars_leave_without_is_paid_per_megawatt_hour(make_system: MakeSystem, step: timedelta) -> None:
     actual = with_cars(make_system([60.0] * 8, step=step), {3: 12.0}, 0.0)
 
@@ -102,10 +102,10 @@ def test_energy_that_cars_leave_without_is_paid_per_megawatt_hour(make_system: M
     assert check_plan(simulated.realised) == []
 
 
-@pytest.mark.parametrize("step", [HOUR, QUARTER])
+@pytest.mark.parametrize("step", [HOUR, HALF])
 def test_a_demand_response_puts_back_in_time_what_it_took(make_system: MakeSystem, step: timedelta) -> None:
     per_hour = round(HOUR / step)
-    load = np.repeat(np.where(np.isin(np.arange(48) % 24, [8, 9, 18, 19]), 120.0, 80.0), per_hour)
+    load = np.repeat(np.where(np.isin(np.arange(26), [4, 5, 18, 19]), 120.0, 80.0), per_hour)
     shift = Storage("shift", "b", 10.0, 40.0, 1.0 / 1.2, 1.0, 40.0, 40.0, rebound_hours=3.0)
     actual = replace(make_system(load, step=step), storages=(shift,))
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
+import pytest
+
+from grid.assets import Storage
 from grid.dispatch import DispatchProblem, UnitState, plan_dispatch
 from grid.simulation.carried import Carried
+from grid.time_axis import TimeAxis
 
 MakeSystem = Callable[..., DispatchProblem]
 
@@ -51,3 +56,18 @@ def test_a_unit_that_is_planned_ahead_may_be_stopped_from_any_output(make_system
     lowered = carried.able_to_stop([replace(unit, stop_ramp_mw=50.0)])
 
     assert lowered == Carried({"base": UnitState(True, 48.0, 50.0)}, {"battery": 5.0})
+
+
+def test_what_a_demand_response_took_is_owed_until_its_hours_are_over(make_system: MakeSystem) -> None:
+    shift = Storage("shift", "b", 10.0, 40.0, 1.0, 0.5, 40.0, 40.0, rebound_hours=3.0)
+    problem = replace(make_system([60.0, 60.0, 160.0, 60.0, 60.0]), storages=(shift,))
+    plan = plan_dispatch(problem, relative_gap=0.0)
+
+    carried = Carried(problem.initial, {}).after(plan, 2).after(plan, 3)  # the dear hour is the last of them
+    owed = carried.owed_mwh([shift], TimeAxis(problem.axis.end, timedelta(hours=1), 3))
+
+    assert plan.discharge_mw[0, 2] == pytest.approx(10.0)
+    assert owed["shift"] == pytest.approx([20.0, 20.0, 0.0], abs=1e-3)
+    assert carried.owed_mwh([shift], TimeAxis(problem.axis.end, timedelta(minutes=30), 6))["shift"] == pytest.approx(
+        [20.0, 20.0, 20.0, 20.0, 0.0, 0.0], abs=1e-3
+    )

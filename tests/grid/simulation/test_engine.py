@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grid.dispatch import DispatchProblem, check_plan, plan_dispatch
+from grid.faults import InputError
 from grid.simulation import Expected, GivenForecasts, Operation, perfect_foresight, score, simulate
 from grid.time_axis import TimeAxis
 
@@ -188,9 +189,10 @@ def test_what_is_done_is_sound_and_no_cheaper_than_the_optimum_of_the_whole_span
         replace(SHORT, horizon=5 * HOUR),
         replace(SHORT, look_ahead=timedelta(minutes=90)),
         replace(SHORT, plan_step=timedelta(minutes=45)),
+        replace(SHORT, plan_step=3 * HOUR),
     ],
 )
 def test_durations_that_do_not_fit_are_refused(make_system: MakeSystem, operation: Operation) -> None:
     actual = make_system([90.0] * 4)
-    with pytest.raises(ValueError, match="must"):
+    with pytest.raises(InputError, match="must"):
         simulate(actual, perfect_foresight(actual), operation=operation)

@@ -56,3 +56,10 @@ def test_an_interval_covers_days_that_differ_and_has_no_width_where_they_do_not(
     assert 0.0 <= low < differing.share < high <= 0.08
     assert differing.interval(level=0.9, seed=1) == (low, high)
     assert differing.interval(level=0.5)[1] < high
+
+
+def test_a_share_of_nothing_is_not_told() -> None:
+    free = Regret(np.array([0.0, 5.0]), np.zeros(2))
+
+    assert free.money == 5.0
+    assert np.isnan([free.share, *free.interval()]).all()
