@@ -23,7 +23,8 @@ from grid.time_axis import FloatArray
 
 _TOLERANCE_MW = 1e-6
 _LEAST_EFFICIENCY = 1e-3
-_MOST_MW = 1e12
+_MOST = 1e12
+"""Of hours and MW: what is more is a mistake, and more than solvers take."""
 
 
 def require_valid(problem: DispatchProblem) -> None:
@@ -110,8 +111,8 @@ def _arrays(problem: DispatchProblem) -> Iterator[Fault]:
     for name, array, shape, positive in wanted:
         if array.shape != shape:
             yield Fault(name, f"it must have shape {shape}, got {array.shape}", "order it as the docstring says")
-        elif not np.all(np.abs(array) <= _MOST_MW):
-            told = f"every value must be finite and at most {_MOST_MW:g} MW"
+        elif not np.all(np.abs(array) <= _MOST):
+            told = f"every value must be finite and at most {_MOST:g} MW"
             yield Fault(name, told, "fill gaps before planning, with a flag")
         elif positive and np.any(array < 0.0):
             yield Fault(name, "no value may be negative", "clip or correct the forecast")
@@ -127,8 +128,9 @@ def _units(problem: DispatchProblem) -> Iterator[Fault]:
         state = problem.initial.get(unit.unit_id)
         if state is None:
             continue
-        if state.hours < 0.0:
-            yield Fault(unit.unit_id, f"initial hours must not be negative, got {state.hours}", "give the time so far")
+        if not 0.0 <= state.hours <= _MOST:
+            told = f"initial hours must lie between 0 and {_MOST:g}, got {state.hours}"
+            yield Fault(unit.unit_id, told, "give the time so far")
         most = unit.capacity_mw if state.on else 0.0
         if not -_TOLERANCE_MW <= state.power_mw <= most + _TOLERANCE_MW:
             yield Fault(
@@ -148,8 +150,8 @@ def _unit_problems(unit: ThermalUnit) -> Iterator[str]:
         yield "start_costs must have an entry"
     if any(a.offline_hours > b.offline_hours or a.cost > b.cost for a, b in pairwise(unit.start_costs)):
         yield "start_costs must not decrease in hours or cost"
-    if min(unit.minimum_up_hours, unit.minimum_down_hours) < 0.0:
-        yield "minimum times must not be negative"
+    if not all(0.0 <= hours <= _MOST for hours in (unit.minimum_up_hours, unit.minimum_down_hours)):
+        yield f"minimum times must lie between 0 and {_MOST:g} hours"
     if min(unit.ramp_up_mw_per_hour, unit.ramp_down_mw_per_hour) <= 0.0:
         yield "ramps must be positive"
     if min(unit.start_ramp_mw, unit.stop_ramp_mw) < unit.minimum_mw - _TOLERANCE_MW:

@@ -67,7 +67,13 @@ def test_every_fault_is_told_at_once(problem: DispatchProblem) -> None:
 
 @pytest.mark.parametrize(
     "state",
-    [UnitState(True, 1.0, 80.0), UnitState(True, 1.0, -9.0), UnitState(False, 1.0, 10.0), UnitState(True, -1.0, 10.0)],
+    [
+        UnitState(True, 1.0, 80.0),
+        UnitState(True, 1.0, -9.0),
+        UnitState(False, 1.0, 10.0),
+        UnitState(True, -1.0, 10.0),
+        UnitState(True, 1e30, 10.0),
+    ],
 )
 def test_initial_state_that_cannot_be_is_named(state: UnitState, problem: DispatchProblem) -> None:
     assert faults_of(replace(problem, initial={"u": state})) == ["u"]
@@ -89,9 +95,11 @@ def test_scenarios_of_negative_power_are_named(make_problem: Any) -> None:
     assert faults_of(replace(windy, scenarios=drawn)) == ["scenarios: available_mw"]
 
 
-def test_powers_beyond_all_measure_and_efficiencies_of_nothing_are_named(problem: DispatchProblem) -> None:
+def test_powers_and_times_beyond_all_measure_and_efficiencies_of_nothing_are_named(problem: DispatchProblem) -> None:
     storage = replace(problem.storages[0], charge_efficiency=1e-320)
-    assert faults_of(replace(problem, load_mw=problem.load_mw * 1e30, storages=(storage,))) == ["load_mw", "s"]
+    unit = replace(problem.thermal_units[0], minimum_down_hours=1e30)
+    far = replace(problem, load_mw=problem.load_mw * 1e30, thermal_units=(unit,), storages=(storage,))
+    assert faults_of(far) == ["load_mw", "u", "s"]
 
 
 def test_a_unit_named_twice_is_named(problem: DispatchProblem) -> None:
