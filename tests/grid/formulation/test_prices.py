@@ -13,6 +13,7 @@ from grid.formulation.commitment import BoolArray
 from grid.formulation.prices import dispatch_fixed
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.unit_terms import unit_terms
+from grid.problem.plan import Limit
 
 STEP_MW = 0.01
 
@@ -108,3 +109,37 @@ def test_flows_do_not_depend_on_the_reference_bus(problem: DispatchProblem) -> N
     np.testing.assert_allclose(Ptdf(network).flows(injection), Ptdf(turned).flows(injection[::-1]))
     by_rows = np.stack([Ptdf(network).row(i) for i in range(3)]) @ injection
     np.testing.assert_allclose(by_rows, Ptdf(network).flows(injection))
+
+
+def test_prices_hold_beside_the_loads_where_reserve_is_short_of_a_loss(make_problem: Any) -> None:
+    """What nobody makes up for is not served where the load is; a load that grows draws more of that to its bus."""
+    made = make_problem(
+        {
+            "load_mw": {"one": [7.3], "two": [56.1], "three": [42]},
+            "branches": {
+                "12": {"from": "one", "to": "two", "limit_mw": 45},
+                "23": {"from": "two", "to": "three", "limit_mw": 100},
+                "13": {"from": "one", "to": "three", "reactance_pu": 0.15, "limit_mw": 100},
+            },
+            "units": {
+                "cheap": {"bus": "one", "minimum_mw": 20, "capacity_mw": 150, "segments": [[60, 10], [70, 14]]},
+                "middle": {"bus": "three", "minimum_mw": 10, "capacity_mw": 25, "cost_per_mwh": 35},
+                "dear": {"bus": "two", "capacity_mw": 35, "cost_per_mwh": 60},
+            },
+            "plants": {
+                f"at {bus}": {"bus": bus, "available_mw": [1], "curtailable": False} for bus in ("one", "two", "three")
+            },
+        }
+    )
+    problem = replace(made, secure_units=True)
+    plan = plan_dispatch(problem, relative_gap=0.0)
+    assert {violation.kind for violation in plan.violations} == {Limit.RESERVE_UP}
+
+    def optimum_fed(bus: int, more_mw: float) -> float:
+        available = problem.available_mw.copy()
+        available[bus] += more_mw
+        return optimum(replace(problem, available_mw=available), plan.on, np.zeros((0, 1), dtype=np.bool_))
+
+    for bus in range(3):
+        saved = (optimum_fed(bus, -STEP_MW) - optimum_fed(bus, STEP_MW)) / (2 * STEP_MW)
+        assert plan.lmp[bus, 0] == pytest.approx(saved, abs=1e-4)
