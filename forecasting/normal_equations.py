@@ -68,7 +68,7 @@ class NormalEquations:
                 self._missed[same] *= fade
             for same, rows in self._rows.items():
                 if same in self._factors:
-                    self._factors[same].add(wide[known[rows[0]]], fade=fade)
+                    self._factors[same].add(wide, known[rows[0]], fade=fade)
                 gone = wide[~known[rows[0]]]
                 if not len(gone):
                     continue
@@ -118,9 +118,9 @@ class _Factors:
         self._factors = [_factor(centred, held) for held in penalties]
         self._weights: list[FloatArray] = []
 
-    def add(self, wide: Float32Array, *, fade: float) -> None:
-        """Hours that came: terms and a constant, shape (hours, terms + 1); all before them fades."""
-        self._came = np.concatenate([self._came * np.sqrt(fade), wide])
+    def add(self, wide: Float32Array, known: BoolArray, *, fade: float) -> None:
+        """Hours that came: terms and a constant, shape (hours, terms + 1); all before them fades, whatever is known."""
+        self._came = np.concatenate([self._came * np.sqrt(fade), wide[known]])
         self._fade *= fade
         self.hours += len(wide)
 
@@ -131,11 +131,11 @@ class _Factors:
             gram: The sums as they stand now.
             target: Centred, shape (terms, series).
         """
-        if not self.hours:
+        if not self._weights:
             self._weights = [_solved(factor, target) for factor in self._factors]
         else:
             one, terms = self._came[:, -1], self._came[:, :-1]
-            rows = terms - np.outer(one, one @ terms / (one @ one))  # what hours add to centred sums
+            rows = terms - np.outer(one, one @ terms / max(float(one @ one), 1e-9))  # what hours add to centred sums
             self._weights = [self._corrected(gram, rows, number, target) for number in range(len(self._factors))]
         return np.stack([weights.T for weights in self._weights], axis=1)
 

@@ -108,9 +108,11 @@ def test_series_that_are_fitted_together_are_fitted_as_if_alone() -> None:
 def test_what_is_solved_again_after_a_day_is_what_new_factors_give(monkeypatch: pytest.MonkeyPatch) -> None:
     calendar = calendar_of(60 * 24)
     fixed = calendar_terms(calendar)
-    targets = np.random.default_rng(7).normal(5.0, 1.0, (3, 60 * 24))
+    targets = np.random.default_rng(7).normal(5.0, 1.0, (5, 60 * 24))
     targets[1, 50 * 24 : 50 * 24 + 5] = np.nan  # a gap in what is added
     targets[2, 300:400] = np.nan
+    targets[3, 50 * 24 :] = np.nan  # a meter that fell silent
+    targets[4] = np.nan  # one that has not come yet
 
     def fits() -> list[Fit]:
         return rolling_fits(lambda a, b: fixed[a:b], targets, instants=np.arange(50, 60) * 24, beyond=0)
