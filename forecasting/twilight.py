@@ -30,7 +30,7 @@ def twilight_quantiles(panel: SolarPanel, wanted: IndexArray, *, until: int) -> 
     """
     clear = panel.clear_kw
     dim = (clear > 0.0) & (clear <= DAYLIGHT_SHARE * panel.capacity_kw[:, None])
-    morning = np.diff(clear, axis=1, append=0.0) > 0.0
+    morning = np.pad(np.diff(clear, axis=1), ((0, 0), (0, 1)), mode="edge") > 0.0
     made = np.full((*clear.shape, len(LEVELS)), np.nan)
     asked = np.zeros(clear.shape[1], dtype=bool)
     asked[wanted] = True

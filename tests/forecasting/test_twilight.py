@@ -43,6 +43,12 @@ def test_dawn_and_dusk_are_told_by_their_own_past_and_other_hours_are_left_alone
     assert np.allclose(said[18], 0.001)
 
 
+def test_an_axis_that_ends_at_dawn_ends_in_a_morning() -> None:
+    shown = panel()
+    ending = replace(shown, clear_kw=shown.clear_kw[:, : HOURS + 7])
+    assert np.allclose(twilight_quantiles(ending, AHEAD[:7], until=HOURS)[0, 6], 0.004)
+
+
 def test_of_many_hours_those_nearest_in_light_count() -> None:
     shown = panel()
     many = 3 * HOURS
