@@ -108,7 +108,7 @@ def _case(folder: Path, start: datetime | None, hours: int | None) -> tuple[Disp
         )
     text = text_of(periods)
     forecast = read_folder(text_of(network), text, matpower=network.suffix == ".m")
-    level = (json.loads(text).get("reserves") or {}).get("up_level")
+    level = json.loads(text).get("reserves", {}).get("up_level")
     sized = forecast.spread is not None and forecast.scenarios is None
     promised = 1.0 - float(level) if sized and level is not None else math.nan
     return read_actuals(text_of(folder / FILE), forecast), GivenForecasts(forecast, promised)

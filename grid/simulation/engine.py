@@ -234,7 +234,8 @@ class _Loop:
         """How many periods of real time a duration is, or of another length."""
         step = of or self._actual.axis.step
         if duration % step:
-            told = f"must be a whole number of periods of {step}, got {duration}"
+            minute = timedelta(minutes=1)
+            told = f"must be a whole number of periods of {step / minute:g} minutes, got {duration / minute:g} minutes"
             raise InputError([Fault(name, told, "choose another, or periods of another length")])
         return duration // step
 
