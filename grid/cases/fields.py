@@ -8,10 +8,9 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from grid.cases.spans import MOST
 from grid.faults import Fault
 from grid.time_axis import FloatArray
-
-_MOST = 1e12
 
 
 class Fields:
@@ -154,12 +153,12 @@ class Fields:
 
 
 def _is_number(value: Any) -> TypeGuard[int | float]:
-    return not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= _MOST
+    return not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= MOST
 
 
 def _no_number(value: Any) -> str:
-    too_large = isinstance(value, int | float) and abs(value) > _MOST
-    wanted = f"at most {_MOST:g} in size" if too_large else "a finite number"
+    too_large = isinstance(value, int | float) and abs(value) > MOST
+    wanted = f"at most {MOST:g} in size" if too_large else "a finite number"
     return f"must be {wanted}, got {_shown(value)}"
 
 

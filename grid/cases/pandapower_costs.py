@@ -9,6 +9,7 @@ import numpy as np
 from grid.cases.case import Costs
 from grid.cases.pandapower_tables import NetTables
 from grid.cases.source_tables import Row
+from grid.cases.spans import MOST
 from grid.time_axis import FloatArray
 
 _ROUNDING = 1e-4
@@ -73,9 +74,9 @@ class CostTables:
         pieces = row.cell("points")
         try:
             table = np.array(pieces, dtype=np.float64).reshape(-1, 3)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             table = np.zeros((0, 3))
-        if not len(table) or not np.isfinite(table).all():
+        if not len(table) or not (np.abs(table) <= MOST).all():
             row.fault("points", "must be a list of [lower, upper, slope]", "give the pieces in rising order")
             return None
         joined = all(before[1] == after[0] for before, after in pairwise(table))

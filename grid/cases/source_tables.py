@@ -8,6 +8,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from grid.cases.spans import MOST
 from grid.faults import Fault
 
 _ABSENT = ("", "na", "nan", "none", "null")
@@ -65,7 +66,7 @@ class Row:
     def number(
         self, column: str, *, default: float | None = None, least: float = -math.inf, above: float = -math.inf
     ) -> float:
-        """The cell as a finite number of at least ``least`` and more than ``above``."""
+        """The cell as a finite number of at least ``least`` and more than ``above``, by 1e-12 or more."""
         if not self.has(column):
             if default is None:
                 self._missing(column)
@@ -74,10 +75,11 @@ class Row:
             value = float(self._cells[column])
         except (TypeError, ValueError, OverflowError):
             value = math.nan
-        if not math.isfinite(value):
-            self.fault(column, f"must be a finite number, got {self._cells[column]!r}", "give a number")
+        if not abs(value) <= MOST:
+            shown = str(self._cells[column])[:40]
+            self.fault(column, f"must be a finite number of at most {MOST:g} in size, got {shown!r}", "give a number")
             return 0.0
-        if not (value >= least and value > above):
+        if not (value >= least and value > above + 1.0 / MOST):
             bound = f"above {above:g}" if value <= above else f"at least {least:g}"
             self.fault(column, f"must be {bound}, got {value:g}", "correct it")
             return max(least, above, 0.0)

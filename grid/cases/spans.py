@@ -1,9 +1,10 @@
-"""How many periods a case may have and which years it may lie in; what asks for more is mistaken."""
+"""How far numbers, periods and years of a case may go; what asks for more is mistaken, and more than solvers take."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+MOST = 1e12
 MOST_PERIODS = 100_000
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 _FIRST, _END = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
