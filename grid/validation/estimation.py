@@ -29,6 +29,7 @@ def estimate(
     rule: EstimationRule,
     *,
     trusted: BoolArray,
+    judged: slice,
     light_wm2: FloatArray | None = None,
     totals: KnownTotals | None = None,
     donors: Sequence[IntervalReadings] = (),
@@ -38,6 +39,8 @@ def estimate(
     Args:
         values: NaN where missing or rejected, shape (slots,).
         trusted: Which values may serve as a reference for other days, same shape.
+        judged: The slots whose estimates are asked for. A gap that neither they nor a total that bears on them touch
+            stays missing.
         light_wm2: The clear sky's light where the sun drives the channel, same shape.
         totals: Energy over spans, to which the estimates within are scaled.
         donors: Channels whose course short gaps may follow.
@@ -47,8 +50,10 @@ def estimate(
     """
     filled, bits = values.copy(), np.zeros(len(values), dtype=np.int64)
     begins, ends = runs_of(np.isnan(values))
+    needed = _with_totals(lattice, judged, totals)
+    asked = (begins < needed.stop) & (ends > needed.start)
     inner = (begins > 0) & (ends < len(values)) & (ends - begins <= lattice.slots_in(rule.reference_days_hours))
-    begins, ends = begins[inner], ends[inner]
+    begins, ends = begins[asked & inner], ends[asked & inner]
     if not len(begins):
         return filled, bits
     references = ReferenceDays(lattice, profile) if days_tell(lattice, profile) else None
@@ -62,11 +67,22 @@ def estimate(
         elif references:
             filled[gap] = references.level_with(values, course, begin, end)
             bits[gap][~np.isnan(filled[gap])] = Quality.ESTIMATED_BY_REFERENCE_DAYS
-    if profile.channel in ONE_WAY:
-        filled[bits != 0] = np.maximum(filled[bits != 0], 0.0)
+    most = np.inf if profile.capacity is None else profile.capacity
+    least = 0.0 if profile.channel in ONE_WAY else -np.inf
+    filled[bits != 0] = np.clip(filled[bits != 0], least, most)
     if totals is not None and profile.channel in POWER and bits.any():
         _scale_to_totals(lattice, filled, values, bits, totals)
+        filled[bits != 0] = np.minimum(filled[bits != 0], most)
     return filled, bits
+
+
+def _with_totals(lattice: Lattice, judged: slice, totals: KnownTotals | None) -> slice:
+    """The judged slots, and beside them the rest of the spans that reach into them: all of a span is scaled alike."""
+    if totals is None:
+        return judged
+    begins, ends, _ = slots_of_spans(lattice, totals)
+    reach = (begins < judged.stop) & (ends > judged.start)
+    return slice(min([judged.start, *begins[reach].tolist()]), max([judged.stop, *ends[reach].tolist()]))
 
 
 def _scale_to_totals(

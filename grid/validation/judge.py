@@ -70,7 +70,8 @@ def judge(
     """
     from_us = to_us(require_utc(judge_from, name="judge_from"))
     until_us = to_us(require_utc(judge_until, name="judge_until"))
-    beside = _Beside(DEFAULT_RULES.for_kind(profile.kind) if rules is None else rules, edits, totals, parts, donors)
+    rules = DEFAULT_RULES.for_kind(profile.kind) if rules is None else rules
+    beside = _Beside(rules, edits, totals, parts, donors, (from_us, until_us))
     told = [_edited(edits)]
     with np.errstate(
         over="ignore", invalid="ignore"
@@ -86,13 +87,14 @@ def judge(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Beside:
-    """What is known beside the readings; see :func:`judge`."""
+    """What is known beside the readings, and the span that is judged; see :func:`judge`."""
 
     rules: Rules
     edits: Edits | None
     totals: KnownTotals | None
     parts: IntervalReadings | None
     donors: Sequence[IntervalReadings]
+    judged_us: tuple[int, int]
 
 
 _Told = tuple[IntArray, FloatArray, IntArray]
@@ -213,6 +215,7 @@ def _conclude(
             profile,
             beside.rules.estimation,
             trusted=trusted,
+            judged=slice(*np.searchsorted(lattice.starts_us, beside.judged_us).tolist()),
             light_wm2=None if sky is None else sky.mean,
             totals=beside.totals,
             donors=beside.donors,

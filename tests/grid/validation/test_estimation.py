@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from grid.readings import Quality
 from grid.time_axis import FloatArray
 from grid.units import Channel
 from grid.validation import ChannelProfile, IntervalReadings, KnownTotals
 from grid.validation.lattice import DAY_US
+from grid.validation.short_gaps import ShortGaps
 
 Judged = Callable[..., dict[float, tuple[float, Quality]]]
 Readings = Callable[..., IntervalReadings]
@@ -138,3 +142,64 @@ def test_state_of_charge_is_never_guessed_from_other_days(judged: Judged) -> Non
     values[900:906] = np.nan
     told = judged(values, ChannelProfile(Channel.STATE_OF_CHARGE))
     assert {quality for _, quality in told.values()} == {Quality.MISSING}
+
+
+@pytest.mark.parametrize("with_total", [False, True])
+def test_only_gaps_that_bear_on_the_judged_span_are_estimated(
+    judged: Judged,
+    readings: Readings,
+    household: FloatArray,
+    monkeypatch: pytest.MonkeyPatch,
+    with_total: bool,
+) -> None:
+    """A gap every six hours for thirty days; judged are two hours, from within one of the gaps."""
+    sent = household.copy()
+    for slot in (0, 1):
+        sent[6 + slot :: 12] = np.nan
+    made = readings(sent)
+    days = made.starts_us[0] + np.arange(31) * DAY_US
+    kwh = household.reshape(-1, 48).sum(axis=1) / 2.0
+    options = {"totals": KnownTotals(days[:-1], days[1:], kwh)} if with_total else {}
+    whole = judged(made, **options)
+    estimated: list[int] = []
+    estimate = ShortGaps.estimate
+
+    def spy(self: ShortGaps, begin: int, end: int) -> tuple[FloatArray, bool]:
+        estimated.append(begin)
+        return estimate(self, begin, end)
+
+    monkeypatch.setattr(ShortGaps, "estimate", spy)
+    first = 20 * 48 + 19
+    start = datetime(2026, 1, 5, tzinfo=UTC) + timedelta(minutes=30) * first
+    piece = judged(made, judge_from=start, judge_until=start + timedelta(hours=2), **options)
+    assert piece == {first: whole[first]}
+    assert estimated == [20 * 48 + slot for slot in ((6, 18, 30, 42) if with_total else (18,))]
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    begin=st.integers(20 * 48, 29 * 48),
+    slots=st.integers(1, 12),
+    times=st.floats(0.2, 20.0),
+    total=st.one_of(st.none(), st.floats(0.0, 500.0)),
+)
+def test_no_estimate_exceeds_the_capacity(
+    judged: Judged,
+    readings: Readings,
+    begin: int,
+    slots: int,
+    times: float,
+    total: float | None,
+) -> None:
+    """Neither by a donor that leaps in the gap, nor by the level of the days beside it, nor by a register."""
+    donor = np.round(np.random.default_rng(3).uniform(0.0, 10.0, 30 * 48), 3)
+    sent = donor.copy()
+    gap = slice(begin, begin + slots)
+    sent[gap] = np.nan
+    donor[gap] *= times
+    made = readings(sent)
+    midnights = made.starts_us[0] + begin // 48 * DAY_US + np.array([0, 2]) * DAY_US
+    totals = None if total is None else KnownTotals(midnights[:1], midnights[1:], np.array([total]))
+    told = judged(made, replace(GENERIC, capacity=10.0), donors=[readings(donor)], totals=totals)
+    assert {slot for slot in told if begin <= slot < begin + slots} == set(range(begin, begin + slots))
+    assert all(value <= 10.0 for value, _ in told.values())
