@@ -80,7 +80,7 @@ class Row:
             self.fault(column, f"must be a finite number of at most {MOST:g} in size, got {shown!r}", "give a number")
             return 0.0
         if not (value >= least and value > above + 1.0 / MOST):
-            bound = f"above {above:g}" if value <= above else f"at least {least:g}"
+            bound = f"at least {least:g}" if value < least else f"above {above:g}"
             self.fault(column, f"must be {bound}, got {value:g}", "correct it")
             return max(least, above, 0.0)
         return value
