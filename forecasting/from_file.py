@@ -33,7 +33,7 @@ from forecasting.mixing import at_levels
 from forecasting.mixture import Heard, Mixture, hear, mix
 from forecasting.rows import Rows, make_rows
 from grid.faults import Fault, InputError
-from grid.scores import pinball_losses
+from grid.scores import mean_pinball_loss
 from grid.time_axis import FloatArray
 
 DEFAULT_LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
@@ -211,12 +211,9 @@ def _forecast_rows(rows: Rows, course: Course, *, explain: bool) -> dict[str, An
 def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> SeriesReport:
     own = slice(index * heard.rows.parts, (index + 1) * heard.rows.parts)
     happened = heard.actual[own].reshape(-1)
-    skill = None
-    if np.isfinite(happened).any():
-        naive = heard.past[NAIVE][own].reshape(-1, len(LEVELS))
-        loss = float(np.nanmean(pinball_losses(happened, mixture.backtest, levels=LEVELS)))
-        reference = float(np.nanmean(pinball_losses(happened, naive, levels=LEVELS)))
-        skill = round(1.0 - loss / reference, 4) if reference > 0.0 else None
+    naive = heard.past[NAIVE][own].reshape(-1, len(LEVELS))
+    loss, reference = (mean_pinball_loss(happened, said, levels=LEVELS) for said in (mixture.backtest, naive))
+    skill = round(1.0 - loss / reference, 4) if reference > 0.0 and np.isfinite(loss) else None
     spoken = {name: round(weight, 4) for name, weight in mixture.blend.weights.items()}
     reasons = [sentence for sentence in heard.reasons if _concerns(sentence, one, heard.rows)]
     known = one.values[: one.origin]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtri, softmax
 
 from grid.scores import pinball_losses
 from grid.time_axis import FloatArray
@@ -63,6 +63,7 @@ def learn_weights(
     alone = (own.min() / np.maximum(own, 1e-12)) ** _POWER if own.min() > 0.0 else (own <= 0.0).astype(np.float64)
     alone = alone * counted
     best, best_loss = weights, np.inf
+    logs = np.log(weights)
     for _ in range(_STEPS):
         mixed = np.einsum("m,mil->il", weights, said)
         loss = float(pinball_losses(happened, mixed, levels=levels).mean())
@@ -70,9 +71,8 @@ def learn_weights(
             best, best_loss = weights, loss
         slope = (happened[:, None] < mixed) - tau  # (intervals, levels): of the loss by the quantile
         gradient = np.einsum("il,mil->m", slope, said) / slope.size
-        gradient = (gradient - gradient @ weights) / max(loss, 1e-12)
-        weights = weights * np.exp(-_RATE * gradient)
-        weights = weights / weights.sum()
+        logs -= _RATE * gradient / max(loss, 1e-12)
+        weights = softmax(logs)
     best = _LEARNT * trust * best + (1.0 - _LEARNT * trust) * alone / alone.sum()
     kept = np.where(best < 0.05, 0.0, best)
     return np.asarray(kept / kept.sum(), dtype=np.float64)

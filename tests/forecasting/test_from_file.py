@@ -147,6 +147,16 @@ def test_a_short_history_is_forecast_and_says_so(tmp_path: Path) -> None:
     assert len(made.table) == 30
 
 
+def test_a_series_of_which_no_backtest_hour_is_known_has_no_skill_beside_one_that_has(tmp_path: Path) -> None:
+    old = town(70, horizon_hours=24)
+    new = old.assign(series_id="suburb")
+    new.loc[: 69 * 24 - 1, "value"] = np.nan
+    first, second = asked(tmp_path, pd.concat([old, new]), LOAD).reports
+    assert first.skill is not None
+    assert second.skill is None
+    assert second.backtest_origins == 0
+
+
 def test_a_constant_series_is_forecast_as_constant_and_says_so(tmp_path: Path) -> None:
     frame = town(12, horizon_hours=24)
     frame["value"] = frame["value"].where(frame["value"].isna(), 7.0)

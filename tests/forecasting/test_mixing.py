@@ -37,6 +37,13 @@ def test_a_member_that_counts_less_beforehand_weighs_less() -> None:
     assert held == pytest.approx([2 / 3, 1 / 3])
 
 
+def test_where_the_average_makes_no_error_the_worse_member_weighs_nothing() -> None:
+    said = np.stack([np.zeros((50, len(LEVELS))), np.full((50, len(LEVELS)), 9.0)])
+    prior = (1.0, 1e-300)
+    assert learn_weights(np.zeros(50), said, levels=LEVELS, seed=0, prior=prior).tolist() == [1.0, 0.0]
+    assert learn_weights(np.zeros(50), said[::-1], levels=LEVELS, seed=0, prior=prior[::-1]).tolist() == [0.0, 1.0]
+
+
 def test_without_anything_known_the_prior_decides() -> None:
     actual, said = members(0.0, 1.0)
     weights = learn_weights(np.full_like(actual, np.nan), said, levels=LEVELS, seed=0, prior=(3.0, 1.0))
