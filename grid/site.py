@@ -25,7 +25,7 @@ class Meter:
         latitude, longitude: Where it stands (solar geometry). [degrees]
         tilt_deg, azimuth_deg: Plane of the array; None if unknown.
         register_kwh: Where the meter's register wraps to zero, such as 100000; None if unknown. [kWh]
-        donors: Series of other meters whose course its short gaps may follow. A solar meter may always follow the
+        donors: Other series of power whose course its short gaps may follow. A solar meter may always follow the
             irradiance that it sends itself, and that of its weather site.
     """
 

@@ -61,6 +61,7 @@ def site_faults(parts: SiteParts) -> list[Fault]:
     return [
         *_general(parts),
         *_meters(parts.meters),
+        *_donors(parts.meters),
         *_sum_checks(parts),
         *_circles(parts),
         *_validation(parts.validation),
@@ -133,11 +134,23 @@ def _meters(meters: Sequence[Meter]) -> Iterator[Fault]:
             yield Fault(f"{place}: interval_minutes", f"{meter.interval_minutes} minutes do not divide a day", remedy)
         if meter.kind == "solar" and (meter.latitude is None or meter.longitude is None):
             yield Fault(f"{place}: latitude, longitude", "a solar meter must have its place", "add both, in degrees")
-        for donor in meter.donors:
-            if donor == f"{meter.meter_id}:{meter.channel}" or not _is_power(donor):
-                remedy = f"write <meter_id>:<channel> of another meter, with one of {', '.join(POWER_CHANNELS)}"
-                yield Fault(f"{place}: donors", f"{donor!r} is no other series of power", remedy)
         yield from range_faults(place, meter)
+
+
+def _donors(meters: Sequence[Meter]) -> Iterator[Fault]:
+    """What a meter could never follow. A donor that the file does not list is taken on trust."""
+    minutes = {f"{meter.meter_id}:{meter.channel}": meter.interval_minutes for meter in meters}
+    for meter in meters:
+        place = f'meters "{meter.meter_id}": donors'
+        for donor in dict.fromkeys(meter.donors):
+            if donor == f"{meter.meter_id}:{meter.channel}" or not _is_power(donor):
+                remedy = f"write <meter_id>:<channel> of another series, with one of {', '.join(POWER_CHANNELS)}"
+                yield Fault(place, f"{donor!r} is no other series of power", remedy)
+            elif minutes.get(donor, 0) > 0 and meter.interval_minutes % minutes[donor]:
+                problem = f"{donor!r} has intervals of {minutes[donor]} minutes, which do not divide this meter's"
+                yield Fault(place, f"{problem} of {meter.interval_minutes}", "take it out; it could not be followed")
+            if meter.donors.count(donor) > 1:
+                yield Fault(place, f"{donor!r} is named twice", "name each donor once")
 
 
 def _is_power(series: str) -> bool:

@@ -138,3 +138,21 @@ def test_donors_are_other_series_of_power_and_rest_on_nothing_that_rests_on_them
     document["sum_checks"] = [{"total": "dune-solar:generation", "parts": ["town:load"]}]
     (circle,) = faults(document)
     assert "in a circle: " in circle
+
+
+def test_donor_that_could_never_be_followed_is_refused(document: dict[str, Any]) -> None:
+    (town, solar) = document["meters"]
+    for minutes, taken in ((5, True), (15, True), (10, False), (60, False)):
+        town["interval_minutes"], solar["interval_minutes"] = 15, minutes
+        town["donors"] = ["dune-solar:generation"]
+        if taken:
+            assert parse_site(document).meters[0].donors == ("dune-solar:generation",)
+        else:
+            (told,) = faults(document)
+            assert f"intervals of {minutes} minutes, which do not divide this meter's of 15" in told
+
+
+def test_donor_is_named_once(document: dict[str, Any]) -> None:
+    document["meters"][0]["donors"] = ["harbour:load", "harbour:load"]
+    (told,) = faults(document)
+    assert told.startswith("meters \"town\": donors: 'harbour:load' is named twice")
