@@ -6,10 +6,12 @@ alone is a team of one, by the same code.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import torch
 import torch.distributed as dist
@@ -48,6 +50,33 @@ class Team:
         if self.size > 1:
             dist.all_reduce(values)
         return values
+
+    def first(self, values: Tensor) -> Tensor:
+        """The first process's values in every process, same shape; written where they stand."""
+        if self.size > 1:
+            dist.broadcast(values, src=0)
+        return values
+
+    def first_instant(self, instant: datetime) -> datetime:
+        """The first process's instant in every process, in UTC."""
+        seconds = self.first(torch.tensor(instant.timestamp(), dtype=torch.float64, device=self.device))
+        return datetime.fromtimestamp(float(seconds), UTC)
+
+    def agree(self, on: str, value: bytes) -> None:
+        """Make sure that all processes have the same value, before steps that they take together.
+
+        Args:
+            on: What is compared, for the sentence.
+
+        Raises:
+            RuntimeError: In every process, if any of them differs.
+        """
+        own = int.from_bytes(hashlib.sha256(value).digest()[:7])
+        extremes = torch.tensor([own, -own], device=self.device)
+        if self.size > 1:
+            dist.all_reduce(extremes, dist.ReduceOp.MAX)
+        if int(extremes.sum()):
+            raise RuntimeError(f"processes that train together differ in {on}: start them again on the same data")
 
     def add_gradients(self, network: nn.Module, weight: Tensor) -> Tensor:
         """Make every process's gradient the mean over all that was learnt from; returns its weight.

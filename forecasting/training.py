@@ -113,12 +113,14 @@ def train_network(
 
     Raises:
         ShortHistoryError: If the split has no window to train or to judge on.
+        RuntimeError: If processes that train together have other windows or networks of another shape.
     """
+    team = Team.present()
+    team.agree("their windows", b"".join(getattr(split, name).tobytes() for name in Split.__slots__))
     if not len(split.train_origins) or not len(split.tail_origins):
         raise ShortHistoryError("training needs windows before and within its tail: give it a longer history")
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    team = Team.present()
     device, began = team.device, time.monotonic()
 
     windows = source.cut(split.tail_series, split.tail_origins)
@@ -141,10 +143,13 @@ def train_network(
         dropout=options.dropout,
         encoder=options.encoder,
     )
+    team.agree("the shape of their network", repr(shape).encode())
     network = QuantileNetwork(shape)
     network.start_at(torch.from_numpy(_core_quantiles(_sample(source, split, options.seed), levels)))
-    judge = copy.deepcopy(network).to(device).eval()  # its weights are the averaged ones
     network.to(device).train()
+    for state in network.state_dict().values():
+        team.first(state)
+    judge = copy.deepcopy(network).eval()  # its weights are the averaged ones
     torch.manual_seed(options.seed * team.size + team.rank)  # each process drops out its own
     weights: list[Tensor] = list(network.parameters())
     averaged: list[Tensor] = list(judge.parameters())
@@ -152,7 +157,7 @@ def train_network(
 
     tau = torch.tensor(levels, device=device)
     optimiser = torch.optim.AdamW(weights, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True)
-    first = best_loss = _tail_loss(judge, tail, tau)
+    first = best_loss = _mean(_tail_loss(judge, tail, tau), team)
     stale, step, stopped_by = 0, 0, "steps"
     while step < options.max_steps:
         spent = _mean((time.monotonic() - began) / options.budget_seconds, team)

@@ -14,6 +14,7 @@ from api.jobs.clock import POLL_SECONDS, present
 from api.jobs.watching import watch_champions
 from api.settings import TrainProcess
 from forecasting.service import KINDS, ForecastService
+from forecasting.team import Team
 from forecasting.verdict import TrainingReport
 from grid.faults import Fault, InputError
 from grid.store.database import connect
@@ -48,7 +49,7 @@ def train_once(
         conn.autocommit = True  # an open transaction would hold the event lock of the first promotion for minutes
         check_schema(conn)
         site = load_site(conn)
-        issued_at = present(conn, site, settings.clock)
+        issued_at = Team.present().first_instant(present(conn, site, settings.clock))
         return ForecastService().train(
             conn,
             site,
