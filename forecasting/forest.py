@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.tree._tree import Tree
 
@@ -24,8 +25,6 @@ from forecasting.windows import Float32Array, IndexArray, ShortHistoryError
 from grid.time_axis import FloatArray
 
 _CHUNK = 4096
-_UNKNOWN = -9.0
-"""Stands for a feature that is not known: below all that are, so that a split can set it apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,7 @@ class QuantileForest:
     Attributes:
         roots: Node at which each tree begins, shape (trees,).
         feature, threshold: A sample goes left whose feature is not above the threshold, both of shape (nodes,).
+        unknown_left: A sample goes left whose feature is NaN, shape (nodes,).
         left, right: The next node; a leaf's is itself, shape (nodes,).
         value: Quantiles of a leaf's samples at :data:`~forecasting.trees.TREE_LEVELS`, shape (nodes, levels).
         depth: Steps from a root to the furthest leaf.
@@ -60,14 +60,15 @@ class QuantileForest:
     roots: IndexArray
     feature: IndexArray
     threshold: FloatArray
+    unknown_left: npt.NDArray[np.bool_]
     left: IndexArray
     right: IndexArray
     value: Float32Array
     depth: int
 
     def quantiles(self, columns: Sequence[Float32Array], *, levels: Sequence[float]) -> FloatArray:
-        """Shape (samples, levels), non-decreasing along levels, for features of shape (samples,) each."""
-        shown = _told(np.stack(columns, axis=-1))
+        """Non-decreasing along levels, shape (samples, levels), for features of shape (samples,) each, or NaN."""
+        shown = np.stack(columns, axis=-1)
         parts = [self._predict(shown[begin : begin + _CHUNK]) for begin in range(0, len(shown), _CHUNK)]
         said = np.concatenate(parts or [np.empty((0, len(TREE_LEVELS)))])
         return at_levels(said, levels=TREE_LEVELS, wanted=levels)
@@ -79,8 +80,9 @@ class QuantileForest:
         for root in self.roots:
             node = np.full(len(features), root)
             for _ in range(self.depth):
-                below = features[own, self.feature[node]] <= self.threshold[node]
-                node = np.where(below, self.left[node], self.right[node])
+                value = features[own, self.feature[node]]
+                goes_left = np.where(np.isnan(value), self.unknown_left[node], value <= self.threshold[node])
+                node = np.where(goes_left, self.left[node], self.right[node])
             total += self.value[node]
         return total / len(self.roots)
 
@@ -104,7 +106,7 @@ def fit_forest(
     if len(chosen) > options.most_samples:
         draw = np.random.default_rng(options.seed)
         chosen = np.sort(draw.choice(chosen, options.most_samples, replace=False))
-    shown, wanted, cost = _told(features[chosen]), target[chosen], weight[chosen]
+    shown, wanted, cost = features[chosen], target[chosen], weight[chosen]
     grown = ExtraTreesRegressor(
         options.trees,
         min_samples_leaf=options.leaf_samples,
@@ -124,6 +126,7 @@ def fit_forest(
         roots=roots.astype(np.int64),
         feature=np.where(leaf, 0, np.concatenate([one.feature for one in trees])).astype(np.int64),
         threshold=np.concatenate([one.threshold for one in trees]),
+        unknown_left=np.concatenate([one.missing_go_to_left for one in trees]).astype(bool),
         left=np.where(leaf, own, first + left),
         right=np.where(leaf, own, first + right),
         value=np.concatenate(values),
@@ -142,7 +145,3 @@ def _spreads(leaves: IndexArray, target: FloatArray, weight: FloatArray, *, node
         place = (share - 0.5 * weight[begin:end]) / share[-1]
         made[leaves[begin]] = np.interp(TREE_LEVELS, place, target[begin:end])
     return made
-
-
-def _told(features: Float32Array) -> Float32Array:
-    return np.nan_to_num(features, nan=_UNKNOWN).astype(np.float32)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from sklearn.ensemble import ExtraTreesRegressor
 
 from forecasting.forest import ForestOptions, QuantileForest, fit_forest
 from forecasting.trees import TREE_LEVELS
@@ -40,6 +43,34 @@ def test_quantiles_never_cross_even_where_a_feature_is_unknown() -> None:
     features[::3, 1] = np.nan
     forest = fit_forest(features, target, np.ones(2000), options=OPTIONS)
     assert (np.diff(asked(forest, features), axis=1) >= 0.0).all()
+
+
+def test_what_is_unknown_is_set_apart_from_all_that_is_known() -> None:
+    unknown = np.arange(2000) % 2 == 1
+    known = np.random.default_rng(0).uniform(-30.0, 10.0, 2000)
+    features = np.where(unknown, np.nan, known).astype(np.float32)[:, None]
+    forest = fit_forest(features, unknown.astype(float), np.ones(2000), options=OPTIONS)
+    told = asked(forest, np.array([[np.nan], [-25.0], [-9.0], [5.0]], dtype=np.float32))[:, 2]
+    assert told[0] > 0.9
+    assert told[1:].max() < 0.5
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_arrays_lead_to_the_leaves_that_the_library_finds(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit, grown = ExtraTreesRegressor.fit, []
+
+    def watched(self: ExtraTreesRegressor, *samples: FloatArray, **options: FloatArray) -> ExtraTreesRegressor:
+        grown.append(self)
+        return fit(self, *samples, **options)
+
+    monkeypatch.setattr(ExtraTreesRegressor, "fit", watched)
+    features, target = spreading(1000)
+    features[np.random.default_rng(2).random(1000) < share, 1] = np.nan
+    forest = fit_forest(features, target, np.ones(1000), options=replace(OPTIONS, trees=1))
+    asking = spreading(500, seed=1)[0]
+    asking[::3, 1] = np.nan
+    leaves = grown[0].estimators_[0].tree_.apply(asking)
+    np.testing.assert_allclose(asked(forest, asking), forest.value[leaves], atol=1e-6)
 
 
 def test_a_sample_that_costs_nothing_teaches_nothing() -> None:
