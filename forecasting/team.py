@@ -7,6 +7,7 @@ alone is a team of one, by the same code.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,6 +101,9 @@ def joined() -> Iterator[Team]:
     if not dist.is_available() or not dist.is_torchelastic_launched():
         yield Team.present()
         return
+    # An optimiser imports this when it is first made. Imported once a group is there, its defaults would hold that
+    # group, and with it threads that outlive destroy_process_group and may abort the process as it ends.
+    importlib.import_module("torch.distributed.nn.functional")
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")

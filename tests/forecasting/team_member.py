@@ -60,6 +60,11 @@ def trained(batch: int, *, hours: int = 400, corrected: float = 0.0) -> dict[str
     return {"losses": np.array([result.first_loss, result.best_loss]), "said": said, "weights": weights}
 
 
+def threads() -> list[str]:
+    """Names of this process's threads, those that libraries started included."""
+    return [task.joinpath("comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+
+
 if __name__ == "__main__":
     with joined() as team:
         batch = int(sys.argv[2])
@@ -69,4 +74,6 @@ if __name__ == "__main__":
         except RuntimeError as error:
             made["refused"] = np.array(str(error))
         instant = team.first_instant(datetime(2026, 11, 22, 13, team.rank, 0, 123457, tzinfo=UTC))
-        np.savez(Path(sys.argv[1]) / f"{team.rank}.npz", **made, instant=np.array(instant.isoformat()))
+        made["instant"] = np.array(instant.isoformat())
+        made["threads"] = np.array(threads())
+    np.savez(Path(sys.argv[1]) / f"{team.rank}.npz", **made, threads_after=np.array(threads()))

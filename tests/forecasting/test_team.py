@@ -31,7 +31,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, np.ndarray]
     """What each of two processes made."""
     folder = tmp_path_factory.mktemp("team")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONPATH": str(SCRIPT.parents[2]),
+    }
     done = subprocess.run(
         [*torchrun, str(SCRIPT), str(folder), "8"], env=environment, capture_output=True, text=True, timeout=240
     )
@@ -60,6 +64,12 @@ def test_processes_with_other_windows_all_refuse(both: list[dict[str, np.ndarray
 
 def test_the_present_is_that_of_the_first_process(both: list[dict[str, np.ndarray]]) -> None:
     assert {str(made["instant"]) for made in both} == {"2026-11-22T13:00:00.123457+00:00"}
+
+
+def test_no_thread_of_the_team_outlives_it(both: list[dict[str, np.ndarray]]) -> None:
+    for made in both:
+        assert any("gloo" in name for name in made["threads"])
+        assert not any("gloo" in name for name in made["threads_after"])
 
 
 def test_who_starts_alone_is_a_team_of_one() -> None:
