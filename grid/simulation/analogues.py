@@ -6,6 +6,7 @@ The errors are those of net load as a whole: taken source by source and added up
 at once.
 
 References:
+    Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", Springer, 2005 (conformal prediction).
     Delle Monache et al., "Probabilistic Weather Prediction with an Analog Ensemble", Monthly Weather Review 141, 2013.
     Holttinen et al., "Methodologies to Determine Operating Reserves Due to Increased Wind Power", IEEE Trans.
     Sustainable Energy 3(4), 2012 (reserves from the errors of net load, conditional on what is forecast).
@@ -29,6 +30,9 @@ def analogue_quantiles(
     neighbours: int = 100,
 ) -> FloatArray:
     """Quantiles of the errors that were made in the situations nearest to each wanted one.
+
+    Of n errors the k-th smallest is the quantile at k / (n + 1): were they and the one to come drawn alike, that lies
+    above with just the probability that is promised. The usual quantile of a sample promises too much at the tails.
 
     Args:
         situations: What was known beforehand of past hours, such as their forecasts, shape (hours, features). Features
@@ -57,5 +61,5 @@ def analogue_quantiles(
     for period, situation in enumerate(wanted):
         distance = (((situations - situation) / scale) ** 2).sum(axis=1)
         nearest = np.argsort(distance, kind="stable")[:neighbours]
-        quantiles[:, period] = np.quantile(errors[nearest], levels)
+        quantiles[:, period] = np.quantile(errors[nearest], levels, method="weibull")
     return quantiles

@@ -1,20 +1,20 @@
 """What the closed loop is measured on: Prescient's published week of 24 buses, and weeks of RTS-GMLC in four seasons.
 
-Day-ahead forecasts of wind are real ones that err; RTS-GMLC's load forecast is nearly what happens, and Prescient's is
-that times a constant: neither says anything about load forecasts.
+Day-ahead forecasts of wind and sun are ones that err; RTS-GMLC's load forecast is nearly what happens, and Prescient's
+is that times a constant: neither says anything about load forecasts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from rts_gmlc_year import HOUR, hour_of, read_year
 
 from api.commands.source_folder import read_source_folder
 from grid.assets import RenewableKind
@@ -26,7 +26,6 @@ from grid.time_axis import FloatArray, TimeAxis
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PRESCIENT, RTS_GMLC = DATA / "prescient_24bus", DATA / "rts_gmlc"
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WEEK_HOURS, DAY_HOURS = 168, 24
 WEEKS = ("2020-02-03", "2020-04-20", "2020-07-06", "2020-09-14")
 _LEARN_HOURS = 60 * DAY_HOURS
@@ -40,15 +39,18 @@ class Week:
     """What happened, what was forecast the day before, and how forecasts had erred until then.
 
     Attributes:
-        past_wind_mw: Day-ahead forecasts of all wind in the hours before, shape (hours,).
-        past_errors_mw: What net load then was beyond its forecast, shape (hours,).
+        past_wind_mw, past_sun_mw: Day-ahead forecasts of all plants in the hours before, shape (hours,).
+        past_errors_mw: What net load then was beyond its forecast, loads taken as right, shape (hours,).
+        load_ratio: What loads came to in the hours before, as a share of their forecast.
     """
 
     name: str
     actual: DispatchProblem
     forecast: DispatchProblem
     past_wind_mw: FloatArray
+    past_sun_mw: FloatArray
     past_errors_mw: FloatArray
+    load_ratio: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +63,7 @@ class AsShipped:
         """The forecast of ``axis``, whenever it was issued."""
         first, hours = (axis.start - self.forecast.axis.start) // HOUR, np.arange(axis.periods)
         again, last = first + hours % DAY_HOURS, first + np.minimum(hours, DAY_HOURS - 1)
-        wind = _is_wind(self.forecast)[:, None]
+        wind = _is(self.forecast, RenewableKind.WIND)[:, None]
         available = np.where(wind, self.forecast.available_mw[:, last], self.forecast.available_mw[:, again])
         nothing = np.zeros(axis.periods)
         return Expected(axis, self.forecast.load_mw[:, again], available, nothing, nothing)
@@ -85,9 +87,10 @@ class Foresight:
 class Calibrated:
     """The forecasts as shipped, less what they are usually wrong by, with a reserve at a quantile of net load's errors.
 
-    Load is scaled by the ratio of the week's hours that are over when the plan is made. Wind is corrected by the median
-    error of the hours with the most similar wind forecast of the last sixty days; the reserve is the quantile at
-    ``level`` of the same errors. Without a level there is no reserve.
+    Load is scaled by the ratio of the hours that are over when the plan is made. Errors are those of net load as a
+    whole in the hours of the last sixty days that were most like the one to come, by their forecasts of wind and sun
+    and by the clock. Their median corrects the wind, and the quantile at ``level`` is the reserve. Without a level
+    there is no reserve.
     """
 
     week: Week
@@ -98,21 +101,25 @@ class Calibrated:
         week = self.week
         over = (issued_at - week.actual.axis.start) // HOUR
         told, happened = week.forecast.load_mw[:, :over].sum(), week.actual.load_mw[:, :over].sum()
-        ratio = happened / told if over else 1.0
+        ratio = happened / told if over else week.load_ratio
         shipped = AsShipped(week.forecast).expect(axis, issued_at=issued_at)
         errors = _net_load(week.actual)[:over] - _net_load(week.forecast, load_scale=ratio)[:over]
-        wind = _is_wind(week.forecast)
+        learnt = slice(-_LEARN_HOURS, None)
+        wind, sun = (_is(week.forecast, kind) for kind in (RenewableKind.WIND, RenewableKind.SOLAR))
         past_wind = np.concatenate([week.past_wind_mw, week.forecast.available_mw[wind, :over].sum(axis=0)])
-        expected_wind = shipped.available_mw[wind].sum(axis=0)
+        past_sun = np.concatenate([week.past_sun_mw, week.forecast.available_mw[sun, :over].sum(axis=0)])
+        expected_wind, expected_sun = (shipped.available_mw[kind].sum(axis=0) for kind in (wind, sun))
         median, high = analogue_quantiles(
-            past_wind[-_LEARN_HOURS:, None],
-            np.concatenate([week.past_errors_mw, errors])[-_LEARN_HOURS:],
-            expected_wind[:, None],
+            _situations(past_wind, past_sun, until=issued_at)[learnt],
+            np.concatenate([week.past_errors_mw, errors])[learnt],
+            _situations(expected_wind, expected_sun, until=axis.end),
             levels=(0.5, self.level or 0.5),
         )
-        corrected = np.maximum(expected_wind - median, 0.0)
         available = shipped.available_mw.copy()
-        available[wind] *= np.divide(corrected, expected_wind, out=np.ones_like(median), where=expected_wind > 0.0)
+        most = np.array([plant.capacity_mw for plant in week.forecast.renewable_plants])[wind, None]
+        corrected = np.maximum(expected_wind - median, 0.0)
+        share = np.divide(corrected, expected_wind, out=np.ones_like(median), where=expected_wind > 0.0)
+        available[wind] = np.minimum(available[wind] * share, most)
         taken_off = expected_wind - available[wind].sum(axis=0)
         reserve = np.maximum(high - taken_off, 0.0) if self.level is not None else np.zeros(axis.periods)
         promised = float("nan") if self.level is None else 1.0 - self.level
@@ -121,14 +128,15 @@ class Calibrated:
 
 @cache
 def prescient_week() -> Week:
-    """Prescient's week, with RTS-GMLC's wind errors until then; the others are not known beforehand."""
+    """Prescient's week, with the errors that RTS-GMLC's forecasts of the same plants made until then."""
     system = read_source_folder(PRESCIENT / "case")
     actual, forecast = (
         system.problem(simulation=simulation, start=_PRESCIENT_BEGINS, periods=WEEK_HOURS)
         for simulation in ("REAL_TIME", "DAY_AHEAD")
     )
-    told, happened = _wind(_PRESCIENT_BEGINS + _PRESCIENT_SHIFT, ["122_WIND_1"])
-    return Week("Prescient's week", actual, forecast, told, told - happened)
+    year, until = read_year(), hour_of(_PRESCIENT_BEGINS + _PRESCIENT_SHIFT)
+    ratio = float(year.came["1"][:until].sum() / year.told["1"][:until].sum())
+    return Week("Prescient's week", actual, forecast, *_past(forecast, until), ratio)
 
 
 def season_week(day: str) -> Week:
@@ -137,24 +145,24 @@ def season_week(day: str) -> Week:
     forecast = _rts_gmlc().problem(start=start, periods=WEEK_HOURS)
     nothing = np.zeros(WEEK_HOURS)
     forecast = replace(forecast, reserve_up_mw=nothing, reserve_down_mw=nothing)
-    ahead, loads, winds = _tables()
-    hours = slice(_naive(start), _naive(start + (WEEK_HOURS - 1) * HOUR))
+    ahead, loads = _loads()
+    before, hours = slice(None, _naive(start - HOUR)), slice(_naive(start), _naive(start + (WEEK_HOURS - 1) * HOUR))
     load = forecast.load_mw.copy()
     for i, bus in enumerate(forecast.network.buses):
         column = f"load_area{bus.area}"
         load[i] *= (loads[column][hours] / ahead[column][hours]).to_numpy()
+    year, first = read_year(), hour_of(start)
     available = forecast.available_mw.copy()
-    plants = [plant.plant_id for plant in forecast.renewable_plants]
-    for name in winds:
-        available[plants.index(name)] = np.minimum(winds[name][hours], ahead[name].max())
-    told, happened = _wind(start, list(winds))
-    return Week(
-        f"RTS-GMLC {day}", replace(forecast, load_mw=load, available_mw=available), forecast, told, told - happened
-    )
+    for i, plant in enumerate(forecast.renewable_plants):
+        if plant.plant_id in year.came:
+            available[i] = np.minimum(year.came[plant.plant_id][first : first + WEEK_HOURS], plant.capacity_mw)
+    actual = replace(forecast, load_mw=load, available_mw=available)
+    ratio = float(loads[before].to_numpy().sum() / ahead.loc[before, loads.columns].to_numpy().sum())
+    return Week(f"RTS-GMLC {day}", actual, forecast, *_past(forecast, first), ratio)
 
 
-def _is_wind(problem: DispatchProblem) -> npt.NDArray[np.bool_]:
-    return np.array([plant.kind is RenewableKind.WIND for plant in problem.renewable_plants])
+def _is(problem: DispatchProblem, kind: RenewableKind) -> npt.NDArray[np.bool_]:
+    return np.array([plant.kind is kind for plant in problem.renewable_plants])
 
 
 def _net_load(problem: DispatchProblem, *, load_scale: float = 1.0) -> FloatArray:
@@ -162,11 +170,22 @@ def _net_load(problem: DispatchProblem, *, load_scale: float = 1.0) -> FloatArra
     return net
 
 
-def _wind(until: datetime, names: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-    """Wind as forecast the day before and as it came, all ``names`` together, in the hours before an instant."""
-    ahead, _, winds = _tables()
-    hours = slice(None, _naive(until - HOUR))
-    return tuple(table.loc[hours, names].sum(axis=1).to_numpy(dtype=float) for table in (ahead, winds))
+def _situations(wind_mw: FloatArray, sun_mw: FloatArray, *, until: datetime) -> FloatArray:
+    """What makes hours alike, shape (hours, features); the last of them ends at ``until``."""
+    clock = 2.0 * np.pi / DAY_HOURS * (until.hour + np.arange(-len(wind_mw), 0))
+    return np.stack([wind_mw, sun_mw, np.cos(clock), np.sin(clock)], axis=1)
+
+
+def _past(problem: DispatchProblem, until: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Wind and sun as forecast the day before, and what all plants fell short by, in the year's hours before one."""
+    year = read_year()
+    plants = [plant for plant in problem.renewable_plants if plant.plant_id in year.told]
+
+    def told(kind: RenewableKind) -> FloatArray:
+        return np.sum([year.told[plant.plant_id][:until] for plant in plants if plant.kind is kind], axis=0)
+
+    short = np.sum([(year.told[plant.plant_id] - year.came[plant.plant_id])[:until] for plant in plants], axis=0)
+    return told(RenewableKind.WIND), told(RenewableKind.SOLAR), short
 
 
 @cache
@@ -175,11 +194,13 @@ def _rts_gmlc() -> SourceSystem:
 
 
 @cache
-def _tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Day-ahead series by the hour, load and wind as they came as hourly means of five minutes."""
-    read = [pd.read_parquet(RTS_GMLC / f"{name}.parquet").set_index("timestamp") for name in
-            ("day_ahead_hourly", "rt5_load", "rt5_wind")]  # fmt: skip
-    return read[0], read[1].resample("1h").mean(), read[2].resample("1h").mean()
+def _loads() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Loads by the hour: day-ahead series, and what came as means of five minutes."""
+    ahead, came = (
+        pd.read_parquet(RTS_GMLC / f"{name}.parquet").set_index("timestamp")
+        for name in ("day_ahead_hourly", "rt5_load")
+    )
+    return ahead, came.resample("1h").mean()
 
 
 def _naive(instant: datetime) -> datetime:

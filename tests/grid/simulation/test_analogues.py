@@ -19,6 +19,16 @@ def test_only_the_nearest_hours_count() -> None:
     assert quantiles.tolist() == [[1.0, 60.0], [2.0, 70.0]]
 
 
+def test_one_more_error_drawn_alike_lies_beyond_a_quantile_as_often_as_promised() -> None:
+    errors = np.array([5.0, 1.0, 4.0, 2.0, 3.0, 9.0, 8.0, 6.0, 7.0])
+    alike = np.zeros((9, 1))
+
+    quantiles = analogue_quantiles(alike, errors, alike[:1], levels=(0.1, 0.5, 0.9))
+
+    # A tenth one is as likely to be the highest of the ten as any other.
+    assert quantiles[:, 0] == pytest.approx([1.0, 5.0, 9.0])
+
+
 def test_features_count_by_their_own_spread() -> None:
     situations = np.array([[0.0, 1000.0], [1.0, 0.0]])  # an hour apart in wind, and a GW apart in load
 
