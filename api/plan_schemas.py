@@ -19,7 +19,7 @@ from api.plan_periods import (
     UnitPeriod,
 )
 from api.plan_risk_schemas import ChangePrice, PlanOutlook, PlanShortfall
-from api.schemas import Document, RequestDocument
+from api.schemas import AssetKind, Document, RequestDocument
 
 Scale = Annotated[float, Field(ge=0.0, le=3.0)]
 AssetName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -37,11 +37,14 @@ class PlanAxis(Document):
 class PlanAsset(Document):
     """What an asset of the plan is."""
 
-    kind: Literal["thermal", "solar", "wind", "hydro", "storage"] = Field(description="What it is.")
+    kind: AssetKind = Field(description="What it is.")
     bus_id: str = Field(description="The bus it stands at.")
     fuel: str | None = Field(default=None, description="Fuel of a thermal unit.")
     capacity_mw: float = Field(description="Highest output. [MW]")
-    minimum_mw: float | None = Field(default=None, description="Lowest stable output of a thermal unit. [MW]")
+    minimum_mw: float | None = Field(
+        default=None,
+        description="Lowest stable output of a thermal unit; of an exchange the most it exports, negative. [MW]",
+    )
     energy_mwh: float | None = Field(default=None, description="Capacity of a storage. [MWh]")
 
 
@@ -196,7 +199,7 @@ class DecisionRequest(RequestDocument):
         description="Why, in the operator's words.", examples=["line A27 returns at noon"]
     )
     overrides: Annotated[dict[AssetName, float], Field(max_length=500)] = Field(
-        default={}, description="Set-point by asset id, for an override only; charging is negative. [MW]"
+        default={}, description="Set-point by asset id, for an override only; charging and exporting are negative. [MW]"
     )
 
 

@@ -77,7 +77,7 @@ def _table(title: str) -> Table:
 
 
 def _power_by_kind(plan: Document) -> dict[str, list[float]]:
-    """Power fed in by thermal units, by each kind of plant, and by storages (charging negative). [MW]"""
+    """Power fed in by thermal units, each kind of plant, storages, exchanges (charging, exporting: negative). [MW]"""
     periods = plan["axis"]["periods"]
     sums: dict[str, list[float]] = defaultdict(lambda: [0.0] * periods)
     for name, schedule in plan["units"].items():
@@ -86,6 +86,8 @@ def _power_by_kind(plan: Document) -> dict[str, list[float]]:
         _add(sums[plan["assets"][name]["kind"]], (hour["power_mw"] for hour in schedule))
     for schedule in plan["storages"].values():
         _add(sums["storage"], (hour["discharge_mw"] - hour["charge_mw"] for hour in schedule))
+    for schedule in plan.get("exchanges", {}).values():
+        _add(sums["exchange"], (hour["import_mw"] - hour["export_mw"] for hour in schedule))
     return dict(sums)
 
 
@@ -96,7 +98,9 @@ def _add(total: list[float], values: Iterable[float]) -> None:
 
 def _unit_table(plan: Document) -> Table:
     hours = -(-plan["axis"]["periods"] // _MARKS_SHOWN)
-    table = _table(f"Units and storages: a mark is {hours} h, its height the share of capacity, c charging")
+    table = _table(
+        f"Units and storages: a mark is {hours} h, its height the share of capacity, c charging or exporting"
+    )
     table.add_column("unit", no_wrap=True)
     table.add_column("fuel", no_wrap=True)
     table.add_column("MW now", justify="right", no_wrap=True)
@@ -115,14 +119,16 @@ def _unit_table(plan: Document) -> Table:
 
 
 def _ranked(plan: Document) -> list[str]:
-    """Thermal units and storages, the most used first; plants follow in the dashboard and in ``--json``."""
-    names = [*plan["units"], *plan["storages"]]
+    """Thermal units, storages and exchanges, the most used first; plants follow in the dashboard and in ``--json``."""
+    names = [*plan["units"], *plan["storages"], *plan.get("exchanges", {})]
     return sorted(names, key=lambda name: -sum(abs(value) for value in _power(plan, name)))
 
 
 def _power(plan: Document, name: str) -> list[float]:
     if name in plan["units"]:
         return [hour["power_mw"] for hour in plan["units"][name]]
+    if name in plan.get("exchanges", {}):
+        return [hour["import_mw"] - hour["export_mw"] for hour in plan["exchanges"][name]]
     return [hour["discharge_mw"] - hour["charge_mw"] for hour in plan["storages"][name]]
 
 
@@ -133,7 +139,7 @@ def _batches(values: list[float], size: int) -> Iterator[list[float]]:
 
 def _mark(power_mw: float, capacity_mw: float) -> str:
     if power_mw < 0:
-        return "c"  # charging
+        return "c"  # charging or exporting
     share = power_mw / capacity_mw if capacity_mw else 0.0
     return "·" if power_mw == 0 else _BLOCKS[max(1, min(8, round(8 * share)))]
 

@@ -19,7 +19,9 @@ from grid.site import SITE_LOAD, Site
 from grid.store.forecasts import latest_forecasts, load_forecast
 from grid.store.plans import WITH_SCHEDULE, latest_plan, save_plan
 
-_SCHEDULES = ("units", "renewables", "storages", "buses", "branches", "links")
+_SCHEDULES = (
+    "units", "renewables", "storages", "exchanges", "buses", "branches", "interfaces", "links", "reserves",
+)  # fmt: skip
 
 Change = Callable[[DispatchProblem], DispatchProblem]
 

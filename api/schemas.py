@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+AssetKind = Literal["thermal", "solar", "wind", "hydro", "storage", "ev_fleet", "reservoir", "exchange"]
 INTERVAL_START = "Start of the interval, inclusive; it ends where the next one begins. RFC 3339, UTC."
 
 
@@ -46,11 +47,13 @@ class AssetDocument(Document):
     """One thing that is dispatched."""
 
     asset_id: str = Field(description="Unique within the site.")
-    kind: Literal["thermal", "solar", "wind", "hydro", "storage"] = Field(description="What it is.")
+    kind: AssetKind = Field(description="What it is.")
     bus_id: str = Field(description="The bus it stands at.")
     fuel: str = Field(description="Fuel of a thermal unit; empty otherwise.")
     capacity_mw: float = Field(description="Highest output. [MW]")
-    minimum_mw: float = Field(description="Lowest stable output while on; 0 for anything but a thermal unit. [MW]")
+    minimum_mw: float = Field(
+        description="Lowest stable output of a thermal unit; of an exchange the most it exports, negative. [MW]"
+    )
     energy_mwh: float | None = Field(description="Capacity of a storage; null otherwise. [MWh]")
 
 

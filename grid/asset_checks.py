@@ -7,17 +7,13 @@ from itertools import pairwise
 
 from grid.assets import RenewablePlant, Storage, ThermalUnit
 from grid.faults import Fault
-from grid.network_checks import duplicate_faults
 from grid.ranges import range_faults
 
 
 def asset_faults(
     thermal_units: Sequence[ThermalUnit], renewable_plants: Sequence[RenewablePlant], storages: Sequence[Storage]
 ) -> Iterator[Fault]:
-    """What is wrong with the assets themselves; their buses and series are checked with the site."""
-    ids = [unit.unit_id for unit in thermal_units]
-    ids += [plant.plant_id for plant in renewable_plants] + [item.storage_id for item in storages]
-    yield from duplicate_faults("thermal_units, renewable_plants, storages", ids)
+    """What is wrong with the assets themselves; their ids, buses and series are checked with the site."""
     for unit in thermal_units:
         place = f'thermal_units "{unit.unit_id}"'
         yield from range_faults(place, unit)

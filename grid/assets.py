@@ -108,3 +108,26 @@ class Storage:
     end_minimum_mwh: float
     cycle_cost_per_mwh: float = 0.0
     rebound_hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservoir:
+    """Water behind a turbine; what it cannot hold is spilt.
+
+    Attributes:
+        inflow_mw: What flows in, as the mean power it could give.
+        monthly_inflow_mw: The same for January to December, instead.
+        initial_mwh: What is in it at the start when no plan before tells it.
+        end_minimum_mwh: What the plan must leave at its end.
+        cost_per_mwh: Paid per MWh that it gives.
+    """
+
+    reservoir_id: str
+    bus_id: str
+    power_mw: float
+    energy_mwh: float
+    initial_mwh: float
+    end_minimum_mwh: float
+    inflow_mw: float = 0.0
+    monthly_inflow_mw: tuple[float, ...] = ()
+    cost_per_mwh: float = 0.0

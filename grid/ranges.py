@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from grid.assets import CostSegment, RenewablePlant, StartCost, Storage, ThermalUnit
+from grid.assets import CostSegment, RenewablePlant, Reservoir, StartCost, Storage, ThermalUnit
 from grid.faults import Fault
+from grid.fleets import EvFleet, Stay
 from grid.forecasts import DEFAULT_LEVELS
 from grid.network import Branch, Bus, DcLink, Interface
 from grid.site import BusLoad, ChangePrices, Meter, ProductPolicy, ReservePolicy, ScenarioPolicy, SumCheck
+from grid.tariffs import TariffExchange
 from grid.validation.settings import EstimationRule, RangeRule, RunRule, SpikeRule, StampRule, SumRule, SunRule
 
 
@@ -90,6 +92,30 @@ _RANGES: dict[type, dict[str, _Range]] = {
         "end_minimum_mwh": _NOT_NEGATIVE,
         "cycle_cost_per_mwh": _NOT_NEGATIVE,
         "rebound_hours": _POSITIVE,
+    },
+    TariffExchange: {"import_mw": _NOT_NEGATIVE, "export_mw": _NOT_NEGATIVE},
+    EvFleet: {
+        "vehicles": _Range(1, 1_000_000),
+        "charger_kw": _POSITIVE,
+        "battery_kwh": _POSITIVE,
+        "discharge_kw": _NOT_NEGATIVE,
+        "charge_efficiency": _SHARE,
+        "discharge_efficiency": _SHARE,
+        "cost_per_mwh": _NOT_NEGATIVE,
+    },
+    Stay: {
+        "vehicles": _Range(1, 1_000_000),
+        "arrives_kwh": _NOT_NEGATIVE,
+        "due_kwh": _NOT_NEGATIVE,
+        "nights": _Range(high=6),
+    },
+    Reservoir: {
+        "power_mw": _POSITIVE,
+        "energy_mwh": _POSITIVE,
+        "initial_mwh": _NOT_NEGATIVE,
+        "end_minimum_mwh": _NOT_NEGATIVE,
+        "inflow_mw": _NOT_NEGATIVE,
+        "cost_per_mwh": _NOT_NEGATIVE,
     },
     ChangePrices: {"per_mwh": _NOT_NEGATIVE, "per_commitment_hour": _NOT_NEGATIVE},
     ProductPolicy: {"minutes": _POSITIVE, "mw": _NOT_NEGATIVE, "load_share": _NOT_NEGATIVE},

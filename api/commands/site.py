@@ -61,5 +61,6 @@ def _summary(site: Site) -> str:
     return (
         f"site {site.site_id}: {len(site.meters)} meters, {len(site.network.buses)} buses, "
         f"{len(site.network.branches)} branches, {len(site.thermal_units)} thermal units, "
-        f"{len(site.renewable_plants)} renewable plants, {len(site.storages)} storages"
+        f"{len(site.renewable_plants)} renewable plants, {len(site.storages)} storages, "
+        f"{len(site.exchanges)} exchanges, {len(site.ev_fleets)} fleets, {len(site.reservoirs)} reservoirs"
     )

@@ -166,7 +166,7 @@ def _check_overrides(request: DecisionRequest, plan: dict[str, Any]) -> None:
         if asset is None:
             faults.append(Fault(place, "is no asset of this plan", "the plan's `assets` lists them"))
             continue
-        lowest = -asset["capacity_mw"] if asset["kind"] == "storage" else 0.0
+        lowest = -asset["capacity_mw"] if asset["kind"] in ("storage", "ev_fleet") else min(asset["minimum_mw"], 0.0)
         if not lowest <= power_mw <= asset["capacity_mw"]:
             problem = f"must lie in [{lowest:g}, {asset['capacity_mw']:g}] MW, got {power_mw:g}"
             faults.append(Fault(place, problem, "choose what the asset can do"))

@@ -8,8 +8,10 @@ from fastapi import APIRouter
 
 from api.auth import Reader
 from api.problems import problems
-from api.schemas import AssetDocument, SiteDocument
+from api.schemas import AssetDocument, AssetKind, SiteDocument
 from api.service import Database, ServiceParts, freshness, present_of, site_of
+from grid.assets import Reservoir, Storage
+from grid.fleets import EvFleet
 from grid.site import Site
 
 router = APIRouter(tags=["site"])
@@ -56,13 +58,28 @@ def _assets(site: Site) -> Iterator[AssetDocument]:
             minimum_mw=0.0,
             energy_mwh=None,
         )
-    for storage in site.storages:
+    for exchange in site.exchanges:
         yield AssetDocument(
-            asset_id=storage.storage_id,
-            kind="storage",
-            bus_id=storage.bus_id,
+            asset_id=exchange.exchange_id,
+            kind="exchange",
+            bus_id=exchange.bus_id,
             fuel="",
-            capacity_mw=storage.power_mw,
+            capacity_mw=exchange.import_mw,
+            minimum_mw=-exchange.export_mw,
+            energy_mwh=None,
+        )
+    stores: tuple[tuple[AssetKind, str, Storage | EvFleet | Reservoir], ...] = (
+        *(("storage", storage.storage_id, storage) for storage in site.storages),
+        *(("ev_fleet", fleet.fleet_id, fleet) for fleet in site.ev_fleets),
+        *(("reservoir", reservoir.reservoir_id, reservoir) for reservoir in site.reservoirs),
+    )
+    for kind, name, store in stores:
+        yield AssetDocument(
+            asset_id=name,
+            kind=kind,
+            bus_id=store.bus_id,
+            fuel="",
+            capacity_mw=store.power_mw,
             minimum_mw=0.0,
-            energy_mwh=storage.energy_mwh,
+            energy_mwh=store.energy_mwh,
         )

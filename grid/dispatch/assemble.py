@@ -23,6 +23,7 @@ import numpy as np
 from grid.dispatch.inherit import PreviousPlan
 from grid.faults import Fault, InputError
 from grid.forecasts import Forecast
+from grid.problem.by_clock import exchanges_by_clock, stored_by_clock
 from grid.problem.plan import DispatchProblem, UnitState
 from grid.problem.requirements import Product, ReserveRequirement
 from grid.problem.spread import NetLoadSpread
@@ -79,13 +80,15 @@ def assemble_problem(
     load = loads_mw(site, medians, periods)
     before = None if previous is None else PreviousPlan(previous, at=axis.start)
     initial = {} if before is None else before.unit_states(site.thermal_units)
-    charges = {**({} if before is None else before.charges_mwh(site.storages)), **(state_of_charge_mwh or {})}
+    by_clock = stored_by_clock(site, axis)
+    storages = (*site.storages, *(storage for storage, _ in by_clock))
+    charges = {**({} if before is None else before.charges_mwh(storages)), **(state_of_charge_mwh or {})}
     problem = DispatchProblem(
         axis=axis,
         network=site.network,
         thermal_units=site.thermal_units,
         renewable_plants=site.renewable_plants,
-        storages=site.storages,
+        storages=storages,
         load_mw=load,
         available_mw=available_mw(site, medians, periods),
         reserve_up_mw=up,
@@ -98,10 +101,12 @@ def assemble_problem(
         secure_units=Contingency.UNITS in site.n_1,
         deliverable=site.reserve.deliverable,
         losses=site.losses,
+        storage_profiles={storage.storage_id: profile for storage, profile in by_clock},
+        exchanges=exchanges_by_clock(site, axis),
         requirements=tuple(_requirement(site, need, load) for need in site.reserve.requirements),
         earlier=None
         if before is None
-        else before.told(site.thermal_units, site.storages, axis=axis, prices=site.change_prices),
+        else before.told(site.thermal_units, storages, axis=axis, prices=site.change_prices),
         spread=_spreads(site, forecasts, axis),
     )
     return problem, _inputs(site, [forecasts[name] for name in needed], sources, up, down, initial, charges)

@@ -118,15 +118,16 @@ def _total(document: Mapping[str, Any], kind: str, field: str) -> FloatArray:
 
 
 def _setpoints(document: Mapping[str, Any]) -> dict[str, FloatArray]:
-    """What each asset feeds in per period; charging is negative. [MW]"""
+    """What each asset feeds in per period; charging and exporting are negative. [MW]"""
     powers = {
         name: np.array([record["power_mw"] for record in records])
         for kind in ("units", "renewables")
         for name, records in document[kind].items()
     }
     return powers | {
-        name: np.array([record["discharge_mw"] - record["charge_mw"] for record in records])
-        for name, records in document["storages"].items()
+        name: np.array([record[out] - record[back] for record in records])
+        for kind, out, back in (("storages", "discharge_mw", "charge_mw"), ("exchanges", "import_mw", "export_mw"))
+        for name, records in document.get(kind, {}).items()
     }
 
 

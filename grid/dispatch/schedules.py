@@ -10,6 +10,7 @@ import numpy as np
 from grid.problem.costs import production_cost
 from grid.problem.exchanges import exchange_cost
 from grid.problem.plan import DispatchPlan
+from grid.problem.storage_profiles import StorageProfile
 from grid.time_axis import FloatArray
 
 PRICE_DIGITS = 4
@@ -56,7 +57,7 @@ def assets_of(plan: DispatchPlan) -> dict[str, dict[str, Any]]:
     }
     storages = {
         s.storage_id: {
-            "kind": "storage",
+            "kind": _kind_of(problem.storage_profiles.get(s.storage_id)),
             "bus_id": s.bus_id,
             "fuel": "",
             "capacity_mw": s.power_mw,
@@ -65,7 +66,24 @@ def assets_of(plan: DispatchPlan) -> dict[str, dict[str, Any]]:
         }
         for s in problem.storages
     }
-    return {**thermal, **plants, **storages}
+    exchanges = {
+        e.exchange_id: {
+            "kind": "exchange",
+            "bus_id": e.bus_id,
+            "fuel": "",
+            "capacity_mw": float(e.import_mw.max(initial=0.0)),
+            "minimum_mw": -float(e.export_mw.max(initial=0.0)),
+        }
+        for e in problem.exchanges
+    }
+    return {**thermal, **plants, **storages, **exchanges}
+
+
+def _kind_of(profile: StorageProfile | None) -> str:
+    """What a storage is: one whose limits change is a fleet of cars, or a reservoir if it can spill."""
+    if profile is None:
+        return "storage"
+    return "reservoir" if profile.spills else "ev_fleet"
 
 
 def _units(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:

@@ -149,7 +149,7 @@ def list_plans(conn: psycopg.Connection, *, limit: int, what_if: bool | None = N
 
 
 def _setpoints(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, float]]:
-    """What each asset feeds in per interval; a charging storage is negative. [kW] Nothing if there is no schedule."""
+    """What each asset feeds in per interval; charging, exporting is negative. [kW] Nothing if there is no schedule."""
     if document["status"] not in WITH_SCHEDULE:
         return
     starts = document["axis"]["interval_starts"]
@@ -157,6 +157,10 @@ def _setpoints(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, flo
         **{name: [r["power_mw"] for r in rows] for name, rows in document["units"].items()},
         **{name: [r["power_mw"] for r in rows] for name, rows in document["renewables"].items()},
         **{name: [r["discharge_mw"] - r["charge_mw"] for r in rows] for name, rows in document["storages"].items()},
+        **{
+            name: [r["import_mw"] - r["export_mw"] for r in rows]
+            for name, rows in document.get("exchanges", {}).items()
+        },
     }
     for name, powers in schedules.items():
         for start, power_mw in zip(starts, powers, strict=True):

@@ -28,6 +28,7 @@ export function showNow(node, plan, present) {
   const sum = (table, pick) => Object.values(table).reduce((total, periods) => total + pick(periods[i]), 0);
   const storage = sum(plan.storages, (p) => p.discharge_mw) - chargeOf(plan)[i];
   const charge = sum(plan.storages, (p) => p.state_of_charge_mwh);
+  const trade = sum(plan.exchanges ?? {}, (p) => p.import_mw - p.export_mw);
   const prices = pricesOf(plan);
   const renewable = sum(plan.renewables, (p) => p.power_mw);
   const units = Object.values(plan.units).map((periods) => periods[i]);
@@ -38,7 +39,8 @@ export function showNow(node, plan, present) {
     figure("Renewables", `${number(renewable)} MW`, `${number((100 * renewable) / Math.max(system.load_mw, 1))} % of load`),
     figure("Curtailed", `${number(system.curtailed_mw)} MW`),
     figure("Storage", `${number(Math.abs(storage))} MW`, `${storage > 0.05 ? "discharging" : storage < -0.05 ? "charging" : "idle"}, ${number(charge)} MWh`),
+    Object.keys(plan.exchanges ?? {}).length ? figure(trade < -0.05 ? "Export" : "Import", `${number(Math.abs(trade))} MW`) : null,
     figure("Reserve up", `${number(system.reserve_up_mw)} MW`, `of ${number(system.reserve_up_required_mw)} required`, short ? "short" : null),
     figure("Price, mean", money(prices.mean[i], `${plan.currency}/MWh`, 1), `${number(prices.low[i], 1)} to ${number(prices.high[i], 1)}`),
-    figure("Cost of the hour", money(system.production_cost, plan.currency)));
+    figure("Cost of the hour", money(system.production_cost + (system.exchange_cost ?? 0), plan.currency)));
 }

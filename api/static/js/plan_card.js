@@ -12,7 +12,7 @@ export const hasSchedule = (plan) => ["optimal", "feasible", "timeout", "rolled-
 const fact = (name, value) => element("div", {}, element("dt", {}, name), element("dd", {}, value));
 
 function facts(plan) {
-  const cost = plan.system.reduce((sum, s) => sum + s.production_cost, 0);
+  const cost = plan.system.reduce((sum, s) => sum + s.production_cost + (s.exchange_cost ?? 0), 0);
   const sources = plan.inputs?.forecasts ?? [];
   const degraded = sources.filter((f) => f.degraded).length;
   return element("dl", { class: "facts" },

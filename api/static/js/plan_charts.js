@@ -8,13 +8,13 @@ import { dayTime, number, zoneName } from "./format.js";
 const GROUPS = [
   ["nuclear", "Nuclear", /nuclear|uranium/i], ["coal", "Coal", /coal|lignite/i], ["oil", "Oil", /oil|diesel/i],
   ["gas", "Gas", /gas|ng/i], ["other", "Other", /.*/], ["hydro", "Hydro"], ["wind", "Wind"], ["solar", "Solar"],
-  ["battery", "Battery out"],
+  ["battery", "Battery out"], ["import", "Import"],
 ];
+const KINDS = { storage: "battery", ev_fleet: "battery", reservoir: "hydro", exchange: "import" };
 
 /** Sort an asset of a plan into one of the stack's groups. */
 export function groupOf(asset) {
-  if (asset.kind === "storage") return "battery";
-  if (asset.kind !== "thermal") return asset.kind;
+  if (asset.kind !== "thermal") return KINDS[asset.kind] ?? asset.kind;
   return GROUPS.find(([, , pattern]) => pattern?.test(asset.fuel ?? ""))[0];
 }
 
@@ -30,11 +30,14 @@ function stackOf(plan) {
   for (const [id, periods] of Object.entries(plan.units)) add(id, periods.map((p) => (p.on ? p.power_mw : 0)));
   for (const [id, periods] of Object.entries(plan.renewables)) add(id, periods.map((p) => p.power_mw));
   for (const [id, periods] of Object.entries(plan.storages)) add(id, periods.map((p) => p.discharge_mw));
+  for (const [id, periods] of Object.entries(plan.exchanges ?? {})) add(id, periods.map((p) => p.import_mw));
   return GROUPS.map(([key, label]) => ({ key, label, mw: sums.get(key) })).filter(({ mw }) => mw.some((v) => v > 0.05));
 }
 
 export const chargeOf = (plan) => plan.axis.interval_starts.map((_s, i) =>
   Object.values(plan.storages).reduce((sum, periods) => sum + periods[i].charge_mw, 0));
+const exportOf = (plan) => plan.axis.interval_starts.map((_s, i) =>
+  Object.values(plan.exchanges ?? {}).reduce((sum, periods) => sum + periods[i].export_mw, 0));
 
 /** The end of the axis closes the last step. */
 const closed = (values) => [...values, values.at(-1)];
@@ -49,6 +52,8 @@ export function showGeneration(id, plan, present) {
   const stack = stackOf(plan);
   const load = plan.system.map((s) => s.load_mw);
   const charge = chargeOf(plan);
+  const sold = exportOf(plan);
+  const sells = sold.some((v) => v > 0.05);
   const total = new Array(plan.axis.periods).fill(0);
   const layers = stack.map(({ key, label, mw }) => {
     mw.forEach((v, i) => { total[i] += v; });
@@ -65,13 +70,13 @@ export function showGeneration(id, plan, present) {
         label: layer.label, values: closed(layer.top), stroke: colour("panel"), width: 0.5, shown: at(layer),
         swatch: colour(`fuel-${layer.key}`), fill: i === order.length - 1 ? colour(`fuel-${layer.key}`) : undefined,
       })),
-      { label: "Load + charging", values: closed(load.map((v, i) => v + charge[i])), stroke: colour("ink"), width: 1, dash: [3, 3] },
+      { label: sells ? "Load + charging + export" : "Load + charging", values: closed(load.map((v, i) => v + charge[i] + sold[i])), stroke: colour("ink"), width: 1, dash: [3, 3] },
       { label: "Load", values: closed(load), stroke: colour("ink"), width: 2 },
     ],
     table: {
-      columns: ["Interval", "Load MW", ...layers.map((l) => l.label), "Charging"],
+      columns: ["Interval", "Load MW", ...layers.map((l) => l.label), "Charging", ...(sells ? ["Export"] : [])],
       rows: plan.axis.interval_starts.map((s, i) =>
-        [rowName(s), number(load[i]), ...layers.map((l) => number(l.mw[i])), number(charge[i])]),
+        [rowName(s), number(load[i]), ...layers.map((l) => number(l.mw[i])), number(charge[i]), ...(sells ? [number(sold[i])] : [])]),
     },
   }));
 }

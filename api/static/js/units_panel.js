@@ -7,6 +7,7 @@ import { presentPeriod } from "./now_panel.js";
 const open = new Set(); // assets whose reasons are unfolded
 const CELL = 4;
 const HEIGHT = 14;
+const WORDS = { ev_fleet: "cars" };
 
 /** One row per asset, whatever its kind. */
 function rowsOf(plan) {
@@ -17,6 +18,10 @@ function rowsOf(plan) {
   for (const [id, periods] of Object.entries(plan.storages)) {
     const mw = periods.map((p) => p.discharge_mw - p.charge_mw);
     rows.push({ id, asset: plan.assets[id], on: mw.map((v) => Math.abs(v) > 0.05), mw, soc: periods.map((p) => p.state_of_charge_mwh) });
+  }
+  for (const [id, periods] of Object.entries(plan.exchanges ?? {})) {
+    const mw = periods.map((p) => p.import_mw - p.export_mw);
+    rows.push({ id, asset: plan.assets[id], on: mw.map((v) => Math.abs(v) > 0.05), mw });
   }
   for (const [id, periods] of Object.entries(plan.renewables)) {
     rows.push({ id, asset: plan.assets[id], on: periods.map((p) => p.power_mw > 0.05), mw: periods.map((p) => p.power_mw), available: periods.map((p) => p.available_mw) });
@@ -88,10 +93,10 @@ function unitRows(row, plan, now, again) {
   const held = row.reserve ? number(row.reserve[now]) : row.soc ? `${number(row.soc[now])} MWh` : row.available ? `of ${number(row.available[now])}` : "";
   const line = element("tr", { class: row.on[now] ? "running" : "resting" },
     element("th", { scope: "row" }, toggle),
-    cell(row.asset.fuel || row.asset.kind),
+    cell(row.asset.fuel || WORDS[row.asset.kind] || row.asset.kind),
     cell(row.on[now] ? number(row.mw[now]) : "off", "figure"),
     cell(held, "figure"),
-    cell(row.asset.minimum_mw ? `${number(row.asset.minimum_mw)}–${number(row.asset.capacity_mw)}` : number(row.asset.capacity_mw), "figure dim"),
+    cell(row.asset.minimum_mw ? `${number(row.asset.minimum_mw)} – ${number(row.asset.capacity_mw)}` : number(row.asset.capacity_mw), "figure dim"),
     cell(strip(row, now)),
     cell(change ? `${change.starts ? "▲ on" : "▽ off"} ${clockTime(change.at)}` : "", "nowrap"),
     cell(why?.text ?? "", "why"));
@@ -115,7 +120,7 @@ export function showUnits(plan, present) {
   replace(table,
     tableHead(["Unit"], ["Fuel"], ["Now", "figure", "Set-point of this hour, MW"],
       ["Reserve", "figure", "Upward reserve held, MW; a storage's charge, MWh; what a plant has available, MW"],
-      ["Range", "figure", "Lowest stable output to capacity, MW"],
+      ["Range", "figure", "Lowest stable output to capacity; of an exchange the most it exports, negative, to the most it imports, MW"],
       [`Next ${plan.axis.periods} h`, "", "Each hour: height is output, empty is off"], ["Change"], ["Why, this hour"]),
     element("tbody", {}, rows.length ? rows.flatMap((row) => unitRows(row, plan, now, again))
       : element("tr", {}, element("td", { colspan: 8, class: "dim" }, "No unit matches."))));

@@ -12,9 +12,11 @@ import pytest
 from grid.assets import CostSegment, RenewableKind, RenewablePlant, StartCost, Storage, ThermalUnit
 from grid.dispatch import UnitState, assemble_problem, check_plan, plan_dispatch, plan_document
 from grid.faults import InputError
+from grid.fleets import EvFleet, Stay
 from grid.forecasts import Forecast
 from grid.network import Bus, Network
 from grid.site import BusLoad, Contingency, ProductPolicy, ReservePolicy, Site
+from grid.tariffs import TariffExchange
 from grid.time_axis import TimeAxis
 
 HOUR = timedelta(hours=1)
@@ -192,3 +194,24 @@ def test_a_site_asks_for_products_of_its_areas_and_for_security() -> None:
     assert (problem.secure, problem.secure_units, problem.deliverable) == (False, True, True)
     assert [need.title for need in problem.requirements] == ["spinning up in area north", "spinning up"]
     np.testing.assert_allclose(problem.requirements[0].required_mw, 2.0 + 0.1 * 50.0)
+
+
+def test_cars_go_on_from_what_the_last_plan_gave_them() -> None:
+    """Ten cars come at 5:40 with 20 kWh each, and 45 are due at nine: a plan two hours later finds what was charged."""
+    cars = EvFleet("cars", "b", 10, 10.0, 50.0, (Stay("05:40", "09:00", 10, 20.0, 45.0),))
+    site = replace(SITE, ev_fleets=(cars,), exchanges=(TariffExchange("supplier", "b", 5.0, 90.0),))
+    problem, inputs = assemble_problem(site, forecasts(), issued_at=ISSUED, periods=PERIODS)
+    assert [storage.storage_id for storage in problem.storages] == ["battery", "cars"]
+    assert [exchange.import_price.tolist() for exchange in problem.exchanges] == [[90.0] * PERIODS]
+    np.testing.assert_allclose(problem.storages[1].initial_mwh, 10 * (20.0 + 10.0 / 3.0) / 1000.0)
+    plan = plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=0.0)
+    assert check_plan(plan) == []
+    first = plan_document(plan, plan_id="first", site_id="s", issued_at=ISSUED, inputs=inputs)
+    charged = first["storages"]["cars"][1]["state_of_charge_mwh"]
+    later = {name: replace(made, issued_at=ISSUED + 2 * HOUR) for name, made in forecasts().items()}
+    problem, _ = assemble_problem(site, later, issued_at=ISSUED + 2 * HOUR, periods=2, previous=first)
+    assert problem.initial_mwh["cars"] == charged
+    assert problem.storage_profiles["cars"].due_mwh.tolist() == [pytest.approx(0.45), 0.0]
+    plan = plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=0.0)
+    assert check_plan(plan) == []
+    assert [violation.what for violation in plan.violations] == []
