@@ -1,4 +1,4 @@
-"""Fleets of electric cars as their operators know them: chargers, batteries, and who is plugged in from when to when."""
+"""Fleets of electric cars as their operators know them: chargers, batteries, who is plugged in from when to when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A site that trades, charges cars and has a lake: from its site file to the plan, the dashboard's data and set-points."""
+"""A site that trades, charges cars and has a lake: from its site file to the plan and the set-points."""
 
 from __future__ import annotations
 
