@@ -192,7 +192,7 @@ def retrain(
 
 def _train(budget_seconds: float | None, *, as_json: bool) -> None:
     from api.jobs.retraining import train_once
-    from forecasting.team import joined
+    from forecasting.networks.team import joined
 
     settings = read_settings(TrainProcess)
     with joined() as team, share_bars(shown=team.leads and not as_json) as on_progress:

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from api.problems import Problem, invalid, unavailable
-from forecasting.file_request import read_settings_file
-from forecasting.file_table import read_request
+from forecasting.series.request import read_settings_file
+from forecasting.series.table import read_request
 from grid.faults import Fault, InputError
 
 MAX_SECONDS = 300.0
@@ -129,8 +129,8 @@ def work(folder: Path) -> None:
             remedy = f"ask for fewer: {MAX_SCENARIO_VALUES:,} at most"
             raise InputError([Fault("scenarios", f"would be {values:,} values", remedy)])
         # Here, so that a file with faults is refused without waiting for torch.
-        from forecasting.file_explanation import explanation_document
-        from forecasting.from_file import DEFAULT_LEVELS, forecast_file, parse_levels
+        from forecasting.files.explanation import explanation_document
+        from forecasting.files.forecast import DEFAULT_LEVELS, forecast_file, parse_levels
 
         levels = DEFAULT_LEVELS if options.quantiles is None else parse_levels(options.quantiles)
         if len(levels) > MAX_LEVELS:

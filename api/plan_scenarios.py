@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from forecasting.site_data import load_series_kw
-from forecasting.stored_joint import joint_scenarios, past_of
+from forecasting.site.data import load_series_kw
+from forecasting.site.joint import joint_scenarios, past_of
 from grid.dispatch.assemble import available_mw, loads_mw
 from grid.forecasts import Forecast
 from grid.problem.scenarios import Scenarios

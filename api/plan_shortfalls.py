@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from forecasting.site_data import load_series_kw
+from forecasting.site.data import load_series_kw
 from grid.dispatch.assemble import available_mw, loads_mw
 from grid.dispatch.realised import Realised, realised
 from grid.site import Site

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # torch and kafka are loaded by the commands that need them
-    from forecasting.verdict import TrainingReport
+    from forecasting.judging.verdict import TrainingReport
     from ingest.files import ReplayReport
     from ingest.judging import JudgedBatch
     from ingest.worker import IngestReport

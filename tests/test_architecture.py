@@ -42,6 +42,21 @@ PLANNING = {
     "simulation": {"problem", "formulation", "dispatch"},
 }
 """Which folders of ``grid`` a folder that plans may import, beside itself."""
+FORECASTING = {
+    "quantiles": set[str](),
+    "series": set[str](),
+    "networks": set[str](),
+    "members": {"quantiles", "series", "networks"},
+    "load": {"quantiles", "series", "networks", "members"},
+    "sun": {"quantiles", "series", "networks", "members"},
+    "engine": {"quantiles", "series", "networks", "members", "load", "sun"},
+    "explaining": {"series", "members", "engine"},
+    "files": {"quantiles", "series", "members", "engine", "explaining"},
+    "judging": {"quantiles", "series", "networks", "members", "engine"},
+    "site": {"quantiles", "series", "networks", "members", "load", "sun", "engine", "explaining", "judging"},
+}
+"""The same of ``forecasting``."""
+ROOMS = {"grid": PLANNING, "forecasting": FORECASTING}
 LINE_LIMIT = 350
 
 
@@ -110,25 +125,44 @@ def test_imports_follow_the_arrows() -> None:
     assert against == []
 
 
-def test_what_plans_follows_arrows_of_its_own() -> None:
+@pytest.mark.parametrize("package", ROOMS)
+def test_rooms_follow_arrows_of_their_own(package: str) -> None:
+    rooms = ROOMS[package]
     against = [
         f"{place(path, line)} imports {name}"
-        for folder, allowed in PLANNING.items()
-        for path in (ROOT / "grid" / folder).rglob("*.py")
+        for folder, allowed in rooms.items()
+        for path in (ROOT / package / folder).rglob("*.py")
         for line, name in imports_of(path)
-        if name.startswith("grid.") and name.split(".")[1] in PLANNING.keys() - allowed - {folder}
+        if name.startswith(f"{package}.") and name.split(".")[1] in rooms.keys() - allowed - {folder}
     ]
     assert against == []
 
 
-def test_no_modules_that_plan_need_each_other() -> None:
+@pytest.mark.parametrize("package", ROOMS)
+def test_no_modules_of_rooms_need_each_other(package: str) -> None:
     """Imports for annotations alone count as well: two modules that need each other are one, or lack a third."""
-    modules = {module_of(path): path for folder in PLANNING for path in (ROOT / "grid" / folder).rglob("*.py")}
+    modules = {module_of(path): path for folder in ROOMS[package] for path in (ROOT / package / folder).rglob("*.py")}
     needs = {module: modules.keys() & {name for _, name in imports_of(path)} for module, path in modules.items()}
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:
         pytest.fail(f"these need each other: {' <- '.join(error.args[1])}")
+
+
+def test_every_file_of_forecasting_has_its_room() -> None:
+    outside = {path.name for path in (ROOT / "forecasting").glob("*.py")}
+    assert outside == {"__init__.py", "nouns.py"}
+    assert {path.parent.name for path in (ROOT / "forecasting").glob("*/*.py")} == set(FORECASTING)
+
+
+def test_only_what_serves_a_site_meets_the_store() -> None:
+    against = [
+        f"{place(path, line)} imports {name}"
+        for path in (ROOT / "forecasting").rglob("*.py")
+        for line, name in imports_of(path)
+        if layer_of(name) == "grid.store" and path.parent.name != "site"
+    ]
+    assert against == []
 
 
 def test_each_layer_stays_free_of_the_libraries_it_must_run_without() -> None:

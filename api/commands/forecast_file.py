@@ -17,7 +17,7 @@ from grid.faults import Fault, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecasting.from_file import FileForecast, SeriesReport
+    from forecasting.files.forecast import FileForecast, SeriesReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Extras:
 
     def write(self, made: FileForecast) -> None:
         """Write whatever was asked for."""
-        from forecasting.file_explanation import explanation_document, explanation_table
+        from forecasting.files.explanation import explanation_document, explanation_table
 
         if self.scenarios_out is not None and made.scenarios is not None:
             if self.scenarios_out.suffix == ".json":
@@ -82,8 +82,8 @@ def forecast_to_file(
     Raises:
         InputError: With every fault of the call and of both files.
     """
-    from forecasting.file_table import read_request
-    from forecasting.from_file import DEFAULT_LEVELS, forecast_file, parse_levels
+    from forecasting.files.forecast import DEFAULT_LEVELS, forecast_file, parse_levels
+    from forecasting.series.table import read_request
 
     faults = []
     if series is None:

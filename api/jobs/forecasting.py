@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from api.jobs.clock import present, ticks
 from api.settings import ForecastProcess
-from forecasting.service import ForecastService
+from forecasting.site.service import ForecastService
 from grid.forecasts import Forecast
 from grid.store.database import connect
 from grid.store.migrate import check_schema

@@ -13,9 +13,9 @@ import psycopg
 from api.jobs.clock import POLL_SECONDS, present
 from api.jobs.watching import watch_champions
 from api.settings import TrainProcess
-from forecasting.service import KINDS, ForecastService
-from forecasting.team import Team
-from forecasting.verdict import TrainingReport
+from forecasting.judging.verdict import TrainingReport
+from forecasting.networks.team import Team
+from forecasting.site.service import KINDS, ForecastService
 from grid.faults import Fault, InputError
 from grid.store.database import connect
 from grid.store.migrate import check_schema

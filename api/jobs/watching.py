@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import psycopg
 
-from forecasting.daily_scores import daily_scores
-from forecasting.drift import ALL, WATCHED_DAYS, Drift, read_promises, watch_model
-from forecasting.service import TRAINED_PERIODS
-from forecasting.site_data import HOUR, site_load_kw
+from forecasting.judging.daily_scores import daily_scores
+from forecasting.judging.drift import ALL, WATCHED_DAYS, Drift, read_promises, watch_model
+from forecasting.site.data import HOUR, site_load_kw
+from forecasting.site.service import TRAINED_PERIODS
 from grid.local_days import local_date, local_midnight
 from grid.readings import Layer
 from grid.site import SITE_LOAD, Site

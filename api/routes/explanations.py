@@ -64,7 +64,9 @@ def get_explanation(
     if not service.explaining.acquire(blocking=False):
         raise unavailable("another forecast is being explained here; ask again later", retry_seconds=RETRY_SECONDS)
     try:
-        from forecasting.service import ForecastService  # here, so that the API starts and mostly runs without torch
+        from forecasting.site.service import (
+            ForecastService,  # here, so that the API starts and mostly runs without torch
+        )
 
         made = ForecastService().explain(conn, site, stored)
     finally:

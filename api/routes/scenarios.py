@@ -17,8 +17,8 @@ from api.problems import invalid, not_found, problems
 from api.schemas import Document
 from api.service import Database, site_of
 from api.tables import TABLE_RESPONSE, table_response
-from forecasting.site_data import load_series_kw
-from forecasting.stored_joint import Joint, joint_scenarios, past_of
+from forecasting.site.data import load_series_kw
+from forecasting.site.joint import Joint, joint_scenarios, past_of
 from grid.faults import Fault
 from grid.store.forecasts import load_forecast, load_issues
 

@@ -126,7 +126,7 @@ def own_api(town_url: str) -> Iterator[Api]:
 @pytest.fixture
 def taught(own_api: Api) -> Api:
     """The same with six weeks of the town's load and weather, a model trained on them for a second, its forecast."""
-    from forecasting.service import ForecastService  # most of these tests need no torch
+    from forecasting.site.service import ForecastService  # most of these tests need no torch
 
     hours, draw = np.arange(42.0 * 24), np.random.default_rng(5)
     start = NOW - len(hours) * HOUR

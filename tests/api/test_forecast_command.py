@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from api.commands.forecast_file import Extras, describe, forecast_to_file
-from forecasting.from_file import SeriesReport
+from forecasting.files.forecast import SeriesReport
 from grid.cases.fields import Fields
 from grid.cases.uncertain import read_profile
 from grid.faults import InputError

@@ -24,16 +24,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from forecasting.calendar import make_calendar
-from forecasting.encoders import Encoder
-from forecasting.file_request import FileSeries
-from forecasting.file_table import read_request
-from forecasting.from_file import kind_of_work
-from forecasting.members import LEVELS, Course
-from forecasting.mixing import at_levels
-from forecasting.mixture import hear, mix
-from forecasting.rows import make_rows
-from forecasting.windows import IndexArray
+from forecasting.engine.mixture import hear, mix
+from forecasting.files.forecast import kind_of_work
+from forecasting.members.course import LEVELS, Course
+from forecasting.networks.encoders import Encoder
+from forecasting.nouns import IndexArray
+from forecasting.quantiles.mixing import at_levels
+from forecasting.series.calendar import make_calendar
+from forecasting.series.request import FileSeries
+from forecasting.series.rows import make_rows
+from forecasting.series.table import read_request
 from grid.scores import coverage, pinball_losses
 from grid.time_axis import FloatArray
 

@@ -18,8 +18,8 @@ from api.demo.recordings import READINGS_TOPIC
 from api.demo.site import load_demo_site
 from api.demo.telemetry import DEMO_START, history_messages, load_telemetry
 from api.settings import CacheSettings, read_settings
-from forecasting.backtest import Scores
-from forecasting.service import ForecastService
+from forecasting.judging.backtest import Scores
+from forecasting.site.service import ForecastService
 from grid.readings import ReadingBlock, Source
 from grid.store.database import connect
 from grid.store.migrate import migrate

@@ -24,18 +24,18 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from forecasting.contest import hold_contest
-from forecasting.design import Design
-from forecasting.engine import ISSUE_HISTORY, TrainedModel, ask_now
-from forecasting.file_request import Covariate, FileSeries, SeriesSettings
-from forecasting.file_table import read_request
-from forecasting.from_file import forecast_file
-from forecasting.members import Course
-from forecasting.outlook import make_outlook
-from forecasting.regression import rolling_fits
-from forecasting.regression_member import log_power
-from forecasting.rows import make_rows
-from forecasting.windows import Float32Array
+from forecasting.engine.model import ISSUE_HISTORY, TrainedModel, ask_now
+from forecasting.files.forecast import forecast_file
+from forecasting.judging.contest import hold_contest
+from forecasting.load.design import Design
+from forecasting.load.regression import rolling_fits
+from forecasting.load.regression_member import log_power
+from forecasting.members.course import Course
+from forecasting.nouns import Float32Array
+from forecasting.series.outlook import make_outlook
+from forecasting.series.request import Covariate, FileSeries, SeriesSettings
+from forecasting.series.rows import make_rows
+from forecasting.series.table import read_request
 from grid.time_axis import TimeAxis
 
 ROOT = Path(__file__).resolve().parents[2]

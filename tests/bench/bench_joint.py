@@ -17,15 +17,15 @@ import pandas as pd
 
 from api.demo.gefcom import read_loads, read_temperatures
 from api.settings import CacheSettings, read_settings
-from forecasting.conformal import normal_scores
-from forecasting.file_joint import Spoken, spoken_of
-from forecasting.file_request import Covariate, FileSeries, SeriesSettings
-from forecasting.hierarchy import make_tree, quantiles_of, reconciled, reconciler
-from forecasting.members import LEVELS, Course
-from forecasting.mixing import mean_of
-from forecasting.mixture import hear, mix
-from forecasting.rows import make_rows
-from forecasting.scenarios import Dependence, draw_scenarios, fit_dependence
+from forecasting.engine.mixture import hear, mix
+from forecasting.files.joint import Spoken, spoken_of
+from forecasting.members.course import LEVELS, Course
+from forecasting.quantiles.conformal import normal_scores
+from forecasting.quantiles.hierarchy import make_tree, quantiles_of, reconciled, reconciler
+from forecasting.quantiles.mixing import mean_of
+from forecasting.quantiles.scenarios import Dependence, draw_scenarios, fit_dependence
+from forecasting.series.request import Covariate, FileSeries, SeriesSettings
+from forecasting.series.rows import make_rows
 from grid.joint_scores import energy_score, variogram_score
 from grid.scores import pinball_losses
 from grid.time_axis import FloatArray, TimeAxis

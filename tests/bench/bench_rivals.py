@@ -22,8 +22,8 @@ from rival_plots import draw
 from rival_scores import COVERED, HEADER, OURS, read_scored
 from threadpoolctl import threadpool_limits
 
-from forecasting.file_table import read_request
-from forecasting.from_file import forecast_file
+from forecasting.files.forecast import forecast_file
+from forecasting.series.table import read_request
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDER = ROOT.parent / "shared" / "bench" / "forecast_cases.py"

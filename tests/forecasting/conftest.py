@@ -9,17 +9,17 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from forecasting.calendar import hours_since_epoch, make_calendar
-from forecasting.design import Design
-from forecasting.file_request import Covariate, FileSeries, SeriesSettings
-from forecasting.fitting import split_in_time
-from forecasting.outlook import SentTemperature, make_outlook
-from forecasting.panel import Panel
-from forecasting.regression_member import fit_regressions, recall_regressions
-from forecasting.residual_windows import ResidualWindows
-from forecasting.solar import Plant, clear_sky_kw, make_clear_sky
-from forecasting.solar_core import fit_solar_core
-from forecasting.solar_windows import SolarPanel, SolarWindows
+from forecasting.load.design import Design
+from forecasting.load.panel import Panel
+from forecasting.load.regression_member import fit_regressions, recall_regressions
+from forecasting.load.windows import ResidualWindows
+from forecasting.members.splits import split_in_time
+from forecasting.series.calendar import hours_since_epoch, make_calendar
+from forecasting.series.outlook import SentTemperature, make_outlook
+from forecasting.series.request import Covariate, FileSeries, SeriesSettings
+from forecasting.sun.core import fit_solar_core
+from forecasting.sun.plant import Plant, clear_sky_kw, make_clear_sky
+from forecasting.sun.windows import SolarPanel, SolarWindows
 from grid.time_axis import FloatArray, TimeAxis
 
 START = datetime(2008, 3, 1, tzinfo=UTC)  # a week before the clocks go forward in New York

@@ -12,7 +12,7 @@ import pytest
 from nbclient import NotebookClient
 
 from api.demo.telemetry import DEMO_START
-from forecasting.service import ForecastService
+from forecasting.site.service import ForecastService
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

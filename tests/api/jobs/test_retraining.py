@@ -15,7 +15,7 @@ import pytest
 from api.jobs import retraining
 from api.jobs.retraining import next_occurrence, parse_hour, retrain_daily, train_once
 from api.settings import TrainProcess
-from forecasting.service import ForecastService
+from forecasting.site.service import ForecastService
 from grid.faults import InputError
 from grid.site_file import EXAMPLE_SITE, read_site_file
 from grid.store.models import find_champion, promote, save_model

@@ -1,0 +1,183 @@
+"""The engine as a whole: a model is what a night's training leaves of all members of a kind, and how they are mixed.
+
+Whatever is cheap - climatology, seasonal naive, what the regression leaves over lately - is made anew at every issue,
+from the last three months of readings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from forecasting.engine.mixture import Blend, averaged
+from forecasting.engine.packing import Tensors, pack, unpack
+from forecasting.load.members import LoadMembers, LoadParts
+from forecasting.load.residuals import ResidualModel
+from forecasting.load.shared_fits import FittedRow
+from forecasting.members.course import CLIMATOLOGY, LEVELS, Course, Quantiles, Trial
+from forecasting.members.forest import QuantileForest
+from forecasting.members.splits import TimeSplit
+from forecasting.members.trees import QuantileTrees
+from forecasting.networks.trained import TrainedNetwork
+from forecasting.networks.training import Progress
+from forecasting.nouns import IndexArray
+from forecasting.quantiles.conformal import Bands, calibrated
+from forecasting.quantiles.mixing import at_levels
+from forecasting.series.request import FileSeries
+from forecasting.series.rows import Rows, make_rows
+from forecasting.series.temperature import TemperatureModel
+from forecasting.sun.core import SolarCore
+from forecasting.sun.members import SolarMembers, SolarParts
+from forecasting.sun.plant import Plant
+from grid.time_axis import FloatArray
+
+ISSUE_HISTORY = timedelta(days=92)
+"""What an issue reads: eight weeks of errors and the seasons before them."""
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedModel:
+    """One model for all series of a kind, hourly.
+
+    Attributes:
+        series_ids: The series it knows, in the order of its rows.
+        weather_ids: Whose temperature it read for each of them; "" for none.
+        units: Offset and scale of each.
+        periods: Hours it forecasts.
+        seen_until: Networks and trees have seen nothing from this hour on. [hours since the epoch]
+        blends: How each series' members are mixed.
+    """
+
+    kind: str
+    series_ids: tuple[str, ...]
+    weather_ids: tuple[str, ...]
+    units: tuple[tuple[float, float], ...]
+    periods: int
+    seen_until: int
+    parts: LoadParts | SolarParts
+    blends: tuple[Blend, ...]
+
+    def state(self) -> tuple[Tensors, dict[str, Any]]:
+        """Named tensors, and what else must be known to read them."""
+        tensors: Tensors = {}
+        return tensors, pack(self, tensors)
+
+    @classmethod
+    def from_state(cls, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> TrainedModel:
+        """The inverse of :meth:`state`.
+
+        Raises:
+            KeyError, TypeError, ValueError, RuntimeError: If the two do not fit.
+        """
+        made = unpack(about, tensors, known=_KNOWN)
+        if not isinstance(made, TrainedModel):
+            raise ValueError(f"state must hold a TrainedModel, got {type(made).__name__}")
+        return made
+
+    def method(self, name: str) -> str:
+        """The members that speak of a series, the weightiest first, such as ``lstm+regression``."""
+        weights = self.blends[self.series_ids.index(name)].weights
+        return "+".join(sorted(weights, key=lambda member: -weights[member]))
+
+
+_KNOWN = {
+    one.__name__: one
+    for one in (
+        Bands,
+        Blend,
+        FittedRow,
+        LoadParts,
+        Plant,
+        QuantileForest,
+        QuantileTrees,
+        ResidualModel,
+        SolarCore,
+        SolarParts,
+        TemperatureModel,
+        TrainedModel,
+        TrainedNetwork,
+    )
+}
+
+
+def make_members(
+    rows: Rows,
+    *,
+    trial: Trial,
+    course: Course,
+    trained: bool = True,
+    parts: LoadParts | SolarParts | None = None,
+    on_progress: Progress | None = None,
+) -> LoadMembers | SolarMembers:
+    """All members that can speak of some rows: fitted now, or recalled from their parts."""
+    if rows.series[0].settings.kind == "solar":
+        assert not isinstance(parts, LoadParts)
+        return SolarMembers(rows, course=course, trial=trial, trained=trained, parts=parts, on_progress=on_progress)
+    assert not isinstance(parts, SolarParts)
+    return LoadMembers(rows, course=course, trial=trial, trained=trained, parts=parts, on_progress=on_progress)
+
+
+def ask_past(model: TrainedModel, series: Sequence[FileSeries], trial: Trial, origins: IndexArray) -> FloatArray:
+    """What a model would have said at earlier origins.
+
+    Args:
+        series: Those the model knows, in its order, with enough history before the origins.
+        origins: None before the hour until which the model has seen everything.
+
+    Returns:
+        At LEVELS, in each series' unit, shape (series, origins, periods, levels).
+    """
+    rows = make_rows(series, units=model.units)
+    members = make_members(rows, trial=trial, course=Course(), parts=model.parts)
+    return in_units(members.past(origins, model.periods), model.blends, model.units)
+
+
+def ask_now(model: TrainedModel, series: Mapping[str, FileSeries], *, levels: Sequence[float]) -> dict[str, FloatArray]:
+    """What a model says of the hours to come, by series, each of shape (periods, levels), in the series' unit.
+
+    Args:
+        series: Those that are there now; they end with the model's periods. One that the model does not know is not
+            answered for, one that is gone is not asked for.
+    """
+    known = [series[name] for name in model.series_ids if name in series]
+    if not known:
+        return {}
+    rows = make_rows([series.get(name) or _gone(known[0], name) for name in model.series_ids], units=model.units)
+    hours = rows.axis.periods
+    # Nothing is judged now: the split only says that what was kept has seen none of what it is asked about.
+    trial = Trial(TimeSplit(hours, hours, hours), np.empty(0, dtype=np.int64), 0, nightly=True)
+    members = make_members(rows, trial=trial, course=Course(), parts=model.parts)
+    told = in_units(members.present(), model.blends, model.units)[:, 0]
+    wanted = at_levels(told, levels=LEVELS, wanted=levels)
+    return {name: one for name, one in zip(model.series_ids, wanted, strict=True) if name in series}
+
+
+def in_units(said: Quantiles, blends: Sequence[Blend], units: Sequence[tuple[float, float]]) -> FloatArray:
+    """Each row's members mixed, in its unit, shape (rows, origins, periods, levels).
+
+    A member that is silent on a row counts for none of it; NaN where all are.
+    """
+    speaking = {name: np.asarray(np.isfinite(one).all(axis=(1, 2, 3))) for name, one in said.items()}
+    alike: dict[tuple[tuple[str, float], ...], list[int]] = {}  # rows by what their members count for
+    for row, blend in enumerate(blends):
+        alike.setdefault(tuple((name, w) for name, w in blend.weights.items() if speaking[name][row]), []).append(row)
+    made = np.full_like(said[CLIMATOLOGY], np.nan)
+    for weights, rows in alike.items():
+        if weights:
+            mixed = averaged({name: said[name][rows] for name, _ in weights}, dict(weights))
+            bands = np.stack([blends[row].bands.scale for row in rows])[:, None]  # (rows, any origin, cells)
+            made[rows] = calibrated(mixed, bands, levels=LEVELS)
+    offset, scale = np.array(units).T[..., None, None, None]
+    return np.asarray(np.maximum(made * scale + offset, 0.0))
+
+
+def _gone(like: FileSeries, name: str) -> FileSeries:
+    """Stands for a series that the model knows and that is no longer there: nothing is known of it."""
+    nothing = np.full(like.axis.periods, np.nan)
+    return replace(like, series_id=name, values=nothing, covariates=dict.fromkeys(like.covariates, nothing))

@@ -1,0 +1,238 @@
+"""A forecast from a file, without a database: every member trained on the file's own history.
+
+Every series is forecast by a weighted average of members. The weights and the width of the bands come from a backtest
+on the file's own last weeks, at the hour of day at which the horizon begins; members that cannot speak say why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecasting.engine.mixture import Heard, Mixture, hear, mix
+from forecasting.explaining.contributions import Contributions, contributions
+from forecasting.explaining.words import SeriesExplanation
+from forecasting.files.explanation import explained
+from forecasting.files.joint import Spoken, add_up, spoken_of
+from forecasting.members.course import (
+    CLIMATOLOGY,
+    COURSES,
+    LEVELS,
+    MINIMUM_KNOWN_HOURS,
+    NAIVE,
+    Course,
+    Effort,
+    split_history,
+)
+from forecasting.quantiles.mixing import at_levels
+from forecasting.series.request import FileSeries
+from forecasting.series.rows import Rows, make_rows
+from grid.faults import Fault, InputError
+from grid.scores import mean_pinball_loss
+from grid.time_axis import FloatArray
+
+DEFAULT_LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesReport:
+    """How one series was forecast.
+
+    Attributes:
+        weights: Of every member that spoke.
+        width: By how much the bands were widened or narrowed after mixing.
+        skill: 1 - pinball loss over that of the seasonal naive, in the backtest that chose the weights; None without.
+        degraded: Neither a regression nor trees nor a network could speak.
+        reasons: Sentences: what could not be used, and what stood in for it.
+    """
+
+    series_id: str
+    method: str
+    weights: dict[str, float]
+    width: float
+    skill: float | None
+    backtest_origins: int
+    degraded: bool
+    reasons: tuple[str, ...]
+
+    def because(self, reasons: Sequence[str]) -> SeriesReport:
+        """The same with more reasons."""
+        return replace(self, reasons=(*self.reasons, *reasons))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"reasons": list(self.reasons)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileForecast:
+    """The forecast of every horizon row: ``series_id, time, mean, q…``, and how each series was forecast.
+
+    Attributes:
+        scenarios: ``series_id, time, s1, s2 …`` for the same rows, the k-th of all belonging together; None if none
+            were asked for.
+        explanations: One per series, if they were asked for.
+    """
+
+    table: pd.DataFrame
+    reports: tuple[SeriesReport, ...]
+    scenarios: pd.DataFrame | None = None
+    explanations: tuple[SeriesExplanation, ...] = ()
+
+
+def parse_levels(text: str) -> tuple[float, ...]:
+    """Levels such as ``0.1,0.5,0.9``, put in order.
+
+    Raises:
+        InputError: If they are no distinct numbers in (0, 1).
+    """
+    try:
+        levels = sorted(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        levels = []
+    if not levels or len(set(levels)) < len(levels) or not all(0.0 < level < 1.0 for level in levels):
+        remedy = "give distinct numbers between 0 and 1, such as 0.1,0.5,0.9"
+        raise InputError([Fault("--quantiles", f"cannot be {text[:80]!r}", remedy)])
+    return tuple(levels)
+
+
+def forecast_file(
+    series: Sequence[FileSeries],
+    *,
+    levels: Sequence[float] = DEFAULT_LEVELS,
+    effort: Effort = "full",
+    seed: int = 0,
+    scenarios: int = 0,
+    explain: bool = False,
+    on_progress: Callable[[str], None] | None = None,
+) -> FileForecast:
+    """Forecast every horizon row of a file. The same input, seed and machine give the same answer.
+
+    Args:
+        series: From :func:`forecasting.series.table.read_request`.
+        levels: In (0, 1), increasing.
+        effort: ``fast`` trains for less long.
+        scenarios: How many joint scenarios to draw.
+        explain: Whether to tell what each group of inputs contributes.
+        on_progress: Told what is being forecast.
+    """
+    course = Course(COURSES[effort], seed)
+    answers: dict[str, Answer] = {}
+    for _, group in groupby(sorted(series, key=kind_of_work), key=kind_of_work):
+        rows = make_rows(list(group))
+        if on_progress is not None:
+            on_progress(", ".join(one.series_id for one in rows.series[:5]) + (" …" if len(rows.series) > 5 else ""))
+        answers.update(_forecast_rows(rows, course, explain=explain))
+    spoken, drawn = add_up([answers[one.series_id].spoken for one in series], count=scenarios, seed=seed)
+    told = [(one, answers[one.series.series_id]) for one in spoken]
+    names = [f"s{k}" for k in range(1, scenarios + 1)]
+    return FileForecast(
+        table=pd.concat([_table(one, levels) for one in spoken], ignore_index=True),
+        reports=tuple(answer.report.because(one.reasons) for one, answer in told),
+        scenarios=pd.concat(
+            [_rows(one, told.T, names) for one, told in zip(spoken, drawn, strict=True)], ignore_index=True
+        )
+        if drawn
+        else None,
+        explanations=tuple(explained(one, answer.why, answer.attention) for one, answer in told if answer.why),
+    )
+
+
+def _table(one: Spoken, levels: Sequence[float]) -> pd.DataFrame:
+    told = one.bounded(at_levels(one.quantiles, levels=LEVELS, wanted=levels))
+    table = _rows(one, np.maximum.accumulate(told, axis=1), [f"q{level:g}" for level in levels])
+    table.insert(2, "mean", one.bounded(one.mean)[one.series.asked - one.series.origin])
+    return table
+
+
+def _rows(one: Spoken, values: FloatArray, names: Sequence[str]) -> pd.DataFrame:
+    """Those rows of values, shape (intervals, names), that the file asks for."""
+    series = one.series
+    table = pd.DataFrame(values[series.asked - series.origin], columns=list(names))
+    table.insert(0, "time", series.axis.index[series.asked])
+    table.insert(0, "series_id", series.series_id)
+    return table
+
+
+def kind_of_work(one: FileSeries) -> tuple[str, ...]:
+    """Series that agree in this are forecast together by one network."""
+    settings, origin = one.settings, one.axis.start + one.axis.step * one.origin
+    horizon = one.axis.periods - one.origin
+    hours = -(-one.origin * settings.interval_minutes // 60)
+    until = split_history(hours, -(-horizon * settings.interval_minutes // 60)).tail * 60 // settings.interval_minutes
+    known = np.isfinite(one.values[:until]).sum() * settings.interval_minutes / 60
+    return (
+        "solar" if settings.kind == "solar" else "load",
+        "trained" if known >= MINIMUM_KNOWN_HOURS else "short",
+        f"{settings.interval_minutes:02d}",
+        settings.timezone,
+        settings.holidays,
+        origin.isoformat(),
+        f"{horizon:06d}",
+        f"{hours // 4383:03d}",  # histories of about one length: a long one is not cut for the sake of a short one
+        ",".join(sorted(one.covariates)),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """One series' forecast with its backtest, the report, and, if asked for, why and where the networks looked."""
+
+    spoken: Spoken
+    report: SeriesReport
+    why: Contributions | None
+    attention: dict[str, FloatArray]
+
+
+def _forecast_rows(rows: Rows, course: Course, *, explain: bool) -> dict[str, Answer]:
+    """The answer for every series of some rows."""
+    heard = hear(rows, course=course, trained=kind_of_work(rows.series[0])[1] == "trained")
+    mixtures = [mix(heard, index, seed=course.seed) for index in range(len(rows.series))]
+    why = contributions(heard, [mixture.blend for mixture in mixtures]) if explain else [None] * len(mixtures)
+    attention = heard.members.attention() if explain else {}
+    return {
+        one.series_id: Answer(
+            spoken=spoken_of(heard, index, mixture),
+            report=_report(one, heard, index, mixture),
+            why=why[index],
+            attention={
+                name: shares[index * rows.parts : (index + 1) * rows.parts] for name, shares in attention.items()
+            },
+        )
+        for index, (one, mixture) in enumerate(zip(rows.series, mixtures, strict=True))
+    }
+
+
+def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> SeriesReport:
+    own = slice(index * heard.rows.parts, (index + 1) * heard.rows.parts)
+    happened = heard.actual[own].reshape(-1)
+    naive = heard.past[NAIVE][own].reshape(-1, len(LEVELS))
+    loss, reference = (mean_pinball_loss(happened, said, levels=LEVELS) for said in (mixture.backtest, naive))
+    skill = round(1.0 - loss / reference, 4) if reference > 0.0 and np.isfinite(loss) else None
+    spoken = {name: round(weight, 4) for name, weight in mixture.blend.weights.items()}
+    reasons = [sentence for sentence in heard.reasons if _concerns(sentence, one, heard.rows)]
+    known = one.values[: one.origin]
+    if np.nanmin(known) == np.nanmax(known):
+        reasons.append("Its history is constant: the forecast repeats it.")
+    if skill is None:
+        reasons.append("No backtest was possible: members weigh what they count for beforehand.")
+    return SeriesReport(
+        series_id=one.series_id,
+        method="+".join(sorted(spoken, key=lambda name: -spoken[name])),
+        weights=spoken,
+        width=mixture.blend.width,
+        skill=skill,
+        backtest_origins=heard.actual.shape[1] if skill is not None else 0,
+        degraded=not set(heard.present) - {CLIMATOLOGY, NAIVE},
+        reasons=tuple(reasons),
+    )
+
+
+def _concerns(sentence: str, one: FileSeries, rows: Rows) -> bool:
+    """Sentences that begin with another series' name are not about this one."""
+    return not any(sentence.startswith(f"{other.series_id}: ") for other in rows.series if other is not one)

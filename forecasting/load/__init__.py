@@ -1,0 +1,1 @@
+"""Members that forecast load and other series of people's making."""

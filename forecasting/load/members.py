@@ -1,0 +1,333 @@
+"""Members that forecast load and other series of people's making: regression, trees, networks, climatology, naive."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from forecasting.load.design import Design
+from forecasting.load.panel import Panel
+from forecasting.load.regression_member import Regression, fit_regressions, recall_regressions
+from forecasting.load.residuals import MEMORY_HOURS, ResidualModel
+from forecasting.load.shared_fits import FittedRow
+from forecasting.load.stations import choose_stations
+from forecasting.load.trees import LoadTrees
+from forecasting.load.windows import ResidualWindows
+from forecasting.members.baseline import WEEK_HOURS
+from forecasting.members.climatology import Climatology
+from forecasting.members.course import (
+    CLIMATOLOGY,
+    LEVELS,
+    NAIVE,
+    REGRESSION,
+    TREES,
+    Course,
+    NaiveMember,
+    Quantiles,
+    Trial,
+    filled,
+    first_residual,
+    network_fits,
+    no_network,
+)
+from forecasting.members.splits import split_windows
+from forecasting.members.trees import QuantileTrees
+from forecasting.networks.attention import days_attended
+from forecasting.networks.encoders import Encoder
+from forecasting.networks.trained import TrainedNetwork, ask_all, train_all, train_calibrated
+from forecasting.networks.training import Progress
+from forecasting.networks.windows import HISTORY_HOURS
+from forecasting.nouns import IndexArray, ShortHistoryError
+from forecasting.series.calendar import Calendar, hours_since_epoch
+from forecasting.series.outlook import Outlook, SentTemperature, make_outlook
+from forecasting.series.rows import Rows
+from forecasting.series.temperature import TemperatureModel
+from grid.time_axis import FloatArray
+
+_TRAINED_HOURS = 2 * 8766
+"""Networks learn from the last two years: of those, residuals out of sample are wanted."""
+_KEPT_HOURS = 35 * 24
+"""So far back before the test a kept regression still tells residuals: members look at the last four weeks."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadParts:
+    """What a training leaves of the members; none of it has seen the test, but the later fits of the regressions.
+
+    Attributes:
+        stations: Of each series, the temperature columns whose mean tells it best.
+        climates: Of each row's temperature; None where nothing is known of it.
+        fitted: Of each row; instants are hours since the epoch.
+        courses: How residuals go on, by row.
+        networks: By member.
+    """
+
+    stations: tuple[tuple[int, ...], ...]
+    climates: tuple[TemperatureModel | None, ...]
+    fitted: tuple[FittedRow, ...]
+    courses: tuple[ResidualModel, ...]
+    trees: QuantileTrees | None
+    networks: dict[str, TrainedNetwork]
+
+
+class LoadMembers:
+    """Everything that can be said of the load of some rows.
+
+    Args:
+        trained: Whether history is long enough for more than climatology and the seasonal naive.
+        parts: What was trained before; nothing is fitted then.
+        on_progress: Told the share of the networks' training that is done.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        course: Course,
+        trial: Trial,
+        trained: bool,
+        parts: LoadParts | None = None,
+        on_progress: Progress | None = None,
+    ) -> None:
+        self.reasons: list[str] = []
+        self._rows, self._trial, self._split, self._parts, self._course = rows, trial, trial.split, parts, course
+        calendar = rows.calendar()
+        self._naive = NaiveMember(rows.values, calendar, WEEK_HOURS)
+        self._climatology = Climatology(rows.values, calendar, by_day_type=True, yearly=not trial.nightly)
+        self._stations = parts.stations if parts else _stations(rows, calendar)
+        self._regressions: list[Regression] = []
+        self._trees: LoadTrees | None = None
+        self._networks: dict[str, TrainedNetwork] = {}
+        self._early: Sequence[ResidualModel] = ()
+        self._learnt: dict[int, tuple[Sequence[ResidualModel], QuantileTrees | None]] = {}
+        if parts or (trained and self._split.test >= first_residual(self._split.end) + 72):
+            self._regressions = self._fit(calendar)
+            self._panel = Panel(self._regressions)
+            if all(one.told_ahead for one in self._regressions):
+                self._trees = LoadTrees(rows, self._panel, calendar, options=course.trees)
+        else:
+            self.reasons.append(
+                f"Neither regression nor trees speak: {rows.axis.periods} hours of history are too few to fit and "
+                "judge them."
+            )
+        if parts or (self._regressions and network_fits(self._split, rows.periods)):
+            until = self._split.tail
+            self._early = parts.courses if parts else [one.errors(rows.periods, until) for one in self._regressions]
+            self._windows = self._cutting(calendar)
+            self._networks = parts.networks if parts else self._train(course, on_progress)
+        else:
+            self.reasons.append(no_network(rows.axis.periods, rows.periods))
+
+    def past(self, origins: IndexArray, periods: int) -> Quantiles:
+        return self._speak(origins, periods, until=self._split.test)
+
+    def present(self) -> Quantiles:
+        end = self._split.end
+        return self._speak(np.array([end]), self._rows.periods, until=end)
+
+    def shown(self, rows: Rows) -> Self:
+        other, calendar = copy.copy(self), rows.calendar()
+        other._rows = rows
+        other._naive = NaiveMember(rows.values, calendar, WEEK_HOURS)
+        other._climatology = Climatology(rows.values, calendar, by_day_type=True, yearly=not self._trial.nightly)
+        found = _temperatures(rows, self._stations)
+        other._regressions = []
+        for row, one in enumerate(self._regressions):
+            model, until = one.outlook.model if one.outlook else None, self._split.tail
+            outlook = _outlook(rows, row, found[row], calendar, until=until, model=model) if model else None
+            other._regressions.append(one.shown(rows.values[row], Design(calendar, outlook)))
+        if other._regressions:
+            other._panel = Panel(other._regressions)
+        if self._trees is not None:
+            other._trees = LoadTrees(rows, other._panel, calendar, options=self._course.trees)
+        if self._networks:
+            other._windows = other._cutting(calendar)
+        return other
+
+    def ordinary(self) -> FloatArray:
+        if self._regressions:
+            return np.stack([one.ordinary(MEMORY_HOURS) for one in self._regressions])
+        return self._climatology.ordinary(self._rows.values, MEMORY_HOURS)
+
+    def attention(self) -> dict[str, FloatArray]:
+        rows = np.arange(len(self._regressions))
+        origins = np.full(len(rows), self._split.end)
+        return {name: days_attended(one.network, self._windows, rows, origins) for name, one in self._networks.items()}
+
+    def parts(self) -> LoadParts:
+        """What was trained, to be kept.
+
+        Raises:
+            ShortHistoryError: If history was too short for any of it.
+        """
+        if not self._regressions:
+            raise ShortHistoryError(self.reasons[0])
+        since, start = self._split.test - _KEPT_HOURS, int(hours_since_epoch(self._rows.axis)[0])
+        courses, trees = self._learn(self._split.test)
+        return LoadParts(
+            stations=self._stations,
+            climates=tuple(one.outlook.model if one.outlook else None for one in self._regressions),
+            fitted=tuple(_kept(one.fitted, since=since, start=start) for one in self._regressions),
+            courses=tuple(courses),
+            trees=trees,
+            networks=dict(self._networks),
+        )
+
+    def _speak(self, origins: IndexArray, periods: int, *, until: int) -> Quantiles:
+        climatology = self._climatology.quantiles(origins, periods, levels=LEVELS)
+        said = {CLIMATOLOGY: climatology, NAIVE: filled(self._naive.quantiles(origins, periods), climatology)}
+        if self._regressions:
+            courses, trees = self._learn(until)
+            said |= self._by_regression(courses, trees, origins, periods)
+        if self._networks:
+            told = ask_all(self._networks, self._windows, origins)
+            said |= {name: one[:, :, :periods] for name, one in told.items()}
+        return said
+
+    def _by_regression(
+        self, courses: Sequence[ResidualModel], trees: QuantileTrees | None, origins: IndexArray, periods: int
+    ) -> Quantiles:
+        """What the regressions say, and the trees that correct them."""
+        if self._trees is None or trees is None:
+            pairs = zip(self._regressions, courses, strict=True)
+            return {REGRESSION: np.stack([one.speak(origins, periods, course) for one, course in pairs])}
+        plain, corrected = [], []
+        for prospect in self._panel.prospects(courses, origins, periods):
+            plain.append(self._panel.speak(prospect, [courses[row] for row in prospect.rows.tolist()]))
+            corrected.append(self._trees.speak(trees, prospect))
+        return {REGRESSION: np.concatenate(plain), TREES: np.concatenate(corrected)}
+
+    def _learn(self, until: int) -> tuple[Sequence[ResidualModel], QuantileTrees | None]:
+        """How residuals go on, and the trees that correct it, from what is known before ``until``."""
+        if self._parts is not None:
+            return self._parts.courses, self._parts.trees
+        if until not in self._learnt:
+            # At night what the networks know of the residuals serves all, so that one course of them is kept.
+            if not (courses := list(self._early) if self._trial.nightly else []):
+                courses = [one.errors(self._rows.periods, until) for one in self._regressions]
+            self._learnt[until] = courses, self._trees.grow(courses, until) if self._trees else None
+        return self._learnt[until]
+
+    def _fit(self, calendar: Calendar) -> list[Regression]:
+        """One regression per row; rows that see the same temperature, and the same of it ahead, are fitted together."""
+        rows, split, every = self._rows, self._split, self._trial.every
+        found = _temperatures(rows, self._stations)
+        climates = self._parts.climates if self._parts else (None,) * len(found)
+        if self._parts:  # where no climate was known in training, temperature has no weight
+            found = [None if climate is None else one for one, climate in zip(found, climates, strict=True)]
+        asked = int(self._trial.origins.min(initial=split.end))
+        since = max(asked - MEMORY_HOURS, 0)  # members read no residual before that
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for row, (temperature, climate) in enumerate(zip(found, climates, strict=True)):
+            sent = tuple(id(one) for one in _sent(rows, row))
+            usual = None if climate is None else climate.climatology
+            alike.setdefault((_bytes(temperature), _bytes(usual), sent), []).append(row)
+        made: dict[int, Regression] = {}
+        for same in alike.values():
+            row, temperature = same[0], found[same[0]]
+            outlook = _outlook(rows, row, temperature, calendar, until=split.tail, model=climates[row])
+            design = Design(calendar, outlook)
+            if self._parts:
+                fitted = [_placed(self._parts.fitted[k], rows, since=since) for k in same]
+                some = recall_regressions(rows.values[same], design, fitted, periods=rows.periods, every=every)
+            else:
+                begin = split.end - _TRAINED_HOURS if self._trial.nightly else 0
+                some = fit_regressions(
+                    rows.values[same], design, split=split, periods=rows.periods, every=every, begin=begin
+                )
+            made |= dict(zip(same, some, strict=True))
+        return [made[row] for row in range(len(found))]
+
+    def _cutting(self, calendar: Calendar) -> ResidualWindows:
+        rows = self._rows
+        return ResidualWindows(self._panel, self._early, calendar, periods=rows.periods, first_row=rows.first)
+
+    def _train(self, course: Course, on_progress: Progress | None) -> dict[str, TrainedNetwork]:
+        first, periods = min(one.first for one in self._regressions), self._rows.periods
+        windows = split_windows(self._windows, self._split, context=first + HISTORY_HOURS, periods=periods)
+
+        def train(encoder: Encoder, told: Progress | None) -> TrainedNetwork:
+            options = course.network(encoder, learning_rate=2e-3, leads=16)
+            return train_calibrated(self._windows, windows, levels=LEVELS, options=options, on_progress=told)[0]
+
+        return train_all(course.networks, train, on_progress=on_progress)
+
+
+def _outlook(
+    rows: Rows,
+    row: int,
+    temperature_c: FloatArray | None,
+    calendar: Calendar,
+    *,
+    until: int,
+    model: TemperatureModel | None,
+) -> Outlook | None:
+    if temperature_c is None:
+        return None
+    sent = _sent(rows, row)
+    return make_outlook(temperature_c, calendar, periods=rows.periods, until=until, sent=sent, model=model)
+
+
+def _sent(rows: Rows, row: int) -> tuple[SentTemperature, ...]:
+    """Weather forecasts for the place of a row."""
+    return rows.series[row // rows.parts].sent
+
+
+def _kept(fitted: FittedRow, *, since: int, start: int) -> FittedRow:
+    """The fits that speak of the hours from ``since`` on; ``start`` is the hour since the epoch at position 0."""
+    first = max(int(np.searchsorted(fitted.instants, since, side="right")) - 1, 0)
+    return replace(
+        fitted,
+        instants=fitted.instants[first:] + start,
+        weights=fitted.weights[first:].astype(np.float32),
+        level=fitted.level[first:],
+    )
+
+
+def _placed(fitted: FittedRow, rows: Rows, *, since: int) -> FittedRow:
+    """The fits that speak of the hours from position ``since`` on, their instants as positions."""
+    instants = fitted.instants - int(hours_since_epoch(rows.axis)[0])
+    first = max(int(np.searchsorted(instants, since, side="right")) - 1, 0)
+    return replace(
+        fitted,
+        instants=np.maximum(instants[first:], since),
+        weights=fitted.weights[first:],
+        level=fitted.level[first:],
+    )
+
+
+def _bytes(values: FloatArray | None) -> bytes | None:
+    """What tells equal values, and those that are missing, from others."""
+    return None if values is None else values.tobytes()
+
+
+def _stations(rows: Rows, calendar: Calendar) -> tuple[tuple[int, ...], ...]:
+    """Of each series the temperature columns whose mean tells it best."""
+    past = slice(0, rows.axis.periods)
+    chosen: list[tuple[int, ...]] = []
+    for index, one in enumerate(rows.series):
+        stations, _ = rows.temperatures_c(one)  # (stations, parts, hours + periods)
+        own = np.log(np.maximum(rows.values[index * rows.parts], 0.0) + 0.05)
+        chosen.append(tuple(choose_stations(own, stations[:, 0, past], calendar.part(past))) if len(stations) else ())
+    return tuple(chosen)
+
+
+def _temperatures(rows: Rows, stations: Sequence[Sequence[int]]) -> list[FloatArray | None]:
+    """Of each row the mean temperature of its stations; NaN where they are gone, None where it never had any."""
+    found: list[FloatArray | None] = []
+    for one, chosen in zip(rows.series, stations, strict=True):
+        every, _ = rows.temperatures_c(one)
+        there = [station for station in chosen if station < len(every)]
+        found += list(_mean(every[there])) if chosen else [None] * rows.parts
+    return found
+
+
+def _mean(stations: FloatArray) -> FloatArray:
+    """Mean over the stations that are known, shape (parts, hours). NaN where none is."""
+    known = np.isfinite(stations)
+    total = np.where(known, stations, 0.0).sum(axis=0)
+    return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)

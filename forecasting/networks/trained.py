@@ -1,0 +1,83 @@
+"""A network and the calibration of its bands: trained on windows of many rows, asked about some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from forecasting.networks.calibration import apply_shifts, fit_shifts
+from forecasting.networks.encoders import Encoder
+from forecasting.networks.network import QuantileNetwork
+from forecasting.networks.training import Progress, Split, TrainingOptions, TrainingResult, predict, train_network
+from forecasting.networks.windows import WindowSource
+from forecasting.nouns import IndexArray
+from grid.time_axis import FloatArray
+
+_CHUNK = 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedNetwork:
+    """A network that has been trained.
+
+    Attributes:
+        shifts: By how much its bands are moved, shape (BLOCKS, levels).
+    """
+
+    network: QuantileNetwork
+    shifts: FloatArray
+
+    def ask(self, source: WindowSource, origins: IndexArray) -> FloatArray:
+        """Quantiles of power for every row from every origin, shape (rows, origins, periods, levels)."""
+        return ask_all({"": self}, source, origins)[""]
+
+
+def ask_all(networks: Mapping[str, TrainedNetwork], source: WindowSource, origins: IndexArray) -> dict[str, FloatArray]:
+    """What each of some networks says, as :meth:`TrainedNetwork.ask`, of windows that are cut once for all of them."""
+    rows, at = np.meshgrid(np.arange(source.series_count), origins, indexing="ij")
+    series, origin = rows.ravel(), at.ravel()
+    told: dict[str, list[FloatArray]] = {name: [] for name in networks}
+    for begin in range(0, len(series) if networks else 0, _CHUNK):
+        part = slice(begin, begin + _CHUNK)
+        windows = source.cut(series[part], origin[part])
+        for name, one in networks.items():
+            values = predict(one.network, windows)
+            shifted = apply_shifts(values, one.shifts, block=windows.block, scale=windows.scale)
+            told[name].append(source.to_kw(shifted, series[part], origin[part]))
+    joined = {name: np.concatenate(parts) for name, parts in told.items()}
+    return {name: made.reshape(*rows.shape, *made.shape[1:]) for name, made in joined.items()}
+
+
+def train_calibrated(
+    source: WindowSource,
+    split: Split,
+    *,
+    levels: tuple[float, ...],
+    options: TrainingOptions,
+    on_progress: Progress | None = None,
+) -> tuple[TrainedNetwork, TrainingResult]:
+    """Train a network and calibrate it on the windows that judged it; arguments as of :func:`train_network`."""
+    network, result = train_network(source, split, levels=levels, options=options, on_progress=on_progress)
+    tail = source.cut(split.tail_series, split.tail_origins)
+    return TrainedNetwork(network, fit_shifts(predict(network, tail), tail, levels=levels)), result
+
+
+def train_all(
+    encoders: Mapping[str, Encoder],
+    train: Callable[[Encoder, Progress | None], TrainedNetwork],
+    *,
+    on_progress: Progress | None,
+) -> dict[str, TrainedNetwork]:
+    """A network for every encoder, by member, each taking an equal share of the progress."""
+    made: dict[str, TrainedNetwork] = {}
+    for number, (name, encoder) in enumerate(encoders.items()):
+        told = None if on_progress is None else partial(_tell, on_progress, number, len(encoders))
+        made[name] = train(encoder, told)
+    return made
+
+
+def _tell(on_progress: Progress, done: int, count: int, share: float) -> None:
+    on_progress((done + share) / count)

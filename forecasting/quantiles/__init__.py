@@ -1,0 +1,1 @@
+"""How quantiles are mixed, calibrated, drawn from and added up."""

@@ -1,0 +1,176 @@
+"""What a forecast from a file is asked for: SERIES.json checked, and every series of FILE on its own regular axis.
+
+Nothing is repaired quietly: whatever is wrong is listed, with its rows, and all of it at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import holidays as holiday_calendars
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from forecasting.series.outlook import SentTemperature
+from grid.faults import Fault, InputError
+from grid.time_axis import FloatArray, TimeAxis
+
+Kind = Literal["load", "solar", "generic"]
+DEFAULTS = "*"
+"""The entry of SERIES.json whose settings every series has that does not state its own."""
+MINUTES = (5, 10, 15, 20, 30, 60)
+
+
+class Covariate(BaseModel):
+    """What a column means."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    means: str = Field(default="", max_length=100)
+    unit: str = Field(default="", max_length=50)
+
+
+class SeriesSettings(BaseModel):
+    """One entry of SERIES.json, its defaults filled in."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    kind: Kind
+    interval_minutes: int
+    unit: str = Field(default="", max_length=50)
+    timezone: str = "UTC"
+    holidays: str = ""
+    capacity: float | None = Field(default=None, gt=0.0)
+    latitude: float | None = Field(default=None, ge=-90.0, le=90.0)
+    longitude: float | None = Field(default=None, ge=-180.0, le=180.0)
+    tilt_deg: float | None = Field(default=None, ge=0.0, le=180.0)
+    azimuth_deg: float | None = Field(default=None, ge=0.0, le=360.0)
+    covariates: dict[str, Covariate] = Field(default_factory=dict)
+    parent: str | None = Field(default=None, max_length=250)
+
+    @field_validator("interval_minutes")
+    @classmethod
+    def _divides_the_hour(cls, minutes: int) -> int:
+        if minutes not in MINUTES:
+            raise ValueError(f"must be one of {', '.join(map(str, MINUTES))}")
+        return minutes
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, OSError, ValueError) as error:
+            raise ValueError("must be an IANA zone such as America/New_York") from error
+        return name
+
+    @field_validator("holidays")
+    @classmethod
+    def _is_a_country(cls, country: str) -> str:
+        if country and country not in holiday_calendars.list_supported_countries():
+            raise ValueError("must be a country code such as US, or empty")
+        return country
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileSeries:
+    """One series of a file on a regular axis that ends with its horizon.
+
+    Attributes:
+        axis: From its first row to the last of its horizon.
+        values: Shape (periods,), in the file's unit. NaN where unknown, and over the horizon.
+        origin: Position of the first interval to forecast.
+        asked: Positions of the horizon's rows; between them rows may be left out.
+        covariates: Numbers by column, each of shape (periods,). NaN where unknown.
+        sent: Forecasts of its air temperature that somebody sent, by instant of issue, on the hours of ``axis``.
+    """
+
+    series_id: str
+    settings: SeriesSettings
+    axis: TimeAxis
+    values: FloatArray
+    origin: int
+    asked: np.typing.NDArray[np.int64]
+    covariates: Mapping[str, FloatArray]
+    sent: tuple[SentTemperature, ...] = ()
+
+    def meaning(self, what: str) -> list[str]:
+        """The columns that mean ``what``, such as ``air_temperature``."""
+        return [name for name, about in self.settings.covariates.items() if about.means == what]
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Within which values it lies: the sun's from 0 to capacity, others from 0 if they never fell below."""
+        if self.settings.kind == "solar":
+            return 0.0, self.settings.capacity or np.inf
+        return (0.0 if float(np.nanmin(self.values)) >= 0.0 else -np.inf), np.inf
+
+
+def read_settings_file(path: Path) -> dict[str, dict[str, Any]]:
+    """The entries of SERIES.json as they stand.
+
+    Raises:
+        InputError: If it cannot be read or is not what CONTRACTS calls SERIES.json.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError([Fault(path.name, f"cannot be read: {error.strerror}", "name another file")]) from None
+    except ValueError as error:
+        raise InputError([Fault(path.name, f"is no JSON: {error}", "correct it")]) from None
+    entries = document.get("series") if isinstance(document, dict) else None
+    if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+        remedy = 'write {"series": {"<id>": {"kind": "load", "interval_minutes": 60}}}'
+        raise InputError([Fault(path.name, 'must hold an object "series" with an object per series', remedy)])
+    return entries
+
+
+def settings_of(series_id: str, entries: Mapping[str, dict[str, Any]]) -> SeriesSettings | list[Fault]:
+    """The settings of one series with the defaults filled in, or every fault of them."""
+    if series_id not in entries and DEFAULTS not in entries:
+        remedy = f'add an entry for it, or "{DEFAULTS}" for all series'
+        return [Fault(f"series {series_id}", "is not in SERIES.json", remedy)]
+    merged = {**entries.get(DEFAULTS, {}), **entries.get(series_id, {})}
+    try:
+        return SeriesSettings.model_validate(merged)
+    except ValidationError as error:
+        return [
+            Fault(
+                f"SERIES.json {series_id}: {'.'.join(map(str, entry['loc'])) or 'entry'}",
+                f"{entry['msg']}; got {str(entry['input'])[:80]!r}",
+                "correct the entry" if entry["type"] != "extra_forbidden" else "remove it, or correct its name",
+            )
+            for entry in error.errors()
+        ]
+
+
+def parent_faults(series: Sequence[FileSeries]) -> Iterator[Fault]:
+    """What is wrong with the hierarchy that the series' ``parent`` make: a series is a part of its parent."""
+    by_name = {one.series_id: one for one in series}
+    for one in series:
+        place, parent = f"SERIES.json {one.series_id}: parent", one.settings.parent
+        if parent is None:
+            continue
+        if parent not in by_name:
+            yield Fault(place, f"the file has no series {parent!r}", "name a series of the file, or leave it out")
+            continue
+        above = by_name[parent]
+        if _measure(one) != _measure(above):
+            problem = f"{one.series_id} and {parent} must have one unit, interval and horizon to add up"
+            yield Fault(place, problem, "give both alike, or leave the parent out")
+    try:
+        TopologicalSorter({one.series_id: {one.settings.parent} - {None} for one in series}).prepare()
+    except CycleError as error:
+        problem = f"goes round in a circle: {' → '.join(error.args[1])}, each the parent of the next"
+        yield Fault("SERIES.json: parent", problem, "take one out")
+
+
+def _measure(one: FileSeries) -> tuple[object, ...]:
+    axis = one.axis
+    return one.settings.unit, axis.step, axis.start + axis.step * one.origin, axis.periods - one.origin

@@ -1,0 +1,1 @@
+"""A site's forecasts, out of its database and back into it."""

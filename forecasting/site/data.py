@@ -1,0 +1,164 @@
+"""A site's series out of the database, as the arrays that forecasting works on: validated values, never raw ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import psycopg
+
+from forecasting.series.outlook import SentTemperature
+from forecasting.site.external import Issue
+from forecasting.site.issuing import position_of
+from grid.readings import Layer, Source, series_id
+from grid.site import SITE_LOAD, Meter, Site
+from grid.store.readings import load_channels, load_power_matrix
+from grid.store.series import list_series
+from grid.store.weather_issues import IssuedForecast, load_issued_forecasts
+from grid.time_axis import FloatArray, TimeAxis, floor_to_step
+from grid.units import Channel
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadHistory:
+    """The load of every meter and of the site, and the weather beside it.
+
+    Attributes:
+        axis: Hourly.
+        kw: Shape (series, hours). NaN where unknown.
+        weather_ids: The weather site that each series reads; "" for none.
+        temperature_c: Observed, by weather site, each of shape (hours,). NaN where unknown.
+        sent: Weather forecasts by weather site, the oldest first.
+    """
+
+    axis: TimeAxis
+    series_ids: tuple[str, ...]
+    kw: FloatArray
+    weather_ids: tuple[str, ...]
+    temperature_c: Mapping[str, FloatArray]
+    sent: Mapping[str, tuple[SentTemperature, ...]]
+
+
+def meters_of(site: Site, kind: str) -> tuple[Meter, ...]:
+    """The site's meters of one kind: ``load``, ``solar`` or ``external``."""
+    return tuple(meter for meter in site.meters if meter.kind == kind)
+
+
+def meter_series(meter: Meter) -> str:
+    """The name of a meter's series, such as ``zone-1:load``."""
+    return series_id(meter.meter_id, Channel(meter.channel))
+
+
+def history_axis(
+    conn: psycopg.Connection, site: Site, *, kind: str, issued_at: datetime, longest: timedelta
+) -> TimeAxis | None:
+    """Whole hours from the first reading of a kind's meters to ``issued_at``; None if there is no reading."""
+    wanted = {meter_series(meter) for meter in meters_of(site, kind)}
+    starts = [
+        summary.first_interval_start
+        for summary in list_series(conn, source=Source.METER)
+        if summary.series_id in wanted and summary.first_interval_start is not None
+    ]
+    end = floor_to_step(issued_at, HOUR)
+    if not starts or min(starts) >= end:
+        return None
+    start = floor_to_step(max(min(starts), end - longest), HOUR)
+    return TimeAxis(start, HOUR, (end - start) // HOUR)
+
+
+def load_load_history(conn: psycopg.Connection, site: Site, axis: TimeAxis, *, issued_at: datetime) -> LoadHistory:
+    """Every load series of the site, ``site:load`` last, with the temperature and its forecasts.
+
+    Args:
+        axis: Hourly; an hour that has not ended by ``issued_at`` is unknown.
+    """
+    meters = meters_of(site, "load")
+    names = [meter_series(meter) for meter in meters]
+    kw = _ended(load_power_matrix(conn, names, axis, layer=Layer.VALIDATED), axis, issued_at)
+    used = [meter.weather_site_id or "" for meter in meters]
+    if site.loads:
+        names.append(SITE_LOAD)
+        kw = np.concatenate([kw, site_load_kw(site, names[:-1], kw)[None]])
+        used.append(max(dict.fromkeys(used), key=used.count))
+    sites = [name for name in dict.fromkeys(used) if name]
+    channels = [(Source.WEATHER, name, Channel.AIR_TEMPERATURE) for name in sites]
+    temperature = _ended(load_channels(conn, channels, axis, layer=Layer.VALIDATED), axis, issued_at)
+    issued = load_issued_forecasts(conn, sites, Channel.AIR_TEMPERATURE, issued_from=axis.start, issued_by=issued_at)
+    return LoadHistory(
+        axis=axis,
+        series_ids=tuple(names),
+        kw=kw,
+        weather_ids=tuple(used),
+        temperature_c=dict(zip(sites, temperature, strict=True)),
+        sent={name: tuple(_sent(forecast, axis) for forecast in issued[name]) for name in sites},
+    )
+
+
+def site_load_kw(site: Site, names: Sequence[str], kw: FloatArray) -> FloatArray:
+    """The load on the network's scale, shape (hours,). [kW] NaN where a meter's part is unknown, or there is none."""
+    if not site.loads:
+        return np.full(kw.shape[1], np.nan)
+    weight = np.zeros(len(names))
+    for load in site.loads:
+        if load.series_id not in names:
+            return np.full(kw.shape[1], np.nan)
+        weight[list(names).index(load.series_id)] += 1000.0 * load.mw_per_kw
+    used = weight != 0.0
+    total: FloatArray = weight[used] @ kw[used]  # (hours,)
+    return total
+
+
+def load_series_kw(conn: psycopg.Connection, site: Site, names: Sequence[str], axis: TimeAxis) -> FloatArray:
+    """Power of series, ``site:load`` perhaps among them, shape (series, periods). [kW] NaN where unknown."""
+    parts = sorted({load.series_id for load in site.loads}) if SITE_LOAD in names else []
+    read = list(dict.fromkeys([*(name for name in names if name != SITE_LOAD), *parts]))
+    kw = load_power_matrix(conn, read, axis, layer=Layer.VALIDATED)
+    return np.stack([site_load_kw(site, read, kw) if name == SITE_LOAD else kw[read.index(name)] for name in names])
+
+
+def load_meters_kw(
+    conn: psycopg.Connection, meters: Sequence[Meter], axis: TimeAxis, *, issued_at: datetime
+) -> FloatArray:
+    """Hourly power of meters, shape (meters, hours). [kW] NaN where unknown, or not ended by ``issued_at``."""
+    names = [meter_series(meter) for meter in meters]
+    return _ended(load_power_matrix(conn, names, axis, layer=Layer.VALIDATED), axis, issued_at)
+
+
+def load_external_issues(
+    conn: psycopg.Connection, meters: Sequence[Meter], axis: TimeAxis, *, issued_at: datetime, since: datetime
+) -> dict[str, list[Issue]]:
+    """Forecasts sent for plants, by meter, on the positions of ``axis``; the oldest first."""
+    issued = load_issued_forecasts(
+        conn, [meter.meter_id for meter in meters], Channel.GENERATION, issued_from=since, issued_by=issued_at
+    )
+    return {
+        owner: [
+            Issue(
+                position_of(forecast.issued_at, axis),
+                position_of(forecast.axis.start, axis),
+                forecast.values,
+                forecast.issued_at,
+            )
+            for forecast in forecasts
+        ]
+        for owner, forecasts in issued.items()
+    }
+
+
+def _ended(values: FloatArray, axis: TimeAxis, issued_at: datetime) -> FloatArray:
+    """Hides hours that had not ended at the instant of issue: a forecast made again later must not know more."""
+    ended = (issued_at - axis.start) // HOUR
+    return np.where(np.arange(axis.periods) < ended, values, np.nan)
+
+
+def _sent(forecast: IssuedForecast, axis: TimeAxis) -> SentTemperature:
+    return SentTemperature(
+        issued=position_of(forecast.issued_at, axis),
+        start=position_of(forecast.axis.start, axis),
+        temperature_c=forecast.values,
+        issued_at=forecast.issued_at,
+    )

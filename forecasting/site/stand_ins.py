@@ -1,0 +1,212 @@
+"""Who stands in where the champion cannot speak, from a fit on the spot down to what capacity alone tells.
+
+Two rounds: first everybody is asked who needs nothing but the series itself; then, where that left hours open, those
+who build on what was forecast of others in the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from forecasting.load.design import Design
+from forecasting.load.regression_member import fit_regressions
+from forecasting.members.course import LEVELS, split_history
+from forecasting.quantiles.mixing import at_levels
+from forecasting.series.calendar import Calendar
+from forecasting.site.fallbacks import Answer, Level, Speaker, ask_in_turn
+from forecasting.site.issuing import NAIVE, Issuance
+from grid.forecasts import Forecast, KnownInputs, Voice
+from grid.time_axis import FloatArray
+
+REGRESSION, NEIGHBOURS, PARTS, CAPACITY = "regression-refit", "neighbours", "sum-of-meters", "capacity-band"
+REFIT_HOURS = 28 * 24
+"""Known hours that a regression wants."""
+MOST_NEIGHBOURS = 25
+_FINE = tuple(((np.arange(49) + 0.5) / 49).tolist())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbour:
+    """Another series of the same kind, and what was just forecast of it.
+
+    Attributes:
+        kw: Its hourly history, shape (hours,). NaN where unknown.
+        capacity_kw: None if unknown.
+    """
+
+    forecast: Forecast
+    kw: FloatArray
+    capacity_kw: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A series to forecast, and who can be asked about it in the first round.
+
+    Attributes:
+        kw: Its hourly history, shape (hours,). NaN where unknown.
+        capacity_kw: None if unknown.
+        bound_kw: No power above it, shape (periods,); infinite where nobody knows.
+        band_kw: The most that is possible, for those who know nothing else, shape (periods,); None if nobody knows it.
+        baseline: None if it has no reading in eight weeks.
+        parts: Weight and series of what it is the sum of; empty for a meter.
+    """
+
+    series_id: str
+    kind: str
+    kw: FloatArray
+    capacity_kw: float | None
+    bound_kw: FloatArray
+    band_kw: FloatArray | None
+    baseline: Forecast | None
+    speakers: tuple[Speaker, ...]
+    inputs: KnownInputs
+    parts: tuple[tuple[float, str], ...] = ()
+
+
+def forecast_all(asked: Sequence[Asked], issuance: Issuance) -> dict[str, Forecast | None]:
+    """Forecast every series, by name; None for one of which nothing is known at all.
+
+    Args:
+        asked: A sum stands after its parts.
+    """
+    made = {
+        one.series_id: ask_in_turn(one.series_id, issuance, one.speakers, bound_kw=one.bound_kw, inputs=one.inputs)
+        for one in asked
+    }
+    known = {
+        kind: [
+            Neighbour(forecast, one.kw, one.capacity_kw)
+            for one in asked
+            if one.kind == kind and not one.parts and (forecast := made[one.series_id]) is not None
+        ]
+        for kind in {one.kind for one in asked}
+    }
+    for one in asked:
+        if made[one.series_id] is None:
+            related: Speaker
+            if one.parts:
+                related = partial(parts, [(weight, made.get(name)) for weight, name in one.parts])
+            else:
+                related = partial(neighbours, one, known[one.kind], issuance)
+            speakers: tuple[Speaker, ...] = (
+                *one.speakers,
+                related,
+                partial(short_naive, one.baseline),
+                partial(capacity_band, one.band_kw, issuance),
+            )
+            made[one.series_id] = ask_in_turn(
+                one.series_id, issuance, speakers, bound_kw=one.bound_kw, inputs=one.inputs
+            )
+    return made
+
+
+def refit(kw: FloatArray, calendar: Calendar, issuance: Issuance) -> Answer | str:
+    """A regression on the calendar, fitted on the spot; what it left over lately goes on and fades.
+
+    Args:
+        kw: Hourly history, shape (hours,). NaN where unknown.
+        calendar: Of these hours and of those to forecast.
+    """
+    known = int(np.isfinite(kw[: issuance.origin]).sum())
+    if known < REFIT_HOURS:
+        return f"A regression needs {REFIT_HOURS} known hours, there are {known}."
+    periods = issuance.axis.periods
+    split = split_history(issuance.origin, periods)
+    (regression,) = fit_regressions(kw[None, : issuance.origin], Design(calendar, None), split=split, periods=periods)
+    errors = regression.errors(periods, issuance.origin)
+    told = regression.speak(np.array([issuance.origin]), periods, errors)[0]
+    quantiles = at_levels(told, levels=LEVELS, wanted=issuance.levels)
+    voice = Voice(REGRESSION, REGRESSION, Level.REFIT)
+    return Answer("A regression fitted on the spot", voice, np.maximum(quantiles, 0.0))
+
+
+def naive(baseline: Forecast | None, kw: FloatArray, issuance: Issuance, *, season_hours: int) -> Answer | str:
+    """The baseline, if a season of readings stands behind it."""
+    known = int(np.isfinite(kw[: issuance.origin]).sum())
+    if baseline is None or known < season_hours:
+        return f"The seasonal naive forecast needs {season_hours} known hours, there are {known}."
+    voice = Voice(NAIVE, NAIVE, Level.SEASONAL_NAIVE)
+    return Answer("The seasonal naive forecast", voice, baseline.quantiles, baseline.reasons)
+
+
+def short_naive(baseline: Forecast | None) -> Answer | str:
+    """The baseline, however short the history behind it."""
+    if baseline is None:
+        return "There is no reading in eight weeks."
+    voice = Voice(NAIVE, NAIVE, Level.SHORT_HISTORY)
+    return Answer("The seasonal naive forecast of a short history", voice, baseline.quantiles, baseline.reasons)
+
+
+def neighbours(one: Asked, others: Sequence[Neighbour], issuance: Issuance) -> Answer | str:
+    """The forecasts of series of the same kind, each scaled to this one, pooled into one distribution.
+
+    Scaled by the hours that both know; without any, by capacity; without that they stand as large as they are. How the
+    neighbours differ is part of the bands.
+    """
+    scales, how = _scales(one, others, issuance)
+    usable = [(scale, other) for scale, other in zip(scales, others, strict=True) if np.isfinite(scale)]
+    if not usable:
+        return "There is no neighbour of its kind to take a profile from."
+    usable.sort(key=lambda pair: abs(np.log(max(pair[0], 1e-9))))
+    chosen = usable[:MOST_NEIGHBOURS]  # those nearest in size
+    fine = np.stack(
+        [
+            scale * at_levels(other.forecast.quantiles, levels=other.forecast.levels, wanted=_FINE)
+            for scale, other in chosen
+        ]
+    )  # (neighbours, periods, fine levels)
+    bounded = np.clip(fine, 0.0, one.bound_kw[:, None])
+    pooled = bounded.transpose(1, 0, 2).reshape(issuance.axis.periods, -1)
+    quantiles = np.quantile(pooled, issuance.levels, axis=1).T  # (periods, levels)
+    voice = Voice(NEIGHBOURS, chosen[0][1].forecast.model_id, Level.NEIGHBOURS)
+    return Answer(f"The profile of {len(chosen)} neighbours, {how},", voice, quantiles)
+
+
+def parts(weighted: Sequence[tuple[float, Forecast | None]]) -> Answer | str:
+    """The sum of the forecasts that a total is made of, level by level: as if all were high or low at once.
+
+    Args:
+        weighted: Weight and forecast of each part.
+    """
+    told = [(weight, part) for weight, part in weighted if part is not None]
+    if not told or len(told) < len(weighted):
+        return "Not every part of the total is forecast."
+    total: FloatArray = np.sum([weight * part.quantiles for weight, part in told], axis=0)
+    voice = Voice(PARTS, PARTS, Level.NEIGHBOURS)
+    return Answer("The sum of the meters' forecasts", voice, total)
+
+
+def capacity_band(ceiling_kw: FloatArray | None, issuance: Issuance) -> Answer | str:
+    """All that capacity tells: any power between nothing and it, each as likely as the other.
+
+    Args:
+        ceiling_kw: The most that is possible in each interval, shape (periods,); None if nobody knows.
+    """
+    if ceiling_kw is None:
+        return "Its capacity is unknown."
+    voice = Voice(CAPACITY, CAPACITY, Level.CAPACITY)
+    return Answer("A band that knows its capacity only", voice, ceiling_kw[:, None] * np.asarray(issuance.levels))
+
+
+def _scales(one: Asked, others: Sequence[Neighbour], issuance: Issuance) -> tuple[list[float], str]:
+    """By what each neighbour is multiplied, NaN for one that cannot be compared; and how that was found."""
+    own = one.kw[: issuance.origin]
+    by_readings = [_ratio(own, other.kw[: issuance.origin]) for other in others]
+    if np.isfinite(by_readings).any():
+        return by_readings, f"scaled to {int(np.isfinite(own).sum())} hours of its readings"
+    if one.capacity_kw is not None:
+        by_capacity = [one.capacity_kw / other.capacity_kw if other.capacity_kw else np.nan for other in others]
+        if np.isfinite(by_capacity).any():
+            return by_capacity, "scaled by capacity"
+    return [1.0] * len(others), "as large as they are"
+
+
+def _ratio(kw: FloatArray, other_kw: FloatArray) -> float:
+    both = np.isfinite(kw) & np.isfinite(other_kw)
+    total = float(other_kw[both].sum())
+    return float(kw[both].sum()) / total if total > 0.0 else float("nan")

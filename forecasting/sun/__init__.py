@@ -1,0 +1,1 @@
+"""Members that forecast the sun's power."""

@@ -1,0 +1,77 @@
+"""Weather known ahead as the members for the sun read it: every hour, its neighbours, and the day around it.
+
+A weather forecast errs in when the clouds come: what it says of the hours before and after, and of the day, tells how
+far to trust what it says of the hour.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.series.rows import Rows
+from grid.time_axis import FloatArray
+
+_NEAR_HOURS = (-3, -2, -1, 0, 1, 2, 3)
+_HALF_DAY = 11
+_LEAST_CLEAR, _MOST_SHARE = 0.02, 1.5
+_MOST_DEVIATIONS = 5.0
+
+
+def weather_ahead(rows: Rows, clear: FloatArray) -> FloatArray | None:
+    """Features of every hour, shape (rows, all hours, features); None if no weather is known ahead.
+
+    Of each covariate its value and its change since the hour before and to the hour after; of irradiance also its
+    share of a clear sky, from three hours before to three hours after and of the day around. All are standardised
+    over the daylight of the past; where nothing is known stands 0, the mean.
+
+    Args:
+        clear: Power under a clear sky, shape (rows, all hours).
+    """
+    first = rows.series[0]
+    names = [name for name in first.covariates if all(rows.given(one, name) for one in rows.series)]
+    if not names:
+        return None
+    sunny = clear[:, : rows.axis.periods] > 0.0
+    made = []
+    for name in names:
+        hourly = np.concatenate([rows.spread(one, one.covariates[name]) for one in rows.series])  # (rows, all hours)
+        made += [hourly, hourly - _moved(hourly, -1), _moved(hourly, 1) - hourly]
+        if name in first.settings.covariates and first.settings.covariates[name].means == "ghi":
+            made += _shares(hourly, clear, sunny)
+    return np.stack([_standardised(values, sunny) for values in made], axis=-1)
+
+
+def _shares(ghi: FloatArray, clear: FloatArray, sunny: npt.NDArray[np.bool_]) -> list[FloatArray]:
+    """Irradiance as a share of a clear sky near each hour and over the day around it. NaN where no sun is up."""
+    lit = np.isfinite(ghi) & (clear > _LEAST_CLEAR * clear.max(initial=0.0))
+    share = np.where(lit, ghi / np.where(lit, clear, 1.0), np.nan)
+    known = share[:, : sunny.shape[1]][sunny & lit[:, : sunny.shape[1]]]
+    most = _MOST_SHARE * float(np.quantile(known, 0.9)) if len(known) else np.inf
+    share = np.clip(share, 0.0, most)
+    given, possible = _around(np.where(lit, ghi, 0.0)), _around(np.where(lit, clear, 0.0))
+    day = np.where(possible > 0.0, given / np.where(possible > 0.0, possible, 1.0), np.nan)
+    return [*(_moved(share, by) for by in _NEAR_HOURS), day]
+
+
+def _moved(values: FloatArray, by: int) -> FloatArray:
+    """What stands ``by`` hours later, shape (rows, hours); the ends are repeated."""
+    return values[:, np.clip(np.arange(values.shape[1]) + by, 0, values.shape[1] - 1)]
+
+
+def _around(values: FloatArray) -> FloatArray:
+    """Sum over each hour and half a day on both sides of it, shape (rows, hours)."""
+    total = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
+    at, last = np.arange(values.shape[1]), values.shape[1]
+    made: FloatArray = total[:, np.minimum(at + _HALF_DAY + 1, last)] - total[:, np.maximum(at - _HALF_DAY, 0)]
+    return made
+
+
+def _standardised(values: FloatArray, sunny: npt.NDArray[np.bool_]) -> FloatArray:
+    """About mean 0 and deviation 1 over the daylight of the past, within five deviations, 0 where unknown."""
+    known = values[:, : sunny.shape[1]][sunny]
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return np.zeros_like(values)
+    scaled = (values - known.mean()) / max(float(known.std()), 1e-9)
+    return np.asarray(np.nan_to_num(np.clip(scaled, -_MOST_DEVIATIONS, _MOST_DEVIATIONS)))

@@ -1,0 +1,211 @@
+"""Backtests, and who becomes champion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from forecasting.engine.model import TrainedModel, ask_now
+from forecasting.judging.backtest import Scores, score
+from forecasting.judging.contest import hold_contest
+from forecasting.judging.significance import Comparison
+from forecasting.judging.verdict import Contest, out_of_date
+from forecasting.load.members import LoadParts
+from forecasting.members.course import Course, course_within
+from forecasting.members.splits import split_in_time
+from forecasting.series.outlook import SentTemperature
+from forecasting.series.request import FileSeries
+from grid.forecasts import DEFAULT_LEVELS
+from grid.time_axis import FloatArray, TimeAxis
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+QUICK = Course(share=0.03)
+
+
+def test_a_perfect_forecast_has_skill_one_and_a_twin_of_the_baseline_none() -> None:
+    actual = np.random.default_rng(0).uniform(1, 2, size=(6, 12))
+    told, base = np.repeat(actual[..., None], 5, axis=2), np.zeros((6, 12, 5))
+    mean = np.ones(6)
+    perfect = score(actual, told, base, levels=LEVELS, mean_kw=mean)
+    assert (perfect.skill, perfect.coverage_50, perfect.coverage_90, perfect.baseline_coverage_90) == (1, 1, 1, 0)
+    assert perfect.skill_by_lead == (1.0, 1.0)
+    assert score(actual, base, base, levels=LEVELS, mean_kw=mean).skill == 0.0
+
+
+def test_each_series_counts_by_its_own_size() -> None:
+    actual, told, base = np.array([[10.0], [1000.0]]), np.zeros((2, 1, 5)), np.zeros((2, 1, 5))
+    told[0] = 10.0  # right about the small one, wrong about the large one
+    assert score(actual, told, base, levels=LEVELS, mean_kw=np.array([10.0, 1000.0])).skill == pytest.approx(0.5)
+
+
+def test_hours_that_either_could_not_tell_count_for_neither() -> None:
+    actual, told, base = np.ones((1, 2)), np.ones((1, 2, 5)), np.full((1, 2, 5), np.nan)
+    base[0, 0] = 0.0
+    told[0, 1] = 77.0
+    assert score(actual, told, base, levels=LEVELS, mean_kw=np.ones(1)).skill == 1.0
+
+
+def test_coverage_counts_only_the_intervals_that_count() -> None:
+    actual, told = np.array([[0.0, 5.0]]), np.zeros((1, 2, 5))
+    day = np.array([[False, True]])
+    assert score(actual, told, told, levels=LEVELS, mean_kw=np.ones(1), counted=day).coverage_90 == 0.0
+
+
+def scores_of(pinball: float, skill: float = 0.3) -> Scores:
+    return Scores(10, pinball, 1.0, skill, 0.5, 0.9, 0.9, (skill,))
+
+
+SURE = Comparison(21, 0.5, 0.6, -0.1, -0.12, -0.08, 0.001)
+UNSURE = Comparison(21, 0.5, 0.6, -0.1, -0.3, 0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("own", "champion", "comparison", "promoted"),
+    [
+        (scores_of(0.5), None, None, True),
+        (scores_of(1.2, -0.2), None, None, False),
+        (scores_of(0.5), scores_of(0.6), SURE, True),
+        (scores_of(0.5), scores_of(0.6), UNSURE, False),
+        (scores_of(0.5), scores_of(0.6), None, False),
+    ],
+)
+def test_a_challenger_must_beat_the_champion_beyond_luck_or_else_the_baseline(
+    own: Scores, champion: Scores | None, comparison: Comparison | None, promoted: bool
+) -> None:
+    contest = Contest(None, QUICK, split_in_time(24 * 100), own, champion, comparison, {})  # type: ignore[arg-type]
+    assert contest.verdict()[0] is promoted
+
+
+@pytest.mark.parametrize(("skill", "promoted"), [(0.31, True), (0.3, False), (0.29, False)])
+def test_with_too_few_days_for_a_test_a_doubted_champion_has_to_be_ahead_to_stay(skill: float, promoted: bool) -> None:
+    own = scores_of(0.5, skill)
+    contest = Contest(None, QUICK, split_in_time(24 * 50), own, scores_of(0.6), None, {})  # type: ignore[arg-type]
+    taken, said = contest.verdict(doubt="Its forecasts drifted.")
+    assert taken is promoted
+    assert f"skill {skill:.3f} against 0.300 on fewer than the 8 days" in said
+    assert not contest.verdict()[0]
+
+
+TRAINED = datetime(2026, 1, 1, tzinfo=UTC)
+BEGUN = TRAINED - timedelta(days=28)
+
+
+def doubt_on(day: datetime, manifest: dict[str, Any]) -> str | None:
+    history = TimeAxis(BEGUN, timedelta(hours=1), (day - BEGUN) // timedelta(hours=1))
+    return out_of_date(manifest, issued_at=day, history=history)
+
+
+def test_a_champion_of_last_season_is_no_longer_trusted() -> None:
+    assert doubt_on(datetime(2026, 3, 1, tzinfo=UTC), {"trained_at": TRAINED.isoformat()}) is None
+    said = doubt_on(datetime(2026, 5, 1, tzinfo=UTC), {"trained_at": TRAINED.isoformat()})
+    assert said == "The champion was trained 120 days ago; after 90 it must be ahead to stay."
+    assert doubt_on(datetime(2026, 5, 1, tzinfo=UTC), {}) is None
+
+
+def test_a_champion_of_a_site_that_has_twice_the_history_now_is_no_longer_trusted() -> None:
+    manifest = {
+        "trained_at": TRAINED.isoformat(),
+        "data": {"start": BEGUN.isoformat(), "end": TRAINED.isoformat()},
+    }
+    assert doubt_on(TRAINED + timedelta(days=27), manifest) is None
+    said = doubt_on(TRAINED + timedelta(days=28), manifest)
+    assert said == "The champion was trained on 28 days of history, of which there are 56 now."
+
+
+@pytest.fixture(scope="module")
+def first(made: Any) -> Contest:
+    return load_contest(made.load_series)
+
+
+def load_contest(series: list[FileSeries], champion: TrainedModel | None = None) -> Contest:
+    weather = ["w"] * len(series)
+    return hold_contest(series, weather, kind="load", levels=DEFAULT_LEVELS, course=QUICK, champion=champion)
+
+
+def test_even_a_hardly_trained_model_beats_repeating_last_week(made: Any, first: Contest) -> None:
+    assert first.scores.skill > 0.2
+    assert first.champion_scores is None
+    rerun = load_contest(made.load_series, first.model)
+    assert rerun.champion_scores is not None
+    # It knows its champion's weights from weeks on which the champion alone was judged: they are nearly the same.
+    assert rerun.champion_scores.pinball == pytest.approx(first.scores.pinball, rel=0.1)
+    assert rerun.scores == first.scores
+    assert rerun.verdict()[0] is False
+
+
+def test_networks_trees_and_the_scored_weights_never_see_what_scores_them(made: Any, first: Contest) -> None:
+    middle = (first.split.test + first.split.end) // 2 + 48
+    changed = [replace(one, values=_doubled(one, after=middle)) for one in made.load_series]
+    other = load_contest(changed)
+    one, two = first.model.parts, other.model.parts
+    assert isinstance(one, LoadParts)
+    assert isinstance(two, LoadParts)
+    for name, network in one.networks.items():
+        for key, weight in network.network.state_dict().items():
+            np.testing.assert_array_equal(weight.numpy(), two.networks[name].network.state_dict()[key].numpy())
+    assert one.trees is not None
+    assert two.trees is not None
+    np.testing.assert_array_equal(one.trees.value, two.trees.value)
+    assert first.scores != other.scores
+
+
+def test_a_series_that_is_asked_alone_is_told_what_it_is_told_among_others(made: Any, first: Contest) -> None:
+    series = {one.series_id: one for one in made.load_series}
+    together = ask_now(first.model, series, levels=LEVELS)
+    assert together.keys() == set(first.model.series_ids)
+    for name, told in together.items():
+        alone = ask_now(first.model, {name: series[name]}, levels=LEVELS)
+        assert alone.keys() == {name}
+        np.testing.assert_allclose(alone[name], told, rtol=1e-5)
+
+
+def _doubled(one: FileSeries, *, after: int) -> np.ndarray:
+    return np.where(np.arange(len(one.values)) >= after, 2.0 * one.values, one.values)
+
+
+def test_a_plant_is_trained_and_scored_by_daylight(made: Any) -> None:
+    contest = hold_contest(made.solar_series, [""], kind="solar", levels=DEFAULT_LEVELS, course=QUICK, champion=None)
+    assert contest.scores.skill > 0.0
+    assert contest.scores.windows > 5
+    assert 0.5 < contest.scores.coverage_90 < 1.0
+
+
+def test_a_weather_forecast_moves_those_alone_who_read_its_site(made: Any, first: Contest) -> None:
+    valley, hill = made.load_series
+    hill = replace(hill, covariates={"w": hill.covariates["w"] - 1.5})
+
+    def medians(*series: FileSeries) -> list[FloatArray]:
+        told = ask_now(first.model, {one.series_id: one for one in series}, levels=DEFAULT_LEVELS)
+        return [told[one.series_id][:, DEFAULT_LEVELS.index(0.5)] for one in series]
+
+    heat = (SentTemperature(issued=valley.origin, start=valley.origin, temperature_c=np.full(48, 38.0)),)
+    plain = medians(valley, hill)
+    for hot in (0, 1):
+        told = medians(*(replace(one, sent=heat) if k == hot else one for k, one in enumerate((valley, hill))))
+        assert told[hot].mean() > 1.1 * plain[hot].mean()
+        np.testing.assert_allclose(told[1 - hot], plain[1 - hot], rtol=1e-6)
+
+
+def test_a_series_with_hardly_any_reading_is_left_out(made: Any, caplog: pytest.LogCaptureFixture) -> None:
+    late = replace(made.load_series[1], values=_unknown(made.load_series[1], 60 * 24))
+    contest = load_contest([made.load_series[0], late])
+    assert contest.model.series_ids == ("m-0:load",)
+    assert [record.args[0] for record in caplog.records if record.args] == ["m-1:load"]
+    with pytest.raises(ValueError, match="no series has 336 known hours"):
+        load_contest([late])
+
+
+def _unknown(one: FileSeries, until: int) -> np.ndarray:
+    return np.where(np.arange(len(one.values)) < until, np.nan, one.values)
+
+
+def test_a_larger_budget_buys_steps_and_networks() -> None:
+    small, large = (course_within(budget, seed=1, threads=1) for budget in (30.0, 300.0))
+    assert list(small.networks) == ["lstm"]
+    assert list(large.networks) == ["lstm", "tcn", "self-attention"]
+    steps = [one.network("lstm", learning_rate=1e-3, leads=8).max_steps for one in (small, large)]
+    assert steps == [90, 300]

@@ -1,0 +1,151 @@
+"""The network and its training: shapes, order of quantiles, learning, and sameness under a seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecasting.members.splits import split_in_time, split_windows
+from forecasting.networks.calibration import apply_shifts, fit_shifts
+from forecasting.networks.network import NetworkShape, QuantileNetwork
+from forecasting.networks.training import TrainingOptions, pinball, predict, train_network
+from forecasting.networks.windows import BLOCKS
+from grid.forecasts import DEFAULT_LEVELS
+
+LEVELS = (0.1, 0.5, 0.9)
+QUICK = TrainingOptions(seed=3, max_steps=12, budget_seconds=60.0, batch=16, check_every=6, hidden=16)
+
+
+def network_of(levels: tuple[float, ...] = LEVELS, hidden: int = 16) -> QuantileNetwork:
+    return QuantileNetwork(NetworkShape(11, 7, series=3, levels=levels, hidden=hidden, dropout=0.0))
+
+
+@pytest.mark.parametrize(
+    ("batch", "patches", "periods", "levels", "hidden"),
+    [(1, 28, 48, LEVELS, 16), (5, 28, 48, DEFAULT_LEVELS, 32), (3, 4, 1, (0.5,), 8), (2, 1, 72, (0.01, 0.5, 0.99), 8)],
+)
+def test_the_network_answers_in_the_shape_it_is_asked(
+    batch: int, patches: int, periods: int, levels: tuple[float, ...], hidden: int
+) -> None:
+    answer = network_of(levels, hidden)(
+        torch.randn(batch, patches, 11), torch.randn(batch, periods, 7), torch.zeros(batch, dtype=torch.long)
+    )
+    assert answer.shape == (batch, periods, len(levels))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**31 - 1), size=st.floats(0.1, 100.0))
+def test_quantiles_never_cross_whatever_the_weights(seed: int, size: float) -> None:
+    torch.manual_seed(seed)
+    network = network_of(DEFAULT_LEVELS)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.copy_(torch.randn_like(weight))
+        answer = network(size * torch.randn(4, 28, 11), size * torch.randn(4, 48, 7), torch.arange(4) % 3)
+    assert torch.isfinite(answer).all()
+    assert (torch.diff(answer, dim=-1) >= 0.0).all()
+
+
+def test_an_untrained_network_answers_what_it_is_told_to_start_at() -> None:
+    network = network_of()
+    network.start_at(torch.tensor([-1.5, 0.25, 2.0]))
+    answer = network(torch.randn(2, 28, 11), torch.randn(2, 48, 7), torch.tensor([0, 2]))
+    assert torch.allclose(answer, torch.tensor([-1.5, 0.25, 2.0]).expand_as(answer), atol=1e-5)
+
+
+def test_a_network_without_a_median_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"levels must hold 0\.5"):
+        network_of((0.1, 0.9))
+
+
+def test_one_batch_can_be_learnt_by_heart(made: Any) -> None:
+    torch.manual_seed(0)
+    windows = made.load_source.cut(np.array([0, 1, 0, 1]), np.array([600, 650, 700, 901]))
+    shape = NetworkShape(windows.history.shape[2], windows.future.shape[2], 2, LEVELS, hidden=32, dropout=0.0)
+    network = QuantileNetwork(shape)
+    optimiser = torch.optim.Adam(network.parameters(), lr=5e-3)
+    history, future, series = (torch.from_numpy(x) for x in (windows.history, windows.future, windows.series))
+    target = torch.from_numpy((windows.target - windows.core) / windows.scale)
+    losses = []
+    for _ in range(150):
+        loss = pinball(network(history, future, series), target, torch.ones_like(target), torch.tensor(LEVELS))
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.25 * losses[0]
+
+
+def test_unknown_targets_weigh_nothing() -> None:
+    values, levels = torch.zeros(1, 2, 1), torch.tensor([0.5])
+    target, weight = torch.tensor([[2.0, float("nan")]]), torch.tensor([[1.0, 0.0]])
+    assert float(pinball(values, target, weight, levels)) == pytest.approx(1.0)
+
+
+def trained(made: Any, options: TrainingOptions) -> tuple[QuantileNetwork, Any]:
+    split = split_windows(made.load_source, split_in_time(70 * 24), context=600, periods=48)
+    return train_network(made.load_source, split, levels=LEVELS, options=options)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(made: Any) -> None:
+    one, again = trained(made, QUICK)[0].state_dict(), trained(made, QUICK)[0].state_dict()
+    other = trained(made, replace(QUICK, seed=4))[0].state_dict()
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_training_gains_on_later_windows_and_tells_how_far_it_is(made: Any) -> None:
+    split = split_windows(made.load_source, split_in_time(70 * 24), context=600, periods=48)
+    assert split.train_origins.max() + 48 <= split.tail_origins.min()
+    told: list[float] = []
+    _, result = train_network(
+        made.load_source,
+        split,
+        levels=LEVELS,
+        options=replace(QUICK, max_steps=60, check_every=20),
+        on_progress=told.append,
+    )
+    assert result.best_loss < result.first_loss
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_a_spent_budget_ends_training_with_what_there_is(made: Any) -> None:
+    network, result = trained(made, replace(QUICK, max_steps=100_000, budget_seconds=0.3))
+    assert result.stopped_by == "time"
+    assert result.seconds < 5.0
+    assert np.isfinite(predict(network, made.load_source.cut(np.array([0]), np.array([600])))).all()
+
+
+def test_a_history_too_short_to_split_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 28 days"):
+        split_in_time(24 * 27)
+
+
+def test_calibration_widens_bands_that_were_too_narrow_and_keeps_the_others(made: Any) -> None:
+    windows = made.load_source.cut(np.zeros(40, dtype=np.int64), np.arange(600, 640))
+    middle = np.repeat(windows.target[..., None].astype(np.float64), 3, axis=2)
+    rng = np.random.default_rng(0)
+    error = windows.scale[..., None] * rng.normal(size=(*windows.target.shape, 1))
+    narrow, wide = middle + error, middle + error + windows.scale[..., None] * np.array([-9.0, 0.0, 9.0])
+    shifts = fit_shifts(narrow, windows, levels=LEVELS)
+    assert np.all(shifts[:, 0] < -0.3)
+    assert np.all(shifts[:, 2] > 0.3)
+    assert np.all(fit_shifts(wide, windows, levels=LEVELS)[:, [0, 2]] == 0.0)
+    assert shifts.shape == (BLOCKS, 3)
+
+
+@given(st.integers(0, 2**31 - 1))
+@settings(max_examples=25)
+def test_shifted_quantiles_stay_in_order(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    values = np.sort(draw.normal(size=(3, 5, 4)), axis=-1)
+    scale = draw.uniform(0.1, 3.0, size=(3, 1)).astype(np.float32)
+    moved = apply_shifts(values, draw.normal(size=(BLOCKS, 4)), block=draw.integers(0, BLOCKS, (3, 5)), scale=scale)
+    assert np.all(np.diff(moved, axis=-1) >= 0.0)

@@ -1,0 +1,143 @@
+"""Bad files: every fault is listed at once, with its rows, and nothing is repaired."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from forecasting.series.table import read_request
+from grid.faults import InputError
+
+TIMES = pd.date_range("2026-03-01", periods=50, freq="h", tz="UTC")
+GOOD = {"kind": "load", "interval_minutes": 60}
+
+
+def table(**columns: list[object]) -> pd.DataFrame:
+    """Two days of history and two rows of horizon, as text."""
+    return pd.DataFrame(
+        {
+            "series_id": ["a"] * 50,
+            "time": [time.isoformat() for time in TIMES],
+            "value": [str(float(i)) for i in range(48)] + ["", ""],
+        }
+        | columns
+    )
+
+
+def faults_of(folder: Path, frame: pd.DataFrame, series: Any) -> str:
+    frame.to_csv(folder / "in.csv", index=False)
+    (folder / "series.json").write_text(json.dumps({"series": series}))
+    with pytest.raises(InputError) as found:
+        read_request(folder / "in.csv", folder / "series.json")
+    return str(found.value)
+
+
+def changed(column: str, row: int, value: object) -> pd.DataFrame:
+    frame = table(temp=["20.0"] * 50)
+    frame.loc[row, column] = value
+    return frame
+
+
+TEMPERATURE = {**GOOD, "covariates": {"temp": {"means": "air_temperature", "unit": "degC"}}}
+SWAPPED = table().iloc[[1, 0, *range(2, 50)]]
+
+
+@pytest.mark.parametrize(
+    ("frame", "settings", "words"),
+    [
+        (table().iloc[:0], GOOD, "has 0 rows"),
+        (table().drop(columns="value"), GOOD, "has no column value"),
+        (table(value=[""] * 50), GOOD, "empty in every row"),
+        (table(value=["1.0"] * 50), GOOD, "there is no horizon"),
+        (table(value=["1.0"] + [""] * 49), GOOD, "less than a day"),
+        (changed("time", 5, TIMES[4].isoformat()), GOOD, "row 6: stands twice"),
+        (SWAPPED, GOOD, "row 2: is earlier than the row before it"),
+        (changed("time", 7, "2026-03-01T07:10:00+00:00"), GOOD, "row 8: is not on the grid of 60 minutes"),
+        (changed("time", 7, "2026-03-01T07:00:00"), GOOD, "row 8: has no offset"),
+        (changed("time", 7, "yesterday"), GOOD, "row 8: is no RFC 3339 instant"),
+        (changed("time", 49, "3026-03-03T01:00:00Z"), GOOD, "row 50: is not between 1900 and 2100"),
+        (changed("time", 49, "2030-03-03T01:00:00Z"), GOOD, "longer than 400 days"),
+        (changed("value", 3, "many"), GOOD, "row 4: is no number"),
+        (changed("value", 3, "1e15"), GOOD, "row 4: is absurd"),
+        (changed("temp", 9, "warm"), TEMPERATURE, "temp, row 10: is no number"),
+        (changed("temp", 9, "300"), TEMPERATURE, "temp, row 10: is no air temperature"),
+        (changed("series_id", 2, ""), GOOD, "series_id, row 3: is empty"),
+        (table(), {**GOOD, "kind": "wind"}, "'load', 'solar' or 'generic'"),
+        (table(), {**GOOD, "interval_minutes": 45}, "must be one of"),
+        (table(), {**GOOD, "interval_minutes": 30, "capacity": -1}, "greater than 0"),
+        (table(), {**GOOD, "timezone": "Mars/Olympus"}, "IANA"),
+        (table(), {**GOOD, "holidays": "Atlantis"}, "country code"),
+        (table(), {**GOOD, "latitude": 99.0}, "less than or equal to 90"),
+        (table(), {**GOOD, "capcity": 1.0}, "remove it, or correct its name"),
+        (table(), TEMPERATURE, "the file has no column temp"),
+        (table(), {"kind": "solar", "interval_minutes": 60, "capacity": 5.0}, "twice the capacity of 5"),
+    ],
+)
+def test_a_fault_is_told_with_its_place(
+    tmp_path: Path, frame: pd.DataFrame, settings: dict[str, Any], words: str
+) -> None:
+    assert words in faults_of(tmp_path, frame, {"*": settings})
+
+
+def test_series_must_agree_between_the_files(tmp_path: Path) -> None:
+    told = faults_of(tmp_path, table(), {"b": GOOD})
+    assert "series a: is not in SERIES.json" in told
+    assert "SERIES.json b: the file has no such series" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"time\n1\n2,3\n", "line 3 has 2 cells where the lines before it have 1"),
+        (b'time,value\n"1,2\n', "a quotation mark is never closed"),
+        (b"\xff\xfe\x00", "it is no UTF-8 text"),
+        (b"", "it is empty"),
+    ],
+)
+def test_what_is_no_table_is_told_in_our_words(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "in.csv").write_bytes(content)
+    (tmp_path / "series.json").write_text(json.dumps({"series": {"a": GOOD}}))
+    with pytest.raises(InputError) as found:
+        read_request(tmp_path / "in.csv", tmp_path / "series.json")
+    assert [fault.problem for fault in found.value.faults] == [f"is no table: {told}"]
+
+
+def test_a_file_that_stands_upside_down_is_told_to_be_sorted_and_nothing_else(tmp_path: Path) -> None:
+    told = faults_of(tmp_path, table().iloc[::-1], {"a": GOOD})
+    assert "is earlier than the row before it" in told
+    assert "horizon" not in told
+
+
+def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
+    frame = changed("value", 3, "many")
+    frame.loc[8, "time"] = "2026-03-01T08:10:00Z"
+    told = faults_of(tmp_path, frame, {"*": {**GOOD, "covariates": {"wind": {}}}})
+    assert [words in told for words in ("row 4", "row 9", "no column wind")] == [True] * 3
+
+
+def test_json_that_is_none_is_refused(tmp_path: Path) -> None:
+    table().to_csv(tmp_path / "in.csv", index=False)
+    (tmp_path / "series.json").write_text("{")
+    with pytest.raises(InputError, match="is no JSON"):
+        read_request(tmp_path / "in.csv", tmp_path / "series.json")
+
+
+def test_bytes_that_are_no_table_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "in.parquet").write_bytes(b"PAR1 nothing")
+    (tmp_path / "series.json").write_text(json.dumps({"series": {"*": GOOD}}))
+    with pytest.raises(InputError, match="is no table"):
+        read_request(tmp_path / "in.parquet", tmp_path / "series.json")
+
+
+def test_rows_may_be_left_out_and_offsets_may_change(tmp_path: Path) -> None:
+    frame = table().drop(index=[10, 11])
+    frame.loc[20:, "time"] = [time.tz_convert("Asia/Tokyo").isoformat() for time in TIMES[20:]]
+    frame.to_parquet(tmp_path / "in.parquet", index=False)
+    (tmp_path / "series.json").write_text(json.dumps({"series": {"a": GOOD}}))
+    (one,) = read_request(tmp_path / "in.parquet", tmp_path / "series.json")
+    assert (one.axis.periods, one.origin, one.asked.tolist()) == (50, 48, [48, 49])
+    assert pd.isna(one.values[[10, 11, 48, 49]]).all()

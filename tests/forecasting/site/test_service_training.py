@@ -1,0 +1,99 @@
+"""What a training of a stored site comes to: why there is none, whose fault that is, and who is promoted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+
+from forecasting.engine.registry import SealedModel
+from forecasting.site.service import ForecastService
+from grid.network import Bus, Network
+from grid.readings import ReadingBlock, Source
+from grid.site import Meter, Site
+from grid.store.database import connect
+from grid.store.models import list_models, promote, save_model
+from grid.store.saving import save_readings
+from grid.units import Channel
+
+SITE = Site(
+    site_id="test",
+    name="Test",
+    timezone="America/New_York",
+    holidays="US",
+    currency="USD",
+    meters=(Meter("m-0", "load", "load", 60), Meter("pv", "generation", "solar", 60, 3.4)),
+    loads=(),
+    network=Network((Bus("b"),), ()),
+    thermal_units=(),
+    renewable_plants=(),
+    storages=(),
+)
+HOURS = 21 * 24
+
+
+@pytest.fixture
+def conn(made: Any, database_url: str) -> Iterator[psycopg.Connection]:
+    """A database with three weeks of one load."""
+    starts = np.array([int(start.timestamp()) * 1_000_000 for start in made.load.axis.interval_starts], dtype=np.int64)
+    block = ReadingBlock(Source.METER, "m-0", Channel.LOAD, 60, starts[:HOURS], made.load.kw[0, :HOURS], 0, None)
+    with connect(database_url, application_name="test") as connection:
+        save_readings(connection, [block], received_at=datetime(2026, 1, 1, tzinfo=UTC))
+        yield connection
+
+
+@pytest.fixture
+def present(made: Any) -> datetime:
+    return made.load.axis.start + timedelta(hours=HOURS)  # type: ignore[no-any-return]
+
+
+def test_too_short_a_history_trains_nothing_and_says_why(conn: psycopg.Connection, present: datetime) -> None:
+    reports = ForecastService().train(conn, SITE, issued_at=present)
+    assert [(report.kind, report.model_id, report.promoted) for report in reports] == [
+        ("load", None, False),
+        ("solar", None, False),
+    ]
+    assert "at least 28 days" in reports[0].reason
+    assert reports[1].reason == "There is no reading to train on."
+
+
+def test_a_fault_of_the_training_is_no_lack_of_history(
+    conn: psycopg.Connection, present: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def misfit(*_: object, **_options: object) -> None:
+        raise ValueError("shapes do not fit")
+
+    monkeypatch.setattr("forecasting.site.service.hold_contest", misfit)
+    with pytest.raises(ValueError, match="shapes do not fit"):
+        ForecastService().train(conn, SITE, issued_at=present)
+
+
+def test_nobody_else_promotes_between_the_look_at_the_champion_and_the_promotion(
+    conn: psycopg.Connection, database_url: str, present: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("load-other", "load-before"):
+        save_model(conn, model_id=name, kind="load", manifest={"format": 0}, weights=b"")
+    promote(conn, "load-before")
+    conn.commit()
+    conn.autocommit = True
+    won = SimpleNamespace(model=None, scores=None, champion_scores=None, comparison=None)
+    won.verdict, won.about = lambda doubt: (True, "Better."), lambda axis: {}
+
+    def seal_while_somebody_promotes(model: None, **_: object) -> SealedModel:
+        with connect(database_url, application_name="other") as other:
+            other.execute("SET lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                promote(other, "load-other")
+        return SealedModel("load-new", "load", {"format": 0}, b"")
+
+    monkeypatch.setattr("forecasting.site.service.hold_contest", lambda *_, **_options: won)
+    monkeypatch.setattr("forecasting.site.service.seal", seal_while_somebody_promotes)
+    (report,) = ForecastService().train(conn, SITE, issued_at=present, kinds=["load"])
+    assert (report.model_id, report.promoted) == ("load-new", True)
+    status = {model.model_id: model.status for model in list_models(conn)}
+    assert status == {"load-new": "champion", "load-before": "retired", "load-other": "challenger"}

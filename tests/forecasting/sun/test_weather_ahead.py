@@ -1,0 +1,87 @@
+"""Weather known ahead as features: neighbours, shares of a clear sky, and what stands where nothing is known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from forecasting.series.request import Covariate, FileSeries, SeriesSettings
+from forecasting.series.rows import Rows, make_rows
+from forecasting.sun.weather_ahead import weather_ahead
+from grid.time_axis import FloatArray, TimeAxis
+
+DAYS, HORIZON = 20, 24
+HOURS = DAYS * 24
+SUN = np.maximum(np.sin((np.arange(HOURS + HORIZON) % 24 - 6.0) / 12.0 * np.pi), 0.0)
+CLEAR = SUN[None]
+VALUE, SINCE, UNTIL = 0, 1, 2
+SHARES = slice(3, 10)
+DAY = 10
+
+
+def rows_with(**covariates: FloatArray) -> Rows:
+    """A plant under half a sky, with covariates of every hour; one named ``ghi`` means just that."""
+    value = np.where(np.arange(HOURS + HORIZON) < HOURS, 0.5 * SUN, np.nan)
+    meant = {"ghi": Covariate(means="ghi", unit="W/m2")} if "ghi" in covariates else {}
+    axis = TimeAxis(datetime(2026, 4, 1, tzinfo=UTC), timedelta(hours=1), HOURS + HORIZON)
+    one = FileSeries(
+        series_id="roof",
+        settings=SeriesSettings(kind="solar", interval_minutes=60, capacity=1.0, covariates=meant),
+        axis=axis,
+        values=value,
+        covariates=covariates,
+        origin=HOURS,
+        asked=np.arange(HOURS, HOURS + HORIZON),
+    )
+    return make_rows([one])
+
+
+def features_of(**covariates: FloatArray) -> FloatArray:
+    made = weather_ahead(rows_with(**covariates), CLEAR)
+    assert made is not None
+    return made
+
+
+def test_a_covariate_shows_its_value_and_how_it_changes_between_neighbours() -> None:
+    draw = np.random.default_rng(1).normal(10.0, 3.0, HOURS + HORIZON)
+    made = features_of(cloud=draw)
+    assert made.shape == (1, HOURS + HORIZON, 3)
+    for feature, expected in ((VALUE, draw[1:-1]), (SINCE, draw[1:-1] - draw[:-2]), (UNTIL, draw[2:] - draw[1:-1])):
+        assert np.corrcoef(made[0, 1:-1, feature], expected)[0, 1] == pytest.approx(1.0)
+
+
+def test_irradiance_is_a_share_of_the_clear_sky_near_the_hour_and_over_the_day_around() -> None:
+    draw = np.random.default_rng(2)
+    cloudy = np.repeat(draw.uniform(0.3, 0.9, DAYS + 1), 24)
+    made = features_of(ghi=800.0 * SUN * cloudy)
+    assert made.shape[-1] == DAY + 1
+    noon = np.arange(12, HOURS, 24)
+    for feature in [*range(SHARES.start, SHARES.stop), DAY]:
+        assert np.corrcoef(made[0, noon, feature], cloudy[noon])[0, 1] > 0.99
+    # Three hours before the sun is up nothing is known of a share: the mean stands there, and at noon the day counts.
+    assert (made[0, np.arange(7, HOURS, 24), SHARES.start] == 0.0).all()
+
+
+def test_an_hour_sees_no_more_than_its_neighbours_and_the_day_around_it() -> None:
+    ghi = 800.0 * SUN * np.random.default_rng(3).uniform(0.3, 0.9, HOURS + HORIZON)
+    changed = ghi.copy()
+    changed[HOURS + 12] = 0.0  # in the horizon, so that nothing is standardised otherwise
+    far = np.abs(np.arange(HOURS + HORIZON) - (HOURS + 12)) > 11
+    before, after = features_of(ghi=ghi), features_of(ghi=changed)
+    assert (before[:, far] == after[:, far]).all()
+    assert (before[:, HOURS + 12] != after[:, HOURS + 12]).any()
+
+
+def test_where_nothing_is_known_stands_the_mean() -> None:
+    cloud = np.random.default_rng(4).normal(10.0, 3.0, HOURS + HORIZON)
+    cloud[100] = np.nan
+    made = features_of(cloud=cloud)
+    assert np.isfinite(made).all()
+    assert made[0, 100, VALUE] == 0.0
+
+
+def test_weather_that_ends_before_the_horizon_is_not_known_ahead() -> None:
+    cloud = np.where(np.arange(HOURS + HORIZON) < HOURS, 1.0, np.nan)
+    assert weather_ahead(rows_with(cloud=cloud), CLEAR) is None
