@@ -39,10 +39,15 @@ def build_model(
     outages: Outages | None = None,
     lines: Iterable[Line] = (),
     linear: LinearModel | None = None,
+    committed: bool = False,
 ) -> DispatchModel:
     """Build the model of ``problem`` with its thermal units in ``groups`` and the limits of ``lines``.
 
     It joins what is in ``linear`` already, if that is given.
+
+    Args:
+        committed: Units will be fixed. Rows that only help to find a commitment are left out, because where the fixed
+            units are short they would share the duals of the limits that they follow from.
     """
     linear, periods, penalties = LinearModel() if linear is None else linear, problem.axis.periods, problem.penalties
     step = problem.axis.step_hours
@@ -98,7 +103,8 @@ def build_model(
     add_products(linear, problem, reserves, holders)
     model.lines.events = security_events(model, holders)
     add_coverage(linear, problem, model.lines.events, reserves)
-    add_adequacy(model, terms)
+    if not committed:
+        add_adequacy(model, terms)
     add_change_prices(model)
     model.add_lines(lines)
     return model
