@@ -84,7 +84,17 @@ def dispatch_fixed(
     Raises:
         UnsolvedError: If the commitment cannot be dispatched.
     """
-    model = build_model(problem, terms, single_units(problem), ptdf=ptdf, outages=outages, lines=lines)
+    groups = single_units(problem)
+    model = build_model(problem, terms, groups, ptdf=ptdf, outages=outages, lines=lines, committed=True)
+    return solve_fixed(model, on, charging)
+
+
+def solve_fixed(model: DispatchModel, on: BoolArray, charging: BoolArray | None) -> FixedDispatch:
+    """The same with a model that is there already, each of its groups a single unit.
+
+    Raises:
+        UnsolvedError: If the commitment cannot be dispatched.
+    """
     lower, upper, _, _ = model.linear.column_arrays()
     for columns, committed in zip(model.thermal, on, strict=True):
         lower[columns.on] = upper[columns.on] = committed.astype(np.float64)

@@ -16,10 +16,9 @@ from grid.dispatch.results import plan_of
 from grid.formulation.build import build_model
 from grid.formulation.commitment import BoolArray, assign_units
 from grid.formulation.linear import new_highs, require_ok
-from grid.formulation.lines import Line
 from grid.formulation.model import DispatchModel
 from grid.formulation.outages import Outages
-from grid.formulation.prices import dispatch_fixed
+from grid.formulation.prices import solve_fixed
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import solve_with_lines
 from grid.formulation.unit_terms import single_units, unit_terms
@@ -63,19 +62,14 @@ class RealTime:
             UnsolvedError: If limits that are never relaxed leave no dispatch.
         """
         on = assign_units(problem, self._terms, self._groups, wanted.astype(np.int64))
-        lines: list[Line] = []
+        model = build_model(problem, self._terms, self._groups, ptdf=self._ptdf, outages=self._outages)
         if self._quick.any() or problem.storages:
-            on, charging, lines = self._decide(problem, on, charging)
-        dispatch = dispatch_fixed(
-            problem, self._terms, on, charging, ptdf=self._ptdf, lines=lines, outages=self._outages
-        )
+            on, charging = self._decide(model, on, charging)
+        dispatch = solve_fixed(model, on, charging)
         return plan_of(dispatch, self._terms, on, status=Status.FEASIBLE, bound=-math.inf, message="")
 
-    def _decide(
-        self, problem: DispatchProblem, on: BoolArray, charging: BoolArray
-    ) -> tuple[BoolArray, BoolArray, list[Line]]:
+    def _decide(self, model: DispatchModel, on: BoolArray, charging: BoolArray) -> tuple[BoolArray, BoolArray]:
         """Commit the quick units and set the storages' direction, the slow units held at ``on``."""
-        model = build_model(problem, self._terms, self._groups, ptdf=self._ptdf, outages=self._outages)
         bounds = self._bounds(model, on)
         solve_with_lines(model, lower=bounds["lower"], upper=bounds["upper"])
         highs = new_highs(gap=_GAP, seconds=_SECONDS)
@@ -88,7 +82,7 @@ class RealTime:
             net = [values[columns.discharge] - values[columns.charge] for columns in model.storages]
             charges = [mw <= _IDLE_MW for mw in net]  # an idle one may put back what it owes
             charging = np.array(charges, dtype=np.bool_).reshape(charging.shape)
-        return on, charging, list(model.lines.rows)
+        return on, charging
 
     def _bounds(self, model: DispatchModel, on: BoolArray) -> dict[str, FloatArray]:
         lower, upper, _, _ = model.linear.column_arrays()
