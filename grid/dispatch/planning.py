@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +22,7 @@ from grid.formulation.relaxation import LinearSolution, UnsolvedError, solve_wit
 from grid.formulation.unit_terms import UnitTerms, identical_units, unit_terms
 from grid.problem.plan import DispatchPlan, DispatchProblem, Status
 from grid.problem.validate import require_valid
-from grid.searching.incumbent import gap_between
+from grid.searching.incumbent import Found, Incumbent, gap_between
 from grid.searching.search import first_plan, search
 from grid.time_axis import FloatArray
 
@@ -58,8 +59,9 @@ def plan_dispatch(
     """Find the cheapest commitment and dispatch, as good as ``time_limit_seconds`` of wall time allow.
 
     A first plan is made quickly, to learn which branches matter; then :func:`.searching.search.search` runs, until
-    the gap to the proven bound is at most ``relative_gap``. The linear relaxation and the
-    final dispatch always run, whatever the limit: about a second on RTS-GMLC over 48 hours. Limits of the operator's
+    the gap to the proven bound is at most ``relative_gap``. It begins anew, with the branch limits that were missing,
+    as soon as a plan turns out dearer on the network than its model knew. The linear relaxation and the final
+    dispatch always run, whatever the limit: about a second on RTS-GMLC over 48 hours. Limits of the operator's
     (load, reserve, branch ratings) are soft, so a valid problem always gets a plan; what was relaxed stands in
     ``violations``. Physics and the units' own limits are hard.
 
@@ -88,31 +90,76 @@ def plan_dispatch(
     except UnsolvedError:
         seconds = time.monotonic() - began - build_seconds
         return infeasible_plan(problem, terms, ptdf, outages, build_seconds=build_seconds, solve_seconds=seconds)
+    candidates = _Candidates(model, terms, relaxed, tolerance=relative_gap / 2.0)
     found = first_plan(model, relaxed, gap=relative_gap, deadline=began + _FIRST_SHARE * time_limit_seconds)
     dispatching = time.monotonic()
-    best = _candidate(model, terms, found.values, relaxed)
+    latest = candidates.take(found)
     search_until = began + time_limit_seconds - (time.monotonic() - dispatching)  # the last one takes as long
-    if _add_new_lines(model, best):
+    if _add_new_lines(model, latest):
         relaxed = solve_with_lines(model, start=relaxed)
-    bound = relaxed.objective
-    surprised = infeasible = False
+    bound, surprised = relaxed.objective, False
+    searches: list[Incumbent] = []
     while time.monotonic() < search_until:
-        if gap_between(best.objective, bound) <= relative_gap and not surprised and not best.heuristic:
+        best = candidates.best
+        if gap_between(best.objective, bound) <= relative_gap and not (surprised or best.heuristic):
             break
-        found = search(model, relaxed, start=found, gap=relative_gap, deadline=search_until, threads=threads)
+        state = search(
+            model, relaxed, start=found, gap=relative_gap, deadline=search_until, threads=threads,
+            enough=candidates.surprises,
+        )  # fmt: skip
+        searches.append(state)
+        found = state.found
         bound = max(bound, found.bound)
         if found.values is None:
-            infeasible = found.bound == np.inf
             break
-        candidate = _candidate(model, terms, found.values, relaxed)
-        best = min(best, candidate, key=lambda choice: (choice.heuristic, choice.objective))
-        surprised = gap_between(candidate.objective, found.objective) > relative_gap / 2.0  # by branches not thought of
-        if not _add_new_lines(model, candidate):
+        latest = candidates.take(found)
+        surprised = candidates.differ(latest, found)
+        if not _add_new_lines(model, latest):
             break
         relaxed = solve_with_lines(model, start=relaxed)
+    for late in (state.found for state in searches):  # what came after a search's end
+        if late.values is not None:
+            candidates.take(late)
+    infeasible = bool(searches) and searches[-1].found.values is None and searches[-1].found.bound == np.inf
+    best = candidates.best
     solve_seconds = time.monotonic() - began - build_seconds
     plan = _plan(best, terms, bound, target=relative_gap, build_seconds=build_seconds, solve_seconds=solve_seconds)
     return replace(plan, status=Status.INFEASIBLE, message=_NO_COMMITMENT) if infeasible else plan
+
+
+class _Candidates:
+    """Dispatches commitments on the network with all its limits, each of them once."""
+
+    def __init__(
+        self, model: DispatchModel, terms: Sequence[UnitTerms], relaxed: LinearSolution, *, tolerance: float
+    ) -> None:
+        """``tolerance`` is the share by which a dispatch may cost more than the model knew."""
+        self._model, self._terms, self._relaxed, self._tolerance = model, terms, relaxed, tolerance
+        self._taken: list[tuple[FloatArray | None, _Candidate]] = []
+
+    @property
+    def best(self) -> _Candidate:
+        return min((one for _, one in self._taken), key=lambda choice: (choice.heuristic, choice.objective))
+
+    def take(self, found: Found) -> _Candidate:
+        """The dispatch of a solution of the model, or without one of the relaxation rounded up."""
+        for values, candidate in self._taken:
+            if values is found.values:
+                return candidate
+        candidate = _candidate(self._model, self._terms, found.values, self._relaxed)
+        self._taken.append((found.values, candidate))
+        return candidate
+
+    def differ(self, candidate: _Candidate, found: Found) -> bool:
+        """Whether a commitment costs more than the model knew: by branches that it had not thought of."""
+        return gap_between(candidate.objective, found.objective) > self._tolerance
+
+    def surprises(self, found: Found) -> bool:
+        """Whether branch limits that the model does not have make a plan dearer than the model knows."""
+        model = self._model
+        if found.values is None or not model.lines.violated(found.values, model.injections.mw(found.values)):
+            return False
+        return self.differ(self.take(found), found)
 
 
 def _add_new_lines(model: DispatchModel, candidate: _Candidate) -> bool:
@@ -125,7 +172,7 @@ def _add_new_lines(model: DispatchModel, candidate: _Candidate) -> bool:
 
 
 def _candidate(
-    model: DispatchModel, terms: list[UnitTerms], found: FloatArray | None, relaxed: LinearSolution
+    model: DispatchModel, terms: Sequence[UnitTerms], found: FloatArray | None, relaxed: LinearSolution
 ) -> _Candidate:
     """Dispatch the commitment of a solution of the model, or without one the relaxation rounded up."""
     problem = model.problem
@@ -150,7 +197,7 @@ def _candidate(
 
 def _plan(
     best: _Candidate,
-    terms: list[UnitTerms],
+    terms: Sequence[UnitTerms],
     bound: float,
     *,
     target: float,

@@ -85,7 +85,7 @@ def plan_for_scenarios(
         bound = max(bound, relaxed.objective)
         if gap_between(best.objective, bound) <= relative_gap:
             break
-        found = search(stack.model, relaxed, start=found, gap=relative_gap / 2.0, deadline=until, threads=threads)
+        found = search(stack.model, relaxed, start=found, gap=relative_gap / 2.0, deadline=until, threads=threads).found
         bound = max(bound, found.bound)
         if found.values is None:
             break

@@ -2,7 +2,8 @@
 
 Two threads share what they find: :mod:`.improving` looks for plans, :mod:`.bounding` proves how good a plan can be. The
 reported bound comes from the relaxation or from the whole model only, so it holds whatever the heuristics did. HiGHS
-can overrun its time limit inside a sub-problem; the search waits for it a short grace, no longer.
+can overrun its time limit inside a sub-problem; the search waits for it a short grace, no longer, and what comes after
+that is not lost either.
 """
 
 from __future__ import annotations
@@ -34,13 +35,18 @@ def search(
     gap: float,
     deadline: float,
     threads: int,
-) -> Found:
-    """Search until the gap is at most ``gap`` or the monotonic clock reaches ``deadline``.
+    enough: Callable[[Found], bool] = lambda _: False,
+) -> Incumbent:
+    """Search until the gap is at most ``gap``, the monotonic clock reaches ``deadline``, or a plan is ``enough``.
 
     Args:
         relaxed: Optimum of the model's linear relaxation.
         start: What was found so far, perhaps before the latest branch limits came into the model.
         threads: With 1, plans are improved first and the bound is worked on in the time left.
+        enough: Asked about the better plans, beside the search.
+
+    Returns:
+        The best plan and bound so far: what HiGHS finds after the grace still comes into it.
     """
     fits = start.values is not None and len(start.values) == model.linear.column_count
     known = (
@@ -50,28 +56,37 @@ def search(
     )
     state = Incumbent(known, gap=gap, deadline=deadline)
     if threads == 1:
-        half = Incumbent(known, gap=gap, deadline=time.monotonic() + _IMPROVING_SHARE * state.remaining())
-        _run({"improving": lambda: improve(model, relaxed, start.values, half)}, half)
-        state = Incumbent(half.found, gap=gap, deadline=deadline)
-        _run({"bounding": lambda: bound(model, state)}, state)
+        half = time.monotonic() + _IMPROVING_SHARE * state.remaining()
+
+        def one_by_one() -> None:
+            improve(model, relaxed, start.values, state, until=half)
+            bound(model, state)
+
+        works: dict[str, Callable[[], None]] = {"searching": one_by_one}
     else:
         works = {
             "bounding": lambda: bound(model, state),
             "improving": lambda: improve(model, relaxed, start.values, state),
         }
-        _run(works, state)
+    _run(works, state, enough)
     log.info("search ended with a gap of %.3f %%", 100.0 * state.gap)
-    return state.found
+    return state
 
 
-def _run(works: Mapping[str, Callable[[], None]], incumbent: Incumbent) -> None:
+def _run(works: Mapping[str, Callable[[], None]], incumbent: Incumbent, enough: Callable[[Found], bool]) -> None:
     """Do ``works`` in a thread each, until the search is over or the first of them is done."""
     tasks = [_Task(name, work, stop=incumbent.stop) for name, work in works.items()]
+    asked = incumbent.found.values
     try:
         for task in tasks:
             task.start()
         while tasks[0].is_alive() and not incumbent.over():
             time.sleep(_POLL_SECONDS)
+            best = incumbent.found
+            if best.values is not asked:
+                asked = best.values
+                if enough(best):
+                    break
     finally:
         incumbent.stop.set()  # on Ctrl-C too: nothing of a search outlives it for long
     give_up = time.monotonic() + _GRACE_SECONDS

@@ -22,13 +22,13 @@ def rts_gmlc() -> SourceSystem:
     return read_source_folder(DATA / "source", simulations=("DAY_AHEAD",))
 
 
-def secure_problem(day: str, *, hours: int) -> DispatchProblem:
-    """``hours`` from midnight of ``day`` on, with the day's reserve products and N-1 on every branch.
+def secure_problem(day: str, *, hours: int, secure: bool = True) -> DispatchProblem:
+    """``hours`` from midnight of ``day`` on, with the day's reserve products and, if ``secure``, N-1 on every branch.
 
     Units are free before the first hour.
     """
     start = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    return rts_gmlc().problem(start=start, periods=hours, secure=True)
+    return rts_gmlc().problem(start=start, periods=hours, secure=secure)
 
 
 def held_together(problem: DispatchProblem) -> DispatchProblem:

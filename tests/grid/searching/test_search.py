@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from grid.dispatch import DispatchProblem, Status, check_plan, plan_dispatch
+from grid.dispatch import DispatchProblem, Status, check_plan, plan_dispatch, planning
 from grid.formulation.build import build_model
 from grid.formulation.linear import LinearModel, new_highs
+from grid.formulation.model import DispatchModel
+from grid.formulation.prices import FixedDispatch, dispatch_fixed
 from grid.formulation.ptdf import Ptdf
-from grid.formulation.relaxation import solve_with_lines
+from grid.formulation.relaxation import LinearSolution, solve_lazily, solve_with_lines
 from grid.formulation.unit_terms import identical_units, unit_terms
 from grid.searching import improving
 from grid.searching import search as search_module
@@ -50,6 +54,13 @@ def problem(make_problem: Any) -> DispatchProblem:
     return made
 
 
+def relaxed_model(problem: DispatchProblem) -> tuple[DispatchModel, LinearSolution]:
+    """The model with the branch limits that its relaxation meets."""
+    terms = [unit_terms(unit, step_hours=1.0) for unit in problem.thermal_units]
+    model = build_model(problem, terms, identical_units(problem), ptdf=Ptdf(problem.network))
+    return model, solve_with_lines(model)
+
+
 def test_one_thread_and_two_prove_the_same_optimum(problem: DispatchProblem) -> None:
     plans = [plan_dispatch(problem, time_limit_seconds=60.0, relative_gap=1e-2, threads=n) for n in (1, 2)]
     assert [plan.status for plan in plans] == [Status.OPTIMAL] * 2
@@ -85,6 +96,84 @@ def test_a_fault_in_a_thread_of_the_search_is_raised(problem: DispatchProblem, m
         plan_dispatch(problem, time_limit_seconds=5.0, relative_gap=0.0)
 
 
+def test_a_plan_that_is_found_after_the_search_gave_up_waiting_is_not_lost(
+    problem: DispatchProblem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HiGHS is caught in a sub-problem at the deadline; its better plan comes while the one before is dispatched."""
+    model, relaxed = relaxed_model(problem)
+    best = Incumbent(Found(np.inf, -np.inf, None), gap=1e-3, deadline=time.monotonic() + 30.0)
+    improving.solve_within(model, near_fractions(model, relaxed), best, by="alone")
+    caught: list[Incumbent] = []
+    begun, dispatching, came = threading.Event(), threading.Event(), threading.Event()
+
+    def late(_: DispatchModel, incumbent: Incumbent) -> None:
+        if caught:
+            return
+        caught.append(incumbent)
+        begun.set()
+        assert dispatching.wait(30.0)
+        assert best.found.values is not None
+        incumbent.offer(best.found.objective, best.found.values, by="late")
+        came.set()
+
+    def everyone_on(model: DispatchModel, relaxed: LinearSolution, _: object, incumbent: Incumbent) -> None:
+        assert begun.wait(30.0)
+        counts = relaxed.values.copy()
+        for group, columns in zip(model.groups, model.thermal, strict=True):
+            counts[columns.on] = len(group)
+        improving.solve_within(model, held_at(model, counts), incumbent, by="everyone on")
+        incumbent.stop.set()
+
+    def in_the_meantime(*args: Any, **options: Any) -> FixedDispatch:
+        if caught and caught[0].stop.is_set() and not dispatching.is_set():
+            dispatching.set()
+            assert came.wait(30.0)
+        return dispatch_fixed(*args, **options)
+
+    monkeypatch.setattr(search_module, "_GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(search_module, "bound", late)
+    monkeypatch.setattr(search_module, "improve", everyone_on)
+    monkeypatch.setattr(planning, "first_plan", lambda *_, **__: Found(np.inf, -np.inf, None))
+    monkeypatch.setattr(planning, "dispatch_fixed", in_the_meantime)
+    plan = plan_dispatch(problem, time_limit_seconds=60.0, relative_gap=0.0)
+    assert came.is_set()
+    assert plan.objective <= best.found.objective * (1.0 + 1e-6)
+    assert check_plan(plan) == []
+
+
+def test_a_search_ends_when_a_plan_is_enough(problem: DispatchProblem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that limits which the model does not have come into it before time is spent on a plan that breaks them."""
+    monkeypatch.setattr(search_module, "bound", lambda _, incumbent: incumbent.stop.wait(30.0))
+    model, relaxed = relaxed_model(problem)
+    asked: list[float] = []
+
+    def enough(found: Found) -> bool:
+        asked.append(found.objective)
+        return True
+
+    state = search_module.search(
+        model, relaxed, start=Found(np.inf, -np.inf, None), gap=0.0, deadline=time.monotonic() + 600.0, threads=2,
+        enough=enough,
+    )  # fmt: skip
+    assert len(asked) == 1
+    assert state.found.objective <= asked[0]
+    assert state.gap > 0.0
+
+
+def test_a_plan_that_breaks_a_limit_its_model_does_not_have_is_a_surprise(problem: DispatchProblem) -> None:
+    tight = replace(problem.network.branches[0], limit_mw=20.0)
+    narrow = replace(problem, network=replace(problem.network, branches=(tight,)))
+    terms = [unit_terms(unit, step_hours=1.0) for unit in problem.thermal_units]
+    model = build_model(narrow, terms, identical_units(narrow), ptdf=Ptdf(narrow.network))
+
+    def surprises(relaxed: LinearSolution) -> bool:
+        found = search_module.first_plan(model, relaxed, gap=0.01, deadline=time.monotonic() + 30.0)
+        return planning._Candidates(model, terms, relaxed, tolerance=0.01).surprises(found)
+
+    assert surprises(solve_lazily(model.linear, lambda _: False))
+    assert not surprises(solve_with_lines(model))
+
+
 def test_gap_is_relative_to_the_plan_and_infinite_without_one() -> None:
     assert gap_between(200.0, 199.0) == pytest.approx(0.005)
     assert gap_between(200.0, 201.0) == 0.0
@@ -112,9 +201,7 @@ def test_a_better_plan_found_elsewhere_does_not_upset_a_part_drawn_around_the_on
     problem: DispatchProblem,
 ) -> None:
     """Another thread offers a plan with other counts after the bounds were drawn, before the program is begun."""
-    terms = [unit_terms(unit, step_hours=1.0) for unit in problem.thermal_units]
-    model = build_model(problem, terms, identical_units(problem), ptdf=Ptdf(problem.network))
-    relaxed = solve_with_lines(model)
+    model, relaxed = relaxed_model(problem)
     incumbent = Incumbent(Found(float("inf"), relaxed.objective, None), gap=0.0, deadline=time.monotonic() + 20.0)
     improving.solve_within(model, near_fractions(model, relaxed), incumbent, by="first")
     first = incumbent.found
