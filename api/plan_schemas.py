@@ -136,7 +136,7 @@ class PlanDocument(Document):
     reserves: dict[str, list[ReservePeriod]] = Field(default={}, description="Reserve products, by requirement.")
     system: list[SystemPeriod] = Field(description="The whole system.")
     violations: list[PlanViolation] = Field(description="Soft limits that were relaxed.")
-    reasons: dict[str, list[PlanReason]] = Field(description="By asset id, in order of time.")
+    reasons: dict[str, list[PlanReason]] = Field(description="By asset id, or name of a reserve, in order of time.")
     inputs: PlanInputs = Field(description="The forecasts, the reserve and the changes it was made from.")
     changes: PlanChanges | None = Field(
         default=None, description="Against the plan before; null for a what-if or where no plan shares its intervals."
@@ -169,7 +169,7 @@ class PlanExplanation(Document):
     message: str = Field(description="What the solver or the planner has to say.")
     reserve: dict[str, Any] = Field(description="How the reserve was sized.")
     violations: list[PlanViolation] = Field(description="Soft limits that were relaxed.")
-    reasons: dict[str, list[PlanReason]] = Field(description="By asset id, in order of time.")
+    reasons: dict[str, list[PlanReason]] = Field(description="By asset id, or name of a reserve, in order of time.")
 
 
 class PlanRequest(RequestDocument):

@@ -35,7 +35,7 @@ router = APIRouter(prefix="/plans", tags=["plans"])
 
 PlanId = Annotated[str, Path(max_length=200, description="As the plan document names it.")]
 _LONGEST_SPAN, _LAST = timedelta(days=400), datetime(9999, 1, 1, tzinfo=UTC)
-_ASSET = Query(max_length=200, description="Only this asset's reasons.")
+_ASSET = Query(max_length=200, description="Only the reasons of this asset or reserve.")
 
 
 @router.get("", responses=problems(401, 403, 422, 503), summary="Plans in short")
@@ -89,8 +89,8 @@ def get_explanation(
 ) -> PlanExplanation:
     """Per asset and run of hours: what binds, what relaxing it is worth, and what the next best choice would cost."""
     plan = json.loads(_text(conn, plan_id))
-    if asset_id is not None and asset_id not in plan["assets"]:
-        raise not_found("asset", asset_id, remedy="the plan's `assets` lists them")
+    if asset_id is not None and asset_id not in plan["assets"].keys() | plan["reasons"].keys():
+        raise not_found("asset", asset_id, remedy="the plan's `assets` and `reasons` list them")
     reasons = plan["reasons"] if asset_id is None else {asset_id: plan["reasons"].get(asset_id, [])}
     return PlanExplanation.model_validate(
         {

@@ -1,4 +1,4 @@
-"""Why every asset is where it is: per run of periods the binding limit, its price, the alternative and a sentence.
+"""Why every asset and reserve is where it is: by run of periods what binds, its price, the alternative, a sentence.
 
 Each number in a text is one of the plan's own or follows from the plan's prices by arithmetic that
 ``tests/grid/explaining`` repeats.
@@ -19,7 +19,9 @@ from grid.explaining.explained import (
     merged,
     spread,
 )
+from grid.explaining.reserve_reasons import reserve_reasons
 from grid.explaining.thermal_reasons import thermal_reasons
+from grid.explaining.trade_reasons import exchange_reasons
 from grid.formulation.injections import load_shares
 from grid.formulation.prices import FixedDispatch, Prices
 from grid.formulation.unit_terms import UnitTerms
@@ -30,14 +32,16 @@ from grid.time_axis import FloatArray
 def explain(
     plan: DispatchPlan, dispatch: FixedDispatch, terms: Sequence[UnitTerms], prices: Prices
 ) -> tuple[Reason, ...]:
-    """Reasons of every asset: thermal units, plants, storages, each in order of time."""
+    """Reasons of every asset, then of every reserve, each in order of time."""
     explained = Explained(plan, dispatch, terms, prices)
     reasons = thermal_reasons(explained)
     for p, plant in enumerate(explained.problem.renewable_plants):
         reasons += _plant_reasons(explained, p, plant)
     for s, storage in enumerate(explained.problem.storages):
         reasons += _storage_reasons(explained, s, storage)
-    return tuple(reasons)
+    for e, exchange in enumerate(explained.problem.exchanges):
+        reasons += exchange_reasons(explained, e, exchange)
+    return (*reasons, *reserve_reasons(explained))
 
 
 def _plant_reasons(explained: Explained, p: int, plant: RenewablePlant) -> list[Reason]:

@@ -55,6 +55,12 @@ def test_a_plan_trades_charges_cars_and_uses_the_lake(trading: Any, problem: Any
         made += sum(rows[i]["import_mw"] - rows[i]["export_mw"] for rows in plan["exchanges"].values())
         assert made == pytest.approx(system["load_mw"], abs=0.01)
 
+    path = f"/plans/{plan['plan_id']}/explanation"
+    for name in ("supplier", "upward reserve", "downward reserve"):
+        told = trading.get(path, params={"asset_id": name}).json()["reasons"][name]
+        assert [row["from"] for row in told[1:]] == [row["to"] for row in told[:-1]]
+        assert all(row["text"] for row in told)
+
     traded = plan["exchanges"]["supplier"][0]
     with psycopg.connect(trading.database_url) as conn:
         rows = conn.execute("SELECT setpoint_kw FROM v_plan WHERE asset_id = 'supplier' ORDER BY interval_start")

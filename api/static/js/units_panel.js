@@ -26,14 +26,25 @@ function rowsOf(plan) {
   for (const [id, periods] of Object.entries(plan.renewables)) {
     rows.push({ id, asset: plan.assets[id], on: periods.map((p) => p.power_mw > 0.05), mw: periods.map((p) => p.power_mw), available: periods.map((p) => p.available_mw) });
   }
+  const reserve = (id, held, required) => {
+    const asset = { kind: "reserve", capacity_mw: Math.max(...required), bus_id: "" };
+    if (asset.capacity_mw > 0.05) rows.push({ id, asset, on: required.map((v) => v > 0.05), mw: held, required });
+  };
+  for (const way of ["up", "down"]) {
+    reserve(`${way}ward reserve`, plan.system.map((s) => s[`reserve_${way}_mw`]), plan.system.map((s) => s[`reserve_${way}_required_mw`]));
+  }
+  for (const [id, periods] of Object.entries(plan.reserves ?? {})) {
+    reserve(id, periods.map((p) => p.held_mw), periods.map((p) => p.required_mw));
+  }
   return rows;
 }
 
 const renewable = (row) => ["solar", "wind", "hydro"].includes(row.asset.kind);
 const FILTERS = {
-  active: (row) => !renewable(row) && row.on.some(Boolean),
+  active: (row) => !renewable(row) && row.asset.kind !== "reserve" && row.on.some(Boolean),
   thermal: (row) => row.asset.kind === "thermal",
   renewable,
+  reserve: (row) => row.asset.kind === "reserve",
   all: () => true,
 };
 
@@ -90,7 +101,8 @@ function unitRows(row, plan, now, again) {
     type: "button", class: "fold", "aria-expanded": String(unfolded), disabled: reasons.length === 0,
     onclick: () => { if (!open.delete(row.id)) open.add(row.id); again(); },
   }, unfolded ? "▾ " : "▸ ", row.id);
-  const held = row.reserve ? number(row.reserve[now]) : row.soc ? `${number(row.soc[now])} MWh` : row.available ? `of ${number(row.available[now])}` : "";
+  const held = row.reserve ? number(row.reserve[now]) : row.soc ? `${number(row.soc[now])} MWh` : row.available ? `of ${number(row.available[now])}`
+    : row.required ? `of ${number(row.required[now])}` : "";
   const line = element("tr", { class: row.on[now] ? "running" : "resting" },
     element("th", { scope: "row" }, toggle),
     cell(row.asset.fuel || WORDS[row.asset.kind] || row.asset.kind),
@@ -119,7 +131,7 @@ export function showUnits(plan, present) {
   const focused = document.activeElement?.closest?.("#units-table tr th")?.textContent.slice(2);
   replace(table,
     tableHead(["Unit"], ["Fuel"], ["Now", "figure", "Set-point of this hour, MW"],
-      ["Reserve", "figure", "Upward reserve held, MW; a storage's charge, MWh; what a plant has available, MW"],
+      ["Reserve", "figure", "Upward reserve held, MW; a storage's charge, MWh; what a plant has available or a reserve must have, MW"],
       ["Range", "figure", "Lowest stable output to capacity; of an exchange the most it exports, negative, to the most it imports, MW"],
       [`Next ${plan.axis.periods} h`, "", "Each hour: height is output, empty is off"], ["Change"], ["Why, this hour"]),
     element("tbody", {}, rows.length ? rows.flatMap((row) => unitRows(row, plan, now, again))

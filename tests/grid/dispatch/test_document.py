@@ -63,7 +63,9 @@ def test_every_asset_bus_and_branch_has_a_record_for_every_period(document: dict
     }.items():
         assert set(document[field]) == names
         assert all(len(records) == plan.problem.axis.periods for records in document[field].values())
-    assert set(document["assets"]) == set(document["reasons"]) == {"base", "peak", "wind", "s"}
+    assert set(document["assets"]) == {"base", "peak", "wind", "s"}
+    assert set(document["reasons"]) - set(document["assets"]) == {"upward reserve"}
+    assert set(document["assets"]) < set(document["reasons"])
     assert document["branches"]["open"][0]["limit_mw"] is None
     assert document["axis"]["interval_starts"][1] == "2026-03-01T01:00:00Z"
 

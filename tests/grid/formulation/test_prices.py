@@ -143,3 +143,17 @@ def test_prices_hold_beside_the_loads_where_reserve_is_short_of_a_loss(make_prob
     for bus in range(3):
         saved = (optimum_fed(bus, -STEP_MW) - optimum_fed(bus, STEP_MW)) / (2 * STEP_MW)
         assert plan.lmp[bus, 0] == pytest.approx(saved, abs=1e-4)
+
+
+def test_whoever_is_short_of_capacity_pays_for_it(make_problem: Any) -> None:
+    """50 of 80 MW of reserve are there at first, and then not even the load can be served."""
+    problem = make_problem(
+        {
+            "load_mw": {"b": [100, 170]},
+            "reserve_up_mw": [80, 10],
+            "units": {"u": {"bus": "b", "minimum_mw": 20, "capacity_mw": 150, "cost_per_mwh": 20, "must_run": True}},
+        }
+    )
+    plan = plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=0.0)
+    assert plan.reserve_up_price.tolist() == pytest.approx([1000.0, 1000.0])
+    assert plan.lmp[0].tolist() == pytest.approx([1020.0, 10_000.0])

@@ -1,0 +1,117 @@
+"""Why a reserve costs what it costs: who holds it, what a MW less would save, and where it falls short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grid.explaining.explained import TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding, merged, spread
+from grid.problem.plan import DispatchPlan, Reason
+from grid.time_axis import FloatArray
+
+_HOLDERS_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Requirement:
+    """A requirement with what holds it; arrays of shape (periods,), ``held_mw`` by holder."""
+
+    name: str
+    required_mw: FloatArray
+    short_mw: FloatArray
+    price: FloatArray
+    held_mw: Mapping[str, FloatArray]
+
+
+def reserve_reasons(explained: Explained) -> list[Reason]:
+    """Reasons of the reserve for net load and of every requirement of a product, those without any left out."""
+    reasons: list[Reason] = []
+    for requirement in _requirements(explained):
+        if requirement.required_mw.any():
+            reasons += _reasons(explained, requirement)
+    return reasons
+
+
+def _requirements(explained: Explained) -> Iterator[_Requirement]:
+    plan, problem, prices = explained.plan, explained.problem, explained.prices
+    units = [unit.unit_id for unit in problem.thermal_units]
+    storages = [storage.storage_id for storage in problem.storages]
+    held = {reserve.product: reserve for reserve in plan.products}
+
+    def holders(unit_mw: FloatArray, storage_mw: FloatArray) -> dict[str, FloatArray]:
+        return dict(zip([*units, *storages], [*unit_mw, *storage_mw], strict=True))
+
+    for name, required, price, upward in (
+        ("upward reserve", problem.reserve_up_mw, prices.reserve_up, True),
+        ("downward reserve", problem.reserve_down_mw, prices.reserve_down, False),
+    ):
+        by_units, by_storages = (
+            (plan.reserve_up_mw, plan.storage_reserve_up_mw)
+            if upward
+            else (plan.reserve_down_mw, plan.storage_reserve_down_mw)
+        )
+        of_products = [reserve for product, reserve in held.items() if product.upward == upward]
+        left = holders(
+            by_units - sum(reserve.unit_mw for reserve in of_products),
+            by_storages - sum(reserve.storage_mw for reserve in of_products),
+        )
+        if not upward:
+            left["curtailable plants"] = plan.renewable_reserve_down_mw
+        yield _Requirement(name, required, _short_mw(plan, f"{name} short"), price, left)
+    areas = {bus.bus_id: bus.area for bus in problem.network.buses}
+    at = {unit.unit_id: areas[unit.bus_id] for unit in problem.thermal_units}
+    at |= {storage.storage_id: areas[storage.bus_id] for storage in problem.storages}
+    for need, price in zip(problem.requirements, prices.requirements, strict=True):
+        of_product = holders(held[need.product].unit_mw, held[need.product].storage_mw)
+        inside = {name: mw for name, mw in of_product.items() if not need.areas or at[name] in need.areas}
+        short = _short_mw(plan, f"{need.title} reserve short")
+        yield _Requirement(need.title, need.required_mw, short, price, inside)
+
+
+def _short_mw(plan: DispatchPlan, what: str) -> FloatArray:
+    """By how much a plan falls short of a requirement, as its violations tell, shape (periods,)."""
+    short = np.zeros(plan.problem.axis.periods)
+    for violation in plan.violations:
+        if violation.what == what:
+            short[violation.period] += violation.amount_mw
+    return short
+
+
+def _reasons(explained: Explained, told: _Requirement) -> Iterator[Reason]:
+    def finding(t: int) -> Finding:
+        if told.required_mw[t] <= TOLERANCE_MW:
+            return Finding("nothing")
+        if told.short_mw[t] > TOLERANCE_MW:
+            return Finding("short", ("requirement",), float(told.price[t]))
+        if told.price[t] > TOLERANCE_PRICE:
+            return Finding("dear", ("requirement",), float(told.price[t]))
+        return Finding("free")
+
+    def describe(kind: str, run: slice, findings: Sequence[Finding]) -> str:
+        required, value = spread(told.required_mw[run]), float(np.mean([f.value or 0.0 for f in findings]))
+        saves = f"1 MW less would save {value:.1f} {explained.problem.currency}/h"
+        match kind:
+            case "nothing":
+                return "nothing required"
+            case "short":
+                return f"short by {spread(told.short_mw[run])} of {required} MW, {_held_by(told, run)}; {saves}"
+            case "dear":
+                return f"{required} MW, {_held_by(told, run)}; {saves}"
+            case _:
+                return f"{required} MW, {_held_by(told, run)}, cost nothing: 1 MW less would save nothing"
+
+    findings = [finding(t) for t in range(explained.problem.axis.periods)]
+    yield from merged(told.name, findings, describe)
+
+
+def _held_by(told: _Requirement, run: slice) -> str:
+    """The holders of most, with their mean share."""
+    mean = {name: float(mw[run].mean()) for name, mw in told.held_mw.items()}
+    named = sorted((name for name, mw in mean.items() if mw > TOLERANCE_MW), key=lambda name: -mean[name])
+    if not named:
+        return "held by nobody"
+    others = len(named) - _HOLDERS_NAMED
+    shares = ", ".join(f"{name} {mean[name]:.1f}" for name in named[:_HOLDERS_NAMED])
+    return f"held by {shares}{f' and {others} more' if others > 0 else ''}"

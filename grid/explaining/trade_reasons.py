@@ -1,0 +1,68 @@
+"""Why an exchange imports, exports or rests: its prices against the price at its bus, and the limit in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from grid.explaining.explained import (
+    STEADY_MW,
+    TOLERANCE_MW,
+    TOLERANCE_PRICE,
+    Explained,
+    Finding,
+    merged,
+    spread,
+)
+from grid.problem.exchanges import Exchange
+from grid.problem.plan import Reason
+
+
+def exchange_reasons(explained: Explained, e: int, exchange: Exchange) -> list[Reason]:
+    """Reasons of one exchange. The alternative to trading is not to trade, valued at the plan's prices."""
+    plan, step = explained.plan, explained.problem.axis.step_hours
+    imported, exported, lmp = plan.import_mw[e], plan.export_mw[e], explained.lmp_at(exchange.bus_id)
+    columns, values = explained.dispatch.model.exchanges[e], explained.dispatch.solution.values
+    net, freely = imported - exported, values[columns.imported] - values[columns.exported]
+    by_import, by_export = lmp - exchange.import_price, exchange.export_price - lmp
+    earned = (by_import * imported + by_export * exported) * step
+
+    def finding(t: int) -> Finding:
+        if abs(net[t] - freely[t]) > STEADY_MW:
+            return Finding("steady", ("price of changes",))
+        if by_import[t] > TOLERANCE_PRICE and imported[t] >= exchange.import_mw[t] - TOLERANCE_MW:
+            return Finding("import limit", ("import limit",), float(by_import[t]))
+        if by_export[t] > TOLERANCE_PRICE and exported[t] >= exchange.export_mw[t] - TOLERANCE_MW:
+            return Finding("export limit", ("export limit",), float(by_export[t]))
+        if imported[t] > TOLERANCE_MW:
+            return Finding("importing")
+        return Finding("exporting" if exported[t] > TOLERANCE_MW else "idle")
+
+    def describe(kind: str, run: slice, findings: Sequence[Finding]) -> str:
+        price = f"bus price {spread(lmp[run])}"
+        paid, gained = spread(exchange.import_price[run]), spread(exchange.export_price[run])
+        worth = f"1 MW more would save {sum(f.value or 0.0 for f in findings) / len(findings):.1f} "
+        worth += f"{explained.problem.currency}/h"
+        match kind:
+            case "steady":
+                at = f"feeding in {spread(net[run])} MW: if changing the plan before were free it would be"
+                return f"{at} {spread(freely[run])} MW; {price}"
+            case "import limit":
+                return f"importing {spread(imported[run])} MW, all it can: {price} beats the {paid} it costs; {worth}"
+            case "export limit":
+                return f"exporting {spread(exported[run])} MW, all it can: it earns {gained}, {price}; {worth}"
+            case "importing":
+                return (
+                    f"importing {spread(imported[run])} MW of {spread(exchange.import_mw[run])}: {price}, costs {paid}"
+                )
+            case "exporting":
+                most = spread(exchange.export_mw[run])
+                return f"exporting {spread(exported[run])} MW of {most}: {price}, earns {gained}"
+            case _:
+                return f"no trade: {price} lies between the {gained} that an export earns and the {paid} of an import"
+
+    findings = [finding(t) for t in range(explained.problem.axis.periods)]
+    return [
+        replace(reason, runner_up_cost=max(float(earned[reason.first_period : reason.last_period + 1].sum()), 0.0))
+        for reason in merged(exchange.exchange_id, findings, describe)
+    ]
