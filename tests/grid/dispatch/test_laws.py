@@ -102,7 +102,9 @@ def test_every_plan_of_a_valid_problem_is_sound(system: dict[str, Any], make_pro
     plan = plan_dispatch(make_problem(system), time_limit_seconds=5.0, relative_gap=0.001)
     assert check_plan(plan) == []
     assert plan.best_bound <= plan.objective
-    assert {reason.asset_id for reason in plan.reasons} == {*system["units"], *system["plants"], *system["storages"]}
+    needed = {name for name in ("upward", "downward") if any(system[f"reserve_{name.removesuffix('ward')}_mw"])}
+    explained = {*system["units"], *system["plants"], *system["storages"], *(f"{name} reserve" for name in needed)}
+    assert {reason.asset_id for reason in plan.reasons} == explained
 
 
 @settings(max_examples=15, deadline=None)
