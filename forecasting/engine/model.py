@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from forecasting.engine.mixture import Blend, averaged
+from forecasting.engine.mixture import Blend
 from forecasting.engine.packing import Tensors, pack, unpack
 from forecasting.load.members import LoadMembers, LoadParts
 from forecasting.load.residuals import ResidualModel
@@ -80,6 +80,11 @@ class TrainedModel:
             raise ValueError(f"state must hold a TrainedModel, got {type(made).__name__}")
         return made
 
+    @property
+    def members(self) -> frozenset[str]:
+        """Those that count for some series."""
+        return frozenset(name for blend in self.blends for name in blend.weights)
+
     def method(self, name: str) -> str:
         """The members that speak of a series, the weightiest first, such as ``lstm+regression``."""
         weights = self.blends[self.series_ids.index(name)].weights
@@ -135,7 +140,7 @@ def ask_past(model: TrainedModel, series: Sequence[FileSeries], trial: Trial, or
     """
     rows = make_rows(series, units=model.units)
     members = make_members(rows, trial=trial, course=Course(), parts=model.parts)
-    return in_units(members.past(origins, model.periods), model.blends, model.units)
+    return in_units(members.past(origins, model.periods, asked=model.members), model.blends, model.units)
 
 
 def ask_now(model: TrainedModel, series: Mapping[str, FileSeries], *, levels: Sequence[float]) -> dict[str, FloatArray]:
@@ -153,7 +158,7 @@ def ask_now(model: TrainedModel, series: Mapping[str, FileSeries], *, levels: Se
     # Nothing is judged now: the split only says that what was kept has seen none of what it is asked about.
     trial = Trial(TimeSplit(hours, hours, hours), np.empty(0, dtype=np.int64), 0, nightly=True)
     members = make_members(rows, trial=trial, course=Course(), parts=model.parts)
-    told = in_units(members.present(), model.blends, model.units)[:, 0]
+    told = in_units(members.present(asked=model.members), model.blends, model.units)[:, 0]
     wanted = at_levels(told, levels=LEVELS, wanted=levels)
     return {name: one for name, one in zip(model.series_ids, wanted, strict=True) if name in series}
 
@@ -163,18 +168,17 @@ def in_units(said: Quantiles, blends: Sequence[Blend], units: Sequence[tuple[flo
 
     A member that is silent on a row counts for none of it; NaN where all are.
     """
-    speaking = {name: np.asarray(np.isfinite(one).all(axis=(1, 2, 3))) for name, one in said.items()}
-    alike: dict[tuple[tuple[str, float], ...], list[int]] = {}  # rows by what their members count for
-    for row, blend in enumerate(blends):
-        alike.setdefault(tuple((name, w) for name, w in blend.weights.items() if speaking[name][row]), []).append(row)
-    made = np.full_like(said[CLIMATOLOGY], np.nan)
-    for weights, rows in alike.items():
-        if weights:
-            mixed = averaged({name: said[name][rows] for name, _ in weights}, dict(weights))
-            bands = np.stack([blends[row].bands.scale for row in rows])[:, None]  # (rows, any origin, cells)
-            made[rows] = calibrated(mixed, bands, levels=LEVELS)
+    weights = np.array([[blend.weights.get(name, 0.0) for name in said] for blend in blends])  # (rows, members)
+    weights[~np.stack([np.isfinite(one).all(axis=(1, 2, 3)) for one in said.values()], axis=1)] = 0.0
+    total = weights.sum(axis=1)
+    mixed = np.zeros_like(said[CLIMATOLOGY])
+    for one, weight in zip(said.values(), weights.T, strict=True):
+        share = (weight / np.where(total > 0.0, total, np.nan))[:, None, None, None]
+        np.add(mixed, share * one, out=mixed, where=share > 0.0)
+    mixed[total == 0.0] = np.nan
+    bands = np.stack([blend.bands.scale for blend in blends])[:, None]  # (rows, any origin, cells)
     offset, scale = np.array(units).T[..., None, None, None]
-    return np.asarray(np.maximum(made * scale + offset, 0.0))
+    return np.asarray(np.maximum(calibrated(np.sort(mixed, axis=-1), bands, levels=LEVELS) * scale + offset, 0.0))
 
 
 def _gone(like: FileSeries, name: str) -> FileSeries:

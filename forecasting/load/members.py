@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -22,6 +22,7 @@ from forecasting.members.climatology import Climatology
 from forecasting.members.course import (
     CLIMATOLOGY,
     LEVELS,
+    MEMBERS,
     NAIVE,
     REGRESSION,
     TREES,
@@ -122,12 +123,12 @@ class LoadMembers:
         else:
             self.reasons.append(no_network(rows.axis.periods, rows.periods))
 
-    def past(self, origins: IndexArray, periods: int) -> Quantiles:
-        return self._speak(origins, periods, until=self._split.test)
+    def past(self, origins: IndexArray, periods: int, *, asked: Collection[str] = MEMBERS) -> Quantiles:
+        return self._speak(origins, periods, asked, until=self._split.test)
 
-    def present(self) -> Quantiles:
+    def present(self, *, asked: Collection[str] = MEMBERS) -> Quantiles:
         end = self._split.end
-        return self._speak(np.array([end]), self._rows.periods, until=end)
+        return self._speak(np.array([end]), self._rows.periods, asked, until=end)
 
     def shown(self, rows: Rows) -> Self:
         other, calendar = copy.copy(self), rows.calendar()
@@ -177,29 +178,33 @@ class LoadMembers:
             networks=dict(self._networks),
         )
 
-    def _speak(self, origins: IndexArray, periods: int, *, until: int) -> Quantiles:
-        climatology = self._climatology.quantiles(origins, periods, levels=LEVELS)
-        said = {CLIMATOLOGY: climatology, NAIVE: filled(self._naive.quantiles(origins, periods), climatology)}
+    def _speak(self, origins: IndexArray, periods: int, asked: Collection[str], *, until: int) -> Quantiles:
+        said = {CLIMATOLOGY: self._climatology.quantiles(origins, periods, levels=LEVELS)}
+        if NAIVE in asked:
+            said[NAIVE] = filled(self._naive.quantiles(origins, periods), said[CLIMATOLOGY])
         if self._regressions:
             courses, trees = self._learn(until)
-            said |= self._by_regression(courses, trees, origins, periods)
-        if self._networks:
-            told = ask_all(self._networks, self._windows, origins)
+            said |= self._by_regression(courses, trees if TREES in asked else None, origins, periods)
+        networks = {name: one for name, one in self._networks.items() if name in asked}
+        if networks:
+            told = ask_all(networks, self._windows, origins)
             said |= {name: one[:, :, :periods] for name, one in told.items()}
         return said
 
     def _by_regression(
         self, courses: Sequence[ResidualModel], trees: QuantileTrees | None, origins: IndexArray, periods: int
     ) -> Quantiles:
-        """What the regressions say, and the trees that correct them."""
-        if self._trees is None or trees is None:
+        """What the regressions say, and the trees that correct them, if they are asked."""
+        if self._trees is None:
             pairs = zip(self._regressions, courses, strict=True)
             return {REGRESSION: np.stack([one.speak(origins, periods, course) for one, course in pairs])}
-        plain, corrected = [], []
+        said: dict[str, list[FloatArray]] = {}
         for prospect in self._panel.prospects(courses, origins, periods):
-            plain.append(self._panel.speak(prospect, [courses[row] for row in prospect.rows.tolist()]))
-            corrected.append(self._trees.speak(trees, prospect))
-        return {REGRESSION: np.concatenate(plain), TREES: np.concatenate(corrected)}
+            plain = self._panel.speak(prospect, [courses[row] for row in prospect.rows.tolist()])
+            said.setdefault(REGRESSION, []).append(plain)
+            if trees is not None:
+                said.setdefault(TREES, []).append(self._trees.speak(trees, prospect))
+        return {name: np.concatenate(parts) for name, parts in said.items()}
 
     def _learn(self, until: int) -> tuple[Sequence[ResidualModel], QuantileTrees | None]:
         """How residuals go on, and the trees that correct it, from what is known before ``until``."""
@@ -328,6 +333,8 @@ def _temperatures(rows: Rows, stations: Sequence[Sequence[int]]) -> list[FloatAr
 
 def _mean(stations: FloatArray) -> FloatArray:
     """Mean over the stations that are known, shape (parts, hours). NaN where none is."""
+    if len(stations) == 1:
+        return np.asarray(stations[0])
     known = np.isfinite(stations)
     total = np.where(known, stations, 0.0).sum(axis=0)
     return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, Self
 
@@ -43,6 +44,7 @@ REGRESSION, TREES, FOREST, CLIMATOLOGY, NAIVE, WEATHER = (
     "seasonal-naive",
     "weather-network",
 )
+MEMBERS = frozenset({*NETWORKS, REGRESSION, TREES, FOREST, CLIMATOLOGY, NAIVE, WEATHER})
 Quantiles = dict[str, FloatArray]
 """By member, each of shape (rows, origins, periods, levels)."""
 
@@ -117,7 +119,7 @@ def course_within(budget_seconds: float, *, seed: int, threads: int) -> Course:
 
 
 class Members(Protocol):
-    """The members that can speak of some rows.
+    """The members that can speak of some rows. Those that are not asked cost nothing; climatology always speaks.
 
     Attributes:
         reasons: Sentences on what could not be used, and what stood in for it.
@@ -125,11 +127,11 @@ class Members(Protocol):
 
     reasons: list[str]
 
-    def past(self, origins: IndexArray, periods: int) -> Quantiles:
+    def past(self, origins: IndexArray, periods: int, *, asked: Collection[str] = MEMBERS) -> Quantiles:
         """What each would have said at origins in the backtest, having been fitted before them."""
         ...
 
-    def present(self) -> Quantiles:
+    def present(self, *, asked: Collection[str] = MEMBERS) -> Quantiles:
         """What each says of the horizon, having seen all the history."""
         ...
 

@@ -27,7 +27,7 @@ from grid.time_axis import FloatArray
 
 LeafBits = npt.NDArray[np.unsignedinteger]
 TREE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
-_CHUNK = 192
+_CHUNK = 288
 """Samples that walk together: what they reach fits into the processor's cache."""
 _THREADS = 1
 """On a shared machine several threads wait for each other longer than they work."""
@@ -88,14 +88,14 @@ class QuantileTrees:
         alike: dict[tuple[int, ...], list[_Question]] = {}  # columns of one shape
         for splits in self._scorer.splits:
             column = np.asarray(columns[splits.feature], dtype=np.float32)
-            wide = (1,) * (len(shape) - column.ndim) + column.shape
-            alike.setdefault(wide, []).append((splits, column.reshape(wide)))
+            wide = column.reshape((1,) * (len(shape) - column.ndim) + column.shape)
+            alike.setdefault(wide.shape, []).append((splits.masks, splits.places(wide)))
         common = [_left_over(alike.pop(wide)) for wide in list(alike) if wide[0] == 1 < shape[0]]
         step = max(_CHUNK // max(int(np.prod(shape[1:])), 1), 1)
         said = np.empty((*shape, len(self.base)))
         for begin in range(0, shape[0], step):
             part = slice(begin, begin + step)
-            own = [_left_over([(splits, column[part]) for splits, column in asked]) for asked in alike.values()]
+            own = [_left_over([(masks, places[part]) for masks, places in asked]) for asked in alike.values()]
             said[part] = self._reached([*own, *common], shape=(len(said[part]), *shape[1:]))
         return at_levels(np.sort(said, axis=-1), levels=TREE_LEVELS, wanted=levels)
 
@@ -128,22 +128,23 @@ class _Splits:
     thresholds: FloatArray
     masks: LeafBits
 
-    def left_over(self, values: Float32Array) -> LeafBits:
-        """Leaves that remain, shape (..., trees)."""
-        place = np.searchsorted(self.thresholds, values)
-        unknown = len(self.thresholds) + 1
-        return self.masks.take(np.where(np.isnan(values), unknown, place), axis=0, mode="clip")
+    def places(self, values: Float32Array) -> IndexArray:
+        """Which of the masks values ask for, of their shape."""
+        return np.where(np.isnan(values), len(self.thresholds) + 1, np.searchsorted(self.thresholds, values))
 
 
-_Question = tuple[_Splits, Float32Array]
+_Question = tuple[LeafBits, IndexArray]
+"""The masks of a feature, and the places in them that samples ask for."""
 
 
 def _left_over(asked: Sequence[_Question]) -> LeafBits:
     """Leaves that remain by some features whose values have one shape, shape (..., trees)."""
-    first, *others = (splits.left_over(values) for splits, values in asked)
-    for one in others:
-        first &= one
-    return first
+    (masks, places), *others = asked
+    left = masks.take(places, axis=0, mode="clip")  # clip, since it copies the least
+    own = np.empty_like(left)
+    for masks, places in others:
+        left &= masks.take(places, axis=0, mode="clip", out=own)
+    return left
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,8 @@ from forecasting.networks.windows import WindowSource
 from forecasting.nouns import IndexArray
 from grid.time_axis import FloatArray
 
-_CHUNK = 128
+_CHUNK = 512
+"""Windows that are asked together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,13 +31,13 @@ class TrainedNetwork:
     network: QuantileNetwork
     shifts: FloatArray
 
-    def ask(self, source: WindowSource, origins: IndexArray) -> FloatArray:
-        """Quantiles of power for every row from every origin, shape (rows, origins, periods, levels)."""
-        return ask_all({"": self}, source, origins)[""]
-
 
 def ask_all(networks: Mapping[str, TrainedNetwork], source: WindowSource, origins: IndexArray) -> dict[str, FloatArray]:
-    """What each of some networks says, as :meth:`TrainedNetwork.ask`, of windows that are cut once for all of them."""
+    """Quantiles of power by each of some networks, of windows that are cut once for all of them.
+
+    Returns:
+        By network, for every row from every origin, each of shape (rows, origins, periods, levels).
+    """
     rows, at = np.meshgrid(np.arange(source.series_count), origins, indexing="ij")
     series, origin = rows.ravel(), at.ravel()
     told: dict[str, list[FloatArray]] = {name: [] for name in networks}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
@@ -15,6 +16,7 @@ from forecasting.members.course import (
     CLIMATOLOGY,
     FOREST,
     LEVELS,
+    MEMBERS,
     NAIVE,
     TREES,
     WEATHER,
@@ -31,7 +33,7 @@ from forecasting.members.splits import split_windows
 from forecasting.members.trees import QuantileTrees
 from forecasting.networks.attention import days_attended
 from forecasting.networks.encoders import Encoder
-from forecasting.networks.trained import TrainedNetwork, train_all, train_calibrated
+from forecasting.networks.trained import TrainedNetwork, ask_all, train_all, train_calibrated
 from forecasting.networks.training import Progress
 from forecasting.nouns import IndexArray, ShortHistoryError
 from forecasting.series.calendar import Calendar, harmonics, make_calendar
@@ -153,21 +155,23 @@ class SolarMembers:
         origins = np.full(len(rows), self._panel.axis.periods)
         return {name: days_attended(one.network, source, rows, origins) for name, one in self._networks.items()}
 
-    def past(self, origins: IndexArray, periods: int) -> Quantiles:
-        return self._speak(origins, periods, until=self._split.test)
+    def past(self, origins: IndexArray, periods: int, *, asked: Collection[str] = MEMBERS) -> Quantiles:
+        return self._speak(origins, periods, asked, until=self._split.test)
 
-    def present(self) -> Quantiles:
-        return self._speak(np.array([self._split.end]), self._rows.periods, until=self._split.end)
+    def present(self, *, asked: Collection[str] = MEMBERS) -> Quantiles:
+        return self._speak(np.array([self._split.end]), self._rows.periods, asked, until=self._split.end)
 
-    def _speak(self, origins: IndexArray, periods: int, *, until: int) -> Quantiles:
+    def _speak(self, origins: IndexArray, periods: int, asked: Collection[str], *, until: int) -> Quantiles:
         ahead = origins[:, None] + np.arange(periods)  # (origins, periods)
         clear = self._panel.clear_kw[:, ahead][..., None]  # (rows, origins, periods, 1)
         limit = self._limit[:, None, None, None]
         index = self._climatology.quantiles(origins, periods, levels=LEVELS)
         climatology = np.clip(np.where(clear > 0.0, np.nan_to_num(index) * clear, 0.0), 0.0, limit)
-        naive = filled(self._naive.quantiles(origins, periods), climatology)
-        said = {CLIMATOLOGY: climatology, NAIVE: np.where(clear > 0.0, np.clip(naive, 0.0, limit), 0.0)}
-        if self._panel.weather is not None:
+        said = {CLIMATOLOGY: climatology}
+        if NAIVE in asked:
+            naive = filled(self._naive.quantiles(origins, periods), climatology)
+            said[NAIVE] = np.where(clear > 0.0, np.clip(naive, 0.0, limit), 0.0)
+        if WEATHER in asked and self._panel.weather is not None:
             if until not in self._weather_networks:
                 self._weather_networks[until] = self._train_weather(until)
             networks = self._weather_networks[until]
@@ -177,10 +181,11 @@ class SolarMembers:
             said[WEATHER] = np.clip(answer.reshape(*clear.shape[:-1], len(LEVELS)) * clear, 0.0, limit)
         if self._trees is not None:
             grown = self._grow(until)
-            said |= {name: self._trees.speak(one, origins, periods) for name, one in grown.items()}
+            said |= {name: self._trees.speak(one, origins, periods) for name, one in grown.items() if name in asked}
         if self._core is not None:
-            source = self._windows(self._core)
-            said |= {name: one.ask(source, origins)[:, :, :periods] for name, one in self._networks.items()}
+            spoken = {name: one for name, one in self._networks.items() if name in asked}
+            told = ask_all(spoken, self._windows(self._core), origins)
+            said |= {name: one[:, :, :periods] for name, one in told.items()}
         dim = np.clip(twilight_quantiles(self._panel, ahead, until=until), 0.0, limit)
         return {name: filled(dim, one) for name, one in said.items()}
 
