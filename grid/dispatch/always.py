@@ -3,7 +3,7 @@
 A thread that watches the solver would be lighter, but could neither end one that hangs inside HiGHS nor outlive one
 that crashes: it would take the service down with it. A process can be killed, and costs the second that a fresh
 interpreter takes to import the solver. It is spawned, not forked, since the caller may have threads. Only the short
-linear program of a fallback is solved in the caller's process.
+linear programs of a fallback are solved in the caller's process. What the solver logs is logged by the caller.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import signal
+import threading
+import time
 from collections.abc import Mapping
+from logging.handlers import QueueHandler
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -63,7 +66,11 @@ def _plan_in_child(problem: DispatchProblem, options: Mapping[str, Any], *, seco
     """The plan, or in a clause why there is none."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=answer, args=(problem, options, sender), name="dispatch solver", daemon=True)
+    level = log.getEffectiveLevel()
+    child = context.Process(
+        target=_answer_and_log, args=(problem, options, sender, level), name="dispatch solver", daemon=True
+    )
+    give_up = time.monotonic() + seconds
     with receiver:
         try:
             child.start()
@@ -72,9 +79,11 @@ def _plan_in_child(problem: DispatchProblem, options: Mapping[str, Any], *, seco
         finally:
             sender.close()
         try:
-            if receiver.poll(seconds):
-                outcome: DispatchPlan | str = receiver.recv()
-                return outcome
+            while receiver.poll(max(give_up - time.monotonic(), 0.0)):
+                told: DispatchPlan | str | logging.LogRecord = receiver.recv()
+                if not isinstance(told, logging.LogRecord):
+                    return told
+                logging.getLogger(told.name).handle(told)
             return f"the solver gave no answer within {seconds:g} s and was killed"
         except EOFError:
             child.join()
@@ -84,7 +93,7 @@ def _plan_in_child(problem: DispatchProblem, options: Mapping[str, Any], *, seco
             child.join()
 
 
-def answer(problem: DispatchProblem, options: Mapping[str, Any], sender: Connection) -> None:
+def answer(problem: DispatchProblem, options: Mapping[str, Any], sender: Connection | _Sender) -> None:
     """Plan, in the child, and send the plan or the clause that says why there is none."""
     try:
         outcome: DispatchPlan | str = plan_dispatch(problem, **options)
@@ -92,6 +101,26 @@ def answer(problem: DispatchProblem, options: Mapping[str, Any], sender: Connect
         log.exception("the solver failed")
         outcome = f"the solver failed ({type(error).__name__}: {error})"
     sender.send(outcome)
+
+
+def _answer_and_log(problem: DispatchProblem, options: Mapping[str, Any], sender: Connection, level: int) -> None:
+    """The same, where what is logged is sent as well, by whichever thread."""
+    one_at_a_time = _Sender(sender)
+    logging.basicConfig(level=level, handlers=[QueueHandler(one_at_a_time)])  # type: ignore[arg-type]
+    answer(problem, options, one_at_a_time)
+
+
+class _Sender:
+    """A connection that several threads may send by; what a handler of log records needs of a queue."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._lock = connection, threading.Lock()
+
+    def send(self, told: DispatchPlan | str | logging.LogRecord) -> None:
+        with self._lock:
+            self._connection.send(told)
+
+    put_nowait = send
 
 
 def _ending(exit_code: int | None) -> str:

@@ -1,7 +1,7 @@
 """Commitment by rule: must-run units, then by average cost at full output until the load and its reserve are covered.
 
 Average cost at full output is the classic priority list; minimum outputs that would have nowhere to go are passed over.
-Storages charge while net load is below its mean over the plan and discharge above it, and cover nothing.
+Storages cover nothing: they are dispatched afterwards.
 
 References:
     Wood, Wollenberg and Sheblé, "Power Generation, Operation and Control", 3rd ed., 2013, section 4.2 (priority list).
@@ -33,15 +33,6 @@ def merit_order(problem: DispatchProblem) -> BoolArray:
         needed = needed - np.where(on[i], units[i].capacity_mw, 0.0)
         room = room - np.where(on[i], units[i].minimum_mw, 0.0)
     return on
-
-
-def charging_by_net_load(problem: DispatchProblem) -> BoolArray:
-    """Whether each storage may charge, or else discharge, shape (storages, periods)."""
-    net_load = problem.load_mw.sum(axis=0) - problem.available_mw.sum(axis=0)
-    charging = np.tile(net_load < net_load.mean(), (len(problem.storages), 1))
-    for row, storage in zip(charging, problem.storages, strict=True):
-        row |= problem.profile_of(storage).discharge_mw == 0.0
-    return charging
 
 
 def _full_output_cost(unit: ThermalUnit) -> float:

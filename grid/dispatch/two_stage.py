@@ -120,7 +120,7 @@ class _Cases:
     def _dispatched(self, problem: DispatchProblem, on: BoolArray, lines: list[Line]) -> FixedDispatch:
         """The cheapest dispatch of a commitment; it also tells which way each storage goes in a period."""
         free = self._fixed(problem, on, None, lines)
-        return free if _apart(free) else self._fixed(problem, on, _charging(free), lines)
+        return free if _apart(free) else self._fixed(problem, on, free.charging, lines)
 
     def _fixed(
         self, problem: DispatchProblem, on: BoolArray, charging: BoolArray | None, lines: list[Line]
@@ -151,7 +151,7 @@ class _Cases:
         """The plan of a commitment: its set-points for the central forecast, its outlook over the scenarios."""
         settled = replace(unreserved(self._problem), scenarios=None)
         lines = list(best.lines)
-        schedule = self._fixed(settled, best.on, _charging(self._fixed(settled, best.on, None, lines)), lines)
+        schedule = self._fixed(settled, best.on, self._fixed(settled, best.on, None, lines).charging, lines)
         gap = gap_between(best.objective, bound)
         plan = plan_of(
             schedule,
@@ -173,13 +173,6 @@ class _Cases:
             schedule_cost=plan.objective,
         )
         return replace(plan, objective=best.objective, best_bound=min(bound, best.objective), gap=gap, outlook=outlook)
-
-
-def _charging(dispatch: FixedDispatch) -> BoolArray:
-    """Which storages charge rather than discharge, shape (storages, periods)."""
-    values, storages = dispatch.solution.values, dispatch.model.storages
-    charging = np.array([values[stored.charge] > values[stored.discharge] for stored in storages], dtype=np.bool_)
-    return charging.reshape(-1, dispatch.model.problem.axis.periods)
 
 
 def _apart(dispatch: FixedDispatch) -> bool:

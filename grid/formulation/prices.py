@@ -41,6 +41,13 @@ class FixedDispatch:
     model: DispatchModel
     solution: LinearSolution
 
+    @property
+    def charging(self) -> BoolArray:
+        """Which storages charge rather than discharge, shape (storages, periods)."""
+        values, storages = self.solution.values, self.model.storages
+        charging = np.array([values[stored.charge] > values[stored.discharge] for stored in storages], dtype=np.bool_)
+        return charging.reshape(-1, self.model.problem.axis.periods)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prices:
@@ -71,6 +78,7 @@ def dispatch_fixed(
     ptdf: Ptdf,
     lines: Iterable[Line],
     outages: Outages | None = None,
+    seconds: float | None = None,
 ) -> FixedDispatch:
     """Dispatch with units and the storages' direction held fixed.
 
@@ -80,20 +88,23 @@ def dispatch_fixed(
             and then a storage may do both at once where power is worth less than nothing.
         lines: Branch limits to begin with; violated ones are added.
         outages: Those after which ratings must hold, too.
+        seconds: Of wall time for the linear program, at most.
 
     Raises:
-        UnsolvedError: If the commitment cannot be dispatched.
+        UnsolvedError: If the commitment cannot be dispatched, or not in time.
     """
     groups = single_units(problem)
     model = build_model(problem, terms, groups, ptdf=ptdf, outages=outages, lines=lines, committed=True)
-    return solve_fixed(model, on, charging)
+    return solve_fixed(model, on, charging, seconds=seconds)
 
 
-def solve_fixed(model: DispatchModel, on: BoolArray, charging: BoolArray | None) -> FixedDispatch:
+def solve_fixed(
+    model: DispatchModel, on: BoolArray, charging: BoolArray | None, *, seconds: float | None = None
+) -> FixedDispatch:
     """The same with a model that is there already, each of its groups a single unit.
 
     Raises:
-        UnsolvedError: If the commitment cannot be dispatched.
+        UnsolvedError: If the commitment cannot be dispatched, or not in time.
     """
     lower, upper, _, _ = model.linear.column_arrays()
     for columns, committed in zip(model.thermal, on, strict=True):
@@ -101,7 +112,7 @@ def solve_fixed(model: DispatchModel, on: BoolArray, charging: BoolArray | None)
     for stored, charges in zip(model.storages, () if charging is None else charging, strict=charging is not None):
         may_charge = charges | (upper[stored.discharge] == 0.0)  # what can only charge always may
         lower[stored.charging] = upper[stored.charging] = may_charge.astype(np.float64)
-    return FixedDispatch(model, solve_with_lines(model, lower=lower, upper=upper))
+    return FixedDispatch(model, solve_with_lines(model, lower=lower, upper=upper, seconds=seconds))
 
 
 def prices_of(dispatch: FixedDispatch) -> Prices:

@@ -42,6 +42,7 @@ def solve_with_lines(
     lower: FloatArray | None = None,
     upper: FloatArray | None = None,
     start: LinearSolution | None = None,
+    seconds: float | None = None,
 ) -> LinearSolution:
     """Solve the model without integrality, adding violated branch limits to it until all of them hold.
 
@@ -49,11 +50,12 @@ def solve_with_lines(
         model: Grows by the limits that were violated.
         lower, upper: Column bounds instead of the model's own, shape (columns,).
         start: A solution of the model before it grew; it leads to the new one in a fraction of the time.
+        seconds: Of wall time, at most.
 
     Raises:
         UnsolvedError: If HiGHS ends without an optimum.
     """
-    return solve_lazily(model.linear, model.add_violated, lower=lower, upper=upper, start=start)
+    return solve_lazily(model.linear, model.add_violated, lower=lower, upper=upper, start=start, seconds=seconds)
 
 
 def solve_lazily(
@@ -70,12 +72,12 @@ def solve_lazily(
     Args:
         add_violated: Adds to ``linear`` what column values violate; False if they violate nothing.
         start: A solution of the program before it grew.
-        seconds: Of wall time for each round.
+        seconds: Of wall time, for all rounds together.
 
     Raises:
         UnsolvedError: If HiGHS ends without an optimum.
     """
-    highs = new_highs(seconds=seconds)
+    highs = new_highs(seconds=seconds)  # HiGHS adds up the time of its runs
     linear.load(highs, integer=False, lower=lower, upper=upper)
     if start is not None:
         require_ok(highs.setBasis(_grown(start.basis, linear)), "setBasis")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -90,6 +91,25 @@ def test_a_solver_that_raises_says_what(problem: DispatchProblem, monkeypatch: p
     with receiver, sender:
         answer(problem, {}, sender)
         assert receiver.recv() == "the solver failed (RuntimeError: HiGHS refused run)"
+
+
+def test_what_the_solver_logs_in_its_process_is_logged_here(
+    problem: DispatchProblem, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="grid"):
+        plan_always(problem, time_limit_seconds=5.0, relative_gap=0.0, threads=1)
+    told = [record for record in caplog.records if record.name == "grid.searching.incumbent"]
+    assert told
+    assert all(record.process != os.getpid() for record in told)
+    assert "plan of" in told[0].getMessage()
+
+
+def test_a_solver_logs_no_more_than_its_caller_wants(
+    problem: DispatchProblem, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="grid"):
+        plan_always(problem, time_limit_seconds=5.0, relative_gap=0.0, threads=1)
+    assert caplog.records == []
 
 
 def test_without_time_the_plan_is_by_rule_and_says_so(problem: DispatchProblem) -> None:

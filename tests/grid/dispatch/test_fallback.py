@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grid.dispatch import DispatchPlan, DispatchProblem, check_plan, plan_dispatch, plan_document
+from grid.dispatch import DispatchPlan, DispatchProblem, check_plan, fallback, plan_dispatch, plan_document
 from grid.dispatch.fallback import fallback_plan
 from grid.dispatch.inherit import PreviousPlan
-from grid.dispatch.merit_order import charging_by_net_load, merit_order
+from grid.dispatch.merit_order import merit_order
+from grid.formulation.prices import FixedDispatch, dispatch_fixed
+from grid.formulation.relaxation import UnsolvedError
 from grid.problem.plan import Status
 from grid.time_axis import TimeAxis
 
@@ -121,6 +123,41 @@ def test_merit_order_covers_load_and_reserve_by_average_cost_at_full_output(make
     assert dear == [True, False, True, True]
 
 
-def test_storages_charge_below_the_mean_of_net_load(problem: DispatchProblem) -> None:
-    expected = [load < 115.0 for load in SYSTEM["load_mw"]["b"]]  # type: ignore[index]
-    assert charging_by_net_load(problem).tolist() == [expected]
+def test_storages_of_a_plan_by_rule_work_where_that_is_cheapest(make_problem: Any) -> None:
+    """Behind a full line the battery charges while net load is highest: there its power is worth most an hour later."""
+    problem = make_problem(
+        {
+            "load_mw": {"a": [100.0, 10.0], "b": [10.0, 40.0]},
+            "branches": {"line": {"from": "a", "to": "b", "limit_mw": 30}},
+            "units": {
+                "cheap": {"bus": "a", "capacity_mw": 200, "cost_per_mwh": 10, "must_run": True},
+                "dear": {"bus": "b", "capacity_mw": 50, "cost_per_mwh": 80, "must_run": True},
+            },
+            "storages": {"battery": {"bus": "b", "power_mw": 10.0, "energy_mwh": 20.0, "initial_mwh": 0.0}},
+        }
+    )
+    plan = fallback_plan(problem, previous=None, why=WHY)
+    assert plan.status is Status.RULE_BASED
+    assert plan.charge_mw[0, 0] == pytest.approx(10.0)
+    assert plan.discharge_mw[0, 1] == pytest.approx(10.0)
+    assert plan.objective == pytest.approx(10 * (100 + 20) + 10 * (10 + 30))
+    assert check_plan(plan) == []
+
+
+def test_a_plan_that_cannot_be_rolled_on_in_time_leaves_time_for_the_rule(
+    problem: DispatchProblem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later, previous = carried_on(problem, plan_dispatch(problem, relative_gap=0.0), 2)
+    given: list[float] = []
+
+    def slow_at_first(*args: Any, seconds: float, **options: Any) -> FixedDispatch:
+        given.append(seconds)
+        if len(given) == 1:
+            raise UnsolvedError("Time limit reached")
+        return dispatch_fixed(*args, seconds=seconds, **options)
+
+    monkeypatch.setattr(fallback, "dispatch_fixed", slow_at_first)
+    plan = fallback_plan(later, previous=previous, why=WHY, seconds=100.0)
+    assert plan.status is Status.RULE_BASED
+    assert given[0] <= 50.0 < given[1] <= 100.0
+    assert check_plan(plan) == []
