@@ -21,6 +21,8 @@ class RenewablePeriod(Document):
 
     power_mw: float = Field(description="Taken. [MW]")
     available_mw: float = Field(description="Available by the forecast's median. [MW]")
+    reserve_mw: float | None = Field(default=None, description="Upward reserve it holds, by curtailment. [MW]")
+    reserve_down_mw: float | None = Field(default=None, description="Downward reserve it holds. [MW]")
 
 
 class StoragePeriod(Document):

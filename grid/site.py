@@ -109,12 +109,15 @@ class ReservePolicy:
         up_level: Upward reserve covers net load up to this quantile, such as 0.95.
         down_level: Downward reserve covers net load down to this quantile, such as 0.05.
         deliverable: Whether branches must stay within their ratings when a reserve is called in full.
+        from_plants: Whether plants that can be curtailed hold any reserve, upward by what is curtailed of them,
+            downward by what they give; if not, downward reserve for net load only.
         requirements: Products beside the reserve for net load.
     """
 
     up_level: float = 0.95
     down_level: float = 0.05
     deliverable: bool = False
+    from_plants: bool = False
     requirements: tuple[ProductPolicy, ...] = ()
 
 

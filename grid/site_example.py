@@ -19,6 +19,7 @@ notes = ["An invented example: four buses, two thermal units, a solar plant, a b
 up_level = 0.95
 down_level = 0.05
 # deliverable = true  # branches must stay within their ratings when a reserve is called in full
+# from_plants = true  # plants that can be curtailed may hold any reserve, not only downward reserve for net load
 # Products beside it: who may hold them (areas of the buses, none for all), and within how many minutes.
 # [[reserve.requirements]]
 # product = "spinning"

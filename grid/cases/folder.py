@@ -97,6 +97,7 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
         secure_units="units" in n_1,
         losses=top.flag("losses", default=False),
         deliverable=top.object("reserves").flag("deliverable", default=False),
+        reserve_from_plants=top.object("reserves").flag("from_plants", default=False),
         earlier=read_earlier(
             top, [unit.unit_id for unit in units], [storage.storage_id for storage in storages], axis.periods
         ),

@@ -25,7 +25,7 @@ def read_reserves(
     """
     periods = load_mw.shape[1]
     reserves = top.object("reserves")
-    reserves.unknown("up_mw", "down_mw", "up_level", "down_level", "deliverable", "requirements")
+    reserves.unknown("up_mw", "down_mw", "up_level", "down_level", "deliverable", "from_plants", "requirements")
     asked = [reserves.series(key, periods, default=0.0) for key in ("up_mw", "down_mw")]
     levels = [
         reserves.number(key, least=0.0, most=1.0) if reserves.has(key) else None for key in ("up_level", "down_level")

@@ -206,11 +206,15 @@ def flows_by_angles(network: Network, injection: FloatArray) -> FloatArray:
 
 def _reserves(plan: DispatchPlan) -> Iterator[str]:
     problem = plan.problem
-    up = plan.reserve_up_mw.sum(axis=0) + plan.storage_reserve_up_mw.sum(axis=0)
-    down = plan.reserve_down_mw.sum(axis=0) + plan.storage_reserve_down_mw.sum(axis=0) + plan.renewable_reserve_down_mw
+    of_plants = plan.renewable_reserve_up_mw, plan.renewable_reserve_down_mw
+    up = sum(mw.sum(axis=0) for mw in (plan.reserve_up_mw, plan.storage_reserve_up_mw, of_plants[0]))
+    down = sum(mw.sum(axis=0) for mw in (plan.reserve_down_mw, plan.storage_reserve_down_mw, of_plants[1]))
     up, down = up - product_mw(plan, upward=True), down - product_mw(plan, upward=False)
-    curtailable = [p for p, plant in enumerate(problem.renewable_plants) if plant.curtailable]
-    if np.any(plan.renewable_reserve_down_mw > plan.renewable_mw[curtailable].sum(axis=0) + _MW):
+    free = np.array([plant.curtailable for plant in problem.renewable_plants], dtype=np.bool_)[:, None]
+    left = (problem.available_mw - plan.renewable_mw) * (free & problem.reserve_from_plants)
+    if np.any(of_plants[0] > left + _MW):
+        yield "plants hold more upward reserve than is left of them"
+    if np.any(of_plants[1] > plan.renewable_mw * free + _MW):
         yield "plants hold more downward reserve than they produce"
     short: dict[tuple[str, int], float] = {}
     for t in range(problem.axis.periods):

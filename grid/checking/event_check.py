@@ -99,6 +99,8 @@ def _losses(plan: DispatchPlan) -> Iterator[_Case]:
         change = np.zeros_like(problem.load_mw)
         change[plants[name] if name in plants else at[ids.index(name)]] -= mw
         holders = [(i, reserve) for i, reserve, owner in zip(at, held, ids, strict=True) if owner != name]
+        others = zip(problem.renewable_plants, plan.renewable_reserve_up_mw, strict=True)
+        holders += [(bus[o.bus_id], mw) for o, mw in others if plants.get(name) != bus[o.bus_id]]
         yield _Case(f"after the loss of {name}", _served(change, short, shares), 1.0, holders, emergency=True)
     for link, flow in zip(problem.network.dc_links, plan.link_flow_mw, strict=True):
         change = np.zeros_like(problem.load_mw)
@@ -118,20 +120,22 @@ def _calls(plan: DispatchPlan) -> Iterator[_Case]:
     bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
     area = {b.bus_id: b.area for b in problem.network.buses}
     buses = [asset.bus_id for asset in problem.thermal_units] + [asset.bus_id for asset in problem.storages]
-    products = {held.product: np.vstack([held.unit_mw, held.storage_mw]) for held in plan.products}
+    buses += [plant.bus_id for plant in problem.renewable_plants]
+    products = {held.product: held.all_mw for held in plan.products}
     for upward, required, name in (
         (True, problem.reserve_up_mw, "upward reserve"),
         (False, problem.reserve_down_mw, "downward reserve"),
     ):
         sign = 1.0 if upward else -1.0
-        units, stores = (
-            (plan.reserve_up_mw, plan.storage_reserve_up_mw)
+        held = (
+            (plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw)
             if upward
-            else (plan.reserve_down_mw, plan.storage_reserve_down_mw)
+            else (plan.reserve_down_mw, plan.storage_reserve_down_mw, plan.renewable_reserve_down_mw)
         )
-        left = np.vstack([units, stores]) - sum(mw for product, mw in products.items() if product.upward == upward)
+        left = np.vstack(held) - sum(mw for product, mw in products.items() if product.upward == upward)
         holders = [(bus[bus_id], mw) for bus_id, mw in zip(buses, left, strict=True)]
-        if not upward:
+        if not upward and not problem.reserve_from_plants:
+            holders = holders[: len(buses) - len(problem.renewable_plants)]
             plants = zip(problem.renewable_plants, plan.renewable_mw, strict=True)
             holders += [(bus[plant.bus_id], mw) for plant, mw in plants if plant.curtailable]
         met = required - _reported_short(plan, f"{name} short")

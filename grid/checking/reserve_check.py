@@ -14,7 +14,7 @@ _MW = 1e-2
 
 def product_mw(plan: DispatchPlan, *, upward: bool) -> FloatArray:
     """What is held of all products of one direction together, shape (periods,). [MW]"""
-    held = [p.unit_mw.sum(axis=0) + p.storage_mw.sum(axis=0) for p in plan.products if p.product.upward == upward]
+    held = [p.all_mw.sum(axis=0) for p in plan.products if p.product.upward == upward]
     return np.asarray(np.sum([np.zeros(plan.problem.axis.periods), *held], axis=0))
 
 
@@ -22,14 +22,18 @@ def check_products(plan: DispatchPlan) -> Iterator[str]:
     """No asset holds more of its products than of reserve, nor a unit more of one than its ramp yields in time."""
     problem = plan.problem
     directions = (
-        (True, plan.reserve_up_mw, plan.storage_reserve_up_mw),
-        (False, plan.reserve_down_mw, plan.storage_reserve_down_mw),
+        (True, plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw),
+        (False, plan.reserve_down_mw, plan.storage_reserve_down_mw, plan.renewable_reserve_down_mw),
     )
-    for upward, of_units, of_storages in directions:
+    for upward, of_units, of_storages, of_plants in directions:
         held = [p for p in plan.products if p.product.upward == upward]
         if not held:
             continue
-        for name, kind, all_of_it in (("units", "unit_mw", of_units), ("storages", "storage_mw", of_storages)):
+        for name, kind, all_of_it in (
+            ("units", "unit_mw", of_units),
+            ("storages", "storage_mw", of_storages),
+            ("plants", "plant_mw", of_plants if problem.reserve_from_plants else 0.0 * of_plants),
+        ):
             parts = np.array([getattr(product, kind) for product in held])
             if parts.min(initial=0.0) < -_MW or (parts.sum(axis=0) > all_of_it + _MW).any():
                 yield f"{name} hold more {'upward' if upward else 'downward'} products than reserve"
@@ -48,11 +52,18 @@ def short_of_products(plan: DispatchPlan) -> dict[tuple[str, int], float]:
     for need in problem.requirements:
         inside = {bus.bus_id for bus in problem.network.buses if not need.areas or bus.area in need.areas}
         for t in range(problem.axis.periods):
-            units, stores = held[need.product].unit_mw[:, t], held[need.product].storage_mw[:, t]
+            product = held[need.product]
+            units, stores, plants = product.unit_mw[:, t], product.storage_mw[:, t], product.plant_mw[:, t]
             mw = sum(mw for unit, mw in zip(problem.thermal_units, units, strict=True) if unit.bus_id in inside)
             mw += sum(mw for store, mw in zip(problem.storages, stores, strict=True) if store.bus_id in inside)
+            mw += sum(mw for plant, mw in zip(problem.renewable_plants, plants, strict=True) if plant.bus_id in inside)
             short[f"{need.title} reserve short", t] = max(float(need.required_mw[t]) - mw, 0.0)
     return short
+
+
+def at_bus(plan: DispatchPlan, bus_id: str) -> list[int]:
+    """Positions of the plants at a bus."""
+    return [p for p, plant in enumerate(plan.problem.renewable_plants) if plant.bus_id == bus_id]
 
 
 def lost_mw(plan: DispatchPlan) -> dict[str, FloatArray]:
@@ -66,12 +77,16 @@ def lost_mw(plan: DispatchPlan) -> dict[str, FloatArray]:
 def short_of_losses(plan: DispatchPlan) -> dict[tuple[str, int], float]:
     """By how much the upward reserve of all others falls short of the worst loss, by what violations call it. [MW]
 
-    More may be reported: reserve that cannot be delivered is short, too (:mod:`grid.checking.event_check`).
+    What the plants of a bus hold does not count for the loss of one of them. More may be reported: reserve that cannot
+    be delivered is short, too (:mod:`grid.checking.event_check`).
     """
     if not plan.problem.secure_units:
         return {}
-    everyone = plan.reserve_up_mw.sum(axis=0) + plan.storage_reserve_up_mw.sum(axis=0)
+    of_plants = plan.renewable_reserve_up_mw
+    everyone = plan.reserve_up_mw.sum(axis=0) + plan.storage_reserve_up_mw.sum(axis=0) + of_plants.sum(axis=0)
     own = {unit.unit_id: mw for unit, mw in zip(plan.problem.thermal_units, plan.reserve_up_mw, strict=True)}
+    for plant in plan.problem.renewable_plants:
+        own[plant.plant_id] = of_plants[at_bus(plan, plant.bus_id)].sum(axis=0)
     short = [mw - (everyone - own.get(name, 0.0)) for name, mw in lost_mw(plan).items()]
     worst = np.max([np.zeros(plan.problem.axis.periods), *short], axis=0)
     what = "upward reserve short of the largest loss"

@@ -100,6 +100,7 @@ def assemble_problem(
         secure=Contingency.BRANCHES in site.n_1,
         secure_units=Contingency.UNITS in site.n_1,
         deliverable=site.reserve.deliverable,
+        reserve_from_plants=site.reserve.from_plants,
         losses=site.losses,
         storage_profiles={storage.storage_id: profile for storage, profile in by_clock},
         exchanges=exchanges_by_clock(site, axis),

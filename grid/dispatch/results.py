@@ -11,7 +11,7 @@ from grid.explaining.headroom import headroom_mw
 from grid.explaining.reasons import explain
 from grid.formulation.build import available_by_bus
 from grid.formulation.commitment import BoolArray
-from grid.formulation.holding import held_reserves
+from grid.formulation.holding import PlantShares, held_reserves, plant_reserves
 from grid.formulation.lines import interface_members
 from grid.formulation.prices import FixedDispatch, dispatch_fixed, prices_of
 from grid.formulation.unit_terms import UnitTerms
@@ -51,8 +51,10 @@ def plan_of(
         return np.array([np.maximum(x[getattr(c, name)], 0.0) for c in model.storages]).reshape(-1, periods)
 
     up, down = storages("reserve_up"), storages("reserve_down")
-    renewable_down = np.maximum(x[model.reserves.renewable_down], 0.0)
-    held_up, held_down, products = held_reserves(dispatch, headroom_mw(problem, terms, on, above))
+    taken = _renewables(dispatch)
+    shares = PlantShares.of(problem, taken)
+    renewable_up, renewable_down = plant_reserves(dispatch, shares)
+    held_up, held_down, products = held_reserves(dispatch, headroom_mw(problem, terms, on, above), shares)
     shed, surplus = np.zeros_like(problem.load_mw), np.zeros_like(problem.load_mw)
     for i, columns in model.shed.items():
         shed[i] = np.maximum(x[columns], 0.0)
@@ -76,7 +78,8 @@ def plan_of(
         power_mw=power,
         reserve_up_mw=held_up,
         reserve_down_mw=held_down,
-        renewable_mw=_renewables(dispatch),
+        renewable_mw=taken,
+        renewable_reserve_up_mw=renewable_up,
         renewable_reserve_down_mw=renewable_down,
         charge_mw=charge,
         discharge_mw=discharge,

@@ -101,7 +101,12 @@ def _units(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 def _renewables(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
     return _tables(
         [plant.plant_id for plant in plan.problem.renewable_plants],
-        {"power_mw": (plan.renewable_mw, mw), "available_mw": (plan.problem.available_mw, mw)},
+        {
+            "power_mw": (plan.renewable_mw, mw),
+            "available_mw": (plan.problem.available_mw, mw),
+            "reserve_mw": (plan.renewable_reserve_up_mw, mw),
+            "reserve_down_mw": (plan.renewable_reserve_down_mw, mw),
+        },
     )
 
 
@@ -175,11 +180,13 @@ def _reserves(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
     """By requirement of a reserve product: what is held of it, by whom, and its price."""
     problem, held = plan.problem, {reserve.product: reserve for reserve in plan.products}
     buses = [u.bus_id for u in problem.thermal_units] + [s.bus_id for s in problem.storages]
+    buses += [plant.bus_id for plant in problem.renewable_plants]
     names = [u.unit_id for u in problem.thermal_units] + [s.storage_id for s in problem.storages]
+    names += [plant.plant_id for plant in problem.renewable_plants]
     tables = {}
     for need, price in zip(problem.requirements, plan.requirement_prices, strict=True):
         inside = {bus.bus_id for bus in problem.network.buses if not need.areas or bus.area in need.areas}
-        rows = np.concatenate([held[need.product].unit_mw, held[need.product].storage_mw])
+        rows = held[need.product].all_mw
         holders = [i for i, bus_id in enumerate(buses) if bus_id in inside]
         columns: dict[str, Iterable[Any]] = {
             "required_mw": _rounded(need.required_mw, mw),
@@ -195,13 +202,16 @@ def _reserves(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
     """One record per period; production and exchange cost, priced violations and ``change_price`` are the cost."""
     problem = plan.problem
-    down = plan.reserve_down_mw.sum(axis=0) + plan.storage_reserve_down_mw.sum(axis=0) + plan.renewable_reserve_down_mw
+    up = sum(mw.sum(axis=0) for mw in (plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw))
+    down = sum(
+        mw.sum(axis=0) for mw in (plan.reserve_down_mw, plan.storage_reserve_down_mw, plan.renewable_reserve_down_mw)
+    )
     columns: dict[str, tuple[FloatArray, int]] = {
         "load_mw": (problem.load_mw.sum(axis=0), mw),
-        "reserve_up_mw": (plan.reserve_up_mw.sum(axis=0) + plan.storage_reserve_up_mw.sum(axis=0), mw),
+        "reserve_up_mw": (np.asarray(up), mw),
         "reserve_up_required_mw": (problem.reserve_up_mw, mw),
         "reserve_up_price": (plan.reserve_up_price, PRICE_DIGITS),
-        "reserve_down_mw": (down, mw),
+        "reserve_down_mw": (np.asarray(down), mw),
         "reserve_down_required_mw": (problem.reserve_down_mw, mw),
         "reserve_down_price": (plan.reserve_down_price, PRICE_DIGITS),
         "losses_mw": (plan.losses_mw, mw),

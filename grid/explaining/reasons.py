@@ -55,6 +55,8 @@ def _plant_reasons(explained: Explained, p: int, plant: RenewablePlant) -> list[
             return Finding("nothing")
         if taken[t] >= available[t] - TOLERANCE_MW:
             return Finding("all", ("available power",), float(lmp[t]))
+        if explained.plan.renewable_reserve_up_mw[p, t] > TOLERANCE_MW and lmp[t] > TOLERANCE_PRICE:
+            return Finding("reserve", ("upward reserve",), float(lmp[t]))
         branch = _branch_in_the_way(explained, plant.bus_id, t)
         if branch is not None:
             name, price = branch
@@ -70,6 +72,8 @@ def _plant_reasons(explained: Explained, p: int, plant: RenewablePlant) -> list[
             case "all":
                 free = "it costs nothing" if plant.curtailable else "it may not be curtailed"
                 return f"all of its {spread(available[run])} MW is taken: {free}; {price}"
+            case "reserve":
+                return f"{cut}, held ready as upward reserve; {price}"
             case "branch":
                 return f"{cut}: {findings[0].binding[0].removesuffix(' limit')} is full; {price}"
             case _:

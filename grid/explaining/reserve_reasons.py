@@ -36,36 +36,23 @@ def reserve_reasons(explained: Explained) -> list[Reason]:
 
 def _requirements(explained: Explained) -> Iterator[_Requirement]:
     plan, problem, prices = explained.plan, explained.problem, explained.prices
-    units = [unit.unit_id for unit in problem.thermal_units]
-    storages = [storage.storage_id for storage in problem.storages]
+    at = {unit.unit_id: unit.bus_id for unit in problem.thermal_units}
+    at |= {storage.storage_id: storage.bus_id for storage in problem.storages}
+    at |= {plant.plant_id: plant.bus_id for plant in problem.renewable_plants}
     held = {reserve.product: reserve for reserve in plan.products}
-
-    def holders(unit_mw: FloatArray, storage_mw: FloatArray) -> dict[str, FloatArray]:
-        return dict(zip([*units, *storages], [*unit_mw, *storage_mw], strict=True))
-
-    for name, required, price, upward in (
-        ("upward reserve", problem.reserve_up_mw, prices.reserve_up, True),
-        ("downward reserve", problem.reserve_down_mw, prices.reserve_down, False),
+    up = plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw
+    down = plan.reserve_down_mw, plan.storage_reserve_down_mw, plan.renewable_reserve_down_mw
+    for name, required, price, of_assets, upward in (
+        ("upward reserve", problem.reserve_up_mw, prices.reserve_up, up, True),
+        ("downward reserve", problem.reserve_down_mw, prices.reserve_down, down, False),
     ):
-        by_units, by_storages = (
-            (plan.reserve_up_mw, plan.storage_reserve_up_mw)
-            if upward
-            else (plan.reserve_down_mw, plan.storage_reserve_down_mw)
-        )
-        of_products = [reserve for product, reserve in held.items() if product.upward == upward]
-        left = holders(
-            by_units - sum(reserve.unit_mw for reserve in of_products),
-            by_storages - sum(reserve.storage_mw for reserve in of_products),
-        )
-        if not upward:
-            left["curtailable plants"] = plan.renewable_reserve_down_mw
+        for_products = sum(reserve.all_mw for product, reserve in held.items() if product.upward == upward)
+        left = dict(zip(at, np.vstack(of_assets) - for_products, strict=True))
         yield _Requirement(name, required, _short_mw(plan, f"{name} short"), price, left)
-    areas = {bus.bus_id: bus.area for bus in problem.network.buses}
-    at = {unit.unit_id: areas[unit.bus_id] for unit in problem.thermal_units}
-    at |= {storage.storage_id: areas[storage.bus_id] for storage in problem.storages}
+    area = {bus.bus_id: bus.area for bus in problem.network.buses}
     for need, price in zip(problem.requirements, prices.requirements, strict=True):
-        of_product = holders(held[need.product].unit_mw, held[need.product].storage_mw)
-        inside = {name: mw for name, mw in of_product.items() if not need.areas or at[name] in need.areas}
+        of_product = zip(at, held[need.product].all_mw, strict=True)
+        inside = {name: mw for name, mw in of_product if not need.areas or area[at[name]] in need.areas}
         short = _short_mw(plan, f"{need.title} reserve short")
         yield _Requirement(need.title, need.required_mw, short, price, inside)
 

@@ -1,7 +1,8 @@
 """Rows of the reserves: what must be held, of which product and where, and who holds it.
 
 Reserve upward is held by thermal headroom and by storages that could still serve it for a whole period; downward also
-by curtailable renewables, whose surplus can simply be turned down: that counts for net load, not for a product.
+by curtailable renewables, which can simply be turned down: for net load always, for a product where the problem lets
+plants hold any reserve. Then they hold upward reserve as well, by what is curtailed of them. Plants of a bus are one.
 
 Without products it is of no interest who holds it, and headroom goes straight into the system's requirement. With
 products each holder has a column for all it holds and one per product within it; what is left is for net load.
@@ -9,19 +10,28 @@ products each holder has a column for all it holds and one per product within it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from grid.assets import ThermalUnit
-from grid.formulation.linear import IntArray, LinearModel
+from grid.formulation.linear import INFINITY, IntArray, LinearModel
 from grid.formulation.storages import StorageColumns
 from grid.formulation.thermal import ThermalGroup
 from grid.problem.plan import DispatchProblem
 from grid.problem.requirements import Product, products_of
+from grid.time_axis import FloatArray
 
 _MINUTES_PER_HOUR = 60.0
+
+
+class PlantReserve(NamedTuple):
+    """Columns of what the plants of one bus hold, both of shape (periods,)."""
+
+    up: IntArray
+    down: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +42,8 @@ class Reserves:
         up_rows, down_rows, short_up, short_down: Of the reserve for net load.
         renewable_down: What curtailable plants together hold ready to turn down for it.
         product_rows, product_short: By requirement, in the problem's order.
-        parts: Of each product by holder: thermal groups, then storages.
+        parts: Of each product by holder: thermal groups, then storages, then plants by bus.
+        plants: What the plants of each bus hold, where they may hold any reserve.
         coverage_rows: By loss that upward reserve must make up for; ``coverage_short`` is by how much it does not,
             shape (periods,); none where no loss is looked at.
     """
@@ -45,6 +56,7 @@ class Reserves:
     product_rows: list[IntArray] = field(default_factory=list)
     product_short: list[IntArray] = field(default_factory=list)
     parts: dict[Product, list[IntArray]] = field(default_factory=dict)
+    plants: dict[int, PlantReserve] = field(default_factory=dict)
     coverage_rows: list[IntArray] = field(default_factory=list)
     coverage_short: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
@@ -68,7 +80,7 @@ def add_reserves(linear: LinearModel, problem: DispatchProblem) -> Reserves:
         down_rows=linear.rows(periods, lower=problem.reserve_down_mw),
         short_up=linear.priced(periods, upper=problem.reserve_up_mw, price=prices.reserve_up * step),
         short_down=linear.priced(periods, upper=problem.reserve_down_mw, price=prices.reserve_down * step),
-        renewable_down=linear.columns(periods),
+        renewable_down=linear.columns(periods, upper=0.0 if problem.reserve_from_plants else INFINITY),
         coverage_short=linear.priced(periods if problem.secure_units else 0, price=prices.reserve_up * step),
     )
     linear.put(reserves.up_rows, reserves.short_up, 1.0)
@@ -78,16 +90,31 @@ def add_reserves(linear: LinearModel, problem: DispatchProblem) -> Reserves:
 
 
 def hold_reserves(
-    linear: LinearModel, reserves: Reserves, storages: Iterable[StorageColumns], renewable: Iterable[IntArray]
+    linear: LinearModel, reserves: Reserves, storages: Iterable[StorageColumns], renewable: Mapping[int, IntArray]
 ) -> None:
     """Let storages and what is taken of curtailable plants hold reserve; thermal units do so themselves."""
     for stored in storages:
         linear.put(reserves.up_rows, stored.reserve_up, 1.0)
         linear.put(reserves.down_rows, stored.reserve_down, 1.0)
     turned_down = linear.rows(len(reserves.down_rows), lower=0.0)
-    for columns in renewable:
+    for columns in renewable.values():
         linear.put(turned_down, columns, 1.0)
     linear.put(turned_down, reserves.renewable_down, -1.0)
+
+
+def hold_by_plants(
+    linear: LinearModel, reserves: Reserves, taken: Mapping[int, IntArray], available_mw: Mapping[int, FloatArray]
+) -> None:
+    """Let the curtailable plants of each bus hold reserve, upward what is left of them, downward what is taken."""
+    for i, columns in taken.items():
+        periods = len(columns)
+        held = PlantReserve(linear.columns(periods), linear.columns(periods))
+        left, produced = linear.rows(periods, upper=available_mw[i]), linear.rows(periods, lower=0.0)
+        linear.put(np.stack([left, produced]), columns, 1.0)
+        linear.put(np.stack([left, reserves.up_rows]), held.up, 1.0)
+        linear.put(produced, held.down, -1.0)
+        linear.put(reserves.down_rows, held.down, 1.0)
+        reserves.plants[i] = held
 
 
 def holders_of(
@@ -95,18 +122,20 @@ def holders_of(
     groups: Sequence[Sequence[int]],
     thermal: Sequence[ThermalGroup],
     storages: Sequence[StorageColumns],
+    plants: Mapping[int, PlantReserve],
 ) -> list[Holder]:
-    """Thermal groups, then storages; none where a group does not tell what it holds."""
+    """Thermal groups, then storages, then plants by bus; none where a group does not tell what it holds."""
     holders = []
     for group, columns in zip(groups, thermal, strict=True):
         if columns.reserve_up is None or columns.reserve_down is None:
             return []
         unit = problem.thermal_units[group[0]]
         holders.append(Holder(unit.bus_id, columns.reserve_up, columns.reserve_down, unit, columns.on))
-    return holders + [
+    holders += [
         Holder(storage.bus_id, stored.reserve_up, stored.reserve_down)
         for storage, stored in zip(problem.storages, storages, strict=True)
     ]
+    return holders + [Holder(problem.network.buses[i].bus_id, held.up, held.down) for i, held in plants.items()]
 
 
 def add_products(linear: LinearModel, problem: DispatchProblem, reserves: Reserves, holders: Sequence[Holder]) -> None:

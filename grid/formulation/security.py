@@ -50,7 +50,7 @@ def _calls(model: DispatchModel, holders: Sequence[Holder]) -> Iterator[Event]:
     for upward, required, short in net_load:
         left = [_left_of(linear, model, holder, upward=upward, position=i) for i, holder in enumerate(holders)]
         places = [(holder.bus_id, columns) for holder, columns in zip(holders, left, strict=True)]
-        if not upward:
+        if not upward and not problem.reserve_from_plants:
             buses = problem.network.buses
             places += [(buses[i].bus_id, columns) for i, columns in model.renewable.items()]
         name = f"when {'upward' if upward else 'downward'} reserve is called"
@@ -108,6 +108,7 @@ def _losses(model: DispatchModel, holders: Sequence[Holder]) -> Iterator[Event]:
         at = bus[unit.bus_id]
         change = Injections.of(nothing, [(at, columns.above, -1.0), (at, columns.on, -unit.minimum_mw)])
         yield Event(f"after the loss of {unit.unit_id}", change, True, everyone, barred=i, emergency=True)
+    of_plants = [-1] * (len(holders) - len(model.reserves.plants)) + list(model.reserves.plants)
     for plant, available in zip(problem.renewable_plants, problem.available_mw, strict=True):
         if not plant.curtailable:
             continue
@@ -118,7 +119,8 @@ def _losses(model: DispatchModel, holders: Sequence[Holder]) -> Iterator[Event]:
         )  # fmt: skip
         share = np.divide(available, of_bus, out=np.zeros_like(available), where=np.asarray(of_bus) > 0.0)
         change = Injections.of(nothing, [(at, model.renewable[at], -share)])
-        yield Event(f"after the loss of {plant.plant_id}", change, True, everyone, emergency=True)
+        barred = of_plants.index(at) if at in of_plants else -1  # what a lost plant's neighbours hold does not count
+        yield Event(f"after the loss of {plant.plant_id}", change, True, everyone, barred=barred, emergency=True)
     for link, flow in zip(problem.network.dc_links, model.link, strict=True):
         change = Injections.of(nothing, [(bus[link.from_bus], flow, 1.0), (bus[link.to_bus], flow, -1.0)])
         yield Event(f"after the loss of {link.link_id}", change, True, everyone, emergency=True)

@@ -95,6 +95,8 @@ class DispatchProblem:
             make up for it, and some response of theirs must leave every branch within its emergency rating.
         deliverable: When the reserve for net load, or that of a requirement, is called in full, some response of those
             who hold it must leave every branch within its rating. The call is spread as the load of its areas is.
+        reserve_from_plants: Plants that can be curtailed may hold any reserve: upward what they could give beyond what
+            is taken of them, downward what is taken. Otherwise they only hold downward reserve for net load.
         losses: Whether branches lose ``resistance * flow²``; else the network is lossless.
         storage_profiles: By storage id, what changes from period to period; a storage not named has its ratings.
         exchanges: Trade with the outside at a tariff.
@@ -123,6 +125,7 @@ class DispatchProblem:
     secure: bool = False
     secure_units: bool = False
     deliverable: bool = False
+    reserve_from_plants: bool = False
     losses: bool = False
     storage_profiles: Mapping[str, StorageProfile] = field(default_factory=dict)
     exchanges: tuple[Exchange, ...] = ()
@@ -139,7 +142,7 @@ class DispatchProblem:
     @property
     def tells_reserve(self) -> bool:
         """Whether it matters who holds how much reserve, and not only how much all hold together."""
-        return bool(self.requirements) or self.secure_units or self.deliverable
+        return bool(self.requirements) or self.secure_units or self.deliverable or self.reserve_from_plants
 
 
 class Status(StrEnum):
@@ -227,7 +230,7 @@ class DispatchPlan:
         on: Thermal commitment, shape (units, periods).
         power_mw, reserve_up_mw, reserve_down_mw: Thermal output and reserve, shape (units, periods).
         renewable_mw: Taken from each plant, shape (plants, periods); the rest of ``available_mw`` is curtailed.
-        renewable_reserve_down_mw: What curtailable plants together hold ready to turn down, shape (periods,).
+        renewable_reserve_up_mw, renewable_reserve_down_mw: Plants, shape (plants, periods).
         charge_mw, discharge_mw, state_of_charge_mwh: Storages, shape (storages, periods); charge at interval end.
         storage_reserve_up_mw, storage_reserve_down_mw: Storages, shape (storages, periods).
         shed_mw, surplus_mw: Load not served and production nobody takes, shape (buses, periods); zero unless reported.
@@ -260,6 +263,7 @@ class DispatchPlan:
     reserve_up_mw: FloatArray
     reserve_down_mw: FloatArray
     renewable_mw: FloatArray
+    renewable_reserve_up_mw: FloatArray
     renewable_reserve_down_mw: FloatArray
     charge_mw: FloatArray
     discharge_mw: FloatArray

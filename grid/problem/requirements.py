@@ -53,11 +53,19 @@ class ReserveRequirement:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldReserve:
-    """What a plan holds of a product: thermal units, shape (units, periods), and storages, (storages, periods)."""
+    """What a plan holds of a product: thermal units, shape (units, periods), storages and plants likewise.
+
+    ``all_mw`` has the rows of all three, in this order.
+    """
 
     product: Product
     unit_mw: FloatArray
     storage_mw: FloatArray
+    plant_mw: FloatArray
+
+    @property
+    def all_mw(self) -> FloatArray:
+        return np.vstack([self.unit_mw, self.storage_mw, self.plant_mw])
 
 
 def products_of(requirements: Sequence[ReserveRequirement]) -> dict[Product, list[ReserveRequirement]]:

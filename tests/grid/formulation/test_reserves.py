@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grid.checking.event_check import check_events
 from grid.dispatch import DispatchProblem, Penalties, check_plan, plan_dispatch
 from grid.dispatch.document import case_document
 from grid.faults import InputError
@@ -90,7 +91,7 @@ def test_every_plan_with_products_is_sound(data: st.DataObject, make_problem: An
         **TWO_AREAS,
         "load_mw": {"a": powers(60), "b": powers(60)},
         "units": {**TWO_AREAS["units"], "third": unit, "fourth": unit},
-        "plants": {"wind": {"bus": "b", "available_mw": powers(50)}},
+        "plants": {"wind": {"bus": "b", "available_mw": powers(50)}, "sun": {"bus": "b", "available_mw": powers(20)}},
         "reserve_up_mw": powers(20),
         "reserve_down_mw": powers(20),
     }
@@ -101,8 +102,10 @@ def test_every_plan_with_products_is_sound(data: st.DataObject, make_problem: An
         needed(Product("regulation", True), *powers(10), minutes=5),
         needed(REGULATION_DOWN, *powers(10), areas=("a", "b"), minutes=5),
     )
-    plan = plan_dispatch(problem, time_limit_seconds=5.0, relative_gap=0.001)
+    asked = {name: data.draw(st.booleans()) for name in ("reserve_from_plants", "secure_units", "deliverable")}
+    plan = plan_dispatch(replace(problem, **asked), time_limit_seconds=5.0, relative_gap=0.001)
     assert check_plan(plan) == []
+    assert check_events(plan) == []
 
 
 def test_the_price_of_a_requirement_is_what_a_little_more_of_it_costs(make_problem: Any) -> None:
