@@ -6,7 +6,8 @@ from grid.dispatch.assemble import assemble_problem
 from grid.dispatch.document import case_document, plan_document
 from grid.dispatch.planning import plan_dispatch
 from grid.dispatch.realised import Realised, realised
-from grid.dispatch.redispatch import Redispatch, Redispatched
+from grid.dispatch.redispatch import Redispatch
+from grid.dispatch.redispatched import Redispatched
 from grid.problem.plan import (
     DispatchPlan,
     DispatchProblem,

@@ -9,7 +9,7 @@ forecasts change nothing but bounds, so the last basis stays dual feasible, and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import highspy
 import numpy as np
@@ -17,40 +17,21 @@ import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array, hstack
 
 from grid.dispatch.committed import Committed
+from grid.dispatch.redispatched import Redispatched, relaxed
+from grid.dispatch.results import taken_by_plant
 from grid.formulation.build import available_by_bus
 from grid.formulation.commitment import BoolArray
 from grid.formulation.linear import INFINITY, IntArray, LinearModel, new_highs, require_ok
-from grid.formulation.lines import FLOW_TOLERANCE_MW
+from grid.formulation.lines import FLOW_TOLERANCE_MW, interface_members
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import UnsolvedError
+from grid.formulation.storages import add_energy
 from grid.problem.plan import DispatchProblem
 from grid.problem.validate import require_valid
 from grid.time_axis import FloatArray
 
 _RAMP_TOLERANCE_MW = 1e-6
 _MAXIMUM_ROUNDS = 50
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Redispatched:
-    """An optimal dispatch of a commitment, arrays with the periods last.
-
-    Attributes:
-        objective: Cost, that of starts and of relaxed limits included. [money]
-        power_mw: Thermal units, shape (units, periods).
-        charge_mw, discharge_mw: Storages, shape (storages, periods).
-        shed_mw: Load not served, shape (buses, periods).
-        branch_flow_mw: Shape (branches, periods).
-        lmp: Price at every bus, shape (buses, periods). [money/MWh]
-    """
-
-    objective: float
-    power_mw: FloatArray
-    charge_mw: FloatArray
-    discharge_mw: FloatArray
-    shed_mw: FloatArray
-    branch_flow_mw: FloatArray
-    lmp: FloatArray
 
 
 class Redispatch:
@@ -62,23 +43,20 @@ class Redispatch:
 
     Raises:
         InputError: If the problem is malformed; every fault is listed.
-        ValueError: If it asks for N-1 security or losses, or has interfaces.
+        ValueError: If it asks for N-1 security or losses.
     """
 
     def __init__(self, problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> None:
         require_valid(problem)
-        within = [storage.rebound_hours or np.inf for storage in problem.storages]
-        if problem.exchanges:
-            raise ValueError("a re-dispatch has no exchanges; plan the problem anew with plan_dispatch")
-        if problem.storage_profiles or np.isfinite(within).any():
-            raise ValueError("a re-dispatch has no storages with profiles; plan the problem anew with plan_dispatch")
-        if problem.losses or problem.network.interfaces:
-            raise ValueError("a re-dispatch has no losses and no interfaces; plan the problem anew with plan_dispatch")
+        if problem.losses:
+            raise ValueError("a re-dispatch has no losses; plan the problem anew with plan_dispatch")
         if problem.secure or problem.secure_units:
             raise ValueError("N-1 security is not kept in a re-dispatch; plan the problem anew with plan_dispatch")
         self._problem, self._committed, self._ptdf = problem, Committed(problem, on), Ptdf(problem.network)
-        limits = [np.inf if branch.limit_mw is None else branch.limit_mw for branch in problem.network.branches]
-        self._limit_mw = np.array(limits, dtype=np.float64)
+        network = problem.network
+        limits = [np.inf if branch.limit_mw is None else branch.limit_mw for branch in network.branches]
+        limits += [interface.limit_mw for interface in network.interfaces]
+        self._limit_mw, self._members = np.array(limits, dtype=np.float64), interface_members(network)
         self._lines, self._line_rows = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.int64)
         self._ramp_free = ~self._committed.ramps
         self._linear = LinearModel()
@@ -89,7 +67,10 @@ class Redispatch:
         entities, net = np.arange(self._feed.shape[1]), self._feed.sum(axis=0)
         columns = entities[:, None] * problem.axis.periods + np.arange(problem.axis.periods)
         self._linear.put(self._balance[None, :], columns, net[:, None])
-        self._add_energy()
+        self._stored = [
+            add_energy(self._linear, problem, storage, charge, discharge)
+            for storage, charge, discharge in zip(problem.storages, self._charge, self._discharge, strict=True)
+        ]
         self._rows = self._linear.row_count
         self._highs = new_highs()
         self._highs.setOptionValue("presolve", "off")  # the program is small, and every number in it about a MW:
@@ -107,7 +88,7 @@ class Redispatch:
             UnsolvedError: If limits that are never relaxed leave no dispatch.
         """
         fixed = self._set_forecasts(load_mw, available_mw)
-        fixed_flow = self._ptdf.flows(fixed)
+        fixed_flow = self._flows(fixed)
         self._set_bounds_of_rows(fixed, fixed_flow)
         for _ in range(_MAXIMUM_ROUNDS):
             require_ok(self._highs.run(), "run")
@@ -117,10 +98,11 @@ class Redispatch:
             solution = self._highs.getSolution()
             values = np.array(solution.col_value)
             entities = values[: self._feed.shape[1] * fixed.shape[1]].reshape(-1, fixed.shape[1])
-            flow = self._ptdf.flows(fixed + self._feed @ entities)
+            flow = self._flows(fixed + self._feed @ entities)
             above = self._committed.unit_of_piece @ values[self._piece]
             if not (self._add_lines(flow, fixed_flow) | self._add_ramps(above)):
-                return self._read(values, np.array(solution.row_dual), above, flow)
+                told = replace(self._problem, load_mw=load_mw, available_mw=available_mw)
+                return self._read(told, values, np.array(solution.row_dual), above, flow)
         raise UnsolvedError(f"limits still violated after {_MAXIMUM_ROUNDS} rounds")
 
     def _add_columns(self, charging: BoolArray) -> None:
@@ -129,8 +111,17 @@ class Redispatch:
         bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
         units = np.array([bus[unit.bus_id] for unit in problem.thermal_units], dtype=np.int64)
         stores = [bus[storage.bus_id] for storage in problem.storages]
-        power = np.array([storage.power_mw for storage in problem.storages])[:, None]
+        profiles = [problem.profile_of(storage) for storage in problem.storages]
+        ins = np.array([profile.charge_mw for profile in profiles]).reshape(charging.shape)
+        outs = np.array([profile.discharge_mw for profile in profiles]).reshape(charging.shape)
+        charging = charging | (outs == 0.0)  # what can only charge always may
         wear = [storage.cycle_cost_per_mwh for storage in problem.storages]
+        trades = [bus[exchange.bus_id] for exchange in problem.exchanges]
+
+        def told(field: str) -> FloatArray:
+            rows = [getattr(exchange, field) for exchange in problem.exchanges]
+            return np.array(rows, dtype=np.float64).reshape(len(trades), problem.axis.periods)
+
         links = problem.network.dc_links
         limit = np.array([link.limit_mw for link in links])[:, None]
         self._at = {
@@ -144,9 +135,12 @@ class Redispatch:
         self._taken = self._block(self._at["taken"], 1.0)
         self._spill = self._block(self._at["spill"], -1.0, price=prices.spill)
         self._shed = self._block(self._at["shed"], 1.0, price=prices.shedding)
-        self._block(np.unique(units), -1.0, price=prices.surplus)
-        self._charge = self._block(stores, -1.0, 0.0, power * charging)
-        self._discharge = self._block(stores, 1.0, 0.0, power * ~charging, wear)
+        self._at["surplus"] = np.unique(units).tolist()
+        self._surplus = self._block(self._at["surplus"], -1.0, price=prices.surplus)
+        self._charge = self._block(stores, -1.0, 0.0, ins * charging)
+        self._discharge = self._block(stores, 1.0, 0.0, outs * ~charging, wear)
+        self._import = self._block(trades, 1.0, 0.0, told("import_mw"), told("import_price"))
+        self._export = self._block(trades, -1.0, 0.0, told("export_mw"), -told("export_price"))
         self._block([bus[link.from_bus] for link in links], -1.0, -limit, limit)
         to = np.array([bus[link.to_bus] for link in links], dtype=np.int64)
         self._feeds[-1] += csr_array((np.ones(len(to)), (to, np.arange(len(to)))), shape=self._feeds[-1].shape)
@@ -163,30 +157,23 @@ class Redispatch:
         shape, axis = (len(self._problem.network.buses), len(buses)), self._problem.axis
         entries = np.asarray(buses, dtype=np.int64), np.arange(len(buses))
         self._feeds.append(csr_array((np.full(len(buses), factor), entries), shape=shape))
-        cost = np.reshape(np.asarray(price, dtype=np.float64), (-1, 1)) * axis.step_hours
+        prices = np.asarray(price, dtype=np.float64)
+        cost = (prices[:, None] if prices.ndim == 1 else prices) * axis.step_hours
         never = np.isinf(cost)
         upper = np.where(never, 0.0, upper)
         return self._linear.columns(
             (len(buses), axis.periods), lower=lower, upper=upper, cost=np.where(never, 0.0, cost)
         )
 
-    def _add_energy(self) -> None:
-        """The storages' state of charge, and what is missing of it at the end."""
-        problem, linear, step = self._problem, self._linear, self._problem.axis.step_hours
-        for i, storage in enumerate(problem.storages):
-            start = np.zeros(problem.axis.periods)
-            start[:1] = problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
-            energy = linear.columns(problem.axis.periods, upper=storage.energy_mwh)
-            price = problem.penalties.storage_end
-            relaxed = 0.0 if np.isinf(price) else storage.end_minimum_mwh
-            missing = linear.columns(1, upper=relaxed, cost=price if relaxed else 0.0)
-            rows, end = linear.rows(len(start), lower=start, upper=start), linear.rows(1, lower=storage.end_minimum_mwh)
-            linear.put(rows, energy, 1.0)
-            linear.put(rows[1:], energy[:-1], -1.0)
-            linear.put(rows, self._charge[i], -storage.charge_efficiency * step)
-            linear.put(rows, self._discharge[i], step / storage.discharge_efficiency)
-            linear.put(end, energy[-1:], 1.0)
-            linear.put(end, missing, 1.0)
+    def _flows(self, injection_mw: FloatArray) -> FloatArray:
+        """Flows on branches, then on interfaces, shape (branches + interfaces, periods)."""
+        flows = self._ptdf.flows(injection_mw)
+        return np.vstack([flows, self._members @ flows])
+
+    def _factors(self, line: int) -> FloatArray:
+        """Flow on a branch, or on an interface beyond the last branch, per MW fed in at each bus, shape (buses,)."""
+        branches = len(self._problem.network.branches)
+        return self._ptdf.row(line) if line < branches else self._ptdf.combined(self._members[line - branches])
 
     def _set_forecasts(self, load_mw: FloatArray, available_mw: FloatArray) -> FloatArray:
         """Bounds of what depends on forecasts. Returns what is fed in anyway, shape (buses, periods)."""
@@ -236,7 +223,7 @@ class Redispatch:
         if not len(new):
             return False
         branches, which = np.unique(new[:, 0], return_inverse=True)
-        factors = np.stack([self._ptdf.row(branch) for branch in branches.tolist()])
+        factors = np.stack([self._factors(branch) for branch in branches.tolist()])
         rows = csr_array((self._feed.T @ factors.T).T)[which]
         rows.indices = rows.indices * flow.shape[1] + np.repeat(new[:, 1], np.diff(rows.indptr)).astype(np.int32)
         own, limit = fixed_flow[beyond], self._limit_mw[new[:, 0]]
@@ -276,8 +263,10 @@ class Redispatch:
         self._rows += count
         return np.arange(self._rows - count, self._rows)
 
-    def _read(self, values: FloatArray, duals: FloatArray, above: FloatArray, flow: FloatArray) -> Redispatched:
-        problem = self._problem
+    def _read(
+        self, problem: DispatchProblem, values: FloatArray, duals: FloatArray, above: FloatArray, flow: FloatArray
+    ) -> Redispatched:
+        """What was found for ``problem``: the one of this dispatch with the forecasts that were solved for."""
         shed = np.zeros_like(problem.load_mw)
         shed[self._at["shed"]] = values[self._shed]
         branches, which = np.unique(self._lines[:, 0], return_inverse=True)
@@ -285,13 +274,35 @@ class Redispatch:
         congestion[which, self._lines[:, 1]] = duals[self._line_rows]
         lmp = np.tile(duals[self._balance], (len(shed), 1))
         for branch, dual in zip(branches.tolist(), congestion, strict=True):
-            lmp += np.outer(self._ptdf.row(branch), dual)
+            lmp += np.outer(self._factors(branch), dual)
+        spilled = dict(zip(self._at["spill"], values[self._spill], strict=True))
         return Redispatched(
             objective=float(self._highs.getInfo().objective_function_value) + self._committed.cost,
             power_mw=self._committed.minimum_mw + above,
             charge_mw=values[self._charge],
             discharge_mw=values[self._discharge],
+            state_of_charge_mwh=np.array([values[stored.energy] for stored in self._stored]).reshape(
+                self._charge.shape
+            ),
+            renewable_mw=taken_by_plant(
+                problem,
+                dict(zip(self._at["taken"], values[self._taken], strict=True)),
+                spilled,
+            ),
+            import_mw=values[self._import],
+            export_mw=values[self._export],
             shed_mw=shed,
-            branch_flow_mw=flow,
+            branch_flow_mw=flow[: len(problem.network.branches)],
             lmp=lmp / problem.axis.step_hours,
+            violations=tuple(
+                relaxed(
+                    problem,
+                    shed_mw=dict(zip(self._at["shed"], values[self._shed], strict=True)),
+                    surplus_mw=dict(zip(self._at["surplus"], values[self._surplus], strict=True)),
+                    spilled_mw=spilled,
+                    beyond_mw=np.abs(flow) - self._limit_mw[:, None],
+                    due_mwh=[values[stored.due_shortfall] for stored in self._stored],
+                    end_mwh=[float(values[stored.end_shortfall][0]) for stored in self._stored],
+                )
+            ),
         )

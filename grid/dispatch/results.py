@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from grid.formulation.lines import interface_members
 from grid.formulation.prices import FixedDispatch, dispatch_fixed, prices_of
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.costs import change_cost
-from grid.problem.plan import DispatchPlan, Limit, Status, Violation
+from grid.problem.plan import DispatchPlan, DispatchProblem, Limit, Status, Violation
 from grid.searching.incumbent import gap_between
 from grid.time_axis import FloatArray
 
@@ -51,7 +51,11 @@ def plan_of(
         return np.array([np.maximum(x[getattr(c, name)], 0.0) for c in model.storages]).reshape(-1, periods)
 
     up, down = storages("reserve_up"), storages("reserve_down")
-    taken = _renewables(dispatch)
+    taken = taken_by_plant(
+        problem,
+        {i: x[columns] for i, columns in model.renewable.items()},
+        {i: x[columns] for i, columns in model.spill.items()},
+    )
     shares = PlantShares.of(problem, taken)
     renewable_up, renewable_down = plant_reserves(dispatch, shares)
     held_up, held_down, products = held_reserves(dispatch, headroom_mw(problem, terms, on, above), shares)
@@ -123,19 +127,31 @@ def _freely(dispatch: FixedDispatch, terms: Sequence[UnitTerms], on: BoolArray, 
     return dispatch_fixed(problem, terms, on, charging, ptdf=model.lines.ptdf, outages=model.lines.outages, lines=lines)
 
 
-def _renewables(dispatch: FixedDispatch) -> FloatArray:
-    """Taken from each plant, shape (plants, periods)."""
-    model, x, problem = dispatch.model, dispatch.solution.values, dispatch.model.problem
+def taken_by_plant(
+    problem: DispatchProblem, taken_mw: Mapping[int, FloatArray], spilled_mw: Mapping[int, FloatArray]
+) -> FloatArray:
+    """Taken from each plant, shape (plants, periods): those of a bus are curtailed in proportion to what they have.
+
+    Args:
+        taken_mw: By position of a bus, what is taken of its curtailable plants; ``spilled_mw`` what is not of others.
+    """
     taken = np.zeros_like(problem.available_mw)
     totals = {True: available_by_bus(problem, curtailable=True), False: available_by_bus(problem, curtailable=False)}
     bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
     for p, plant in enumerate(problem.renewable_plants):
         i = bus[plant.bus_id]
         total = totals[plant.curtailable][i]
-        used = x[model.renewable[i]] if plant.curtailable else total - x[model.spill[i]]
+        used = taken_mw[i] if plant.curtailable else total - spilled_mw[i]
         share = np.divide(np.clip(used, 0.0, total), total, out=np.zeros_like(total), where=total > 0.0)
         taken[p] = problem.available_mw[p] * share
     return taken
+
+
+def reported(what: str, amounts_mw: FloatArray, price: float, kind: Limit) -> Iterator[Violation]:
+    """The violations of one limit, whose relaxation in each period is ``amounts_mw``."""
+    for t, mw in enumerate(amounts_mw.tolist()):
+        if mw > REPORTED_MW:
+            yield Violation(what, t, mw, price, kind)
 
 
 def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
@@ -149,9 +165,7 @@ def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
     )
     for what, blocks, price, kind in per_bus:
         for i, columns in blocks.items():
-            name = f"{what} at bus {network.buses[i].bus_id}"
-            amounts = enumerate(x[columns].tolist())
-            yield from (Violation(name, t, mw, price, kind) for t, mw in amounts if mw > REPORTED_MW)
+            yield from reported(f"{what} at bus {network.buses[i].bus_id}", x[columns], price, kind)
     for line, over in sorted(model.lines.overload.items()):
         mw = float(x[list(over)].sum())
         if mw > REPORTED_MW:
@@ -159,11 +173,7 @@ def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
             yield Violation(what, line.period, mw, prices.overload, Limit.OVERLOAD)
     if model.losses is not None:
         too_much = x[model.losses.columns] - model.losses.mw(model.lines.ptdf.flows(model.injections.mw(x)))
-        yield from (
-            Violation("power lost that flows do not lose", t, mw, 0.0, Limit.LOSSES)
-            for t, mw in enumerate(too_much.tolist())
-            if mw > REPORTED_MW
-        )
+        yield from reported("power lost that flows do not lose", too_much, 0.0, Limit.LOSSES)
     system = (
         ("upward reserve short", model.reserves.short_up, True),
         ("downward reserve short", model.reserves.short_down, False),
@@ -175,12 +185,10 @@ def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
     )
     for what, short, upward in system:
         kind, price = (Limit.RESERVE_UP, prices.reserve_up) if upward else (Limit.RESERVE_DOWN, prices.reserve_down)
-        yield from (Violation(what, t, mw, price, kind) for t, mw in enumerate(x[short].tolist()) if mw > REPORTED_MW)
+        yield from reported(what, x[short], price, kind)
     for storage, stored in zip(problem.storages, model.storages, strict=True):
         what = f"energy missing in {storage.storage_id} when it is due"
-        for t, mwh in enumerate(x[stored.due_shortfall].tolist()):
-            if mwh > REPORTED_MW:
-                yield Violation(what, t, mwh, prices.storage_end, Limit.STORAGE_DUE)
+        yield from reported(what, x[stored.due_shortfall], prices.storage_end, Limit.STORAGE_DUE)
         missing = float(x[stored.end_shortfall][0])
         if missing > REPORTED_MW:
             what = f"energy missing in {storage.storage_id} at the end"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,43 +38,66 @@ class StorageColumns:
     due_shortfall: IntArray
 
 
-def add_storage(linear: LinearModel, problem: DispatchProblem, storage: Storage) -> StorageColumns:
-    """Add one storage."""
+class EnergyColumns(NamedTuple):
+    """What is in a storage, and what is missing of it; as in :class:`StorageColumns`."""
+
+    energy: IntArray
+    end_shortfall: IntArray
+    energy_rows: IntArray
+    due_shortfall: IntArray
+
+
+def add_energy(
+    linear: LinearModel, problem: DispatchProblem, storage: Storage, charge: IntArray, discharge: IntArray
+) -> EnergyColumns:
+    """Add what is in one storage, whose columns ``charge`` and ``discharge`` are there, both of shape (periods,)."""
     periods, step = problem.axis.periods, problem.axis.step_hours
-    profile, penalties = problem.profile_of(storage), problem.penalties
-    both = profile.charge_mw + profile.discharge_mw
+    profile, price = problem.profile_of(storage), problem.penalties.storage_end
     initial = problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
     start = profile.inflow_mwh - profile.due_mwh
     start[:1] += initial
-    columns = StorageColumns(
-        charge=linear.columns(periods, upper=profile.charge_mw),
-        discharge=linear.columns(periods, upper=profile.discharge_mw, cost=storage.cycle_cost_per_mwh * step),
+    columns = EnergyColumns(
         energy=linear.columns(periods, upper=profile.energy_mwh),
-        charging=linear.columns(periods, upper=1.0, integer=True),
-        reserve_up=linear.columns(periods, upper=both),
-        reserve_down=linear.columns(periods, upper=both),
-        end_shortfall=linear.priced(1, upper=storage.end_minimum_mwh, price=penalties.storage_end),
+        end_shortfall=linear.priced(1, upper=storage.end_minimum_mwh, price=price),
         energy_rows=linear.rows(periods, lower=start - profile.unused_mwh(initial), upper=start),
-        due_shortfall=linear.priced(periods, upper=profile.due_mwh, price=penalties.storage_end),
+        due_shortfall=linear.priced(periods, upper=profile.due_mwh, price=price),
     )
-    energy = columns.energy_rows
-    linear.put(energy, columns.energy, 1.0)
-    linear.put(energy[1:], columns.energy[:-1], -1.0)
-    linear.put(energy, columns.charge, -storage.charge_efficiency * step)
-    linear.put(energy, columns.discharge, step / storage.discharge_efficiency)
-    linear.put(energy, columns.due_shortfall, -1.0)
+    rows = columns.energy_rows
+    linear.put(rows, columns.energy, 1.0)
+    linear.put(rows[1:], columns.energy[:-1], -1.0)
+    linear.put(rows, charge, -storage.charge_efficiency * step)
+    linear.put(rows, discharge, step / storage.discharge_efficiency)
+    linear.put(rows, columns.due_shortfall, -1.0)
     end = linear.rows(1, lower=storage.end_minimum_mwh)
     linear.put(end, columns.energy[-1:], 1.0)
     linear.put(end, columns.end_shortfall, 1.0)
+    if storage.rebound_hours is not None and np.isfinite(storage.rebound_hours):
+        from_before = problem.owed_mwh.get(storage.storage_id, np.zeros(periods))
+        _put_back(linear, columns.energy, discharge, storage, step, from_before)
+    return columns
+
+
+def add_storage(linear: LinearModel, problem: DispatchProblem, storage: Storage) -> StorageColumns:
+    """Add one storage."""
+    periods, step = problem.axis.periods, problem.axis.step_hours
+    profile = problem.profile_of(storage)
+    both = profile.charge_mw + profile.discharge_mw
+    charge = linear.columns(periods, upper=profile.charge_mw)
+    discharge = linear.columns(periods, upper=profile.discharge_mw, cost=storage.cycle_cost_per_mwh * step)
+    columns = StorageColumns(
+        charge=charge,
+        discharge=discharge,
+        charging=linear.columns(periods, upper=1.0, integer=True),
+        reserve_up=linear.columns(periods, upper=both),
+        reserve_down=linear.columns(periods, upper=both),
+        **add_energy(linear, problem, storage, charge, discharge)._asdict(),
+    )
 
     charges, discharges = linear.rows(periods, upper=0.0), linear.rows(periods, upper=profile.discharge_mw)
     linear.put(charges, columns.charge, 1.0)
     linear.put(charges, columns.charging, -profile.charge_mw)
     linear.put(discharges, columns.discharge, 1.0)
     linear.put(discharges, columns.charging, profile.discharge_mw)
-    if storage.rebound_hours is not None and np.isfinite(storage.rebound_hours):
-        from_before = problem.owed_mwh.get(storage.storage_id, np.zeros(periods))
-        _put_back(linear, columns, storage, step, storage.rebound_hours, from_before)
 
     up, up_energy = linear.rows(periods, upper=profile.discharge_mw), linear.rows(periods, lower=0.0)
     linear.put(up, columns.reserve_up, 1.0)
@@ -91,15 +115,16 @@ def add_storage(linear: LinearModel, problem: DispatchProblem, storage: Storage)
 
 
 def _put_back(
-    linear: LinearModel, columns: StorageColumns, storage: Storage, step: float, hours: float, from_before: FloatArray
+    linear: LinearModel, energy: IntArray, discharge: IntArray, storage: Storage, step: float, from_before: FloatArray
 ) -> None:
-    """What is owed at a period's end was taken out within the last ``hours``: ``full - energy <= taken out``.
+    """What is owed at a period's end was taken out within the last hours: ``full - energy <= taken out``.
 
     Args:
         from_before: Of that, what was taken out before the first period, shape (periods,). [MWh]
     """
-    periods, window = len(columns.energy), max(math.floor(hours / step + _ROUNDING), 1)
+    hours = storage.rebound_hours or 0.0
+    periods, window = len(energy), max(math.floor(hours / step + _ROUNDING), 1)
     owed = linear.rows(periods, lower=storage.energy_mwh - from_before)
-    linear.put(owed, columns.energy, 1.0)
+    linear.put(owed, energy, 1.0)
     for age in range(min(window, periods)):
-        linear.put(owed[age:], columns.discharge[: periods - age], step / storage.discharge_efficiency)
+        linear.put(owed[age:], discharge[: periods - age], step / storage.discharge_efficiency)

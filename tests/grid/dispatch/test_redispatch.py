@@ -10,12 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grid.dispatch import DispatchProblem, Penalties, Redispatch, plan_dispatch
+from grid.assets import Storage
+from grid.dispatch import DispatchProblem, Limit, Penalties, Redispatch, plan_dispatch
 from grid.formulation.commitment import BoolArray
 from grid.formulation.prices import FixedDispatch, dispatch_fixed
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import UnsolvedError
 from grid.formulation.unit_terms import unit_terms
+from grid.network import Interface
+from grid.problem.costs import production_cost
+from grid.problem.exchanges import Exchange, exchange_cost
+from grid.problem.storage_profiles import StorageProfile
+from grid.time_axis import FloatArray
 
 
 def cold_objective(problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> float:
@@ -80,6 +86,31 @@ def system(seed: int) -> dict[str, Any]:
     }
 
 
+def trading(problem: DispatchProblem, seed: int) -> DispatchProblem:
+    """The same with a market, an interface over two of the lines, cars, a lake and a demand response."""
+    draw = np.random.default_rng(seed)
+
+    def powers(most: float) -> FloatArray:
+        return np.asarray(draw.uniform(0.0, most, PERIODS).round(1))
+
+    bought = powers(60.0)
+    market = Exchange("market", "c", powers(20.0), powers(20.0), bought, bought - powers(30.0))
+    cars = StorageProfile(powers(10.0), powers(4.0), np.full(PERIODS, 30.0), powers(3.0), powers(8.0))
+    lake = StorageProfile(0 * bought, powers(12.0), np.full(PERIODS, 20.0), powers(9.0), 0 * bought, spills=True)
+    stores = (
+        Storage("cars", "b", 10.0, 30.0, 0.9, 0.9, 6.0, 0.0),
+        Storage("lake", "a", 12.0, 20.0, 1.0, 1.0, 4.0, 6.0),
+        Storage("shift", "c", 6.0, 12.0, 1.25, 1.0, 12.0, 12.0, 30.0, rebound_hours=2.0),
+    )
+    return replace(
+        problem,
+        network=replace(problem.network, interfaces=(Interface("west", draw.uniform(5.0, 30.0), ("ab",), ("ac",)),)),
+        storages=(*problem.storages, *stores),
+        storage_profiles={"cars": cars, "lake": lake},
+        exchanges=(market,),
+    )
+
+
 def planned(problem: DispatchProblem) -> tuple[BoolArray, BoolArray]:
     """A commitment that can be kept, and which storages charge."""
     plan = plan_dispatch(problem, time_limit_seconds=0.0)
@@ -95,12 +126,24 @@ def cold(problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> FixedD
 @given(seed=st.integers(0, 10_000), scales=st.lists(st.sampled_from([0.0, 0.6, 1.4]), min_size=4, max_size=4))
 def test_every_warm_dispatch_costs_what_a_cold_one_does(seed: int, scales: list[float], make_problem: Any) -> None:
     problem: DispatchProblem = make_problem(system(seed))
+    problem = trading(problem, seed) if seed % 3 else problem
     on, charging = planned(problem)
     kept = Redispatch(problem, on, charging)
     for load, wind in ((1.0, 1.0), (scales[0], scales[1]), (scales[2], scales[3]), (1.0, 1.0)):
         told = replace(problem, load_mw=problem.load_mw * load, available_mw=problem.available_mw * wind)
         found = kept.solve(told.load_mw, told.available_mw)
         assert found.objective == pytest.approx(cold(told, on, charging).solution.objective, rel=1e-7, abs=1e-4)
+        cost = production_cost(told, on, found.power_mw, found.discharge_mw)
+        cost = cost + exchange_cost(told.exchanges, found.import_mw, found.export_mw, step_hours=1.0)
+        assert found.objective == pytest.approx(cost.sum() + sum(v.cost(1.0) for v in found.violations), abs=20.0)
+        assert found.state_of_charge_mwh.shape == found.charge_mw.shape
+        fed = found.power_mw.sum(axis=0) + found.renewable_mw.sum(axis=0) + found.shed_mw.sum(axis=0)
+        fed = fed + (found.discharge_mw - found.charge_mw).sum(axis=0)
+        fed = fed + (found.import_mw - found.export_mw).sum(axis=0) - told.load_mw.sum(axis=0)
+        surplus = np.zeros(PERIODS)
+        for violation in found.violations:
+            surplus[violation.period] += violation.amount_mw if violation.kind is Limit.SURPLUS else 0.0
+        np.testing.assert_allclose(fed, surplus, atol=1e-2)
 
 
 @settings(max_examples=5, deadline=None)

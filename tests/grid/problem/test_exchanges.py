@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grid.dispatch import DispatchProblem, Redispatch, check_plan, plan_dispatch
+from grid.dispatch import DispatchProblem, check_plan, plan_dispatch
 from grid.dispatch.document import case_document
 from grid.faults import InputError
 from grid.problem.exchanges import Exchange
@@ -87,9 +87,3 @@ def test_every_fault_of_exchanges_is_told(make_problem: Any) -> None:
         "in period 0 exports earn more than imports cost",
     ):
         assert fault in str(raised.value)
-
-
-def test_a_redispatch_refuses_exchanges(make_problem: Any) -> None:
-    problem = trading(make_problem(TWO_BUSES))
-    with pytest.raises(ValueError, match="no exchanges"):
-        Redispatch(problem, np.ones((1, 3), dtype=np.bool_), np.zeros((0, 3), dtype=np.bool_))

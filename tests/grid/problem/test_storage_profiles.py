@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grid.assets import Storage
-from grid.dispatch import DispatchPlan, DispatchProblem, Redispatch, check_plan, plan_dispatch
+from grid.dispatch import DispatchPlan, DispatchProblem, check_plan, plan_dispatch
 from grid.faults import InputError
 from grid.problem.storage_profiles import StorageProfile
 
@@ -165,9 +165,3 @@ def test_every_fault_of_profiles_is_told(make_problem: Any) -> None:
         "efficiencies must lie in [0.001, 1]",
     ):
         assert fault in str(raised.value)
-
-
-def test_a_redispatch_refuses_profiles(make_problem: Any) -> None:
-    problem = with_storage(make_problem(PRICES), profile(charge_mw=[5] * 4, energy_mwh=[9] * 4))
-    with pytest.raises(ValueError, match="storages with profiles"):
-        Redispatch(problem, np.ones((2, 4), dtype=np.bool_), np.ones((1, 4), dtype=np.bool_))

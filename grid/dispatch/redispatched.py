@@ -1,0 +1,79 @@
+"""What a re-dispatch finds: set-points, prices, and the soft limits that it relaxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grid.dispatch.results import reported
+from grid.problem.plan import DispatchProblem, Limit, Violation
+from grid.time_axis import FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Redispatched:
+    """An optimal dispatch of a commitment, arrays with the periods last.
+
+    Attributes:
+        objective: Cost, that of starts and of relaxed limits included. [money]
+        power_mw: Thermal units, shape (units, periods).
+        charge_mw, discharge_mw: Storages, shape (storages, periods).
+        state_of_charge_mwh: Of storages at each period's end.
+        renewable_mw: Taken from each plant, shape (plants, periods); those of a bus are curtailed alike.
+        import_mw, export_mw: Exchanges, shape (exchanges, periods).
+        shed_mw: Load not served, shape (buses, periods).
+        branch_flow_mw: Shape (branches, periods).
+        lmp: Price at every bus, shape (buses, periods). [money/MWh]
+        violations: Every soft limit that was relaxed.
+    """
+
+    objective: float
+    power_mw: FloatArray
+    charge_mw: FloatArray
+    discharge_mw: FloatArray
+    state_of_charge_mwh: FloatArray
+    renewable_mw: FloatArray
+    import_mw: FloatArray
+    export_mw: FloatArray
+    shed_mw: FloatArray
+    branch_flow_mw: FloatArray
+    lmp: FloatArray
+    violations: tuple[Violation, ...]
+
+
+def relaxed(
+    problem: DispatchProblem,
+    *,
+    shed_mw: Mapping[int, FloatArray],
+    surplus_mw: Mapping[int, FloatArray],
+    spilled_mw: Mapping[int, FloatArray],
+    beyond_mw: FloatArray,
+    due_mwh: Sequence[FloatArray],
+    end_mwh: Sequence[float],
+) -> Iterator[Violation]:
+    """Every soft limit that was relaxed, by kind, then period.
+
+    Args:
+        shed_mw, surplus_mw, spilled_mw: By position of a bus, each of shape (periods,).
+        beyond_mw: By how much flows exceed limits of branches, then interfaces, (branches + interfaces, periods).
+        due_mwh, end_mwh: By storage, what is missing when it is due, and at the end.
+    """
+    prices, network = problem.penalties, problem.network
+    for what, amounts, price, kind in (
+        ("load shed", shed_mw, prices.shedding, Limit.SHEDDING),
+        ("surplus power", surplus_mw, prices.surplus, Limit.SURPLUS),
+        ("spilled renewables", spilled_mw, prices.spill, Limit.SPILL),
+    ):
+        for bus, row in amounts.items():
+            yield from reported(f"{what} at bus {network.buses[bus].bus_id}", row, price, kind)
+    names = [f"branch {branch.branch_id}" for branch in network.branches]
+    names += [f"interface {interface.interface_id}" for interface in network.interfaces]
+    for name, row in zip(names, beyond_mw, strict=True):
+        yield from reported(f"overload of {name}", row, prices.overload, Limit.OVERLOAD)
+    for storage, due, end in zip(problem.storages, due_mwh, end_mwh, strict=True):
+        missing, at_end = f"energy missing in {storage.storage_id}", np.zeros(problem.axis.periods)
+        at_end[-1] = end
+        yield from reported(f"{missing} when it is due", due, prices.storage_end, Limit.STORAGE_DUE)
+        yield from reported(f"{missing} at the end", at_end, prices.storage_end, Limit.STORAGE_END)
