@@ -69,7 +69,7 @@ class Blend:
     @property
     def width(self) -> float:
         """By how much bands are widened on the average."""
-        return round(float(self.bands.scale.mean()), 3)
+        return round(float(self.bands.factors.mean()), 3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -176,7 +176,7 @@ def in_units(said: Quantiles, blends: Sequence[Blend], units: Sequence[tuple[flo
         share = (weight / np.where(total > 0.0, total, np.nan))[:, None, None, None]
         np.add(mixed, share * one, out=mixed, where=share > 0.0)
     mixed[total == 0.0] = np.nan
-    bands = np.stack([blend.bands.scale for blend in blends])[:, None]  # (rows, any origin, cells)
+    bands = np.stack([blend.bands.factors for blend in blends])[:, None]  # (rows, any origin, cells, 2)
     offset, scale = np.array(units).T[..., None, None, None]
     return np.asarray(np.maximum(calibrated(np.sort(mixed, axis=-1), bands, levels=LEVELS) * scale + offset, 0.0))
 
