@@ -95,6 +95,7 @@ class NormalEquations:
             weights[rows] = factors.solve(gram, target)
             level[rows] = mean[:, None] - weights[rows] @ (total / count)
             if factors.hours + again_after <= _NEAR_HOURS:
+                factors.keep()
                 self._factors[same] = factors
         return weights, level
 
@@ -117,6 +118,10 @@ class _Factors:
         centred = gram[:-1, :-1] - np.outer(total, total / count)
         self._factors = [_factor(centred, held) for held in penalties]
         self._weights: list[FloatArray] = []
+
+    def keep(self) -> None:
+        """Refinement undoes what single precision loses, at half the price."""
+        self._factors = [factor.astype(np.float32, order="F", copy=False) for factor in self._factors]
 
     def add(self, wide: Float32Array, known: BoolArray, *, fade: float) -> None:
         """Hours that came: terms and a constant, shape (hours, terms + 1); all before them fades, whatever is known."""
@@ -146,8 +151,8 @@ class _Factors:
             rows: Shape (hours, terms).
         """
         upper, held = self._factors[number], self._penalties[number][:, None]
-        spread = solve_triangular(upper, rows.T, trans="T", check_finite=False)  # (terms, hours)
-        core = np.linalg.inv(self._fade * np.eye(len(rows)) + spread.T @ spread)
+        spread = solve_triangular(upper, rows.T.astype(np.float32), trans="T", check_finite=False)  # (terms, hours)
+        core = np.linalg.inv(self._fade * np.eye(len(rows), dtype=np.float32) + spread.T @ spread)
         total, count = gram[:-1, -1:], max(float(gram[-1, -1]), 1e-9)
         weights = self._weights[number]
         for _ in range(_MOST_REFINEMENTS):
@@ -155,7 +160,7 @@ class _Factors:
             left = target - told
             if np.linalg.norm(left) <= _EXACT * np.linalg.norm(target):
                 break
-            half = solve_triangular(upper, left, trans="T", check_finite=False)
+            half = solve_triangular(upper, left.astype(np.float32), trans="T", check_finite=False)
             half -= spread @ (core @ (spread.T @ half))
             weights = weights + solve_triangular(upper, half, check_finite=False) / self._fade
         return weights
