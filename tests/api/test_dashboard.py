@@ -272,6 +272,19 @@ def test_a_forecast_is_explained_on_the_board(taught: Any, browser: Browser) -> 
 
 
 @pytest.mark.browser
+def test_scenarios_are_drawn_where_they_are_wanted(own_api: Any, browser: Browser) -> None:
+    browser.call("Page.navigate", url=f"{own_api.url}/#key={own_api.keys['operator']}")
+    lines = "document.querySelectorAll('#load-chart .u-legend .unlisted').length"
+    browser.wait(f"{lines} === 2")  # the lower edges of both bands
+    browser.value("document.querySelector('#load-scenarios').click()")
+    browser.wait(f"{lines} === 22")
+    browser.value("document.querySelector('#load-scenarios').click()")
+    browser.wait(f"{lines} === 2")
+    assert browser.value("document.documentElement.scrollWidth <= innerWidth"), "the board is wider than its window"
+    assert browser.errors == []
+
+
+@pytest.mark.browser
 def test_a_file_is_forecast_on_the_board(own_api: Any, browser: Browser) -> None:
     hours = [f"a,2026-03-{1 + h // 24:02d}T{h % 24:02d}:00:00Z,{50 + h % 24 if h < 96 else ''}" for h in range(120)]
     files = {

@@ -7,13 +7,15 @@ import { age, dayTime, number, zoneName } from "./format.js";
 import { offerWhy } from "./why_panel.js";
 
 const DAYS_BACK = 3;
+const SCENARIOS = 20;
 const HOUR = 3600e3;
 const CORRECTED = 256; // quality bit: took the place of an earlier reading, which is no flaw
 
 const asked = new Map(); // chart -> number of its latest load: an older answer that comes late is not drawn
 
-/** Load and draw one series; `site` tells the present. */
-export async function showForecast({ chart, note, why, seriesId, site }) {
+/** Load and draw one series in the panel "load" or "renewable"; `site` tells the present. */
+export async function showForecast(panel, { seriesId, site }) {
+  const [chart, note, why] = [`${panel}-chart`, `${panel}-note`, `${panel}-why`];
   if (!site.present) {
     noChart(chart, missing("No telemetry yet.", "The chart begins with the first reading: check that gridpilot ingest runs."));
     return;
@@ -23,10 +25,12 @@ export async function showForecast({ chart, note, why, seriesId, site }) {
   const present = new Date(site.present);
   const start = new Date(present - DAYS_BACK * 24 * HOUR).toISOString();
   const path = `/series/${encodeURIComponent(seriesId)}/readings`;
-  const [readings, primary, baseline] = await Promise.all([
+  const drawn = byId(`${panel}-scenarios`).checked;
+  const [readings, primary, baseline, scenarios] = await Promise.all([
     find(path, { start, end: new Date(+present + HOUR).toISOString(), layer: "validated" }),
     find("/forecasts", { series_id: seriesId, as_of: site.present }),
     find("/forecasts", { series_id: seriesId, as_of: site.present, role: "baseline" }),
+    drawn ? find("/forecasts/scenarios", { series_id: seriesId, as_of: site.present, count: SCENARIOS }) : null,
   ]);
   if (asked.get(chart) !== turn) return;
   if (!readings?.readings.length && !primary) {
@@ -37,7 +41,7 @@ export async function showForecast({ chart, note, why, seriesId, site }) {
   }
   const rows = readings?.readings ?? [];
   const flagged = flaggedSpans(rows.filter((row) => new Date(row.interval_start) < present));
-  draw(chart, { readings: rows, flagged, primary, baseline, present: site.present });
+  draw(chart, { readings: rows, flagged, primary, baseline, scenarios, present: site.present });
   offerWhy(byId(why), primary);
   describe(byId(note), { primary, baseline, site, flagged: flagged.length > 0 });
 }
@@ -72,7 +76,15 @@ function quantileAt(forecast, level) {
 
 const minutes = (count) => count * 60e3;
 
-function draw(chart, { readings, flagged, primary, baseline, present }) {
+/** Each scenario as a thin line; the k-th of all series belong together. */
+function scenarioLines(scenarios, primary, stamps, scale) {
+  return Array.from({ length: scenarios ? SCENARIOS : 0 }, (_, k) => {
+    const rows = scenarios.rows.map((row) => [+new Date(row.interval_start), minutes(primary.interval_minutes), row[`s${k + 1}`]]);
+    return { label: "", values: onStamps(rows, stamps, scale), stroke: tint("forecast", 0.45), width: 0.75, legend: false };
+  });
+}
+
+function draw(chart, { readings, flagged, primary, baseline, scenarios, present }) {
   const highest = Math.max(...readings.map((r) => r.value ?? 0), ...(primary?.intervals ?? []).map((r) => r.quantiles.at(-1)), 0);
   const scale = highest > 5e3 ? 1e-3 : 1;
   const unit = scale === 1 ? "kW" : "MW";
@@ -107,6 +119,7 @@ function draw(chart, { readings, flagged, primary, baseline, present }) {
       { label: "Median", values: lines.median, stroke: colour("forecast"), width: 2 },
       { label: "Seasonal naive", values: lines.naive, stroke: colour("dim"), width: 1, dash: [4, 4] },
       { label: "Measured", values: lines.actual, stroke: colour("ink"), width: 1.5 },
+      ...scenarioLines(scenarios, primary, stamps, scale),
     ],
     table: {
       columns: ["Interval", `Measured ${unit}`, "Median", "50 %", "90 %", "Seasonal naive"],

@@ -63,9 +63,9 @@ const loadQuality = guarded("the data quality", async () => {
 const loadForecasts = guarded("the forecasts", async () => {
   if (!state.site) return;
   await Promise.all([
-    showForecast({ chart: "load-chart", note: "load-note", why: "load-why", seriesId: byId("load-series").value || "site:load", site: state.site }),
+    showForecast("load", { seriesId: byId("load-series").value || "site:load", site: state.site }),
     byId("renewable-series").value
-      ? showForecast({ chart: "renewable-chart", note: "renewable-note", why: "renewable-why", seriesId: byId("renewable-series").value, site: state.site })
+      ? showForecast("renewable", { seriesId: byId("renewable-series").value, site: state.site })
       : replace(byId("renewable-chart"), missing("No solar, wind or hydro series.", "The site file names none.")),
   ]);
 });
@@ -145,8 +145,9 @@ function askForKey(message) {
 
 byId("key-form").addEventListener("submit", () => { storeKey(byId("key-input").value); byId("key-input").value = ""; start(); });
 byId("forget").addEventListener("click", () => { forgetKey(); askForKey("The key is forgotten. Give one to go on."); });
-byId("load-series").addEventListener("change", loadForecasts);
-byId("renewable-series").addEventListener("change", loadForecasts);
+for (const panel of ["load", "renewable"]) {
+  for (const choice of ["series", "scenarios"]) byId(`${panel}-${choice}`).addEventListener("change", loadForecasts);
+}
 for (const id of ["units-filter", "units-find"]) byId(id).addEventListener("input", () => showUnits(hasSchedule(shownPlan()) ? shownPlan() : null, state.site?.present ?? null));
 setInterval(() => { if (state.connection === "live") loadSite(); }, 60000);
 
