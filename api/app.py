@@ -23,6 +23,7 @@ from api.metrics import CountRequests
 from api.planner import Planner
 from api.planning import PlanLimits
 from api.problems import ProblemDocument, install_problem_handlers
+from api.redispatching import Redispatcher
 from api.routes import (
     PREFIX,
     audit,
@@ -81,6 +82,7 @@ def create_app(
         clock=clock,
         events=EventStream(pool, database_url=database_url),
         planner=Planner(pool=pool, limits=plan_limits),
+        redispatcher=Redispatcher(pool),
         files=FileForecaster(),
         sender=Sender(kafka_bootstrap) if kafka_bootstrap else None,
     )

@@ -249,6 +249,10 @@ class GridPilot:
             "POST", "/plans", json=changes, timeout=httpx.Timeout(_PLAN_SECONDS, connect=10.0)
         )
 
+    def redispatch(self) -> dict[str, Any]:
+        """The plan in force dispatched for the newest forecasts, its commitment held; nothing is stored."""
+        return self._transport.document("POST", "/plans/redispatch")
+
     def decide(
         self,
         plan_id: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from grid.dispatch.assemble import assemble_problem
 from grid.dispatch.changed import changes_since
 from grid.dispatch.document import plan_document
 from grid.faults import Fault, InputError
+from grid.forecasts import Forecast
 from grid.problem.plan import DispatchProblem
 from grid.site import SITE_LOAD, Site
 from grid.store.forecasts import latest_forecasts, load_forecast
@@ -46,6 +48,19 @@ def has_schedule(document: Mapping[str, Any]) -> bool:
     return document["status"] in WITH_SCHEDULE and document["objective"] is not None
 
 
+def newest_forecasts(conn: psycopg.Connection[Any], site: Site) -> tuple[datetime, dict[str, Forecast]]:
+    """When the newest forecast of the site's load was issued, and the newest by then of all that a plan needs.
+
+    Raises:
+        InputError: If there is none yet.
+    """
+    newest = load_forecast(conn, SITE_LOAD)
+    if newest is None:
+        raise InputError([Fault(f"forecast of {SITE_LOAD}", "there is none yet", "run gridpilot forecast first")])
+    series = {load.series_id for load in site.loads} | {plant.series_id for plant in site.renewable_plants}
+    return newest.issued_at, latest_forecasts(conn, [*sorted(series), SITE_LOAD], newest.issued_at)
+
+
 def make_plan(
     conn: psycopg.Connection[Any],
     site: Site,
@@ -69,13 +84,8 @@ def make_plan(
     Raises:
         InputError: If a forecast that the plan needs is missing; every one is named.
     """
-    newest = load_forecast(conn, SITE_LOAD)
-    if newest is None:
-        raise InputError([Fault(f"forecast of {SITE_LOAD}", "there is none yet", "run gridpilot forecast first")])
-    series = {load.series_id for load in site.loads} | {plant.series_id for plant in site.renewable_plants}
-    issued_at = newest.issued_at
+    issued_at, forecasts = newest_forecasts(conn, site)
     previous = latest_plan(conn, site.site_id, before=issued_at, with_schedule=True)
-    forecasts = latest_forecasts(conn, [*sorted(series), SITE_LOAD], issued_at)
     problem, inputs = assemble_problem(
         site,
         forecasts,

@@ -17,6 +17,7 @@ from api.file_forecasts import FileForecaster
 from api.jobs.clock import ClockName, present
 from api.planner import Planner
 from api.problems import Problem
+from api.redispatching import Redispatcher
 from api.schemas import Freshness, SiteFreshness
 from api.sender import Sender
 from grid.faults import InputError
@@ -46,6 +47,7 @@ class Service:
     clock: ClockName
     events: EventStream
     planner: Planner
+    redispatcher: Redispatcher
     files: FileForecaster
     sender: Sender | None
     explaining: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -23,6 +23,7 @@ from api.plan_schemas import (
 )
 from api.plan_shortfalls import realised_shortfalls
 from api.problems import Problem, invalid, not_found, problems
+from api.redispatch_schemas import RedispatchDocument
 from api.service import Database, ServiceParts, site_of
 from grid.faults import Fault
 from grid.store.decisions import Choice, Decision, decisions_of, save_decision
@@ -122,6 +123,23 @@ def post_plan(caller: Reader, service: ServiceParts, request: PlanRequest) -> Re
     document = service.planner.plan(site, request)
     headers = {"Location": f"/api/v1/plans/{document['plan_id']}"}
     return Response(json.dumps(document), status_code=201, media_type="application/json", headers=headers)
+
+
+@router.post(
+    "/redispatch",
+    response_model=RedispatchDocument,
+    responses=problems(401, 403, 409, 503),
+    summary="Dispatch the plan in force again",
+)
+def post_redispatch(caller: Reader, service: ServiceParts) -> Response:
+    """Set-points, prices and cost of what is left of the latest plan for the newest forecasts, and what changes.
+
+    Which units are on, and which storages charge, stays as planned; reserves are used, not held. Nothing is stored: a
+    new plan is made by `POST /plans`. The linear program stays in the solver, so that the next call takes little time.
+    """
+    with service.pool.connection() as conn:
+        site = site_of(conn)
+    return _as_json(json.dumps(service.redispatcher.redispatch(site)))
 
 
 @router.get("/{plan_id}/decisions", responses=problems(401, 403, 404, 422, 503), summary="Decisions about a plan")

@@ -4,6 +4,7 @@ from grid.checking.check import check_plan
 from grid.dispatch.always import plan_always
 from grid.dispatch.assemble import assemble_problem
 from grid.dispatch.document import case_document, plan_document
+from grid.dispatch.held import HeldPlan, dispatch_held, hold_plan, redispatch_document
 from grid.dispatch.planning import plan_dispatch
 from grid.dispatch.realised import Realised, realised
 from grid.dispatch.redispatch import Redispatch
@@ -23,6 +24,7 @@ from grid.problem.scenarios import Outlook, Scenarios
 __all__ = [
     "DispatchPlan",
     "DispatchProblem",
+    "HeldPlan",
     "Limit",
     "Outlook",
     "Penalties",
@@ -37,8 +39,11 @@ __all__ = [
     "assemble_problem",
     "case_document",
     "check_plan",
+    "dispatch_held",
+    "hold_plan",
     "plan_always",
     "plan_dispatch",
     "plan_document",
     "realised",
+    "redispatch_document",
 ]

@@ -29,7 +29,7 @@ def changes_since(previous: Mapping[str, Any], document: Mapping[str, Any], *, t
     """Compare two plan documents of one site.
 
     Args:
-        previous: The plan before ``document``; both have a schedule.
+        previous: The plan before ``document``; both have a schedule. What one of them does not tell is left out.
         timezone: For the texts; IANA name of the clock that the operators look at.
 
     Returns:
@@ -44,7 +44,9 @@ def changes_since(previous: Mapping[str, Any], document: Mapping[str, Any], *, t
     starts = [datetime.fromisoformat(document["axis"]["interval_starts"][t]) for t in new]
     clock = _Clock(starts, timedelta(minutes=document["axis"]["step_minutes"]), timezone)
     moved = {
-        name: _total(document, kind, field)[new] - _total(previous, kind, field)[old] for name, kind, field in _INPUTS
+        name: _total(document, kind, field)[new] - _total(previous, kind, field)[old]
+        for name, kind, field in _INPUTS
+        if kind != "system" or all(field in told["system"][0] for told in (previous, document))
     }
     before, after = _setpoints(previous), _setpoints(document)
     assets = []

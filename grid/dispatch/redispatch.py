@@ -77,6 +77,10 @@ class Redispatch:
         self._highs.setOptionValue("simplex_scale_strategy", 0)  # either costs more than the simplex method itself
         self._linear.load(self._highs, integer=False)
 
+    def takes(self, load_mw: FloatArray) -> bool:
+        """Whether load stands only at buses that had some when this was built."""
+        return not np.delete(load_mw, self._at["shed"], axis=0).any()
+
     def solve(self, load_mw: FloatArray, available_mw: FloatArray) -> Redispatched:
         """Dispatch for new forecasts.
 
@@ -185,7 +189,7 @@ class Redispatch:
             )
         if not (np.isfinite(load_mw).all() and np.isfinite(available_mw).all() and (available_mw >= 0.0).all()):
             raise ValueError("load and available power must be finite, available power at least 0")
-        if load_mw.any(axis=1).sum() > load_mw[self._at["shed"]].any(axis=1).sum():
+        if not self.takes(load_mw):
             raise ValueError("load stands at a bus that had none; build a new Redispatch")
         problem = replace(own, load_mw=load_mw, available_mw=available_mw)
         taken, must_take = available_by_bus(problem, curtailable=True), available_by_bus(problem, curtailable=False)

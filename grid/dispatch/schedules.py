@@ -87,7 +87,7 @@ def _kind_of(profile: StorageProfile | None) -> str:
 
 
 def _units(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
-    return _tables(
+    return tables(
         [unit.unit_id for unit in plan.problem.thermal_units],
         {
             "on": (plan.on, None),
@@ -99,7 +99,7 @@ def _units(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def _renewables(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
-    return _tables(
+    return tables(
         [plant.plant_id for plant in plan.problem.renewable_plants],
         {
             "power_mw": (plan.renewable_mw, mw),
@@ -111,7 +111,7 @@ def _renewables(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def _storages(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
-    return _tables(
+    return tables(
         [storage.storage_id for storage in plan.problem.storages],
         {
             "charge_mw": (plan.charge_mw, mw),
@@ -131,7 +131,7 @@ def _exchanges(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
         "import_price": (np.array([exchange.import_price for exchange in exchanges]).reshape(shape), PRICE_DIGITS),
         "export_price": (np.array([exchange.export_price for exchange in exchanges]).reshape(shape), PRICE_DIGITS),
     }
-    return _tables([exchange.exchange_id for exchange in exchanges], columns)
+    return tables([exchange.exchange_id for exchange in exchanges], columns)
 
 
 def _buses(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
@@ -144,7 +144,7 @@ def _buses(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
         "loss": (loss, PRICE_DIGITS),
         "load_mw": (plan.problem.load_mw, mw),
     }
-    return _tables([bus.bus_id for bus in plan.problem.network.buses], columns)
+    return tables([bus.bus_id for bus in plan.problem.network.buses], columns)
 
 
 def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, Any]]]]:
@@ -153,7 +153,7 @@ def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, An
     interface_limits = np.array([[i.limit_mw] * periods for i in network.interfaces]).reshape(-1, periods)
     link_limits = np.array([[link.limit_mw] * periods for link in network.dc_links]).reshape(-1, periods)
     return {
-        "branches": _tables(
+        "branches": tables(
             [branch.branch_id for branch in network.branches],
             {
                 "flow_mw": (plan.branch_flow_mw, mw),
@@ -161,7 +161,7 @@ def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, An
                 "shadow_price": (plan.branch_shadow_price, PRICE_DIGITS),
             },
         ),
-        "interfaces": _tables(
+        "interfaces": tables(
             [interface.interface_id for interface in network.interfaces],
             {
                 "flow_mw": (plan.interface_flow_mw, mw),
@@ -169,7 +169,7 @@ def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, An
                 "shadow_price": (plan.interface_shadow_price, PRICE_DIGITS),
             },
         ),
-        "links": _tables(
+        "links": tables(
             [link.link_id for link in network.dc_links],
             {"flow_mw": (plan.link_flow_mw, mw), "limit_mw": (link_limits, None)},
         ),
@@ -195,7 +195,7 @@ def _reserves(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
             "held_by": [{names[i]: round(float(rows[i, t]), mw) for i in holders if rows[i, t] >= 0.5 * 10.0**-mw}
                         for t in range(problem.axis.periods)],
         }  # fmt: skip
-        tables[need.title] = _records(columns)
+        tables[need.title] = records(columns)
     return tables
 
 
@@ -222,19 +222,19 @@ def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
             MONEY_DIGITS,
         ),
     }
-    return _records({field: _rounded(values, digits) for field, (values, digits) in columns.items()})
+    return records({field: _rounded(values, digits) for field, (values, digits) in columns.items()})
 
 
-def _tables(names: Iterable[str], columns: Mapping[str, tuple[Any, int | None]]) -> dict[str, list[dict[str, Any]]]:
+def tables(names: Iterable[str], columns: Mapping[str, tuple[Any, int | None]]) -> dict[str, list[dict[str, Any]]]:
     """Per name a list of records; ``columns`` are arrays of shape (names, periods) with their digits."""
     lists = {
         field: np.asarray(values).tolist() if digits is None else _rounded(values, digits)
         for field, (values, digits) in columns.items()
     }
-    return {name: _records({field: rows[i] for field, rows in lists.items()}) for i, name in enumerate(names)}
+    return {name: records({field: rows[i] for field, rows in lists.items()}) for i, name in enumerate(names)}
 
 
-def _records(columns: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
+def records(columns: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
     """One record per period out of one list per field."""
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 

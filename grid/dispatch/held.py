@@ -1,0 +1,186 @@
+"""The plan in force dispatched again for newer forecasts: its commitment and the storages' direction are held.
+
+Reserves are there to be used now, so none is held back, and changing the plan costs nothing but what the system costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from grid.dispatch.inherit import PreviousPlan
+from grid.dispatch.redispatch import Redispatch
+from grid.dispatch.redispatched import Redispatched
+from grid.dispatch.results import plan_of
+from grid.dispatch.schedules import MONEY_DIGITS, PRICE_DIGITS, records, tables
+from grid.faults import Fault, InputError
+from grid.formulation.commitment import BoolArray
+from grid.formulation.outages import Outages
+from grid.formulation.prices import dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.unit_terms import unit_terms
+from grid.problem.costs import production_cost
+from grid.problem.exchanges import exchange_cost
+from grid.problem.in_scenarios import unreserved
+from grid.problem.plan import DispatchProblem, Status
+
+_MW_DIGITS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldPlan:
+    """What is left to dispatch of a plan: ``problem`` without reserves, ``on`` and ``charging`` as it has them.
+
+    Attributes:
+        on: Shape (units, periods).
+        charging: Whether each storage charges, or else discharges, shape (storages, periods).
+    """
+
+    problem: DispatchProblem
+    on: BoolArray
+    charging: BoolArray
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether :class:`Redispatch` takes it, so that it can stay in the solver."""
+        return not (self.problem.losses or self.problem.secure)
+
+
+def hold_plan(problem: DispatchProblem, plan: Mapping[str, Any]) -> HeldPlan:
+    """Hold the commitment of a plan's document in the periods of ``problem``.
+
+    Raises:
+        InputError: If the document does not tell of every period, unit and storage.
+    """
+    earlier = PreviousPlan(plan, at=problem.axis.start)
+    periods, faults = problem.axis.periods, []
+
+    def rows(kind: str, names: list[str], state: Callable[[Mapping[str, Any]], bool]) -> BoolArray:
+        told = [[state(record) for record in earlier.ahead(kind, name)[:periods]] for name in names]
+        for name, row in zip(names, told, strict=True):
+            if len(row) < periods:
+                faults.append(Fault(f"plan in force: {name}", "it does not tell of all periods", "make a plan first"))
+        return np.array([row + [False] * (periods - len(row)) for row in told], dtype=np.bool_).reshape(-1, periods)
+
+    on = rows("units", [unit.unit_id for unit in problem.thermal_units], lambda record: bool(record["on"]))
+    names = [storage.storage_id for storage in problem.storages]
+    charging = rows("storages", names, lambda record: record["charge_mw"] > record["discharge_mw"])
+    if faults:
+        raise InputError(faults)
+    free = replace(
+        unreserved(problem), requirements=(), secure_units=False, deliverable=False, reserve_from_plants=False,
+        earlier=None, scenarios=None,
+    )  # fmt: skip
+    return HeldPlan(free, on, charging)
+
+
+def dispatch_held(held: HeldPlan, *, kept: Redispatch | None) -> Redispatched:
+    """Dispatch a held plan: by ``kept``, which has it in the solver already, or by the whole model.
+
+    Raises:
+        UnsolvedError: If the commitment cannot be dispatched.
+    """
+    problem = held.problem
+    if kept is not None:
+        return kept.solve(problem.load_mw, problem.available_mw)
+    terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
+    ptdf = Ptdf(problem.network)
+    outages = Outages(problem.network, ptdf) if problem.secure else None
+    dispatch = dispatch_fixed(problem, terms, held.on, held.charging, ptdf=ptdf, outages=outages, lines=())
+    plan = plan_of(dispatch, terms, held.on, status=Status.FEASIBLE, bound=-np.inf, message="")
+    return Redispatched(
+        objective=plan.objective,
+        power_mw=plan.power_mw,
+        charge_mw=plan.charge_mw,
+        discharge_mw=plan.discharge_mw,
+        state_of_charge_mwh=plan.state_of_charge_mwh,
+        renewable_mw=plan.renewable_mw,
+        import_mw=plan.import_mw,
+        export_mw=plan.export_mw,
+        shed_mw=plan.shed_mw,
+        branch_flow_mw=plan.branch_flow_mw,
+        lmp=plan.lmp,
+        violations=plan.violations,
+    )
+
+
+def redispatch_document(held: HeldPlan, found: Redispatched, *, plan_id: str, issued_at: datetime) -> dict[str, Any]:
+    """Write a re-dispatch as a document, in the words of a plan's.
+
+    Args:
+        plan_id: Whose commitment is held.
+        issued_at: Of the forecasts.
+    """
+    problem, axis, network = held.problem, held.problem.axis, held.problem.network
+    starts = [start.astimezone(UTC).isoformat().replace("+00:00", "Z") for start in axis.interval_starts]
+    limits = np.array([[branch.limit_mw] * axis.periods for branch in network.branches], dtype=object)
+    prices = {
+        field: (np.array([getattr(e, field) for e in problem.exchanges]).reshape(-1, axis.periods), PRICE_DIGITS)
+        for field in ("import_price", "export_price")
+    }
+    step = axis.step_hours
+    return {
+        "plan_id": plan_id,
+        "issued_at": issued_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "objective": round(found.objective, MONEY_DIGITS),
+        "currency": problem.currency,
+        "axis": {
+            "start": starts[0],
+            "step_minutes": round(step * 60),
+            "periods": axis.periods,
+            "interval_starts": starts,
+        },
+        "units": tables(
+            [unit.unit_id for unit in problem.thermal_units],
+            {"on": (held.on, None), "power_mw": (found.power_mw, _MW_DIGITS)},
+        ),
+        "renewables": tables(
+            [plant.plant_id for plant in problem.renewable_plants],
+            {"power_mw": (found.renewable_mw, _MW_DIGITS), "available_mw": (problem.available_mw, _MW_DIGITS)},
+        ),
+        "storages": tables(
+            [storage.storage_id for storage in problem.storages],
+            {
+                "charge_mw": (found.charge_mw, _MW_DIGITS),
+                "discharge_mw": (found.discharge_mw, _MW_DIGITS),
+                "state_of_charge_mwh": (found.state_of_charge_mwh, _MW_DIGITS),
+            },
+        ),
+        "exchanges": tables(
+            [exchange.exchange_id for exchange in problem.exchanges],
+            {"import_mw": (found.import_mw, _MW_DIGITS), "export_mw": (found.export_mw, _MW_DIGITS), **prices},
+        ),
+        "buses": tables(
+            [bus.bus_id for bus in network.buses],
+            {"lmp": (found.lmp, PRICE_DIGITS), "load_mw": (problem.load_mw, _MW_DIGITS)},
+        ),
+        "branches": tables(
+            [branch.branch_id for branch in network.branches],
+            {"flow_mw": (found.branch_flow_mw, _MW_DIGITS), "limit_mw": (limits, None)},
+        ),
+        "system": records(
+            {
+                "load_mw": problem.load_mw.sum(axis=0).round(_MW_DIGITS).tolist(),
+                "curtailed_mw": (problem.available_mw - found.renewable_mw).sum(axis=0).round(_MW_DIGITS).tolist(),
+                "production_cost": production_cost(problem, held.on, found.power_mw, found.discharge_mw)
+                .round(MONEY_DIGITS)
+                .tolist(),
+                "exchange_cost": exchange_cost(problem.exchanges, found.import_mw, found.export_mw, step_hours=step)
+                .round(MONEY_DIGITS)
+                .tolist(),
+            }
+        ),
+        "violations": [
+            {
+                "what": v.what,
+                "interval_start": starts[v.period],
+                "amount_mw": round(v.amount_mw, _MW_DIGITS),
+                "price_per_mwh": v.price_per_mwh,
+            }
+            for v in found.violations
+        ],
+    }
