@@ -173,7 +173,8 @@ class ModelDocument(Document):
     created_at: datetime = Field(description="When it was stored.")
     promoted_at: datetime | None = Field(description="When it became champion; null if never.")
     manifest: dict[str, Any] = Field(
-        description="Data window, features, hash of the weights; scores, comparison with the champion and verdict."
+        description="Data window, features, hash of the weights; scores, comparison with the champion (and what errors "
+        "cost, `regret`, where that decides) and verdict."
     )
     drift: DriftDocument | None = Field(None, description="Of a champion that is watched; null otherwise.")
 

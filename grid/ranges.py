@@ -10,7 +10,16 @@ from grid.faults import Fault
 from grid.fleets import EvFleet, Stay
 from grid.forecasts import DEFAULT_LEVELS
 from grid.network import Branch, Bus, DcLink, Interface
-from grid.site import BusLoad, ChangePrices, Meter, ProductPolicy, ReservePolicy, ScenarioPolicy, SumCheck
+from grid.site import (
+    BusLoad,
+    ChangePrices,
+    Meter,
+    ProductPolicy,
+    PromotionPolicy,
+    ReservePolicy,
+    ScenarioPolicy,
+    SumCheck,
+)
 from grid.tariffs import TariffExchange
 from grid.validation.settings import EstimationRule, RangeRule, RunRule, SpikeRule, StampRule, SumRule, SunRule
 
@@ -125,6 +134,7 @@ _RANGES: dict[type, dict[str, _Range]] = {
         "risk_weight": _NOT_NEGATIVE,
         "risk_level": _Range(high=0.999),
     },
+    PromotionPolicy: {"days": _Range(8, 42)},
     ReservePolicy: {
         "up_level": _Range(0.5, DEFAULT_LEVELS[-1]),
         "down_level": _Range(DEFAULT_LEVELS[0], 0.5),

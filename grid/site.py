@@ -151,6 +151,26 @@ class ScenarioPolicy:
     risk_level: float = 0.95
 
 
+class PromotionCriterion(StrEnum):
+    """What decides whether a newly trained model speaks: the loss of its quantiles, or what its errors cost."""
+
+    PINBALL = "pinball"
+    REGRET = "regret"
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionPolicy:
+    """How a newly trained model becomes champion.
+
+    Attributes:
+        criterion: Regret is told beside the pinball loss where it decides; it takes three plans for every day.
+        days: Over how many days, the last ones of a contest, regret is counted at most.
+    """
+
+    criterion: PromotionCriterion = PromotionCriterion.PINBALL
+    days: int = 14
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """One operator's system, as its site file tells it.
@@ -185,6 +205,7 @@ class Site:
     losses: bool = False
     change_prices: ChangePrices = ChangePrices()
     scenarios: ScenarioPolicy = ScenarioPolicy()
+    promotion: PromotionPolicy = PromotionPolicy()
     sum_checks: tuple[SumCheck, ...] = ()
     validation: RulesByKind = DEFAULT_RULES
     notes: tuple[str, ...] = ()

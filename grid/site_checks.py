@@ -18,7 +18,7 @@ from grid.network import Branch, Bus, DcLink, Interface
 from grid.network_checks import duplicate_faults, network_faults, unknown_bus
 from grid.ranges import range_faults
 from grid.readings import series_id
-from grid.site import BusLoad, ChangePrices, Meter, ReservePolicy, ScenarioPolicy, SumCheck
+from grid.site import BusLoad, ChangePrices, Meter, PromotionPolicy, ReservePolicy, ScenarioPolicy, SumCheck
 from grid.tariffs import TariffExchange
 from grid.time_axis import is_timezone
 from grid.units import STORED_UNIT, Channel
@@ -42,6 +42,7 @@ class SiteParts:
     reserve: ReservePolicy
     change_prices: ChangePrices
     scenarios: ScenarioPolicy
+    promotion: PromotionPolicy
     meters: tuple[Meter, ...]
     loads: tuple[BusLoad, ...]
     sum_checks: tuple[SumCheck, ...]
@@ -100,6 +101,7 @@ def _general(parts: SiteParts) -> Iterator[Fault]:
     yield from _products(parts)
     yield from range_faults("change_prices", parts.change_prices)
     yield from range_faults("scenarios", parts.scenarios)
+    yield from range_faults("promotion", parts.promotion)
     if parts.base_mva is not None and parts.base_mva <= 0:
         yield Fault("network.base_mva", f"must be above 0, got {parts.base_mva:g}", "correct it; 100 is common")
 

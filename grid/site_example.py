@@ -43,6 +43,12 @@ per_commitment_hour = 10.0
 # risk_weight = 0.0
 # risk_level = 0.95
 
+# What decides whether a newly trained model speaks: "pinball", the loss of its quantiles, or "regret", what its errors
+# cost when the site's last days (8 to 42, at most) are planned with it: three plans and 72 dispatches for each day.
+# [promotion]
+# criterion = "regret"
+# days = 14
+
 # Meters that are forecast. Their series is called <meter_id>:<channel>.
 #   kind: load, solar, or external (somebody sends us its forecasts)
 #   weather_site_id: whose temperature and irradiance explain it (topic gridpilot.weather.v1)

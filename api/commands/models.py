@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,11 +23,24 @@ def show(as_json: AsJson = False) -> None:
         found = list_models(conn)
         drifts = {drift.model_id: drift.document["*"] for drift in load_drifts(conn, only_mean=True).values()}
     if as_json:
-        print_json([{**_document(model), "drift": drifts.get(model.model_id)} for model in found])
+        judged = ("scores", "comparison", "criterion", "regret")
+        told = ({name: model.manifest.get(name) for name in judged} for model in found)
+        print_json(
+            [{**_document(x), **said, "drift": drifts.get(x.model_id)} for x, said in zip(found, told, strict=True)]
+        )
     else:
         said = {name: mean["reason"] for name, mean in drifts.items()}
-        rows = [(x.model_id, x.kind, x.status, x.created_at, x.promoted_at, said.get(x.model_id)) for x in found]
-        print_table(("model", "kind", "status", "created", "promoted", "drift"), rows)
+        rows = [
+            (x.model_id, x.kind, x.status, x.created_at, x.promoted_at, *_judged(x.manifest), said.get(x.model_id))
+            for x in found
+        ]
+        print_table(("model", "kind", "status", "created", "promoted", "pinball", "regret a day", "drift"), rows)
+
+
+def _judged(manifest: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Pinball loss as a share of mean power, and regret where it was told."""
+    scores, regret = manifest.get("scores"), manifest.get("regret")
+    return scores and f"{scores['pinball']:.4f}", regret and f"{regret['challenger']:.0f}"
 
 
 @app.command("drift")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from forecasting.judging.backtest import Scores, score
 from forecasting.judging.daily_scores import DailyScores, daily_scores
 from forecasting.judging.drift import promises
 from forecasting.judging.significance import compare
+from forecasting.judging.stakes import RegretComparison, Stakes
 from forecasting.judging.verdict import Contest
 from forecasting.members.course import (
     CLIMATOLOGY,
@@ -28,11 +29,14 @@ from forecasting.members.course import (
 from forecasting.networks.training import Progress
 from forecasting.networks.windows import future_positions
 from forecasting.nouns import IndexArray, ShortHistoryError
-from forecasting.quantiles.conformal import Bands, learn_bands
+from forecasting.quantiles.conformal import learn_bands
 from forecasting.quantiles.mixing import at_levels
 from forecasting.series.calendar import hours_since_epoch
 from forecasting.series.request import FileSeries
 from forecasting.series.rows import Rows, make_rows, own_unit
+from grid.faults import InputError
+from grid.formulation.relaxation import UnsolvedError
+from grid.site import PromotionCriterion
 from grid.time_axis import FloatArray
 
 logger = logging.getLogger(__name__)
@@ -88,17 +92,19 @@ def hold_contest(
     levels: tuple[float, ...],
     course: Course,
     champion: TrainedModel | None,
+    stakes: Stakes | None = None,
     on_progress: Progress | None = None,
 ) -> Contest:
     """Train a model of a kind on the past of its series, and score it, and the champion, on the last weeks.
 
     The first half of the weeks that networks and trees have not seen chooses the weights, the second half scores: so
-    they do not flatter the challenger. The model that is kept has its weights from both; as a champion it may be judged
-    again on days that chose them, which flatters it a little.
+    they do not flatter the challenger. The model that is kept has its weights from both; as a champion that is judged
+    again on days that chose them it is given others, from the first half of the challenger's weeks.
 
     Args:
         series: Of one hourly axis, each with a horizon of as many hours as will be asked.
         weather_ids: Whose temperature stands beside each; "" for none.
+        stakes: What is at stake for the site, if regret is to decide.
 
     Raises:
         ShortHistoryError: If the history is too short, or no series can be learnt from.
@@ -116,8 +122,7 @@ def hold_contest(
     actual = _actual(rows, trial.origins)
 
     half = int(np.searchsorted(trial.origins, (trial.split.test + trial.split.end) // 2))
-    trust = trust_in((trial.split.end - trial.split.test) / rows.periods)
-    early = _blends({name: one[:, :half] for name, one in said.items()}, actual[:, :half], course, trust=trust)
+    early = _blends({name: one[:, :half] for name, one in said.items()}, actual[:, :half], trial, course)
     later = {name: one[:, half:] for name, one in said.items()}
     ground = _ground(rows, trial.origins[half:], actual[:, half:], later, levels=levels)
     names = [one.series_id for one in rows.series]
@@ -131,17 +136,25 @@ def hold_contest(
         periods=rows.periods,
         seen_until=int(hours_since_epoch(rows.axis)[trial.split.test]),
         parts=parts,
-        blends=tuple(_blends(said, actual, course, trust=trust)),
+        blends=tuple(_blends(said, actual, trial, course)),
+        blended_until=int(hours_since_epoch(rows.axis)[-1]) + 1,
     )
     promise = promises(names, daily, mean_kw=ground.mean)
-    theirs, comparison = None, None
+    theirs, comparison, regret = None, None, None
     if champion is not None and _comparable(champion, model):
         shared = [names.index(name) for name in champion.series_ids]
-        told = _champion_told(champion, [rows.series[row] for row in shared], trial, ground.origins)
+        alike = [rows.series[row] for row in shared]
+        told = _champion_told(champion, alike, trial, ground.origins, first=half, course=course)
         if told is not None:
             theirs, champion_daily = ground.judge(told, shared)
             comparison = compare(daily.loss[shared], champion_daily.loss)
-    return Contest(model, course, trial.split, scores, theirs, comparison, promise)
+            if stakes is not None:
+                days = stakes.midnights(rows.axis, first=int(ground.origins[0]), periods=rows.periods)
+                own = in_units(members.past(days, rows.periods), early, units)[shared]
+                old = _champion_told(champion, alike, trial, days, first=half, course=course)
+                regret = _regret(stakes, rows, days, champion.series_ids, own, old)
+    criterion = PromotionCriterion.PINBALL if stakes is None else PromotionCriterion.REGRET
+    return Contest(model, course, trial.split, scores, theirs, comparison, promise, criterion, regret)
 
 
 def _learnable(one: FileSeries, *, until: int) -> bool:
@@ -166,29 +179,77 @@ def _comparable(champion: TrainedModel, challenger: TrainedModel) -> bool:
 
 
 def _champion_told(
-    champion: TrainedModel, series: Sequence[FileSeries], trial: Trial, origins: IndexArray
+    champion: TrainedModel,
+    series: Sequence[FileSeries],
+    trial: Trial,
+    origins: IndexArray,
+    *,
+    first: int,
+    course: Course,
 ) -> FloatArray | None:
-    """What :func:`ask_past` says; None if the champion fails: a broken one must not keep others from being trained."""
+    """What :func:`ask_past` says; None if the champion fails: a broken one must not keep others from being trained.
+
+    Args:
+        origins: None before the first of the trial's that judge, whose number is ``first``.
+    """
     try:
-        return ask_past(champion, series, trial, origins)
+        return ask_past(_unflattered(champion, series, trial, first, course), series, trial, origins)
     except Exception:  # whatever a stored model does, training goes on
         logger.exception("the champion cannot be compared with: it fails")
         return None
 
 
-def _blends(said: Quantiles, actual: FloatArray, course: Course, *, trust: float) -> list[Blend]:
+def _unflattered(
+    champion: TrainedModel, series: Sequence[FileSeries], trial: Trial, first: int, course: Course
+) -> TrainedModel:
+    """The champion with weights and bands that do not know the days that judge: where its own do, with new ones."""
+    rows = make_rows(series, units=champion.units)
+    judged_from = int(hours_since_epoch(rows.axis)[trial.origins[first]])
+    if champion.blended_until is not None and champion.blended_until <= judged_from:
+        return champion
+    origins = trial.origins[:first]
+    said = make_members(rows, trial=trial, course=course, parts=champion.parts).past(origins, rows.periods)
+    return replace(champion, blends=tuple(_blends(said, _actual(rows, origins), trial, course)))
+
+
+def _regret(
+    stakes: Stakes,
+    rows: Rows,
+    days: IndexArray,
+    series_ids: Sequence[str],
+    challenger: FloatArray,
+    champion: FloatArray | None,
+) -> RegretComparison | None:
+    """What both cost the site; None where that cannot be told.
+
+    Args:
+        days: Positions of the midnights at which both spoke.
+        challenger, champion: Of ``series_ids``, shape (series, days, periods, LEVELS).
+    """
+    if champion is None or not len(days):
+        return None
+    said = [dict(zip(series_ids, told, strict=True)) for told in (challenger, champion)]
+    try:
+        return stakes.compare(*said, start=rows.axis.start + int(days[0]) * rows.axis.step)
+    except (InputError, UnsolvedError):  # a site that cannot be planned must not keep models from being trained
+        logger.exception("what errors cost cannot be told: the site cannot be run through these days")
+        return None
+
+
+def _blends(said: Quantiles, actual: FloatArray, trial: Trial, course: Course) -> list[Blend]:
     """Weights from all series together, which say more than one; bands of its own for each.
 
     Args:
         said: Each of shape (series, origins, periods, levels), in the rows' units.
         actual: Shape (series, origins, periods).
     """
+    trust = trust_in((trial.split.end - trial.split.test) / actual.shape[-1])
     weights = learn_blend(said, actual, trust=trust, seed=course.seed).weights
     mixed = averaged(said, weights)
     rows = [slice(row, row + 1) for row in range(len(actual))]
     bands = [learn_bands(actual[row], mixed[row], levels=LEVELS) for row in rows]
     # Never narrower: the calm weeks of one season must not narrow the bands of the next.
-    return [Blend(weights, Bands(np.maximum(one.scale, 1.0))) for one in bands]
+    return [Blend(weights, one.only_wider()) for one in bands]
 
 
 def _actual(rows: Rows, origins: IndexArray) -> FloatArray:

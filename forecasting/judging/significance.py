@@ -89,14 +89,18 @@ def compare(challenger: FloatArray, champion: FloatArray) -> Comparison | None:
     return Comparison(count, float(own.mean()), float(theirs.mean()), mean, mean - reach, mean + reach, p_value)
 
 
-def decide(comparison: Comparison, *, doubt: str | None = None) -> tuple[bool, str]:
+def decide(
+    comparison: Comparison, *, doubt: str | None = None, measure: str = "daily loss", digits: int = 5
+) -> tuple[bool, str]:
     """Whether the challenger takes over, and the sentence that says why.
 
     Args:
+        measure: What was compared, and how many ``digits`` after the point say enough of it.
         doubt: Why the champion is no longer trusted, as a sentence: then it is enough to be ahead.
     """
     own, theirs = comparison.challenger, comparison.champion
-    seen = f"daily loss {own:.5f} against {theirs:.5f} on {comparison.days} days, p = {comparison.p_value:.3f}"
+    seen = f"{measure} {own:.{digits}f} against {theirs:.{digits}f} on {comparison.days} days"
+    seen += f", p = {comparison.p_value:.3f}"
     if comparison.significant:
         return True, f"Better than the champion beyond luck: {seen}."
     if comparison.difference >= 0.0:

@@ -13,8 +13,10 @@ import numpy as np
 from forecasting.engine.model import TrainedModel
 from forecasting.judging.backtest import Scores
 from forecasting.judging.significance import MINIMUM_DAYS, Comparison, decide
+from forecasting.judging.stakes import RegretComparison
 from forecasting.members.course import Course
 from forecasting.members.splits import TimeSplit
+from grid.site import PromotionCriterion
 from grid.time_axis import TimeAxis
 
 TRUSTED_FOR = timedelta(days=90)
@@ -35,6 +37,7 @@ class TrainingReport:
         scores: Against the seasonal naive on the last weeks before the training.
         champion_scores: The former champion's on the same windows, where there was one to compare with.
         comparison: The test of the two, day by day.
+        regret: What the errors of both cost, where the site lets that decide.
     """
 
     kind: str
@@ -44,12 +47,13 @@ class TrainingReport:
     scores: Scores | None
     champion_scores: Scores | None
     comparison: Comparison | None
+    regret: RegretComparison | None
     seconds: float
 
     @classmethod
     def refused(cls, kind: str, reason: str, *, seconds: float) -> TrainingReport:
         """A report of no training."""
-        return cls(kind, None, False, reason, None, None, None, seconds)
+        return cls(kind, None, False, reason, None, None, None, None, seconds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +65,8 @@ class Contest:
         champion_scores: The champion's on the series that both know; None without a champion.
         comparison: Of the two on those series, day by day; None without a champion or with too few days.
         promise: How good it was by day, for the manifest: what drift is told from.
+        criterion: What decides.
+        regret: Told where it decides; None without a champion, with too few days, or if one of them is silent on some.
     """
 
     model: TrainedModel
@@ -70,6 +76,8 @@ class Contest:
     champion_scores: Scores | None
     comparison: Comparison | None
     promise: Mapping[str, Any]
+    criterion: PromotionCriterion = PromotionCriterion.PINBALL
+    regret: RegretComparison | None = None
 
     def verdict(self, *, doubt: str | None = None) -> tuple[bool, str]:
         """Whether the challenger should be champion, and the sentence that says why.
@@ -82,7 +90,9 @@ class Contest:
             if self.scores.skill > 0.0:
                 return True, f"No champion to compare with; skill {self.scores.skill:.3f} against the seasonal naive."
             return False, f"Not better than the seasonal naive: skill {self.scores.skill:.3f}."
-        if self.comparison is None:
+        if self.criterion is PromotionCriterion.REGRET and self.regret is not None:
+            return decide(self.regret.cost, doubt=doubt, measure="daily cost", digits=0)
+        if self.comparison is None or self.criterion is PromotionCriterion.REGRET:
             seen = f"skill {self.scores.skill:.3f} against {self.champion_scores.skill:.3f}"
             few = f"on fewer than the {MINIMUM_DAYS} days that a test needs"
             if doubt is not None and self.scores.skill > self.champion_scores.skill:
@@ -110,6 +120,8 @@ class Contest:
             "scores": self.scores.as_dict(),
             "champion_scores": self.champion_scores.as_dict() if self.champion_scores else None,
             "comparison": self.comparison.as_dict() if self.comparison else None,
+            "criterion": self.criterion.value,
+            "regret": self.regret.as_dict() if self.regret else None,
             "promise": self.promise,
         }
 

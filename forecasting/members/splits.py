@@ -12,7 +12,7 @@ from forecasting.nouns import IndexArray, ShortHistoryError
 
 MINIMUM_DAYS = 28
 """Less history than this and no model is trained."""
-_TAIL_DAYS, _TEST_DAYS = 42, 42
+_TAIL_DAYS, LONGEST_TEST_DAYS = 42, 42
 _TAIL_WINDOWS = 600
 
 
@@ -37,7 +37,7 @@ def split_in_time(hours: int) -> TimeSplit:
     days = hours // 24
     if days < MINIMUM_DAYS:
         raise ShortHistoryError(f"training needs at least {MINIMUM_DAYS} days of history, got {days}")
-    test = hours - 24 * min(_TEST_DAYS, max(days // 5, 6))
+    test = hours - 24 * min(LONGEST_TEST_DAYS, max(days // 5, 6))
     return TimeSplit(tail=test - 24 * min(_TAIL_DAYS, max(days // 7, 4)), test=test, end=hours)
 
 

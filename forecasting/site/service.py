@@ -15,8 +15,10 @@ from forecasting.engine.model import ISSUE_HISTORY
 from forecasting.engine.registry import ModelRefusedError, SealedModel, seal, unseal
 from forecasting.explaining.words import SeriesExplanation
 from forecasting.judging.contest import hold_contest
+from forecasting.judging.stakes import Stakes
 from forecasting.judging.verdict import TrainingReport, out_of_date
 from forecasting.members.course import Course, course_within
+from forecasting.members.splits import LONGEST_TEST_DAYS
 from forecasting.networks.team import Team
 from forecasting.networks.training import Progress
 from forecasting.nouns import ShortHistoryError
@@ -29,6 +31,7 @@ from forecasting.site.data import (
     load_external_issues,
     load_load_history,
     load_meters_kw,
+    load_series_kw,
     meter_series,
     meters_of,
 )
@@ -37,7 +40,7 @@ from forecasting.site.issuing import Issuance
 from forecasting.site.series import load_series, solar_series
 from forecasting.site.stand_ins import Asked, forecast_all
 from grid.forecasts import DEFAULT_LEVELS, Forecast
-from grid.site import SITE_LOAD, Site
+from grid.site import SITE_LOAD, PromotionCriterion, Site
 from grid.store.events import publish_event_once
 from grid.store.forecasts import BASELINE, PRIMARY, save_forecasts
 from grid.store.models import (
@@ -238,6 +241,7 @@ class ForecastService:
                 levels=DEFAULT_LEVELS,
                 course=course,
                 champion=champion,
+                stakes=_stakes(conn, site, until=axis.end),
                 on_progress=on_progress,
             )
         except ShortHistoryError as error:
@@ -268,8 +272,19 @@ class ForecastService:
             scores=contest.scores,
             champion_scores=contest.champion_scores,
             comparison=contest.comparison,
+            regret=contest.regret,
             seconds=time.monotonic() - began,
         )
+
+
+def _stakes(conn: psycopg.Connection, site: Site, *, until: datetime) -> Stakes | None:
+    """What the series of the last weeks came to, where the site lets regret decide."""
+    if site.promotion.criterion is not PromotionCriterion.REGRET:
+        return None
+    names = Stakes.series_of(site)
+    hours = 24 * LONGEST_TEST_DAYS
+    axis = TimeAxis(until - hours * HOUR, HOUR, hours)
+    return Stakes(site, axis, dict(zip(names, load_series_kw(conn, site, names, axis), strict=True)))
 
 
 def _raise_alarm(conn: psycopg.Connection, kind: str, reason: str) -> None:
