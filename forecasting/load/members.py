@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -10,11 +11,12 @@ from typing import Self
 import numpy as np
 
 from forecasting.load.design import Design
+from forecasting.load.features import LoadFeatures
 from forecasting.load.panel import Panel
 from forecasting.load.regression_member import Regression, fit_regressions, recall_regressions
 from forecasting.load.residuals import MEMORY_HOURS, ResidualModel
 from forecasting.load.shared_fits import FittedRow
-from forecasting.load.stations import choose_stations
+from forecasting.load.stations import stations_of, temperatures_of
 from forecasting.load.trees import LoadTrees
 from forecasting.load.windows import ResidualWindows
 from forecasting.members.baseline import WEEK_HOURS
@@ -35,12 +37,12 @@ from forecasting.members.course import (
     network_fits,
     no_network,
 )
-from forecasting.members.splits import split_windows
+from forecasting.members.splits import every_window
 from forecasting.members.trees import QuantileTrees
 from forecasting.networks.attention import days_attended
 from forecasting.networks.encoders import Encoder
-from forecasting.networks.trained import TrainedNetwork, ask_all, train_all, train_calibrated
-from forecasting.networks.training import Progress
+from forecasting.networks.trained import TrainedNetwork, train_all, train_calibrated
+from forecasting.networks.training import Progress, Split
 from forecasting.networks.windows import HISTORY_HOURS
 from forecasting.nouns import IndexArray, ShortHistoryError
 from forecasting.series.calendar import Calendar, hours_since_epoch
@@ -53,6 +55,20 @@ _TRAINED_HOURS = 2 * 8766
 """Networks learn from the last two years: of those, residuals out of sample are wanted."""
 _KEPT_HOURS = 35 * 24
 """So far back before the test a kept regression still tells residuals: members look at the last four weeks."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Learnt:
+    """What corrects the regressions.
+
+    Attributes:
+        courses: How residuals go on, by row.
+        networks: By member.
+    """
+
+    courses: Sequence[ResidualModel]
+    trees: QuantileTrees | None
+    networks: dict[str, TrainedNetwork]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,28 +115,20 @@ class LoadMembers:
         calendar = rows.calendar()
         self._naive = NaiveMember(rows.values, calendar, WEEK_HOURS)
         self._climatology = Climatology(rows.values, calendar, by_day_type=True, yearly=not trial.nightly)
-        self._stations = parts.stations if parts else _stations(rows, calendar)
+        self._stations = parts.stations if parts else stations_of(rows, calendar)
         self._regressions: list[Regression] = []
-        self._trees: LoadTrees | None = None
-        self._networks: dict[str, TrainedNetwork] = {}
-        self._early: Sequence[ResidualModel] = ()
-        self._learnt: dict[int, tuple[Sequence[ResidualModel], QuantileTrees | None]] = {}
+        self._on_progress = on_progress
+        self._learnt: dict[int, _Learnt] = {}
         if parts or (trained and self._split.test >= first_residual(self._split.end) + 72):
             self._regressions = self._fit(calendar)
-            self._panel = Panel(self._regressions)
-            if all(one.told_ahead for one in self._regressions):
-                self._trees = LoadTrees(rows, self._panel, calendar, options=course.trees)
+            self._show(calendar)
         else:
             self.reasons.append(
                 f"Neither regression nor trees speak: {rows.axis.periods} hours of history are too few to fit and "
                 "judge them."
             )
-        if parts or (self._regressions and network_fits(self._split, rows.periods)):
-            until = self._split.tail
-            self._early = parts.courses if parts else [one.errors(rows.periods, until) for one in self._regressions]
-            self._windows = self._cutting(calendar)
-            self._networks = parts.networks if parts else self._train(course, on_progress)
-        else:
+        self._networked = bool(self._regressions) and network_fits(self._split, rows.periods)
+        if not parts and not self._networked:
             self.reasons.append(no_network(rows.axis.periods, rows.periods))
 
     def past(self, origins: IndexArray, periods: int, *, asked: Collection[str] = MEMBERS) -> Quantiles:
@@ -135,18 +143,14 @@ class LoadMembers:
         other._rows = rows
         other._naive = NaiveMember(rows.values, calendar, WEEK_HOURS)
         other._climatology = Climatology(rows.values, calendar, by_day_type=True, yearly=not self._trial.nightly)
-        found = _temperatures(rows, self._stations)
+        found = temperatures_of(rows, self._stations)
         other._regressions = []
         for row, one in enumerate(self._regressions):
             model, until = one.outlook.model if one.outlook else None, self._split.tail
             outlook = _outlook(rows, row, found[row], calendar, until=until, model=model) if model else None
             other._regressions.append(one.shown(rows.values[row], Design(calendar, outlook)))
         if other._regressions:
-            other._panel = Panel(other._regressions)
-        if self._trees is not None:
-            other._trees = LoadTrees(rows, other._panel, calendar, options=self._course.trees)
-        if self._networks:
-            other._windows = other._cutting(calendar)
+            other._show(calendar)
         return other
 
     def ordinary(self) -> FloatArray:
@@ -155,9 +159,11 @@ class LoadMembers:
         return self._climatology.ordinary(self._rows.values, MEMORY_HOURS)
 
     def attention(self) -> dict[str, FloatArray]:
-        rows = np.arange(len(self._regressions))
-        origins = np.full(len(rows), self._split.end)
-        return {name: days_attended(one.network, self._windows, rows, origins) for name, one in self._networks.items()}
+        if not self._regressions:
+            return {}
+        learnt, rows = self._learn(self._split.end), np.arange(len(self._regressions))
+        windows, origins = self._windows(learnt.courses), np.full(len(rows), self._split.end)
+        return {name: days_attended(one.network, windows, rows, origins) for name, one in learnt.networks.items()}
 
     def parts(self) -> LoadParts:
         """What was trained, to be kept.
@@ -168,14 +174,14 @@ class LoadMembers:
         if not self._regressions:
             raise ShortHistoryError(self.reasons[0])
         since, start = self._split.test - _KEPT_HOURS, int(hours_since_epoch(self._rows.axis)[0])
-        courses, trees = self._learn(self._split.test)
+        learnt = self._learn(self._split.test)
         return LoadParts(
             stations=self._stations,
             climates=tuple(one.outlook.model if one.outlook else None for one in self._regressions),
             fitted=tuple(_kept(one.fitted, since=since, start=start) for one in self._regressions),
-            courses=tuple(courses),
-            trees=trees,
-            networks=dict(self._networks),
+            courses=tuple(learnt.courses),
+            trees=learnt.trees,
+            networks=learnt.networks,
         )
 
     def _speak(self, origins: IndexArray, periods: int, asked: Collection[str], *, until: int) -> Quantiles:
@@ -183,44 +189,45 @@ class LoadMembers:
         if NAIVE in asked:
             said[NAIVE] = filled(self._naive.quantiles(origins, periods), said[CLIMATOLOGY])
         if self._regressions:
-            courses, trees = self._learn(until)
-            said |= self._by_regression(courses, trees if TREES in asked else None, origins, periods)
-        networks = {name: one for name, one in self._networks.items() if name in asked}
-        if networks:
-            told = ask_all(networks, self._windows, origins)
-            said |= {name: one[:, :, :periods] for name, one in told.items()}
+            said |= self._by_regression(self._learn(until), origins, periods, asked)
         return said
 
-    def _by_regression(
-        self, courses: Sequence[ResidualModel], trees: QuantileTrees | None, origins: IndexArray, periods: int
-    ) -> Quantiles:
-        """What the regressions say, and the trees that correct them, if they are asked."""
-        if self._trees is None:
-            pairs = zip(self._regressions, courses, strict=True)
+    def _by_regression(self, learnt: _Learnt, origins: IndexArray, periods: int, asked: Collection[str]) -> Quantiles:
+        """What the regressions say, and of trees and networks, which correct them, those that are asked."""
+        if not self._told_ahead:
+            pairs = zip(self._regressions, learnt.courses, strict=True)
             return {REGRESSION: np.stack([one.speak(origins, periods, course) for one, course in pairs])}
-        said: dict[str, list[FloatArray]] = {}
-        for prospect in self._panel.prospects(courses, origins, periods):
-            plain = self._panel.speak(prospect, [courses[row] for row in prospect.rows.tolist()])
-            said.setdefault(REGRESSION, []).append(plain)
+        trees = learnt.trees if TREES in asked else None
+        networks = {name: one for name, one in learnt.networks.items() if name in asked}
+        windows = self._windows(learnt.courses)
+        said: dict[str, list[FloatArray]] = defaultdict(list)
+        for prospect in self._panel.prospects(learnt.courses, origins, periods):
+            courses = [learnt.courses[row] for row in prospect.rows.tolist()]
+            said[REGRESSION].append(self._panel.speak(prospect, courses))
+            features = self._features.columns(prospect) if trees is not None or networks else []
             if trees is not None:
-                said.setdefault(TREES, []).append(self._trees.speak(trees, prospect))
+                said[TREES].append(self._trees.speak(trees, prospect, features))
+            if networks:
+                shown, (row, origin) = windows.of(prospect, features), prospect.pairs()
+                for name, one in networks.items():
+                    told = windows.to_kw(one.say(shown), row, origin)
+                    said[name].append(told.reshape(*prospect.expected.shape, -1))
         return {name: np.concatenate(parts) for name, parts in said.items()}
 
-    def _learn(self, until: int) -> tuple[Sequence[ResidualModel], QuantileTrees | None]:
-        """How residuals go on, and the trees that correct it, from what is known before ``until``."""
+    def _learn(self, until: int) -> _Learnt:
+        """What corrects the regressions, from what is known before ``until``."""
         if self._parts is not None:
-            return self._parts.courses, self._parts.trees
+            return _Learnt(self._parts.courses, self._parts.trees, self._parts.networks)
         if until not in self._learnt:
-            # At night what the networks know of the residuals serves all, so that one course of them is kept.
-            if not (courses := list(self._early) if self._trial.nightly else []):
-                courses = [one.errors(self._rows.periods, until) for one in self._regressions]
-            self._learnt[until] = courses, self._trees.grow(courses, until) if self._trees else None
+            courses = [one.errors(self._rows.periods, until) for one in self._regressions]
+            trees = self._trees.grow(courses, until) if self._told_ahead else None
+            self._learnt[until] = _Learnt(courses, trees, self._train(courses, until) if self._networked else {})
         return self._learnt[until]
 
     def _fit(self, calendar: Calendar) -> list[Regression]:
         """One regression per row; rows that see the same temperature, and the same of it ahead, are fitted together."""
         rows, split, every = self._rows, self._split, self._trial.every
-        found = _temperatures(rows, self._stations)
+        found = temperatures_of(rows, self._stations)
         climates = self._parts.climates if self._parts else (None,) * len(found)
         if self._parts:  # where no climate was known in training, temperature has no weight
             found = [None if climate is None else one for one, climate in zip(found, climates, strict=True)]
@@ -247,19 +254,35 @@ class LoadMembers:
             made |= dict(zip(same, some, strict=True))
         return [made[row] for row in range(len(found))]
 
-    def _cutting(self, calendar: Calendar) -> ResidualWindows:
-        rows = self._rows
-        return ResidualWindows(self._panel, self._early, calendar, periods=rows.periods, first_row=rows.first)
+    def _show(self, calendar: Calendar) -> None:
+        """What trees and networks are shown of the regressions."""
+        rows, options = self._rows, self._course.trees
+        self._calendar, self._panel = calendar, Panel(self._regressions)
+        self._told_ahead = all(one.told_ahead for one in self._regressions)
+        self._features = LoadFeatures(rows, self._panel)
+        self._trees = LoadTrees(
+            self._panel, self._features, calendar, periods=rows.periods, first_row=rows.first, options=options
+        )
 
-    def _train(self, course: Course, on_progress: Progress | None) -> dict[str, TrainedNetwork]:
-        first, periods = min(one.first for one in self._regressions), self._rows.periods
-        windows = split_windows(self._windows, self._split, context=first + HISTORY_HOURS, periods=periods)
+    def _windows(self, courses: Sequence[ResidualModel]) -> ResidualWindows:
+        rows = self._rows
+        return ResidualWindows(
+            self._panel, self._features, courses, self._calendar, periods=rows.periods, first_row=rows.first
+        )
+
+    def _train(self, courses: Sequence[ResidualModel], until: int) -> dict[str, TrainedNetwork]:
+        """Networks that took a whole course over all origins before ``until``; none is kept back to judge them."""
+        source, first = self._windows(courses), min(one.first for one in self._regressions)
+        nothing = np.empty(0, dtype=np.int64)
+        late = 0.2 if self._trial.nightly else 0.0  # a file ends where its horizon begins
+        origins = every_window(len(courses), first + HISTORY_HOURS, until - self._rows.periods + 1, step=1)
+        windows = Split(*origins, nothing, nothing)
 
         def train(encoder: Encoder, told: Progress | None) -> TrainedNetwork:
-            options = course.network(encoder, learning_rate=2e-3, leads=16)
-            return train_calibrated(self._windows, windows, levels=LEVELS, options=options, on_progress=told)[0]
+            options = self._course.network(encoder, learning_rate=3e-3, leads=12, late=late)
+            return train_calibrated(source, windows, levels=LEVELS, options=options, on_progress=told)[0]
 
-        return train_all(course.networks, train, on_progress=on_progress)
+        return train_all(self._course.networks, train, on_progress=self._on_progress)
 
 
 def _outlook(
@@ -308,33 +331,3 @@ def _placed(fitted: FittedRow, rows: Rows, *, since: int) -> FittedRow:
 def _bytes(values: FloatArray | None) -> bytes | None:
     """What tells equal values, and those that are missing, from others."""
     return None if values is None else values.tobytes()
-
-
-def _stations(rows: Rows, calendar: Calendar) -> tuple[tuple[int, ...], ...]:
-    """Of each series the temperature columns whose mean tells it best."""
-    past = slice(0, rows.axis.periods)
-    chosen: list[tuple[int, ...]] = []
-    for index, one in enumerate(rows.series):
-        stations, _ = rows.temperatures_c(one)  # (stations, parts, hours + periods)
-        own = np.log(np.maximum(rows.values[index * rows.parts], 0.0) + 0.05)
-        chosen.append(tuple(choose_stations(own, stations[:, 0, past], calendar.part(past))) if len(stations) else ())
-    return tuple(chosen)
-
-
-def _temperatures(rows: Rows, stations: Sequence[Sequence[int]]) -> list[FloatArray | None]:
-    """Of each row the mean temperature of its stations; NaN where they are gone, None where it never had any."""
-    found: list[FloatArray | None] = []
-    for one, chosen in zip(rows.series, stations, strict=True):
-        every, _ = rows.temperatures_c(one)
-        there = [station for station in chosen if station < len(every)]
-        found += list(_mean(every[there])) if chosen else [None] * rows.parts
-    return found
-
-
-def _mean(stations: FloatArray) -> FloatArray:
-    """Mean over the stations that are known, shape (parts, hours). NaN where none is."""
-    if len(stations) == 1:
-        return np.asarray(stations[0])
-    known = np.isfinite(stations)
-    total = np.where(known, stations, 0.0).sum(axis=0)
-    return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)

@@ -19,13 +19,16 @@ _TOGETHER = 8192
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prospect:
-    """What some rows expect at some origins, each of both.
+    """What some rows expect at some origins.
 
     Attributes:
         rows: Shape (rows,).
-        origins: Shape (origins,).
+        origins: Shape (1, origins), the same for all rows, or (rows, origins), its own for each.
         memory: Residuals before each origin, shape (rows, origins, MEMORY_HOURS). NaN where unknown.
-        recent: Their features, shape (rows, origins, periods, features).
+        week: Log power of the last HISTORY_HOURS before each, shape (rows, origins, HISTORY_HOURS). NaN where unknown.
+        path_c: Temperature of these hours and as expected of those ahead, shape (rows, origins, HISTORY_HOURS +
+            periods). [degC] NaN where nobody knows any.
+        recent: Features of the memory, shape (rows, origins, periods, features).
         expected: Log power by the regression, shape (rows, origins, periods).
         centre: By how much its residual is expected to go on, same shape.
     """
@@ -33,9 +36,15 @@ class Prospect:
     rows: IndexArray
     origins: IndexArray
     memory: FloatArray
+    week: FloatArray
+    path_c: FloatArray
     recent: FloatArray
     expected: FloatArray
     centre: FloatArray
+
+    def pairs(self) -> tuple[IndexArray, IndexArray]:
+        """Row and origin of each window, row by row, both of shape (rows * origins,)."""
+        return _pairs(self.rows, self.origins)
 
 
 class Panel:
@@ -83,21 +92,39 @@ class Panel:
         together = max(_TOGETHER // (len(origins) * periods), 1)
         for begin in range(0, len(self.regressions), together):
             rows = np.arange(begin, min(begin + together, len(self.regressions)))
-            yield self.prospect(rows, [courses[row] for row in rows.tolist()], origins, periods)
+            yield self.prospect(rows, [courses[row] for row in rows.tolist()], origins[None], periods)
 
     def prospect(
-        self, rows: IndexArray, courses: Sequence[ResidualModel], origins: IndexArray, periods: int
+        self,
+        rows: IndexArray,
+        courses: Sequence[ResidualModel],
+        origins: IndexArray,
+        periods: int,
+        *,
+        hidden_hours: IndexArray | None = None,
     ) -> Prospect:
-        """Some rows from every origin; ``courses`` are those of these rows."""
-        shape, leads = (len(rows), len(origins)), np.arange(periods)
-        row, origin = np.repeat(rows, len(origins)), np.tile(origins, len(rows))
+        """What some rows expect.
+
+        Args:
+            courses: How residuals of these rows go on.
+            origins: Shape (1, origins) or (rows, origins).
+            hidden_hours: How many of the last hours before each origin have not arrived, of the origins' shape.
+        """
+        row, origin = _pairs(rows, origins)
+        shape, leads = (len(rows), origins.shape[1]), np.arange(periods)
         memory = self.residual.before(row, origin, MEMORY_HOURS)
+        week = self.log.before(row, origin, HISTORY_HOURS)
+        if hidden_hours is not None:
+            last = np.arange(-MEMORY_HOURS, 0) >= -np.broadcast_to(hidden_hours, shape).reshape(-1, 1)
+            memory[last], week[last[:, -HISTORY_HOURS:]] = np.nan, np.nan
         recent = features_of(memory, leads)
-        course = np.repeat(np.arange(len(rows)), len(origins))
+        course = np.repeat(np.arange(len(rows)), shape[1])
         return Prospect(
             rows=rows,
             origins=origins,
             memory=memory.reshape(*shape, -1),
+            week=week.reshape(*shape, -1),
+            path_c=self.paths_c(row, origin, periods).reshape(*shape, -1),
             recent=recent.reshape(*shape, periods, -1),
             expected=self.expected(row, origin, periods).reshape(*shape, periods),
             centre=expected_residual(courses, course, recent, leads).reshape(*shape, periods),
@@ -107,10 +134,17 @@ class Panel:
         """Quantiles at LEVELS of regressions that were told what is ahead, shape (rows, origins, periods, levels).
 
         Args:
-            courses: Of the prospect's rows.
+            prospect: Of the same origins for all rows.
+            courses: Of its rows.
         """
         leads = np.arange(prospect.expected.shape[-1])
-        spread = residual_spread(courses, prospect.origins, leads)
+        spread = residual_spread(courses, prospect.origins[0], leads)
         told = (prospect.expected + prospect.centre)[..., None] + spread @ READ_OFF
         floor = self.floor[prospect.rows][:, None, None, None]
         return np.asarray(np.maximum(np.exp(told) - floor, 0.0))
+
+
+def _pairs(rows: IndexArray, origins: IndexArray) -> tuple[IndexArray, IndexArray]:
+    """Each row with each of its origins, both of shape (rows * origins,)."""
+    count = origins.shape[1]
+    return np.repeat(rows, count), np.broadcast_to(origins, (len(rows), count)).ravel()

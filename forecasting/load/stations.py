@@ -12,6 +12,7 @@ import numpy as np
 
 from forecasting.nouns import IndexArray
 from forecasting.series.calendar import Calendar, harmonics
+from forecasting.series.rows import Rows
 from grid.time_axis import FloatArray
 
 _LOOK_BACK_HOURS = 3 * 8766
@@ -19,6 +20,36 @@ _STRIDE_HOURS = 3
 _CANDIDATES, _MOST = 12, 8
 _GAIN = 1e-3
 """Another station must lower the error by this share of it."""
+
+
+def stations_of(rows: Rows, calendar: Calendar) -> tuple[tuple[int, ...], ...]:
+    """Of each series the temperature columns whose mean tells it best."""
+    past = slice(0, rows.axis.periods)
+    chosen: list[tuple[int, ...]] = []
+    for index, one in enumerate(rows.series):
+        stations, _ = rows.temperatures_c(one)  # (stations, parts, hours + periods)
+        own = np.log(np.maximum(rows.values[index * rows.parts], 0.0) + 0.05)
+        chosen.append(tuple(choose_stations(own, stations[:, 0, past], calendar.part(past))) if len(stations) else ())
+    return tuple(chosen)
+
+
+def temperatures_of(rows: Rows, stations: Sequence[Sequence[int]]) -> list[FloatArray | None]:
+    """Of each row the mean temperature of its stations; NaN where they are gone, None where it never had any."""
+    found: list[FloatArray | None] = []
+    for one, chosen in zip(rows.series, stations, strict=True):
+        every, _ = rows.temperatures_c(one)
+        there = [station for station in chosen if station < len(every)]
+        found += list(_mean(every[there])) if chosen else [None] * rows.parts
+    return found
+
+
+def _mean(stations: FloatArray) -> FloatArray:
+    """Mean over the stations that are known, shape (parts, hours). NaN where none is."""
+    if len(stations) == 1:
+        return np.asarray(stations[0])
+    known = np.isfinite(stations)
+    total = np.where(known, stations, 0.0).sum(axis=0)
+    return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
 
 
 def choose_stations(log_power: FloatArray, temperature_c: FloatArray, calendar: Calendar) -> list[int]:

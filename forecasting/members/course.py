@@ -70,14 +70,19 @@ class Course:
         """Which networks are trained."""
         return NETWORKS if self.share > _ONE_NETWORK else {"lstm": "lstm"}
 
-    def network(self, encoder: Encoder, *, learning_rate: float, leads: int) -> TrainingOptions:
-        """Options of a network."""
+    def network(self, encoder: Encoder, *, learning_rate: float, leads: int, late: float = 0.2) -> TrainingOptions:
+        """Options of a network.
+
+        Args:
+            late: Share of its windows whose last hours have not arrived.
+        """
         return TrainingOptions(
             seed=self.seed,
             max_steps=max(round(300 * min(self.share, 1.0)), 10),
             budget_seconds=self.budget_seconds / len(self.networks),
             learning_rate=learning_rate,
             leads=leads,
+            late=late,
             threads=self.threads,
             encoder=encoder,
         )

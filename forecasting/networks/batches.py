@@ -16,7 +16,6 @@ _TOGETHER = 8
 """So many batches are cut at once: cutting few windows costs nearly as much as cutting many."""
 _MOST_WINDOWS = 24_000
 """Some 200 MB of a device; a longer course sees its batches again."""
-_HIDDEN_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +63,7 @@ class RandomBatches:
         origins: Its origin, same shape.
         size: Windows of a batch, of one process.
         leads: How many hours ahead each window is asked about.
+        late: Share of windows some of whose last hours have not arrived.
         team: All processes draw alike; each keeps its share.
     """
 
@@ -75,11 +75,12 @@ class RandomBatches:
         *,
         size: int,
         leads: int,
+        late: float,
         seed: int,
         team: Team,
     ) -> None:
         self._source, self._series, self._origins = source, series, origins
-        self._size, self._leads, self._team = size, leads, team
+        self._size, self._leads, self._late, self._team = size, leads, late, team
         self._draw = np.random.default_rng(seed)
         self._most = max(_MOST_WINDOWS // size, 1)
         self._kept: list[Batch] = []
@@ -95,7 +96,7 @@ class RandomBatches:
         shape = batches, self._team.size, self._size
         own = self._team.rank
         picks = self._draw.integers(len(self._origins), size=shape)
-        late = self._draw.random(shape) < _HIDDEN_SHARE
+        late = self._draw.random(shape) < self._late
         hidden = np.where(late, self._draw.integers(1, MAX_HIDDEN_HOURS + 1, size=shape), 0)[:, own].ravel()
         chosen = picks[:, own].ravel()
         windows = self._source.cut(self._series[chosen], self._origins[chosen], hidden_hours=hidden)

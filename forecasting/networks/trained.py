@@ -12,7 +12,7 @@ from forecasting.networks.calibration import apply_shifts, fit_shifts
 from forecasting.networks.encoders import Encoder
 from forecasting.networks.network import QuantileNetwork
 from forecasting.networks.training import Progress, Split, TrainingOptions, TrainingResult, predict, train_network
-from forecasting.networks.windows import WindowSource
+from forecasting.networks.windows import BLOCKS, Windows, WindowSource
 from forecasting.nouns import IndexArray
 from grid.time_axis import FloatArray
 
@@ -31,6 +31,10 @@ class TrainedNetwork:
     network: QuantileNetwork
     shifts: FloatArray
 
+    def say(self, windows: Windows) -> FloatArray:
+        """Quantiles in the target's domain, shape (batch, periods, levels)."""
+        return apply_shifts(predict(self.network, windows), self.shifts, block=windows.block, scale=windows.scale)
+
 
 def ask_all(networks: Mapping[str, TrainedNetwork], source: WindowSource, origins: IndexArray) -> dict[str, FloatArray]:
     """Quantiles of power by each of some networks, of windows that are cut once for all of them.
@@ -45,9 +49,7 @@ def ask_all(networks: Mapping[str, TrainedNetwork], source: WindowSource, origin
         part = slice(begin, begin + _CHUNK)
         windows = source.cut(series[part], origin[part])
         for name, one in networks.items():
-            values = predict(one.network, windows)
-            shifted = apply_shifts(values, one.shifts, block=windows.block, scale=windows.scale)
-            told[name].append(source.to_kw(shifted, series[part], origin[part]))
+            told[name].append(source.to_kw(one.say(windows), series[part], origin[part]))
     joined = {name: np.concatenate(parts) for name, parts in told.items()}
     return {name: made.reshape(*rows.shape, *made.shape[1:]) for name, made in joined.items()}
 
@@ -60,8 +62,13 @@ def train_calibrated(
     options: TrainingOptions,
     on_progress: Progress | None = None,
 ) -> tuple[TrainedNetwork, TrainingResult]:
-    """Train a network and calibrate it on the windows that judged it; arguments as of :func:`train_network`."""
+    """Train a network and calibrate it on the windows that judged it, if any did.
+
+    Arguments as of :func:`train_network`.
+    """
     network, result = train_network(source, split, levels=levels, options=options, on_progress=on_progress)
+    if not len(split.tail_origins):
+        return TrainedNetwork(network, np.zeros((BLOCKS, len(levels)))), result
     tail = source.cut(split.tail_series, split.tail_origins)
     return TrainedNetwork(network, fit_shifts(predict(network, tail), tail, levels=levels)), result
 

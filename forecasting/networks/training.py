@@ -1,4 +1,4 @@
-"""The training loop: AdamW on the pinball loss, averaged weights, early stopping on a tail that comes later in time.
+"""The training loop: AdamW on the pinball loss, averaged weights, and early stopping where a later tail judges.
 
 Batches stay on the device that learns. On CUDA the network runs in bfloat16, the loss in float32; on the CPU all is
 float32. Networks are not compiled: a course of some hundred steps of milliseconds is over before it would pay.
@@ -39,19 +39,21 @@ class TrainingOptions:
         seed: Same seed, data, steps and machine: same weights.
         max_steps: The learning rate has its whole course over these.
         budget_seconds: A ceiling on wall time; where it binds, the course is hastened and the result says so.
-        patience: Checks without a better score before it stops.
+        patience: Checks without a better score before it stops, where a tail judges.
         batch: Windows a step, of each process that trains.
+        late: Share of windows whose last hours have not arrived: where a model is asked later, they may be missing.
         leads: How many randomly chosen leads of each window are learnt from; neighbouring hours say much the same.
         threads: For torch; on a shared machine one is faster than two.
         encoder: How the network reads the past.
         hidden: Width of the network.
-        dropout: Share of its states that a step leaves out.
+        dropout, noise, forgotten: What a step leaves out and adds, as of :class:`NetworkShape`.
     """
 
     seed: int = 0
     max_steps: int = 500
     budget_seconds: float = 20.0
     batch: int = 128
+    late: float = 0.2
     leads: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
@@ -60,8 +62,10 @@ class TrainingOptions:
     threads: int = 1
     average: float = 0.98
     encoder: Encoder = "lstm"
-    hidden: int = 32
-    dropout: float = 0.3
+    hidden: int = 64
+    dropout: float = 0.1
+    noise: float = 0.3
+    forgotten: float = 0.5
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -69,7 +73,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Which (series, origin) pairs train and which, later ones, judge; each of shape (windows,)."""
+    """Which (series, origin) pairs train and which, later ones, judge, if any; each of shape (windows,)."""
 
     train_series: IndexArray
     train_origins: IndexArray
@@ -79,7 +83,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """How a training ended: why it stopped, the best tail loss, and where it came from."""
+    """How a training ended: why it stopped, the best tail loss, and where it came from; NaN where no tail judged."""
 
     steps: int
     seconds: float
@@ -113,28 +117,30 @@ def train_network(
         on_progress: Told the share of the course that is done, 0 to 1.
 
     Raises:
-        ShortHistoryError: If the split has no window to train or to judge on.
+        ShortHistoryError: If the split has no window to train on.
         RuntimeError: If processes that train together have other windows or networks of another shape.
     """
     team = Team.present()
     team.agree("their windows", b"".join(getattr(split, name).tobytes() for name in Split.__slots__))
-    if not len(split.train_origins) or not len(split.tail_origins):
-        raise ShortHistoryError("training needs windows before and within its tail: give it a longer history")
+    if not len(split.train_origins):
+        raise ShortHistoryError("training needs windows: give it a longer history")
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     device, began = team.device, time.monotonic()
 
-    windows = source.cut(split.tail_series, split.tail_origins)
-    tail = on_device(windows, device)
+    judged = len(split.tail_origins) > 0
+    tail = on_device(source.cut(split.tail_series, split.tail_origins), device) if judged else None
     batches = RandomBatches(
         source,
         split.train_series,
         split.train_origins,
         size=options.batch,
         leads=options.leads,
+        late=options.late,
         seed=options.seed,
         team=team,
     )
+    windows = _sample(source, split, options.seed)
     shape = NetworkShape(
         history_features=windows.history.shape[-1],
         future_features=windows.future.shape[-1],
@@ -142,11 +148,14 @@ def train_network(
         levels=levels,
         hidden=options.hidden,
         dropout=options.dropout,
+        noise=options.noise,
+        forgotten=options.forgotten,
         encoder=options.encoder,
     )
     team.agree("the shape of their network", repr(shape).encode())
     network = QuantileNetwork(shape)
-    network.start_at(torch.from_numpy(_core_quantiles(_sample(source, split, options.seed), levels)))
+    network.standardise(torch.from_numpy(windows.future))
+    network.start_at(torch.from_numpy(_core_quantiles(windows, levels)))
     network.to(device).train()
     for state in network.state_dict().values():
         team.first(state)
@@ -179,12 +188,12 @@ def train_network(
         with torch.no_grad():
             torch._foreach_lerp_(averaged, weights, 1.0 - keep)
         if step % options.check_every == 0 or step == options.max_steps:
-            tail_loss = _mean(_tail_loss(judge, tail, tau), team)
-            stale = stale + 1 if tail_loss >= best_loss else 0
-            if tail_loss < best_loss:
-                best_loss, best = tail_loss, copy.deepcopy(judge.state_dict())
             if on_progress is not None:
                 on_progress(max(course, step / options.max_steps))
+            tail_loss = _mean(_tail_loss(judge, tail, tau), team)
+            stale = stale + 1 if tail_loss >= best_loss else 0
+            if not tail_loss >= best_loss:  # also where nothing judges
+                best_loss, best = tail_loss, copy.deepcopy(judge.state_dict())
             if stale >= options.patience:
                 stopped_by = "no more gain"
                 break
@@ -226,7 +235,10 @@ def _loss_sum(network: QuantileNetwork, batch: Batch, tau: Tensor) -> Tensor:
     return _pinball_sum(values, batch.target, batch.weight, tau)
 
 
-def _tail_loss(judge: QuantileNetwork, tail: Batch, tau: Tensor) -> float:
+def _tail_loss(judge: QuantileNetwork, tail: Batch | None, tau: Tensor) -> float:
+    """NaN where there is no tail."""
+    if tail is None:
+        return float("nan")
     with torch.inference_mode():
         return float(_loss_sum(judge, tail, tau) / tail.weight.sum().clamp_min(1e-9))
 

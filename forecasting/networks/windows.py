@@ -31,7 +31,7 @@ class Windows:
 
     Attributes:
         history: Shape (batch, PATCHES, history features).
-        future: Shape (batch, periods, future features).
+        future: Shape (batch, periods, future features). NaN or infinite where unknown.
         series: Row of each window's series, shape (batch,).
         core: Shape (batch, periods), in the target's domain.
         scale: Spread of the window's own recent residuals, shape (batch, 1), > 0.
@@ -125,8 +125,8 @@ def future_positions(origins: IndexArray, periods: int) -> IndexArray:
     return origins[:, None] + np.arange(periods)
 
 
-def patched(channels: list[FloatArray], calendar: Float32Array) -> Float32Array:
-    """Hourly channels folded into patches, each with the calendar of its first hour.
+def patched(channels: list[FloatArray], calendar: Float32Array | None = None) -> Float32Array:
+    """Hourly channels folded into patches, each with the calendar of its first hour, if any is told.
 
     Args:
         channels: Each of shape (batch, HISTORY_HOURS).
@@ -137,7 +137,8 @@ def patched(channels: list[FloatArray], calendar: Float32Array) -> Float32Array:
     """
     stacked = np.stack(channels, axis=-1)  # (batch, HISTORY_HOURS, channels)
     folded = stacked.reshape(len(stacked), PATCHES, -1)  # (batch, PATCHES, PATCH_HOURS * channels)
-    return np.concatenate([folded, calendar[:, ::PATCH_HOURS]], axis=-1).astype(np.float32)
+    told = folded if calendar is None else np.concatenate([folded, calendar[:, ::PATCH_HOURS]], axis=-1)
+    return told.astype(np.float32)
 
 
 def same_hour_before(values: FloatArray, known: npt.NDArray[np.bool_], periods: int) -> tuple[FloatArray, FloatArray]:

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from forecasting.load.design import Design
+from forecasting.load.features import LoadFeatures
 from forecasting.load.panel import Panel
 from forecasting.load.regression_member import fit_regressions, recall_regressions
+from forecasting.load.residuals import ResidualModel
 from forecasting.load.windows import ResidualWindows
 from forecasting.members.splits import split_in_time
-from forecasting.series.calendar import hours_since_epoch, make_calendar
+from forecasting.series.calendar import Calendar, hours_since_epoch, make_calendar
 from forecasting.series.outlook import SentTemperature, make_outlook
 from forecasting.series.request import Covariate, FileSeries, SeriesSettings
+from forecasting.series.rows import make_rows
 from forecasting.sun.core import fit_solar_core
 from forecasting.sun.plant import Plant, clear_sky_kw, make_clear_sky
 from forecasting.sun.windows import SolarPanel, SolarWindows
@@ -100,10 +103,15 @@ def load_windows(
     if like is None:
         regressions = fit_regressions(loads.kw, design, split=split_in_time(hours), periods=PERIODS)
         courses = [one.errors(PERIODS, hours) for one in regressions]
-        return ResidualWindows(Panel(regressions), courses, calendar, periods=PERIODS)
+        return _windows(loads, Panel(regressions), courses, calendar)
     fitted = [one.fitted for one in like.panel.regressions]
     regressions = recall_regressions(loads.kw, design, fitted, periods=PERIODS, every=24)
-    return ResidualWindows(Panel(regressions), like.courses, calendar, periods=PERIODS)
+    return _windows(loads, Panel(regressions), like.courses, calendar)
+
+
+def _windows(loads: Loads, panel: Panel, courses: Sequence[ResidualModel], calendar: Calendar) -> ResidualWindows:
+    rows = make_rows([load_series(loads, row) for row in range(len(loads.kw))])
+    return ResidualWindows(panel, LoadFeatures(rows, panel), courses, calendar, periods=PERIODS)
 
 
 def load_series(loads: Loads, row: int) -> FileSeries:

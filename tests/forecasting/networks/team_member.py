@@ -54,7 +54,7 @@ def trained(batch: int, *, hours: int = 400, corrected: float = 0.0) -> dict[str
     origins = np.arange(hours)
     split = Split(origins % 2, origins, origins[:40] % 2, 500 + origins[:40])
     course = TrainingOptions(max_steps=24, check_every=8, leads=4, learning_rate=0.02, budget_seconds=600.0)
-    options = replace(course, batch=batch, hidden=8, dropout=0.0)
+    options = replace(course, batch=batch, hidden=8, dropout=0.0, noise=0.0, forgotten=0.0)
     network, result = train_network(Waves(corrected), split, levels=LEVELS, options=options)
     weights = np.concatenate([value.numpy().ravel() for value in network.state_dict().values()])
     said = predict(network, Waves().cut(split.tail_series, split.tail_origins))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from forecasting.networks.encoders import Encoder, make_encoder
 from forecasting.networks.network import NetworkShape, QuantileNetwork
 
 KINDS = get_args(Encoder)
+CERTAIN: Any = {"dropout": 0.0, "noise": 0.0, "forgotten": 0.0}
 
 
 def states_of(kind: Encoder, patches: torch.Tensor) -> torch.Tensor:
@@ -33,7 +34,7 @@ def test_no_patch_knows_a_later_one(kind: Encoder) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_encoder_can_learn_one_batch_by_heart(kind: Encoder) -> None:
     torch.manual_seed(1)
-    network = QuantileNetwork(NetworkShape(5, 4, series=1, levels=(0.5,), hidden=16, dropout=0.0, encoder=kind))
+    network = QuantileNetwork(NetworkShape(5, 4, series=1, levels=(0.5,), encoder=kind, **CERTAIN))
     history, future, series = torch.randn(8, 28, 5), torch.randn(8, 6, 4), torch.zeros(8, dtype=torch.long)
     target = torch.randn(8, 6)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)

@@ -19,11 +19,12 @@ from forecasting.networks.windows import BLOCKS
 from grid.forecasts import DEFAULT_LEVELS
 
 LEVELS = (0.1, 0.5, 0.9)
+CERTAIN: Any = {"dropout": 0.0, "noise": 0.0, "forgotten": 0.0}
 QUICK = TrainingOptions(seed=3, max_steps=12, budget_seconds=60.0, batch=16, check_every=6, hidden=16)
 
 
 def network_of(levels: tuple[float, ...] = LEVELS, hidden: int = 16) -> QuantileNetwork:
-    return QuantileNetwork(NetworkShape(11, 7, series=3, levels=levels, hidden=hidden, dropout=0.0))
+    return QuantileNetwork(NetworkShape(11, 7, series=3, levels=levels, hidden=hidden, **CERTAIN))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_a_network_without_a_median_is_refused() -> None:
 def test_one_batch_can_be_learnt_by_heart(made: Any) -> None:
     torch.manual_seed(0)
     windows = made.load_source.cut(np.array([0, 1, 0, 1]), np.array([600, 650, 700, 901]))
-    shape = NetworkShape(windows.history.shape[2], windows.future.shape[2], 2, LEVELS, hidden=32, dropout=0.0)
+    shape = NetworkShape(windows.history.shape[2], windows.future.shape[2], 2, LEVELS, **CERTAIN)
     network = QuantileNetwork(shape)
     optimiser = torch.optim.Adam(network.parameters(), lr=5e-3)
     history, future, series = (torch.from_numpy(x) for x in (windows.history, windows.future, windows.series))
@@ -101,11 +102,11 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(made: Any)
 
 
 def test_training_gains_on_later_windows_and_tells_how_far_it_is(made: Any) -> None:
-    split = split_windows(made.load_source, split_in_time(70 * 24), context=600, periods=48)
+    split = split_windows(made.solar_source, split_in_time(70 * 24), context=600, periods=48)
     assert split.train_origins.max() + 48 <= split.tail_origins.min()
     told: list[float] = []
     _, result = train_network(
-        made.load_source,
+        made.solar_source,
         split,
         levels=LEVELS,
         options=replace(QUICK, max_steps=60, check_every=20),
@@ -114,6 +115,33 @@ def test_training_gains_on_later_windows_and_tells_how_far_it_is(made: Any) -> N
     assert result.best_loss < result.first_loss
     assert told == sorted(told)
     assert told[-1] == 1.0
+
+
+def test_without_a_tail_training_takes_its_whole_course(made: Any) -> None:
+    split = split_windows(made.load_source, split_in_time(70 * 24), context=600, periods=48)
+    alone = replace(split, tail_series=split.tail_series[:0], tail_origins=split.tail_origins[:0])
+    network, result = train_network(made.load_source, alone, levels=LEVELS, options=QUICK)
+    assert (result.steps, result.stopped_by) == (QUICK.max_steps, "steps")
+    untrained = QuantileNetwork(network.shape)
+    untrained.load_state_dict({**network.state_dict(), "head.weight": torch.zeros_like(network.head.weight)})
+    windows = made.load_source.cut(np.array([0]), np.array([600]))
+    assert not np.allclose(predict(network, windows), predict(untrained, windows), rtol=1e-5)
+
+
+def test_what_is_unknown_or_beyond_what_was_shown_counts_as_the_mean_or_the_outermost() -> None:
+    network = network_of().eval()
+    torch.nn.init.normal_(network.head.weight)
+    shown = torch.randn(50, 48, 7)
+    shown[..., 6] = torch.nan  # nobody ever knew it
+    network.standardise(shown)
+    past, series = torch.randn(1, 28, 11), torch.tensor([0])
+    unknown, mean = shown[:1].clone(), shown[:1].clone()
+    unknown[..., 0], mean[..., 0] = torch.nan, network.mean[0]
+    torch.testing.assert_close(network(past, unknown, series), network(past, mean, series))
+    far, further = shown[:1].clone(), shown[:1].clone()
+    far[..., 1], further[..., 1] = 100.0, torch.inf
+    torch.testing.assert_close(network(past, far, series), network(past, further, series))
+    assert not torch.allclose(network(past, far, series), network(past, shown[:1], series))
 
 
 def test_a_spent_budget_ends_training_with_what_there_is(made: Any) -> None:

