@@ -45,10 +45,17 @@ class Design:
     def __init__(self, calendar: Calendar, outlook: Outlook | None) -> None:
         self.calendar, self.outlook = calendar, outlook
         self.seasons = season_terms(calendar)
+        self._fixed: dict[tuple[int, int], Float32Array] = {}
         self.paths_c = Newest(self._paths_c)
         """Temperature about each origin as expected there, shape (origins, HISTORY_HOURS + periods)."""
         self.bends = Newest(self._bends)
         """The same as bends, shape (origins, periods, bends)."""
+
+    def seeing(self, outlook: Outlook | None) -> Design:
+        """The terms of another place by the same clock; those of the calendar are made once for both."""
+        other = Design(self.calendar, outlook)
+        other._fixed = self._fixed
+        return other
 
     def _paths_c(self, origins: IndexArray, periods: int) -> FloatArray:
         assert self.outlook is not None
@@ -58,13 +65,18 @@ class Design:
         return temperature_bends(self.paths_c.of(origins, periods)[:, HISTORY_HOURS - CONTEXT_HOURS :])
 
     def fixed(self, begin: int, end: int) -> Float32Array:
-        """The terms of the calendar alone, shape (hours, calendar terms)."""
-        return calendar_terms(self.calendar.part(slice(begin, end)))
+        """The terms of the calendar alone, shape (hours, calendar terms); not to be written to."""
+        if (begin, end) not in self._fixed:
+            self._fixed[begin, end] = calendar_terms(self.calendar.part(slice(begin, end)))
+        return self._fixed[begin, end]
+
+    def warm(self, begin: int, end: int) -> Float32Array:
+        """Those of the temperature, shape (hours, temperature terms), or none."""
+        if self.outlook is None:
+            return np.empty((end - begin, 0), dtype=np.float32)
+        at = np.maximum(np.arange(begin - CONTEXT_HOURS, end), 0)
+        return temperature_terms(self.outlook.path_c[at], self.calendar.part(slice(begin, end)))
 
     def __call__(self, begin: int, end: int) -> Float32Array:
         """Shape (hours, terms)."""
-        if self.outlook is None:
-            return self.fixed(begin, end)
-        at = np.maximum(np.arange(begin - CONTEXT_HOURS, end), 0)
-        terms = temperature_terms(self.outlook.path_c[at], self.calendar.part(slice(begin, end)))
-        return np.concatenate([self.fixed(begin, end), terms], axis=1)
+        return np.concatenate([self.fixed(begin, end), self.warm(begin, end)], axis=1)

@@ -238,13 +238,14 @@ class LoadMembers:
             sent = tuple(id(one) for one in _sent(rows, row))
             usual = None if climate is None else climate.climatology
             alike.setdefault((_bytes(temperature), _bytes(usual), sent), []).append(row)
+        plain = Design(calendar, None)
         made: dict[int, Regression] = {}
         for same in alike.values():
             row, temperature = same[0], found[same[0]]
             outlook = _outlook(rows, row, temperature, calendar, until=split.tail, model=climates[row])
-            design = Design(calendar, outlook)
+            design = plain.seeing(outlook)
             if self._parts:
-                fitted = [_placed(self._parts.fitted[k], rows, since=since) for k in same]
+                fitted = _placed([self._parts.fitted[k] for k in same], rows, since=since)
                 some = recall_regressions(rows.values[same], design, fitted, periods=rows.periods, every=every)
             else:
                 begin = split.end - _TRAINED_HOURS if self._trial.nightly else 0
@@ -316,16 +317,12 @@ def _kept(fitted: FittedRow, *, since: int, start: int) -> FittedRow:
     )
 
 
-def _placed(fitted: FittedRow, rows: Rows, *, since: int) -> FittedRow:
-    """The fits that speak of the hours from position ``since`` on, their instants as positions."""
-    instants = fitted.instants - int(hours_since_epoch(rows.axis)[0])
+def _placed(fitted: Sequence[FittedRow], rows: Rows, *, since: int) -> list[FittedRow]:
+    """The fits that speak of the hours from position ``since`` on, their instants, which are shared, as positions."""
+    instants = fitted[0].instants - int(hours_since_epoch(rows.axis)[0])
     first = max(int(np.searchsorted(instants, since, side="right")) - 1, 0)
-    return replace(
-        fitted,
-        instants=np.maximum(instants[first:], since),
-        weights=fitted.weights[first:],
-        level=fitted.level[first:],
-    )
+    placed = np.maximum(instants[first:], since)
+    return [FittedRow(one.floor, one.scale, placed, one.weights[first:], one.level[first:]) for one in fitted]
 
 
 def _bytes(values: FloatArray | None) -> bytes | None:

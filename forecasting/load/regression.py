@@ -97,15 +97,23 @@ def temperature_terms(temperature_c: FloatArray, calendar: Calendar) -> Float32A
         Shape (periods, temperature terms).
     """
     bent = temperature_bends(temperature_c).astype(np.float32)
+    level, lags, present = bent[:, :_LEVEL], bent[:, _LEVEL:], bent[:, :_BENDS]
     hour = np.eye(24, dtype=np.float32)[calendar.hour]
     day = _day_terms(calendar.hour)
-    crossed = [
-        _crossed(bent[:, :_LEVEL], hour),
-        _crossed(bent[:, :_LEVEL], season_terms(calendar)),
-        _crossed(bent[:, _LEVEL:], day),
-        _crossed(bent[:, :_BENDS], (calendar.day_type > 0)[:, None] * day),
+    pairs = [
+        (level, hour),
+        (level, season_terms(calendar)),
+        (lags, day),
+        (present, (calendar.day_type > 0)[:, None] * day),
     ]
-    return np.concatenate(crossed, axis=1)
+    made = np.empty((len(bent), TEMPERATURE_TERMS), dtype=np.float32)
+    begin = 0
+    for bends, terms in pairs:  # every bend with every term
+        shape = *bends.shape, terms.shape[1]
+        end = begin + shape[1] * shape[2]
+        np.multiply(bends[:, :, None], terms[:, None, :], out=made[:, begin:end].reshape(shape, copy=False))
+        begin = end
+    return made
 
 
 def temperature_response(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -137,11 +145,6 @@ def season_terms(calendar: Calendar) -> Float32Array:
 
 def _day_terms(hour: IndexArray) -> Float32Array:
     return harmonics(2.0 * np.pi * hour / 24.0, _DAY_ORDERS).astype(np.float32)
-
-
-def _crossed(bends: Float32Array, terms: FloatArray | Float32Array) -> Float32Array:
-    """Every bend with every term, shape (periods, bends x terms)."""
-    return (bends[:, :, None] * terms[:, None, :]).reshape(len(bends), -1).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -171,11 +171,11 @@ def recall_regressions(
     instants = fitted[0].instants.tolist()
     told, level = [], []
     for number, (until, end) in enumerate(zip(instants, [*instants[1:], kw.shape[1]], strict=True)):
-        terms = design(until, end + periods)
+        hours = until, end + periods
         weights = np.stack([one.weights[number] for one in fitted])
         base = np.array([one.level[number] for one in fitted])[:, None]
-        level.append(said(terms[:, :CALENDAR_TERMS], weights[:, :CALENDAR_TERMS]) + base)
-        told.append(level[-1] + said(terms[:, CALENDAR_TERMS:], weights[:, CALENDAR_TERMS:]))
+        level.append(said(design.fixed(*hours), weights[:, :CALENDAR_TERMS]) + base)
+        told.append(level[-1] + said(design.warm(*hours), weights[:, CALENDAR_TERMS:]))
     return _regressions(kw, design, fitted, told=told, level=level, periods=periods, every=every)
 
 
