@@ -29,6 +29,7 @@ ALLOWED = {
     ("GET", "/api/v1/plans/{plan_id}/explanation"): READERS,
     ("GET", "/api/v1/plans/{plan_id}/decisions"): READERS,
     ("POST", "/api/v1/plans"): READERS,
+    ("POST", "/api/v1/plans/redispatch"): READERS,
     ("POST", "/api/v1/plans/{plan_id}/decisions"): {"operator", "admin"},
     ("POST", "/api/v1/readings"): {"meter", "operator", "admin"},
     ("GET", "/api/v1/models"): READERS,
