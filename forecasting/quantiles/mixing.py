@@ -23,6 +23,8 @@ _RATE = 0.3
 _LEARNT = 0.3
 """Share of the weights that the best average of the past has a say in."""
 _POWER = 4
+_LEAST = 0.02
+"""A member that would count for less is left out."""
 
 
 def learn_weights(
@@ -74,7 +76,7 @@ def learn_weights(
         logs -= _RATE * gradient / max(loss, 1e-12)
         weights = softmax(logs)
     best = _LEARNT * trust * best + (1.0 - _LEARNT * trust) * alone / alone.sum()
-    kept = np.where(best < 0.05, 0.0, best)
+    kept = np.where(best < _LEAST, 0.0, best)
     return np.asarray(kept / kept.sum(), dtype=np.float64)
 
 

@@ -44,6 +44,13 @@ def test_where_the_average_makes_no_error_the_worse_member_weighs_nothing() -> N
     assert learn_weights(np.zeros(50), said[::-1], levels=LEVELS, seed=0, prior=prior[::-1]).tolist() == [0.0, 1.0]
 
 
+@pytest.mark.parametrize(("share", "left_out"), [(0.015, True), (0.03, False)])
+def test_a_member_that_would_hardly_count_is_left_out(share: float, left_out: bool) -> None:
+    actual, said = members(0.0, 0.0)
+    weights = learn_weights(actual, said, levels=LEVELS, seed=0, trust=0.0, prior=(1.0 - share, share))
+    assert weights == pytest.approx([1.0, 0.0] if left_out else [1.0 - share, share])
+
+
 def test_without_anything_known_the_prior_decides() -> None:
     actual, said = members(0.0, 1.0)
     weights = learn_weights(np.full_like(actual, np.nan), said, levels=LEVELS, seed=0, prior=(3.0, 1.0))
