@@ -20,7 +20,7 @@ from safetensors.torch import save as write_tensors
 
 from forecasting.engine.model import TrainedModel
 
-FORMAT = 2
+FORMAT = 3
 """Raised when windows, networks or cores change so that older weights would be misread."""
 WEIGHTS_FILE, MANIFEST_FILE = "weights.safetensors", "manifest.json"
 _KINDS = ("load", "solar")
