@@ -23,7 +23,7 @@ from grid.formulation.reserves import add_products, add_reserves, hold_by_plants
 from grid.formulation.security import add_coverage, security_events
 from grid.formulation.steady import add_change_prices
 from grid.formulation.storages import add_storage
-from grid.formulation.thermal import add_thermal_group
+from grid.formulation.thermal import Commitment, add_thermal_group
 from grid.formulation.trade import add_exchange
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.plan import DispatchProblem
@@ -39,6 +39,7 @@ def build_model(
     outages: Outages | None = None,
     lines: Iterable[Line] = (),
     linear: LinearModel | None = None,
+    commitments: Sequence[Commitment] | None = None,
     committed: bool = False,
 ) -> DispatchModel:
     """Build the model of ``problem`` with its thermal units in ``groups`` and the limits of ``lines``.
@@ -46,6 +47,7 @@ def build_model(
     It joins what is in ``linear`` already, if that is given.
 
     Args:
+        commitments: Of the groups, if they are in ``linear`` already.
         committed: Units will be fixed. Rows that only help to find a commitment are left out, because where the fixed
             units are short they would share the duals of the limits that they follow from.
     """
@@ -58,6 +60,7 @@ def build_model(
         fixed[i] += mw
     balance = linear.rows(periods, lower=-fixed.sum(axis=0), upper=-fixed.sum(axis=0))
     reserves = add_reserves(linear, problem)
+    shared: Sequence[Commitment | None] = commitments or [None] * len(groups)
     thermal = [
         add_thermal_group(
             linear,
@@ -66,8 +69,9 @@ def build_model(
             group,
             reserve_up_rows=reserves.up_rows,
             reserve_down_rows=reserves.down_rows,
+            commitment=commitment,
         )
-        for group in groups
+        for group, commitment in zip(groups, shared, strict=True)
     ]
     loads = np.flatnonzero(problem.load_mw.any(axis=1))
     bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}

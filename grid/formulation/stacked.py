@@ -1,9 +1,9 @@
-"""A problem's models in all its scenarios as one model: their commitment is the same, their dispatch is each one's own.
+"""A problem's models in all its scenarios as one model: they share one commitment, their dispatch is each one's own.
 
 The extensive form of the two-stage stochastic program. Units are on or off alike in every scenario; output, storages,
 curtailment and what is relaxed follow the scenario. The costs of a scenario count with its probability, and above the
-value at risk once more. Of the whole numbers only the first scenario's are kept whole: the commitment of the others
-equals it, and that they may let a storage charge and discharge at once makes the optimum a bound.
+value at risk once more; those of the commitment are costs of every scenario. Only the commitment is kept whole: that a
+storage may charge and discharge at once makes the optimum a bound.
 
 References:
     Birge and Louveaux, "Introduction to Stochastic Programming", Springer, 2011 (extensive form).
@@ -24,12 +24,13 @@ from grid.formulation.lines import Line
 from grid.formulation.model import DispatchModel
 from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
+from grid.formulation.thermal import add_commitment
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.plan import DispatchProblem
 from grid.problem.scenarios import Scenarios
 from grid.time_axis import FloatArray
 
-_SHARED = -1
+_SHARED, _OF_RISK = -1, -2
 
 
 class StackedLinear(LinearModel):
@@ -39,7 +40,7 @@ class StackedLinear(LinearModel):
         super().__init__()
         self._weight = scenarios.weight
         self._owners: list[IntArray] = []
-        self._scenario = _SHARED
+        self._scenario = _OF_RISK
         if scenarios.risk_weight > 0.0:
             self._at_risk = self.columns(1, lower=-INFINITY, cost=scenarios.risk_weight)
             beyond = scenarios.risk_weight * scenarios.weight / (1.0 - scenarios.risk_level)
@@ -49,6 +50,7 @@ class StackedLinear(LinearModel):
             self.put(self._cost_rows, self._at_risk, 1.0)
         else:
             self._cost_rows = np.zeros(0, dtype=np.int64)
+        self._scenario = _SHARED
 
     def of(self, scenario: int) -> StackedLinear:
         """The model, whose next columns belong to ``scenario``."""
@@ -64,8 +66,8 @@ class StackedLinear(LinearModel):
         cost: npt.ArrayLike = 0.0,
         integer: bool = False,
     ) -> IntArray:
-        """As :meth:`LinearModel.columns`; whole numbers only in the first scenario."""
-        whole = integer and self._scenario == 0
+        """As :meth:`LinearModel.columns`; whole numbers only where they are of all scenarios."""
+        whole = integer and self._scenario == _SHARED
         indices = super().columns(shape, lower=lower, upper=upper, cost=cost, integer=whole)
         self._owners.append(np.full(indices.size, self._scenario, dtype=np.int64))
         return indices
@@ -74,7 +76,7 @@ class StackedLinear(LinearModel):
         """As :meth:`LinearModel.column_arrays`, costs weighted by probability."""
         lower, upper, cost, integer = super().column_arrays()
         owner = np.concatenate(self._owners)
-        return lower, upper, np.where(owner == _SHARED, 1.0, self._weight[owner]) * cost, integer
+        return lower, upper, np.where(owner < 0, 1.0, self._weight[owner]) * cost, integer
 
     def matrix(self) -> csr_array:
         """As :meth:`LinearModel.matrix`, with the costs of each scenario in the row of its excess."""
@@ -82,15 +84,16 @@ class StackedLinear(LinearModel):
         if not len(self._cost_rows):
             return matrix
         owner, cost = np.concatenate(self._owners), super().column_arrays()[2]
-        paid = np.flatnonzero((owner != _SHARED) & (cost != 0.0))
-        return csr_array(matrix - coo_array((cost[paid], (self._cost_rows[owner[paid]], paid)), shape=matrix.shape))
+        pays = (owner == np.arange(len(self._cost_rows))[:, None]) | (owner == _SHARED)
+        scenario, paid = np.nonzero(pays & (cost != 0.0))
+        return csr_array(matrix - coo_array((cost[paid], (self._cost_rows[scenario], paid)), shape=matrix.shape))
 
 
 class StackedModel:
     """The models of all scenarios in one linear model.
 
     Attributes:
-        parts: One per scenario; the first one's commitment is that of all.
+        parts: One per scenario; all have one commitment.
     """
 
     def __init__(
@@ -106,18 +109,14 @@ class StackedModel:
     ) -> None:
         self._linear = StackedLinear(scenarios)
         known = list(lines)
-        self.parts: list[DispatchModel] = []
-        for s, problem in enumerate(problems):
-            linear = self._linear.of(s)
-            self.parts.append(
-                build_model(problem, terms, groups, ptdf=ptdf, outages=outages, lines=known, linear=linear)
+        commitments = [add_commitment(self._linear, problems[0], terms[group[0]], group) for group in groups]
+        self.parts = [
+            build_model(
+                problem, terms, groups, ptdf=ptdf, outages=outages, lines=known, linear=self._linear.of(s),
+                commitments=commitments,
             )
-        for part in self.parts[1:]:
-            for own, shared in zip(part.thermal, self.parts[0].thermal, strict=True):
-                for mine, first in ((own.on, shared.on), (own.start, shared.start), (own.stop, shared.stop)):
-                    alike = self._linear.rows(len(mine), lower=0.0, upper=0.0)
-                    self._linear.put(alike, mine, 1.0)
-                    self._linear.put(alike, first, -1.0)
+            for s, problem in enumerate(problems)
+        ]  # fmt: skip
 
     @property
     def model(self) -> DispatchModel:

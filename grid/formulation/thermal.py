@@ -27,22 +27,28 @@ from grid.formulation.linear import IntArray, LinearModel
 from grid.formulation.starts import add_start_costs
 from grid.formulation.trajectories import SwitchLosses, put_capacity, switch_losses
 from grid.formulation.unit_terms import UnitTerms, periods_in_state
-from grid.problem.plan import DispatchProblem, UnitState
+from grid.problem.plan import DispatchProblem
 from grid.time_axis import FloatArray
 
 _TOLERANCE_MW = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ThermalGroup:
+class Commitment:
+    """The columns of one group's commitment, each of shape (periods,): how many are on, start and stop."""
+
+    on: IntArray
+    start: IntArray
+    stop: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ThermalGroup(Commitment):
     """One group's columns, each of shape (periods,).
 
     ``reserve_up`` and ``reserve_down`` are all that it holds; None where that is of no interest and has no columns.
     """
 
-    on: IntArray
-    start: IntArray
-    stop: IntArray
     above: IntArray
     reserve_up: IntArray | None = None
     reserve_down: IntArray | None = None
@@ -60,6 +66,22 @@ class _Past:
     stopped: tuple[int, ...]
 
 
+def add_commitment(model: LinearModel, problem: DispatchProblem, term: UnitTerms, group: Sequence[int]) -> Commitment:
+    """Add the commitment of one group of identical units, what it costs, and its minimum times."""
+    periods, step_hours, count = problem.axis.periods, problem.axis.step_hours, float(len(group))
+    past, unit = _past(problem, term, group), term.unit
+    columns = Commitment(
+        on=model.columns(periods, upper=count, cost=unit.minimum_cost_per_hour * step_hours, integer=True,
+                         lower=_forced_on(past, term, count, periods) if unit.must_run else 0.0),
+        start=model.columns(periods, upper=_first(periods, count, count if past.known else 0.0),
+                            cost=term.tiers[-1].cost, integer=True),
+        stop=model.columns(periods, upper=_first(periods, count, past.may_stop), integer=True),
+    )  # fmt: skip
+    _add_logic(model, columns, past, term, count)
+    add_start_costs(model, term, start=columns.start, stop=columns.stop, stopped=past.stopped, rule=problem.start_rule)
+    return columns
+
+
 def add_thermal_group(
     model: LinearModel,
     problem: DispatchProblem,
@@ -68,6 +90,7 @@ def add_thermal_group(
     *,
     reserve_up_rows: IntArray,
     reserve_down_rows: IntArray,
+    commitment: Commitment | None = None,
 ) -> ThermalGroup:
     """Add one group of identical units; its headroom goes into the reserve rows (``>= requirement``).
 
@@ -75,29 +98,23 @@ def add_thermal_group(
         term: Of any unit of the group.
         group: Positions in ``problem.thermal_units``.
         reserve_up_rows, reserve_down_rows: Shape (periods,).
+        commitment: That of the group, if the model has it already.
     """
+    commitment = commitment or add_commitment(model, problem, term, group)
     periods, step_hours, count = problem.axis.periods, problem.axis.step_hours, float(len(group))
-    states = [problem.initial.get(problem.thermal_units[i].unit_id) for i in group]
-    past = _past(states, term, step_hours)
-    unit = term.unit
-    columns = ThermalGroup(
-        on=model.columns(periods, upper=count, cost=unit.minimum_cost_per_hour * step_hours, integer=True,
-                         lower=_forced_on(past, term, count, periods) if unit.must_run else 0.0),
-        start=model.columns(periods, upper=_first(periods, count, count if past.known else 0.0),
-                            cost=term.tiers[-1].cost, integer=True),
-        stop=model.columns(periods, upper=_first(periods, count, past.may_stop), integer=True),
-        above=model.columns(periods, upper=term.span_mw * count),
-    )  # fmt: skip
-    _add_logic(model, columns, past, term, count)
-    add_start_costs(model, term, start=columns.start, stop=columns.stop, stopped=past.stopped, rule=problem.start_rule)
+    above = model.columns(periods, upper=term.span_mw * count)
+    columns = ThermalGroup(commitment.on, commitment.start, commitment.stop, above)
     _add_segments(model, columns, term, count, step_hours)
+    past = _past(problem, term, group)
     up, down = _add_capacity_and_ramps(
         model, columns, past, term, count, reserve_up_rows, reserve_down_rows, told=problem.tells_reserve
     )
     return replace(columns, reserve_up=up, reserve_down=down)
 
 
-def _past(states: Sequence[UnitState | None], term: UnitTerms, step_hours: float) -> _Past:
+def _past(problem: DispatchProblem, term: UnitTerms, group: Sequence[int]) -> _Past:
+    step_hours = problem.axis.step_hours
+    states = [problem.initial.get(problem.thermal_units[i].unit_id) for i in group]
     known = [state for state in states if state is not None]
     running = [state for state in known if state.on]
     stop_limit = term.unit.minimum_mw + term.stop_span_mw + _TOLERANCE_MW
@@ -138,7 +155,7 @@ def _add_window(
         model.put(rows[age:], columns[: periods - age], value)
 
 
-def _add_logic(model: LinearModel, group: ThermalGroup, past: _Past, term: UnitTerms, count: float) -> None:
+def _add_logic(model: LinearModel, group: Commitment, past: _Past, term: UnitTerms, count: float) -> None:
     periods = len(group.on)
     change = np.zeros(periods)
     change[:1] = past.on
