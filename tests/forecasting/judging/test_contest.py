@@ -15,7 +15,7 @@ from forecasting.judging.contest import hold_contest
 from forecasting.judging.significance import Comparison
 from forecasting.judging.verdict import Contest, out_of_date
 from forecasting.load.members import LoadParts
-from forecasting.members.course import Course, course_within
+from forecasting.members.course import NAIVE, Course, course_within
 from forecasting.members.splits import split_in_time
 from forecasting.series.outlook import SentTemperature
 from forecasting.series.request import FileSeries
@@ -131,10 +131,22 @@ def test_even_a_hardly_trained_model_beats_repeating_last_week(made: Any, first:
     assert first.champion_scores is None
     rerun = load_contest(made.load_series, first.model)
     assert rerun.champion_scores is not None
-    # It knows its champion's weights from weeks on which the champion alone was judged: they are nearly the same.
-    assert rerun.champion_scores.pinball == pytest.approx(first.scores.pinball, rel=0.1)
+    # A twin of the same night is neither flattered nor wronged.
+    assert rerun.champion_scores.pinball == pytest.approx(first.scores.pinball, rel=1e-3)
     assert rerun.scores == first.scores
     assert rerun.verdict()[0] is False
+
+
+def test_a_champion_is_judged_by_weights_and_bands_that_do_not_know_the_days_that_judge(
+    made: Any, first: Contest
+) -> None:
+    naive = tuple(replace(one, weights={NAIVE: 1.0}) for one in first.model.blends)
+    taught_on_these_days = load_contest(made.load_series, replace(first.model, blends=naive))
+    taught_before = load_contest(made.load_series, replace(first.model, blends=naive, blended_until=0))
+    assert taught_on_these_days.champion_scores is not None
+    assert taught_before.champion_scores is not None
+    assert taught_on_these_days.champion_scores.skill == pytest.approx(first.scores.skill, abs=1e-3)
+    assert taught_before.champion_scores.skill < 0.1 < first.scores.skill  # as it speaks
 
 
 def test_networks_trees_and_the_scored_weights_never_see_what_scores_them(made: Any, first: Contest) -> None:
