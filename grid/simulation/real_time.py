@@ -62,7 +62,7 @@ class RealTime:
             UnsolvedError: If limits that are never relaxed leave no dispatch.
         """
         on = assign_units(problem, self._terms, self._groups, wanted.astype(np.int64))
-        model = build_model(problem, self._terms, self._groups, ptdf=self._ptdf, outages=self._outages)
+        model = build_model(problem, self._terms, self._groups, ptdf=self._ptdf, outages=self._outages, committed=True)
         if self._quick.any() or problem.storages:
             on, charging = self._decide(model, on, charging)
         dispatch = solve_fixed(model, on, charging)

@@ -6,6 +6,7 @@ is that times a constant: neither says anything about load forecasts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from rts_gmlc_year import HOUR, hour_of, read_year
+from rts_gmlc_year import BEGINS, HOUR, hour_of, read_year
 
 from api.commands.source_folder import read_source_folder
 from grid.assets import RenewableKind
@@ -29,6 +30,8 @@ PRESCIENT, RTS_GMLC = DATA / "prescient_24bus", DATA / "rts_gmlc"
 WEEK_HOURS, DAY_HOURS = 168, 24
 WEEKS = ("2020-02-03", "2020-04-20", "2020-07-06", "2020-09-14")
 _LEARN_HOURS = 60 * DAY_HOURS
+_FIRST_LEARN_HOURS, _LEAD_HOURS = 33 * DAY_HOURS, 8
+_NOTICED_MW = 1e-3
 _PRESCIENT_BEGINS = datetime(2020, 7, 10, tzinfo=UTC)
 _PRESCIENT_SHIFT = -HOUR
 """Prescient's series are RTS-GMLC's, an hour later."""
@@ -110,9 +113,9 @@ class Calibrated:
         past_sun = np.concatenate([week.past_sun_mw, week.forecast.available_mw[sun, :over].sum(axis=0)])
         expected_wind, expected_sun = (shipped.available_mw[kind].sum(axis=0) for kind in (wind, sun))
         median, high = analogue_quantiles(
-            _situations(past_wind, past_sun, until=issued_at)[learnt],
+            situations(past_wind, past_sun, until=issued_at)[learnt],
             np.concatenate([week.past_errors_mw, errors])[learnt],
-            _situations(expected_wind, expected_sun, until=axis.end),
+            situations(expected_wind, expected_sun, until=axis.end),
             levels=(0.5, self.level or 0.5),
         )
         available = shipped.available_mw.copy()
@@ -161,6 +164,26 @@ def season_week(day: str) -> Week:
     return Week(f"RTS-GMLC {day}", actual, forecast, *_past(forecast, first), ratio)
 
 
+def year_beyond(levels: Sequence[float], *, features: int) -> FloatArray:
+    """Whether net load of RTS-GMLC's year lay beyond its quantiles, told day by day, shape (levels, days, 24).
+
+    Args:
+        features: How many of :func:`situations` make hours alike.
+    """
+    year = read_year()
+    plants = [name for name in year.told if len(name) > 1]  # areas have one digit
+    wind, sun = (np.sum([year.told[name] for name in plants if kind in name], axis=0) for kind in ("WIND", "PV"))
+    alike = situations(wind, sun, until=BEGINS)[:, :features]
+    errors = np.sum([year.told[name] - year.came[name] for name in plants], axis=0)
+    beyond = []
+    for first in range(_FIRST_LEARN_HOURS, len(errors), DAY_HOURS):
+        over, day = first - _LEAD_HOURS, slice(first, first + DAY_HOURS)
+        past = slice(max(over - _LEARN_HOURS, 0), over)
+        quantiles = analogue_quantiles(alike[past], errors[past], alike[day], levels=levels)
+        beyond.append(errors[day] > quantiles + _NOTICED_MW)
+    return np.stack(beyond, axis=1)
+
+
 def _is(problem: DispatchProblem, kind: RenewableKind) -> npt.NDArray[np.bool_]:
     return np.array([plant.kind is kind for plant in problem.renewable_plants])
 
@@ -170,7 +193,7 @@ def _net_load(problem: DispatchProblem, *, load_scale: float = 1.0) -> FloatArra
     return net
 
 
-def _situations(wind_mw: FloatArray, sun_mw: FloatArray, *, until: datetime) -> FloatArray:
+def situations(wind_mw: FloatArray, sun_mw: FloatArray, *, until: datetime) -> FloatArray:
     """What makes hours alike, shape (hours, features); the last of them ends at ``until``."""
     clock = 2.0 * np.pi / DAY_HOURS * (until.hour + np.arange(-len(wind_mw), 0))
     return np.stack([wind_mw, sun_mw, np.cos(clock), np.sin(clock)], axis=1)
