@@ -279,7 +279,6 @@ class Redispatch:
         lmp = np.tile(duals[self._balance], (len(shed), 1))
         for branch, dual in zip(branches.tolist(), congestion, strict=True):
             lmp += np.outer(self._factors(branch), dual)
-        spilled = dict(zip(self._at["spill"], values[self._spill], strict=True))
         return Redispatched(
             objective=float(self._highs.getInfo().objective_function_value) + self._committed.cost,
             power_mw=self._committed.minimum_mw + above,
@@ -291,7 +290,7 @@ class Redispatch:
             renewable_mw=taken_by_plant(
                 problem,
                 dict(zip(self._at["taken"], values[self._taken], strict=True)),
-                spilled,
+                dict(zip(self._at["spill"], values[self._spill], strict=True)),
             ),
             import_mw=values[self._import],
             export_mw=values[self._export],
@@ -301,9 +300,9 @@ class Redispatch:
             violations=tuple(
                 relaxed(
                     problem,
-                    shed_mw=dict(zip(self._at["shed"], values[self._shed], strict=True)),
-                    surplus_mw=dict(zip(self._at["surplus"], values[self._surplus], strict=True)),
-                    spilled_mw=spilled,
+                    shed_mw=(self._at["shed"], values[self._shed]),
+                    surplus_mw=(self._at["surplus"], values[self._surplus]),
+                    spilled_mw=(self._at["spill"], values[self._spill]),
                     beyond_mw=np.abs(flow) - self._limit_mw[:, None],
                     due_mwh=[values[stored.due_shortfall] for stored in self._stored],
                     end_mwh=[float(values[stored.end_shortfall][0]) for stored in self._stored],

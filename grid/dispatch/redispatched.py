@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from grid.dispatch.results import reported
+from grid.dispatch.results import REPORTED_MW, reported
 from grid.problem.plan import DispatchProblem, Limit, Violation
 from grid.time_axis import FloatArray
 
@@ -43,12 +43,16 @@ class Redispatched:
     violations: tuple[Violation, ...]
 
 
+OfBuses = tuple[Sequence[int], FloatArray]
+"""Positions of buses, and an amount for each in every period, shape (those buses, periods)."""
+
+
 def relaxed(
     problem: DispatchProblem,
     *,
-    shed_mw: Mapping[int, FloatArray],
-    surplus_mw: Mapping[int, FloatArray],
-    spilled_mw: Mapping[int, FloatArray],
+    shed_mw: OfBuses,
+    surplus_mw: OfBuses,
+    spilled_mw: OfBuses,
     beyond_mw: FloatArray,
     due_mwh: Sequence[FloatArray],
     end_mwh: Sequence[float],
@@ -56,24 +60,33 @@ def relaxed(
     """Every soft limit that was relaxed, by kind, then period.
 
     Args:
-        shed_mw, surplus_mw, spilled_mw: By position of a bus, each of shape (periods,).
         beyond_mw: By how much flows exceed limits of branches, then interfaces, (branches + interfaces, periods).
         due_mwh, end_mwh: By storage, what is missing when it is due, and at the end.
     """
     prices, network = problem.penalties, problem.network
-    for what, amounts, price, kind in (
+    for what, (buses, amounts), price, kind in (
         ("load shed", shed_mw, prices.shedding, Limit.SHEDDING),
         ("surplus power", surplus_mw, prices.surplus, Limit.SURPLUS),
         ("spilled renewables", spilled_mw, prices.spill, Limit.SPILL),
     ):
-        for bus, row in amounts.items():
-            yield from reported(f"{what} at bus {network.buses[bus].bus_id}", row, price, kind)
-    names = [f"branch {branch.branch_id}" for branch in network.branches]
-    names += [f"interface {interface.interface_id}" for interface in network.interfaces]
-    for name, row in zip(names, beyond_mw, strict=True):
-        yield from reported(f"overload of {name}", row, prices.overload, Limit.OVERLOAD)
+        for row in _reported_rows(amounts):
+            yield from reported(f"{what} at bus {network.buses[buses[row]].bus_id}", amounts[row], price, kind)
+    branches = len(network.branches)
+    for row in _reported_rows(beyond_mw):
+        name = (
+            f"branch {network.branches[row].branch_id}"
+            if row < branches
+            else f"interface {network.interfaces[row - branches].interface_id}"
+        )
+        yield from reported(f"overload of {name}", beyond_mw[row], prices.overload, Limit.OVERLOAD)
     for storage, due, end in zip(problem.storages, due_mwh, end_mwh, strict=True):
         missing, at_end = f"energy missing in {storage.storage_id}", np.zeros(problem.axis.periods)
         at_end[-1] = end
         yield from reported(f"{missing} when it is due", due, prices.storage_end, Limit.STORAGE_DUE)
         yield from reported(f"{missing} at the end", at_end, prices.storage_end, Limit.STORAGE_END)
+
+
+def _reported_rows(amounts_mw: FloatArray) -> list[int]:
+    """Rows in which something is to be reported; on a large network almost none is."""
+    rows: list[int] = np.flatnonzero((amounts_mw > REPORTED_MW).any(axis=1)).tolist()
+    return rows

@@ -61,6 +61,16 @@ def test_hours_are_those_of_the_sites_wall_clock() -> None:
     assert "2008-06-16 06:00 (America/New_York)" in shown(120)
 
 
+def test_trade_stands_beside_the_units_exports_below_zero() -> None:
+    trade = [{"import_mw": 30.0, "export_mw": 0.0}] * 3 + [{"import_mw": 0.0, "export_mw": 12.0}] * (HOURS - 3)
+    market = {"kind": "exchange", "fuel": "", "capacity_mw": 40.0}
+    text = shown(120, exchanges={"market": trade}, assets={**plan()["assets"], "market": market})
+    (line,) = [line for line in text.splitlines() if " market " in f" {line}"]
+    assert "30/40" in line
+    assert line.rstrip().endswith("ccc")
+    assert any(line.split()[:2] == ["Mon", "09h"] and "-12" in line.split() for line in text.splitlines())
+
+
 def test_every_unit_and_storage_stands_there_with_its_reason() -> None:
     text = shown(80)
     assert "part load, follows the price" in text

@@ -209,9 +209,10 @@ def test_reserve_products_and_contingencies_are_read() -> None:
     areas = {**NETWORK, "buses": {"a": {"load_mw": 10, "area": "west"}, "b": {"load_mw": 30, "area": "east"}}}
     need = {"product": "spinning", "areas": ["east"], "required_mw": [2, 4], "load_share": 0.1}
     down = {"product": "regulation", "direction": "down", "minutes": 5, "load_share": 0.5}
-    reserves = {"requirements": [need, down], "deliverable": True}
+    reserves = {"requirements": [need, down], "deliverable": True, "from_plants": True}
     problem = read({"periods": 2, "reserves": reserves, "n_1": ["branches", "units"]}, areas)
     assert (problem.secure, problem.secure_units, problem.deliverable) == (True, True, True)
+    assert problem.reserve_from_plants
     spinning, regulation = problem.requirements
     assert (spinning.title, spinning.minutes) == ("spinning up in area east", 10.0)
     assert spinning.required_mw.tolist() == [5.0, 7.0]

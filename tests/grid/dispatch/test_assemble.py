@@ -187,11 +187,12 @@ def test_a_site_asks_for_products_of_its_areas_and_for_security() -> None:
     site = replace(
         SITE,
         network=Network((Bus("b", area="north"),), ()),
-        reserve=replace(SITE.reserve, requirements=needs, deliverable=True),
+        reserve=replace(SITE.reserve, requirements=needs, deliverable=True, from_plants=True),
         n_1=(Contingency.UNITS,),
     )
     problem, _ = assemble_problem(site, forecasts(), issued_at=ISSUED, periods=PERIODS)
     assert (problem.secure, problem.secure_units, problem.deliverable) == (False, True, True)
+    assert problem.reserve_from_plants
     assert [need.title for need in problem.requirements] == ["spinning up in area north", "spinning up"]
     np.testing.assert_allclose(problem.requirements[0].required_mw, 2.0 + 0.1 * 50.0)
 
