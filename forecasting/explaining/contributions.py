@@ -66,7 +66,11 @@ def contributions(
         bounds: Within which forecasts were kept; by default those of each series.
     """
     rows, answers = heard.rows, {}
-    groups = tuple(group for group in GROUPS if group in {CALENDAR, RECENT} or any(_columns(rows, group)))
+    groups = tuple(
+        group
+        for group in GROUPS
+        if group in {CALENDAR, RECENT} or any(any(_columns(one, group)) for one in rows.series)
+    )
     late = heard.members.ordinary() if RECENT in groups else rows.values
     usual = _usual(rows)
 
@@ -75,7 +79,7 @@ def contributions(
         shown = replace(
             rows,
             values=rows.values if RECENT in on else late,
-            series=tuple(_without(one, rows, set(groups) - on, usual[k]) for k, one in enumerate(rows.series)),
+            series=tuple(_without(one, set(groups) - on, usual[k]) for k, one in enumerate(rows.series)),
             days_back=days_back,
         )
         if len(on) == len(groups):
@@ -136,11 +140,10 @@ def _days_back(rows: Rows) -> Iterator[int]:
     return (1 + k * _DAYS_APART % days for k in range(_CALENDARS))
 
 
-def _columns(rows: Rows, group: str) -> Iterator[str]:
-    """Covariates of the first series that belong to a group; series of some rows have the same."""
-    first = rows.series[0]
-    temperatures = set(first.meaning("air_temperature"))
-    for name in first.covariates:
+def _columns(one: FileSeries, group: str) -> Iterator[str]:
+    """Covariates of a series that belong to a group."""
+    temperatures = set(one.meaning("air_temperature"))
+    for name in one.covariates:
         if (name in temperatures) == (group == TEMPERATURE) and group in (TEMPERATURE, WEATHER):
             yield name
 
@@ -170,8 +173,8 @@ def _usual(rows: Rows) -> list[dict[str, FloatArray]]:
     return made
 
 
-def _without(one: FileSeries, rows: Rows, off: Collection[str], usual: Mapping[str, FloatArray]) -> FileSeries:
+def _without(one: FileSeries, off: Collection[str], usual: Mapping[str, FloatArray]) -> FileSeries:
     """The series with the covariates of those groups that are off as they usually are, and no forecast of them."""
-    changed = {name: usual[name] for group in off for name in _columns(rows, group)}
+    changed = {name: usual[name] for group in off for name in _columns(one, group)}
     sent = () if TEMPERATURE in off else one.sent
     return replace(one, covariates={**one.covariates, **changed}, sent=sent) if changed else one

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -74,9 +74,10 @@ def forecast_all(asked: Sequence[Asked], issuance: Issuance) -> dict[str, Foreca
     Args:
         asked: A sum stands after its parts.
     """
+    first = [tuple(cache(speaker) for speaker in one.speakers) for one in asked]  # each is heard once for both rounds
     made = {
-        one.series_id: ask_in_turn(one.series_id, issuance, one.speakers, bound_kw=one.bound_kw, inputs=one.inputs)
-        for one in asked
+        one.series_id: ask_in_turn(one.series_id, issuance, speakers, bound_kw=one.bound_kw, inputs=one.inputs)
+        for one, speakers in zip(asked, first, strict=True)
     }
     known = {
         kind: [
@@ -86,7 +87,7 @@ def forecast_all(asked: Sequence[Asked], issuance: Issuance) -> dict[str, Foreca
         ]
         for kind in {one.kind for one in asked}
     }
-    for one in asked:
+    for one, heard in zip(asked, first, strict=True):
         if made[one.series_id] is None:
             related: Speaker
             if one.parts:
@@ -94,7 +95,7 @@ def forecast_all(asked: Sequence[Asked], issuance: Issuance) -> dict[str, Foreca
             else:
                 related = partial(neighbours, one, known[one.kind], issuance)
             speakers: tuple[Speaker, ...] = (
-                *one.speakers,
+                *heard,
                 related,
                 partial(short_naive, one.baseline),
                 partial(capacity_band, one.band_kw, issuance),

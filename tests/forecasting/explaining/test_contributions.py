@@ -110,6 +110,19 @@ def test_what_never_changes_contributes_nothing(usual: tuple[Heard, Mixture, Con
     np.testing.assert_allclose(of(usual[2], WEATHER), 0.0, atol=1e-5)  # of some 50: single precision
 
 
+def test_each_series_has_the_groups_of_its_own_covariates() -> None:
+    one = town()
+    warmth = {"warmth": one.settings.covariates["temp"]}
+    settings = one.settings.model_copy(update={"covariates": warmth})
+    other = replace(one, series_id="village", settings=settings, covariates={"warmth": one.covariates["temp"]})
+    bare = replace(one, series_id="hamlet", settings=settings.model_copy(update={"covariates": {}}), covariates={})
+    heard = hear(make_rows([bare, one, other]), course=Course(share=0.3), trained=False)
+    told = contributions(heard, [mix(heard, k, seed=0).blend for k in range(3)])
+    assert {made.groups for made in told} == {(REFERENCE, TEMPERATURE, CALENDAR, RECENT, WEATHER)}
+    for made in told:
+        assert not of(made, TEMPERATURE).any(), "nobody who was heard reads it"
+
+
 def test_a_weekend_is_put_down_to_the_calendar(usual: tuple[Heard, Mixture, Contributions]) -> None:
     assert town().axis.index[DAYS * 24].day_name() == "Thursday"
     assert of(usual[2], CALENDAR).mean() == pytest.approx(8.0 * 2 / 7, abs=1.5)  # a working day among all days

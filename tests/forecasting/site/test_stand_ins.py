@@ -160,3 +160,16 @@ def test_the_second_round_builds_on_the_first_and_what_nobody_knows_is_told_apar
         "There is no reading in eight weeks.",
         "A band that knows its capacity only stands in.",
     )
+
+
+def test_who_was_heard_in_the_first_round_is_not_asked_again_in_the_second() -> None:
+    heard: list[str] = []
+
+    def silent() -> str:
+        heard.append("silent")
+        return "It cannot speak."
+
+    made = forecast_all([asked(NOTHING, speakers=(silent,), band_kw=np.full(48, 4.0))], ISSUANCE)
+    (forecast,) = made.values()
+    assert forecast is not None
+    assert (heard, forecast.reasons[0]) == (["silent"], "It cannot speak.")
