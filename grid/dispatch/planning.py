@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 _ROUND_UP_FROM = 0.1
 _FIRST_SHARE = 0.4
-_CENTRAL_SHARE = 0.2
+_CENTRAL_SHARE = 0.1
 _NO_COMMITMENT = (
     "No commitment keeps every limit: that is proven. What the nearest plan found would relax stands in violations."
 )

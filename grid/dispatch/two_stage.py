@@ -74,23 +74,28 @@ def plan_for_scenarios(
     first = best = cases.candidate(central.on, ())
     took = time.monotonic() - began
     bound, until = -np.inf, deadline - 2.0 * took  # a better one is dispatched in every scenario, too, and scheduled
-    stack, found = None, Found(np.inf, -np.inf, None)
+    stack, relaxed, found = None, None, Found(np.inf, -np.inf, None)
     while until > time.monotonic():
         stack = stack or cases.stacked(best.lines)
         try:
-            relaxed = solve_lazily(stack.model.linear, stack.add_violated, seconds=until - time.monotonic())
+            left = until - time.monotonic()
+            relaxed = solve_lazily(stack.model.linear, stack.add_violated, start=relaxed, seconds=left)
         except UnsolvedError as error:
-            log.warning("no bound over the scenarios: %s", error)
+            log.warning("the relaxation over the scenarios is not solved: %s", error)
+            bound = max(bound, error.bound)
             break
         bound = max(bound, relaxed.objective)
         if gap_between(best.objective, bound) <= relative_gap:
             break
-        found = search(stack.model, relaxed, start=found, gap=relative_gap / 2.0, deadline=until, threads=threads).found
+        state = search(stack.model, relaxed, start=found, gap=relative_gap / 2.0, deadline=until, threads=threads)
+        taken, found = None, state.found
+        while found.values is not None and found.values is not taken:  # again, if a better one came in the meantime
+            candidate = cases.candidate(cases.commitment(stack, found.values), best.lines)
+            best = min(best, candidate, key=lambda one: one.objective)
+            taken, found = found.values, state.found
         bound = max(bound, found.bound)
-        if found.values is None:
+        if taken is None:
             break
-        candidate = cases.candidate(cases.commitment(stack, found.values), best.lines)
-        best = min(best, candidate, key=lambda one: one.objective)
         if gap_between(best.objective, bound) <= relative_gap or not stack.add(candidate.lines):
             break
     return cases.plan(

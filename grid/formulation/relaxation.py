@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,7 +34,15 @@ class LinearSolution:
 
 
 class UnsolvedError(RuntimeError):
-    """The solver found no optimum of a linear program; the message is its own status."""
+    """The solver found no optimum of a linear program; the message is its own status.
+
+    Attributes:
+        bound: Optimum of the program before its last rows came in, a lower bound; -inf if there is none.
+    """
+
+    def __init__(self, message: str, *, bound: float = -math.inf) -> None:
+        super().__init__(message)
+        self.bound = bound
 
 
 def solve_with_lines(
@@ -81,18 +90,19 @@ def solve_lazily(
     linear.load(highs, integer=False, lower=lower, upper=upper)
     if start is not None:
         require_ok(highs.setBasis(_grown(start.basis, linear)), "setBasis")
+    bound = -math.inf
     for _ in range(_MAXIMUM_ROUNDS):
         require_ok(highs.run(), "run")
         if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            raise UnsolvedError(highs.modelStatusToString(highs.getModelStatus()))
+            raise UnsolvedError(highs.modelStatusToString(highs.getModelStatus()), bound=bound)
+        bound = float(highs.getInfo().objective_function_value)
         solution = highs.getSolution()
         values, columns, rows = np.array(solution.col_value), linear.column_count, linear.row_count
         if not add_violated(values):
-            objective = float(highs.getInfo().objective_function_value)
             reduced_costs, row_duals = np.array(solution.col_dual), np.array(solution.row_dual)
-            return LinearSolution(objective, values, reduced_costs, row_duals, highs.getBasis())
+            return LinearSolution(bound, values, reduced_costs, row_duals, highs.getBasis())
         linear.append(highs, columns=columns, rows=rows)
-    raise UnsolvedError(f"branch limits still violated after {_MAXIMUM_ROUNDS} rounds")
+    raise UnsolvedError(f"branch limits still violated after {_MAXIMUM_ROUNDS} rounds", bound=bound)
 
 
 def _grown(basis: highspy.HighsBasis, linear: LinearModel) -> highspy.HighsBasis:

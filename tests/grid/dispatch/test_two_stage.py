@@ -13,12 +13,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grid.assets import ThermalUnit
-from grid.dispatch import DispatchProblem, Penalties, Scenarios, check_plan, plan_always, plan_dispatch, plan_document
+from grid.dispatch import (
+    DispatchProblem,
+    Penalties,
+    Scenarios,
+    check_plan,
+    plan_always,
+    plan_dispatch,
+    plan_document,
+    two_stage,
+)
 from grid.faults import InputError
+from grid.formulation.model import DispatchModel
 from grid.problem.costs import running_cost_per_hour, start_costs
 from grid.problem.reduction import reduced
 from grid.problem.scenarios import conditional_value_at_risk
 from grid.problem.what_if import Changes, change_problem
+from grid.searching.incumbent import Found, Incumbent
+from grid.searching.search import search
 from grid.time_axis import FloatArray
 
 WINDY = {
@@ -148,6 +160,34 @@ def test_without_time_the_commitment_for_the_central_forecast_answers(make_probl
     assert (document["best_bound"], document["gap"]) == (None, None)
     json.dumps(document, allow_nan=False)
     assert "time ran out before a bound" in plan.message
+
+
+def test_a_commitment_that_is_found_after_the_search_gave_up_waiting_is_not_lost(
+    make_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = with_wind(make_problem(WINDY), [[60.0, 60.0], [0.0, 60.0]])
+    best = plan_dispatch(problem, relative_gap=0.0)
+    caught: list[tuple[Incumbent, Found]] = []
+
+    def late(model: DispatchModel, *args: Any, **options: Any) -> Incumbent:
+        found = search(model, *args, **options).found
+        assert found.values is not None
+        without_gas = found.values.copy()
+        without_gas[model.thermal[1].on] = 0.0
+        caught.append((Incumbent(Found(np.inf, -np.inf, without_gas), gap=0.0, deadline=0.0), found))
+        return caught[-1][0]
+
+    def in_the_meantime(*args: Any) -> np.ndarray:
+        state, found = caught[-1]
+        assert found.values is not None
+        on: np.ndarray = commitment(*args)
+        state.offer(found.objective, found.values, by="late")
+        return on
+
+    commitment = two_stage._Cases.commitment
+    monkeypatch.setattr(two_stage, "search", late)
+    monkeypatch.setattr(two_stage._Cases, "commitment", in_the_meantime)
+    assert plan_dispatch(problem, relative_gap=0.0).objective == pytest.approx(best.objective)
 
 
 def test_the_solver_of_its_own_process_plans_for_scenarios_too(make_problem: Any) -> None:

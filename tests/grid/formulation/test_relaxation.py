@@ -9,10 +9,11 @@ import pytest
 
 from api.commands.source_folder import read_source_folder
 from grid.formulation.build import build_model
+from grid.formulation.linear import LinearModel
 from grid.formulation.lines import Line
 from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
-from grid.formulation.relaxation import solve_with_lines
+from grid.formulation.relaxation import UnsolvedError, solve_lazily, solve_with_lines
 from grid.formulation.unit_terms import identical_units, unit_terms
 
 FOLDER = Path(__file__).resolve().parents[1] / "cases" / "two_area_source"
@@ -32,3 +33,17 @@ def test_going_on_from_the_last_basis_ends_where_a_cold_start_does() -> None:
     assert warm.objective == pytest.approx(cold.objective, rel=1e-9)
     assert len(warm.values) == model.linear.column_count
     assert np.isfinite(warm.row_duals).all()
+
+
+def test_a_program_that_is_not_solved_to_its_end_tells_the_bound_that_it_had() -> None:
+    linear = LinearModel()
+    column = linear.columns(1, cost=2.0)
+    linear.put(linear.rows(1, lower=3.0), column, 1.0)
+
+    def contradict(_: object) -> bool:
+        linear.put(linear.rows(1, upper=1.0), column, 1.0)
+        return True
+
+    with pytest.raises(UnsolvedError, match="Infeasible") as raised:
+        solve_lazily(linear, contradict)
+    assert raised.value.bound == pytest.approx(6.0)
