@@ -2,13 +2,14 @@
 
 Run it by ``make bench-closed-loop``; the data lie beside the repository, in ``../shared/data``. ``week`` (the default)
 runs Prescient's published week: as Prescient ran it, day by day beside what it published, and with forecasts corrected
-and reserves held by :class:`closed_loop_cases.Calibrated`, over quantiles. ``seasons`` runs four weeks of RTS-GMLC,
-``year`` tells how often what came lay beyond what was promised.
-What is done is kept in the cache and not run again (``--again`` forgets it), so that a run can be broken off.
+and reserves held by :class:`closed_loop_cases.Calibrated`, over quantiles; ``--plots DIR`` draws that frontier.
+``seasons`` runs four weeks of RTS-GMLC, ``year`` tells how often what came lay beyond what was promised. What is done
+is kept in the cache and not run again (``--again`` forgets it), so that a run can be broken off.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
@@ -32,6 +33,7 @@ from closed_loop_cases import (
     season_week,
     year_beyond,
 )
+from closed_loop_plot import Point, draw_frontier
 
 from api.settings import CacheSettings, read_settings
 from grid.simulation import Forecaster, Operation, Regret, daily_totals, score, simulate
@@ -64,10 +66,15 @@ def result_of(week: Week, name: str, forecaster: Forecaster, operation: Operatio
     return result
 
 
+def production_of(result: dict[str, Any]) -> float:
+    """Cost without the price of what was relaxed."""
+    return float(result["no_load"] + result["energy"] + result["starts"] + result["wear"])
+
+
 def show(name: str, result: dict[str, Any], foresight: dict[str, Any]) -> None:
-    """One line of a table; ``production`` is without the price of what was relaxed."""
-    production = result["no_load"] + result["energy"] + result["starts"] + result["wear"]
-    above = production / foresight["total"] - 1.0
+    """One line of a table."""
+    production = production_of(result)
+    above = production / production_of(foresight) - 1.0
     print(
         f"{name:<32}{production:>12,.0f}{above:>8.2%}{result['starts']:>11,.0f}{result['unserved_mwh']:>9.1f}"
         f"{result['curtailed_mwh']:>10,.0f}{result['overload_mwh']:>9.1f}{result['promised']:>9.3f}"
@@ -85,7 +92,7 @@ def heading(title: str) -> None:
     )
 
 
-def run_week(kept: Path) -> None:
+def run_week(kept: Path, plots: Path | None) -> None:
     """Prescient's week: beside what was published, then the frontier of cost and unserved energy."""
     week = prescient_week()
     again = result_of(week, "as published", AsShipped(week.forecast), AS_PUBLISHED, kept)
@@ -101,15 +108,21 @@ def run_week(kept: Path) -> None:
     foresight = result_of(week, "perfect foresight", Foresight(week.actual), OURS, kept)
     show("perfect foresight", foresight, foresight)
     show("Prescient's plan", again, foresight)
+    points = []
     for level in FRONTIER:
         for quick in (0.0, QUICK_HOURS):
             name = f"reserve P{100.0 * level:g}" if level else "no reserve"
             name += ", quick starts" if quick else ""
             operation = replace(OURS, quick_start_hours=quick)
-            show(name, result_of(week, name, Calibrated(week, level), operation, kept), foresight)
+            result = result_of(week, name, Calibrated(week, level), operation, kept)
+            show(name, result, foresight)
+            above = production_of(result) / production_of(foresight) - 1.0
+            points.append(Point(level, quick > 0.0, above, result["unserved_mwh"]))
+    if plots is not None:
+        draw_frontier(points, plots / "frontier.png")
 
 
-def run_seasons(kept: Path) -> None:
+def run_seasons(kept: Path, _plots: Path | None) -> None:
     """28 days of RTS-GMLC, with a bootstrap interval over days."""
     days: dict[str, list[np.ndarray]] = {}
     for start in WEEKS:
@@ -130,7 +143,7 @@ def run_seasons(kept: Path) -> None:
         print(f"{name}, {len(cost)} days: regret {regret.share:.2%} of the cost, 90 % interval {low:.2%} to {high:.2%}")
 
 
-def run_year(_kept: Path) -> None:
+def run_year(_kept: Path, _plots: Path | None) -> None:
     """How often a year's hours lay beyond quantiles of the hours most like them, by what makes hours alike."""
     levels, morning = (0.8, 0.9, 0.95, 0.99), slice(4, 12)
     for features, name in ((1, "wind"), (2, "wind and sun"), (4, "wind, sun and the clock")):
@@ -144,20 +157,24 @@ def run_year(_kept: Path) -> None:
 
 def main() -> int:
     """Run what the arguments name."""
-    runs: dict[str, tuple[Callable[[Path], None], Path]] = {
+    runs: dict[str, tuple[Callable[[Path, Path | None], None], Path]] = {
         "week": (run_week, PRESCIENT),
         "seasons": (run_seasons, RTS_GMLC),
         "year": (run_year, RTS_GMLC),
     }
     kept = read_settings(CacheSettings).cache_dir / "closed_loop"
-    names = [argument for argument in sys.argv[1:] if argument != "--again"] or ["week"]
-    if "--again" in sys.argv:
+    parser = argparse.ArgumentParser(description="What forecasts and reserves are worth.")
+    parser.add_argument("names", nargs="*", default=["week"], metavar="NAME", help=" or ".join(runs))
+    parser.add_argument("--again", action="store_true", help="forget what was done before")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="where the frontier of the week is drawn")
+    asked = parser.parse_args()
+    if asked.again:
         for file in kept.glob("*.json"):
             file.unlink()
-    for name in names:
+    for name in asked.names:
         run, data = runs[name]
         if data.is_dir():
-            run(kept)
+            run(kept, asked.plots)
         else:
             print(f"no data in {data}: nothing to do")
     return 0
