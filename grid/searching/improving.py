@@ -39,7 +39,7 @@ _LEAST_GAP, _FIRST_GAP, _OF_GAP = 2e-4, 1e-2, 1.0 / 3.0
 _LIKELY_SHARE, _MORE_LIKELY_SHARES = 0.15, (0.3, 0.5)
 _WINDOW_PERIODS = 12
 _FIRST_SHARE, _LEAST_SHARE, _MOST_SHARE = 0.5, 0.02, 0.8
-_SHORT_PATIENCE, _PATIENCE, _LONG_PATIENCE = 0.06, 0.12, 0.2
+_SHORT_PATIENCE, _PATIENCE, _LONG_PATIENCE = 0.06, 0.15, 0.25
 _QUICK = 0.2
 
 
@@ -72,8 +72,8 @@ def improve(
         solve_within(model, freed(model, best, part), incumbent, by=by, start=best, seconds=seconds)
         return (time.monotonic() - began) / max(seconds, 1e-9)
 
-    def free_likely(share: float) -> None:
-        free((likely[: math.ceil(share * len(likely))], slice(None)), "likely units")
+    def free_likely(share: float, patience: float) -> None:
+        free((likely[: math.ceil(share * len(likely))], slice(None)), "likely units", patience)
 
     first_tries = [
         *([] if start is None else [(held_at(model, start), "earlier plan")]),
@@ -84,11 +84,11 @@ def improve(
         if incumbent.found.values is None:
             solve_within(model, bounds, incumbent, by=by, seconds=left())
     likely = likely_to_change(model, relaxed)
-    free_likely(_LIKELY_SHARE)
+    free_likely(_LIKELY_SHARE, _LONG_PATIENCE)
     for first in range(0, model.problem.axis.periods, _WINDOW_PERIODS):
         free((slice(None), slice(first, first + _WINDOW_PERIODS)), "window", _SHORT_PATIENCE)
     for share in _MORE_LIKELY_SHARES:
-        free_likely(share)
+        free_likely(share, _PATIENCE)
     best = incumbent.found.values
     if best is not None:
         kernel, patience = without_reduced_cost(model, relaxed, best), _LONG_PATIENCE * left()
