@@ -18,18 +18,19 @@ from grid.formulation.model import DispatchModel
 from grid.formulation.outages import Outages
 from grid.formulation.prices import FixedDispatch, dispatch_fixed
 from grid.formulation.ptdf import Ptdf
-from grid.formulation.relaxation import LinearSolution, UnsolvedError, solve_with_lines
+from grid.formulation.relaxation import LinearSolution, UnsolvedError
 from grid.formulation.unit_terms import UnitTerms, identical_units, unit_terms
 from grid.problem.plan import DispatchPlan, DispatchProblem, Status
 from grid.problem.validate import require_valid
 from grid.searching.incumbent import Found, Incumbent, gap_between
+from grid.searching.pricing import relax
 from grid.searching.search import first_plan, search
 from grid.time_axis import FloatArray
 
 log = logging.getLogger(__name__)
 
 _ROUND_UP_FROM = 0.1
-_FIRST_SHARE = 0.4
+_FIRST_SHARE, _PRICING_SHARE = 0.4, 0.3
 _CENTRAL_SHARE = 0.1
 _NO_COMMITMENT = (
     "No commitment keeps every limit: that is proven. What the nearest plan found would relax stands in violations."
@@ -85,8 +86,12 @@ def plan_dispatch(
     model = build_model(problem, terms, identical_units(problem), ptdf=ptdf, outages=outages)
     build_seconds = time.monotonic() - began
 
+    def relaxation(start: LinearSolution | None = None) -> LinearSolution:
+        until = time.monotonic() + _PRICING_SHARE * (began + time_limit_seconds - time.monotonic())
+        return relax(model, terms, until=until, start=start)
+
     try:
-        relaxed = solve_with_lines(model)
+        relaxed = relaxation()
     except UnsolvedError:
         seconds = time.monotonic() - began - build_seconds
         return infeasible_plan(problem, terms, ptdf, outages, build_seconds=build_seconds, solve_seconds=seconds)
@@ -96,7 +101,7 @@ def plan_dispatch(
     latest = candidates.take(found)
     search_until = began + time_limit_seconds - (time.monotonic() - dispatching)  # the last one takes as long
     if _add_new_lines(model, latest):
-        relaxed = solve_with_lines(model, start=relaxed)
+        relaxed = relaxation(relaxed)
     bound, surprised = relaxed.objective, False
     searches: list[Incumbent] = []
     while time.monotonic() < search_until:
@@ -116,7 +121,7 @@ def plan_dispatch(
         surprised = candidates.differ(latest, found)
         if not _add_new_lines(model, latest):
             break
-        relaxed = solve_with_lines(model, start=relaxed)
+        relaxed = relaxation(relaxed)
     for late in (state.found for state in searches):  # what came after a search's end
         if late.values is not None:
             candidates.take(late)

@@ -62,21 +62,21 @@ def _assign_group(
 ) -> None:
     """Walk through the periods, keeping for every unit how long it has been on (positive) or off (negative)."""
     step = problem.axis.step_hours
-    age, earliest_stop = [], []
+    age, stops_from = [], []
     running = 0
     for i in group:
         state = problem.initial.get(problem.thermal_units[i].unit_id)
         if state is None:
             age.append(_LONG if running < wanted[0] else -_LONG)
             running += 1
-            earliest_stop.append(0)
+            stops_from.append(0)
         else:
             age.append(periods_in_state(state, step_hours=step) * (1 if state.on else -1))
-            earliest_stop.append(_earliest_stop(term, state.power_mw) if state.on else 0)
+            stops_from.append(earliest_stop(term, state.power_mw) if state.on else 0)
     for t, target in enumerate(wanted):
         active = [k for k in range(len(group)) if age[k] > 0]
         surplus = len(active) - int(target)
-        may_stop = [k for k in active if age[k] >= term.minimum_up and earliest_stop[k] <= t and not term.unit.must_run]
+        may_stop = [k for k in active if age[k] >= term.minimum_up and stops_from[k] <= t and not term.unit.must_run]
         for k in sorted(may_stop, key=lambda k: age[k], reverse=term.minimum_up > 1)[: max(surplus, 0)]:
             age[k] = 0
         may_start = [k for k in range(len(group)) if age[k] < 0 and -age[k] >= term.minimum_down]
@@ -87,7 +87,7 @@ def _assign_group(
             on[group[k], t] = age[k] > 0
 
 
-def _earliest_stop(term: UnitTerms, power_mw: float) -> int:
+def earliest_stop(term: UnitTerms, power_mw: float) -> int:
     """The first period in which a unit at ``power_mw`` may be off: it must first ramp down to where it may stop."""
     excess = power_mw - term.unit.minimum_mw - term.stop_span_mw
     return math.ceil(excess / term.ramp_down_mw - _ROUNDING) if excess > _ROUNDING else 0

@@ -42,14 +42,15 @@ def add_start_costs(
         (earlier, later, saving)
         for earlier in range(periods)
         for later in range(earlier + term.minimum_down, periods)
-        if (saving := _saving(term, later - earlier, later, off_before)) > 0.0
+        if (saving := start_saving(term, later - earlier, later, off_before)) > 0.0
     ]
     if pairs:
         columns = model.columns(len(pairs), cost=[-saving for _, _, saving in pairs])
         model.put(followed[[earlier for earlier, _, _ in pairs]], columns, 1.0)
         model.put(matched[[later for _, later, _ in pairs]], columns, 1.0)
     for age, units in Counter(stopped).items():
-        savings = [(t, _saving(term, t + age, t, off_before)) for t in range(periods) if t + age >= term.minimum_down]
+        warm = [t for t in range(periods) if t + age >= term.minimum_down]
+        savings = [(t, start_saving(term, t + age, t, off_before)) for t in warm]
         savings = [(t, saving) for t, saving in savings if saving > 0.0]
         if savings:
             columns = model.columns(len(savings), cost=[-saving for _, saving in savings])
@@ -57,7 +58,7 @@ def add_start_costs(
             model.put(np.repeat(model.rows(1, upper=float(units)), len(savings)), columns, 1.0)
 
 
-def _saving(term: UnitTerms, periods_off: int, period: int, off_before: int) -> float:
+def start_saving(term: UnitTerms, periods_off: int, period: int, off_before: int) -> float:
     """What a start in ``period`` (counted from 0) after ``periods_off`` saves against a cold one.
 
     Args:

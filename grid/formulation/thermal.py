@@ -47,11 +47,14 @@ class ThermalGroup(Commitment):
     """One group's columns, each of shape (periods,).
 
     ``reserve_up`` and ``reserve_down`` are all that it holds; None where that is of no interest and has no columns.
+    ``own_columns`` and ``own_rows`` are all that make the group up; other rows tie it to the rest of the model.
     """
 
     above: IntArray
     reserve_up: IntArray | None = None
     reserve_down: IntArray | None = None
+    own_columns: range = range(0)
+    own_rows: range = range(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ def add_thermal_group(
         reserve_up_rows, reserve_down_rows: Shape (periods,).
         commitment: That of the group, if the model has it already.
     """
+    first_column, first_row = model.column_count, model.row_count
     commitment = commitment or add_commitment(model, problem, term, group)
     periods, step_hours, count = problem.axis.periods, problem.axis.step_hours, float(len(group))
     above = model.columns(periods, upper=term.span_mw * count)
@@ -109,7 +113,13 @@ def add_thermal_group(
     up, down = _add_capacity_and_ramps(
         model, columns, past, term, count, reserve_up_rows, reserve_down_rows, told=problem.tells_reserve
     )
-    return replace(columns, reserve_up=up, reserve_down=down)
+    return replace(
+        columns,
+        reserve_up=up,
+        reserve_down=down,
+        own_columns=range(first_column, model.column_count),
+        own_rows=range(first_row, model.row_count),
+    )
 
 
 def _past(problem: DispatchProblem, term: UnitTerms, group: Sequence[int]) -> _Past:
