@@ -96,13 +96,9 @@ def test_without_a_plan_in_force_there_is_nothing_to_dispatch(own_api: Any, prob
     assert document["faults"][0]["place"] == "plan in force"
 
 
-def test_a_plan_that_has_ended_cannot_be_dispatched_again(planned: tuple[Any, str], problem: Any) -> None:
-    api, _ = planned
-    issue(api, at=NOW + 24 * HOUR, scale=1.0)
-    assert "tells nothing of" in problem(api.post("/plans/redispatch"), 409)["faults"][0]["problem"]
-
-
-def test_a_site_that_has_another_unit_now_needs_a_plan_first(planned: tuple[Any, str], problem: Any) -> None:
+def test_a_plan_that_does_not_tell_of_an_hour_or_a_unit_cannot_be_dispatched_again(
+    planned: tuple[Any, str], problem: Any
+) -> None:
     api, _ = planned
     with psycopg.connect(api.database_url) as conn:
         site = load_site(conn)
@@ -110,3 +106,5 @@ def test_a_site_that_has_another_unit_now_needs_a_plan_first(planned: tuple[Any,
         save_site(conn, replace(site, thermal_units=(*site.thermal_units, unit)))
     faults = problem(api.post("/plans/redispatch"), 409)["faults"]
     assert [fault["place"] for fault in faults] == ["plan in force: new"]
+    issue(api, at=NOW + 24 * HOUR, scale=1.0)
+    assert "tells nothing of" in problem(api.post("/plans/redispatch"), 409)["faults"][0]["problem"]
