@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +13,12 @@ import psycopg
 import pytest
 
 from forecasting.engine.registry import SealedModel
+from forecasting.judging.stakes import Stakes
+from forecasting.nouns import ShortHistoryError
 from forecasting.site.service import ForecastService
 from grid.network import Bus, Network
 from grid.readings import ReadingBlock, Source
-from grid.site import Meter, Site
+from grid.site import BusLoad, Meter, PromotionCriterion, PromotionPolicy, Site
 from grid.store.database import connect
 from grid.store.models import list_models, promote, save_model
 from grid.store.saving import save_readings
@@ -73,6 +76,34 @@ def test_a_fault_of_the_training_is_no_lack_of_history(
         ForecastService().train(conn, SITE, issued_at=present)
 
 
+@pytest.mark.parametrize("criterion", PromotionCriterion)
+def test_where_regret_decides_a_contest_is_told_what_the_weeks_before_it_came_to(
+    made: Any,
+    conn: psycopg.Connection,
+    present: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    criterion: PromotionCriterion,
+) -> None:
+    told: list[Stakes | None] = []
+
+    def hold(*_: object, stakes: Stakes | None, **_options: object) -> None:
+        told.append(stakes)
+        raise ShortHistoryError("enough seen")
+
+    monkeypatch.setattr("forecasting.site.service.hold_contest", hold)
+    site = replace(SITE, loads=(BusLoad("b", "m-0:load", 0.002),), promotion=PromotionPolicy(criterion))
+    ForecastService().train(conn, site, issued_at=present, kinds=["load"])
+    (stakes,) = told
+    if criterion is PromotionCriterion.PINBALL:
+        assert stakes is None
+        return
+    assert stakes is not None
+    assert stakes.axis.end == present
+    assert stakes.kw.keys() == {"m-0:load", "site:load"}
+    np.testing.assert_allclose(stakes.kw["m-0:load"][-HOURS:], made.load.kw[0, :HOURS], rtol=1e-6)
+    np.testing.assert_allclose(stakes.kw["site:load"], 2.0 * stakes.kw["m-0:load"])  # on the network's scale
+
+
 def test_nobody_else_promotes_between_the_look_at_the_champion_and_the_promotion(
     conn: psycopg.Connection, database_url: str, present: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,7 +112,7 @@ def test_nobody_else_promotes_between_the_look_at_the_champion_and_the_promotion
     promote(conn, "load-before")
     conn.commit()
     conn.autocommit = True
-    won = SimpleNamespace(model=None, scores=None, champion_scores=None, comparison=None)
+    won = SimpleNamespace(model=None, scores=None, champion_scores=None, comparison=None, regret=None)
     won.verdict, won.about = lambda doubt: (True, "Better."), lambda axis: {}
 
     def seal_while_somebody_promotes(model: None, **_: object) -> SealedModel:
