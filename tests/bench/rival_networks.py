@@ -33,6 +33,7 @@ def fit(case: Case, levels: list[float], *, kind: Kind, seed: int = 0) -> Neural
         "loss": MQLoss(quantiles=levels),
         "max_steps": STEPS,
         "batch_size": 4,  # series a step; all their windows are made before some are drawn
+        "valid_batch_size": 32,  # series that are forecast together: what the library takes where nothing is said
         "scaler_type": "standard",
         "random_seed": seed,
         "step_size": case.day // 24,  # windows begin at every hour
