@@ -77,7 +77,7 @@ def test_one_changed_byte_is_noticed(sealed: SealedModel, position: int) -> None
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 99}, "format must be 2, got 99"),
+        ({"format": 99}, "format must be 3, got 99"),
         ({"kind": "solar"}, "kind must be one of load, solar"),
         ({"state": {}}, "do not fit"),
     ],
