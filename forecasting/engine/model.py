@@ -52,8 +52,7 @@ class TrainedModel:
         periods: Hours it forecasts.
         seen_until: Networks and trees have seen nothing from this hour on. [hours since the epoch]
         blends: How each series' members are mixed.
-        blended_until: What taught that ends before this hour; None of a model that was trained before it was noted.
-            [hours since the epoch]
+        blended_until: What taught that ends before this hour. [hours since the epoch]
     """
 
     kind: str
@@ -64,7 +63,7 @@ class TrainedModel:
     seen_until: int
     parts: LoadParts | SolarParts
     blends: tuple[Blend, ...]
-    blended_until: int | None = None
+    blended_until: int
 
     def state(self) -> tuple[Tensors, dict[str, Any]]:
         """Named tensors, and what else must be known to read them."""

@@ -205,7 +205,7 @@ def _unflattered(
     """The champion with weights and bands that do not know the days that judge: where its own do, with new ones."""
     rows = make_rows(series, units=champion.units)
     judged_from = int(hours_since_epoch(rows.axis)[trial.origins[first]])
-    if champion.blended_until is not None and champion.blended_until <= judged_from:
+    if champion.blended_until <= judged_from:
         return champion
     origins = trial.origins[:first]
     said = make_members(rows, trial=trial, course=course, parts=champion.parts).past(origins, rows.periods)

@@ -43,21 +43,14 @@ class Bands:
     """By how much bands widen.
 
     Attributes:
-        scale: Factor of the central half, shape (CELLS,).
-        tails: Of the central 90 %, same shape; None of a model that was trained before the two were told apart.
+        factors: Of the central half and of the central 90 %, shape (CELLS, 2).
     """
 
-    scale: FloatArray
-    tails: FloatArray | None = None
-
-    @property
-    def factors(self) -> FloatArray:
-        """Of the central half and of the central 90 %, shape (CELLS, 2)."""
-        return np.stack([self.scale, self.scale if self.tails is None else self.tails], axis=-1)
+    factors: FloatArray
 
     def only_wider(self) -> Bands:
         """The same, but no band becomes narrower."""
-        return Bands(*np.maximum(self.factors, 1.0).T)
+        return Bands(np.maximum(self.factors, 1.0))
 
     def calibrated(self, quantiles: FloatArray, *, levels: Sequence[float]) -> FloatArray:
         """Quantiles at the same levels, in order.
@@ -108,7 +101,7 @@ def learn_bands(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[f
     weight = np.where(np.isfinite(stretch[0]), newness[None, :, None], 0.0)
     found = _factors(stretch, weight)
     if found is None:
-        return Bands(np.ones(CELLS), np.ones(CELLS))
+        return Bands(np.ones((CELLS, len(_SIZES))))
     whole = 1.0 + seen / (seen + _WHOLE_PRIOR) * (found - 1.0)
     whole *= stdtrit(seen + _WHOLE_PRIOR, _EDGES) / ndtri(_EDGES)
     factors = np.tile(whole, (CELLS, 1))
@@ -117,7 +110,7 @@ def learn_bands(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[f
         own = cell == number
         if (here := _factors(stretch[..., own], weight[..., own])) is not None:
             factors[number] *= 1.0 + seen / (seen + _CELL_PRIOR) * (here.mean() / found.mean() - 1.0)
-    return Bands(*factors.T)
+    return Bands(factors)
 
 
 def _stretches(actual: FloatArray, quantiles: FloatArray, *, levels: Sequence[float]) -> FloatArray:

@@ -19,7 +19,7 @@ PLANT = Plant(39.7, -75.2, 40.0, 170.0, 0.003, 3.4)
 def test_what_was_packed_comes_back() -> None:
     network = QuantileNetwork(NetworkShape(5, 3, series=2, levels=(0.1, 0.5, 0.9), hidden=8)).eval()
     whole = {
-        "blend": Blend({"lstm": 0.75, "regression": 0.25}, Bands(np.array([1.0, 1.25]))),
+        "blend": Blend({"lstm": 0.75, "regression": 0.25}, Bands(np.array([[1.0, 1.25]]))),
         "plants": (PLANT, None),
         "network": TrainedNetwork(network, np.arange(6.0).reshape(2, 3)),
     }
@@ -28,7 +28,7 @@ def test_what_was_packed_comes_back() -> None:
     back = unpack(node, tensors, known={one.__name__: one for one in (Bands, Blend, Plant, TrainedNetwork)})
     assert back["plants"] == (PLANT, None)
     assert back["blend"].weights == {"lstm": 0.75, "regression": 0.25}
-    np.testing.assert_array_equal(back["blend"].bands.scale, [1.0, 1.25])
+    np.testing.assert_array_equal(back["blend"].bands.factors, [[1.0, 1.25]])
     np.testing.assert_array_equal(back["network"].shifts, whole["network"].shifts)  # type: ignore[attr-defined]
     shown = torch.randn(1, 4, 5), torch.randn(1, 6, 3), torch.zeros(1, dtype=torch.long)
     torch.testing.assert_close(back["network"].network(*shown), network(*shown))

@@ -29,12 +29,17 @@ def covered(actual: np.ndarray, quantiles: np.ndarray) -> tuple[float, float]:
     return half, most
 
 
+def bands(inner: float, outer: float) -> Bands:
+    """Alike in all cells."""
+    return Bands(np.tile([inner, outer], (CELLS, 1)))
+
+
 @pytest.mark.parametrize("spread", [0.7, 1.0, 1.35])
 def test_what_a_backtest_teaches_holds_in_the_next(spread: float) -> None:
     actual, said = backtest(spread)
     half = actual.shape[1] // 2
-    bands = learn_bands(actual[:, :half], said[:, :half], levels=LEVELS)
-    assert covered(actual[:, half:], bands.calibrated(said[:, half:], levels=LEVELS)) == pytest.approx(
+    taught = learn_bands(actual[:, :half], said[:, :half], levels=LEVELS)
+    assert covered(actual[:, half:], taught.calibrated(said[:, half:], levels=LEVELS)) == pytest.approx(
         (0.5, 0.9), abs=0.03
     )
 
@@ -43,9 +48,9 @@ def test_errors_of_heavy_tails_widen_the_outer_band_alone() -> None:
     _, said = backtest(1.0)
     student = np.random.default_rng(1).standard_t(3, size=(1, 400, HOURS))
     actual = student * NORMAL[3] / np.quantile(student, 0.75)  # the central half holds as it is
-    bands = learn_bands(actual[:, :200], said[:, :200], levels=LEVELS)
-    assert bands.factors.mean(axis=0) == pytest.approx((1.0, 1.26), abs=0.04)
-    assert covered(actual[:, 200:], bands.calibrated(said[:, 200:], levels=LEVELS)) == pytest.approx(
+    taught = learn_bands(actual[:, :200], said[:, :200], levels=LEVELS)
+    assert taught.factors.mean(axis=0) == pytest.approx((1.0, 1.26), abs=0.04)
+    assert covered(actual[:, 200:], taught.calibrated(said[:, 200:], levels=LEVELS)) == pytest.approx(
         (0.5, 0.9), abs=0.02
     )
 
@@ -60,32 +65,25 @@ def test_bands_that_held_widen_a_little_while_few_origins_have_said_so() -> None
 
 def test_a_skewed_forecast_is_stretched_by_its_own_sides() -> None:
     said = np.tile([8.0, 9.0, 10.0, 14.0, 20.0], (HOURS, 1))
-    made = Bands(np.full(CELLS, 1.1), np.full(CELLS, 1.5)).calibrated(said, levels=LEVELS)
+    made = bands(1.1, 1.5).calibrated(said, levels=LEVELS)
     assert made[0].tolist() == pytest.approx([7.0, 8.9, 10.0, 14.4, 25.0])
 
 
-def test_bands_of_a_model_that_told_no_tails_stretch_all_alike() -> None:
-    made = Bands(np.full(CELLS, 1.5)).calibrated(np.tile(NORMAL, (HOURS, 1)), levels=LEVELS)
-    assert made[0] == pytest.approx(1.5 * NORMAL)
-
-
 def test_bands_that_may_only_widen_leave_what_would_become_narrower() -> None:
-    wider = Bands(np.full(CELLS, 0.8), np.full(CELLS, 1.2)).only_wider()
-    assert wider.scale.tolist() == [1.0] * CELLS
-    assert wider.factors[:, 1].tolist() == [1.2] * CELLS
+    assert bands(0.8, 1.2).only_wider().factors.tolist() == [[1.0, 1.2]] * CELLS
 
 
 def test_only_the_hours_whose_bands_failed_are_widened_much() -> None:
     actual, said = backtest(1.0)
     night = np.arange(HOURS) % 24 < 6
     actual = np.where(night, 1.8 * actual, actual)
-    scale = learn_bands(actual, said, levels=LEVELS).scale[cells(HOURS)]
-    assert scale[night].min() > 1.4
-    assert scale[~night].max() < 1.15
+    factors = learn_bands(actual, said, levels=LEVELS).factors[cells(HOURS)]
+    assert factors[night].min() > 1.4
+    assert factors[~night].max() < 1.15
 
 
 def test_little_seen_changes_little() -> None:
-    few, many = (learn_bands(*backtest(0.5, origins=origins), levels=LEVELS).scale.mean() for origins in (4, 400))
+    few, many = (learn_bands(*backtest(0.5, origins=origins), levels=LEVELS).factors.mean() for origins in (4, 400))
     assert 1.0 < few < 1.2 < 1.6 < many
 
 
@@ -95,7 +93,8 @@ def test_a_recent_failure_counts_for_more_than_an_old_one() -> None:
     old[:, :30] *= 2.0
     new[:, 30:] *= 2.0
     assert (
-        learn_bands(new, said, levels=LEVELS).scale.mean() > learn_bands(old, said, levels=LEVELS).scale.mean() + 0.02
+        learn_bands(new, said, levels=LEVELS).factors.mean()
+        > learn_bands(old, said, levels=LEVELS).factors.mean() + 0.02
     )
 
 
@@ -109,10 +108,10 @@ def test_nothing_known_and_bands_without_width_leave_all_as_it_was() -> None:
 @given(st.lists(st.floats(-100.0, 100.0), min_size=5, max_size=5), st.floats(0.7, 2.0), st.floats(0.7, 2.0))
 @settings(max_examples=60, deadline=None)
 def test_calibrated_quantiles_never_cross_and_keep_their_median(
-    values: list[float], scale: float, tails: float
+    values: list[float], inner: float, outer: float
 ) -> None:
     quantiles = np.broadcast_to(np.sort(values), (HOURS, 5))
-    made = Bands(np.full(CELLS, scale), np.full(CELLS, tails)).calibrated(quantiles, levels=LEVELS)
+    made = bands(inner, outer).calibrated(quantiles, levels=LEVELS)
     assert (np.diff(made, axis=-1) >= -1e-9).all()
     assert made[:, 2] == pytest.approx(quantiles[:, 2])
 
