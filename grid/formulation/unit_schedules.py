@@ -178,7 +178,8 @@ class UnitSchedules:
         missed = self._widths(self._most) - self._width[:, None, :]
         forced = np.maximum(gain, 0.0) * self._widths(self._least)
         extra: FloatArray = (np.minimum(gain, 0.0) * missed + forced).sum(axis=2)
-        return extra + held * (self._most - self._span[:, None])
+        extra += held * (self._most - self._span[:, None])
+        return extra
 
     def _widths(self, output: FloatArray) -> FloatArray:
         """How much of each segment an output above minimum uses, (units, periods) to (units, periods, segments)."""
