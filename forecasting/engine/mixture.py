@@ -16,6 +16,7 @@ from forecasting.members.course import (
     LEVELS,
     NAIVE,
     NETWORKS,
+    WEATHER,
     Course,
     Members,
     Quantiles,
@@ -27,8 +28,9 @@ from forecasting.series.rows import Rows
 from forecasting.sun.members import SolarMembers
 from grid.time_axis import FloatArray
 
-_PRIOR = {CLIMATOLOGY: 0.5, NAIVE: 0.25}
-"""What the plain members count for beside one that was fitted. Networks are siblings: together they count for one."""
+_PRIOR = {CLIMATOLOGY: 0.5, NAIVE: 0.25, WEATHER: 2.0}
+"""What members count for beside one that was fitted: the plain ones less, the weather network as much as trees and
+forest together, which err alike. Networks that read the last days are siblings: together they count for one."""
 _HALF_TRUST = 3.0
 """So many horizons of backtest count half."""
 

@@ -1,6 +1,6 @@
-"""Weather known ahead as the members for the sun read it: every hour, its neighbours, and the day around it.
+"""Weather known ahead as the members for the sun read it: of every hour, and irradiance near it and over its day.
 
-A weather forecast errs in when the clouds come: what it says of the hours before and after, and of the day, tells how
+A weather forecast errs in when the clouds come: what it says of the sun before and after, and over the day, tells how
 far to trust what it says of the hour.
 """
 
@@ -21,9 +21,9 @@ _MOST_DEVIATIONS = 5.0
 def weather_ahead(rows: Rows, clear: FloatArray) -> FloatArray | None:
     """Features of every hour, shape (rows, all hours, features); None if no weather is known ahead.
 
-    Of each covariate its value and its change since the hour before and to the hour after; of irradiance also its
-    share of a clear sky, from three hours before to three hours after and of the day around. All are standardised
-    over the daylight of the past; where nothing is known stands 0, the mean.
+    Of each covariate its value; of irradiance also its share of a clear sky, from three hours before to three hours
+    after and of the day around. Few features: hours of one day share their weather, so that there are far fewer
+    examples than hours. All are standardised over the daylight of the past; where nothing is known stands 0, the mean.
 
     Args:
         clear: Power under a clear sky, shape (rows, all hours).
@@ -36,7 +36,7 @@ def weather_ahead(rows: Rows, clear: FloatArray) -> FloatArray | None:
     made = []
     for name in names:
         hourly = np.concatenate([rows.spread(one, one.covariates[name]) for one in rows.series])  # (rows, all hours)
-        made += [hourly, hourly - _moved(hourly, -1), _moved(hourly, 1) - hourly]
+        made.append(hourly)
         if name in first.settings.covariates and first.settings.covariates[name].means == "ghi":
             made += _shares(hourly, clear, sunny)
     return np.stack([_standardised(values, sunny) for values in made], axis=-1)
