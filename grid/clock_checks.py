@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import product
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from grid.faults import Fault
 from grid.fleets import EvFleet, Stay
 from grid.local_days import Weekday, clock_minutes, is_clock_time
 from grid.ranges import range_faults
-from grid.tariffs import TariffExchange, prices_at
+from grid.tariffs import SUNDAY, DayKind, TariffExchange, prices_of
 
 _MINUTES_A_DAY = 1440
 _DAYS_A_WEEK = 7
@@ -21,18 +22,22 @@ _CLOCK_REMEDY = "write hours and minutes, such as 07:30"
 
 
 def clock_faults(
-    exchanges: Sequence[TariffExchange], fleets: Sequence[EvFleet], reservoirs: Sequence[Reservoir]
+    exchanges: Sequence[TariffExchange],
+    fleets: Sequence[EvFleet],
+    reservoirs: Sequence[Reservoir],
+    *,
+    holidays: bool,
 ) -> Iterator[Fault]:
-    """What is wrong with them; their buses and ids are checked with the site."""
+    """What is wrong with them; their buses and ids are checked with the site, which may have ``holidays``."""
     for exchange in exchanges:
-        yield from _exchange(f'exchanges "{exchange.exchange_id}"', exchange)
+        yield from _exchange(f'exchanges "{exchange.exchange_id}"', exchange, holidays=holidays)
     for fleet in fleets:
         yield from _fleet(f'ev_fleets "{fleet.fleet_id}"', fleet)
     for reservoir in reservoirs:
         yield from _reservoir(f'reservoirs "{reservoir.reservoir_id}"', reservoir)
 
 
-def _exchange(place: str, exchange: TariffExchange) -> Iterator[Fault]:
+def _exchange(place: str, exchange: TariffExchange, *, holidays: bool) -> Iterator[Fault]:
     yield from range_faults(place, exchange)
     readable = True
     for position, window in enumerate(exchange.windows):
@@ -47,21 +52,32 @@ def _exchange(place: str, exchange: TariffExchange) -> Iterator[Fault]:
         if window.import_price is None and window.export_price is None:
             yield Fault(own, "tells no price", "give import_price, export_price or both")
     if readable and exchange.export_mw > 0.0:
-        yield from _gains_by_trade(place, exchange)
+        yield from _gains_by_trade(place, exchange, holidays=holidays)
 
 
-def _gains_by_trade(place: str, exchange: TariffExchange) -> Iterator[Fault]:
-    """The first minute, in a week of each month, in which exports earn more than imports cost."""
-    starts = [date(2001, month, 1).toordinal() for month in range(1, 13)]
-    day = np.array([first + k for first in starts for k in range(_DAYS_A_WEEK)])[:, None]
-    day, minute = np.broadcast_arrays(day, np.arange(_MINUTES_A_DAY))
-    imports, exports = prices_at(exchange, day, minute, holidays=())
+def _gains_by_trade(place: str, exchange: TariffExchange, *, holidays: bool) -> Iterator[Fault]:
+    """The first time, on any day after any other, at which exports earn more than imports cost.
+
+    Prices change with the weekday, which holidays change, and with the month, of a day and of the one before it.
+    """
+    off = (False, True) if holidays else (False,)
+    days = np.array([*product(off, off, (False, True), range(1, 13), range(_DAYS_A_WEEK))], dtype=np.int64)
+    holiday, after_holiday, first, month, weekday = days[:, :, None].swapaxes(0, 1)
+    told_today = np.where(holiday, SUNDAY, weekday)
+    told_before = np.where(after_holiday, SUNDAY, (weekday - 1) % _DAYS_A_WEEK)
+    clocks = [clock_minutes(clock) for window in exchange.windows for clock in (window.start, window.end)]
+    edges = sorted({0, *(clock % _MINUTES_A_DAY for clock in clocks)})
+    arrays = np.broadcast_arrays(told_before, (month - 1 - first) % 12 + 1, told_today, month, np.array(edges))
+    imports, exports = prices_of(exchange, DayKind(*arrays[:2]), DayKind(*arrays[2:4]), arrays[4])
     gains = np.argwhere(exports > imports)
     if len(gains):
-        at = tuple(gains[0].tolist())
-        when = date.fromordinal(int(day[at]))
-        clock = f"{list(Weekday)[when.weekday()]} {minute[at] // 60:02d}:{minute[at] % 60:02d}, {when:%B}"
-        told = f"exports earn {exports[at]:g} where imports cost {imports[at]:g} ({clock}): buying to sell would pay"
+        row, column = gains[0].tolist()
+        day = "holiday" if holiday[row, 0] else list(Weekday)[int(weekday[row, 0])]
+        month_name = f"{date(2001, int(month[row, 0]), 1):%B}"
+        when = [f"{day} {edges[column] // 60:02d}:{edges[column] % 60:02d}", month_name]
+        when += ["its first day"] * bool(first[row, 0]) + ["after a holiday"] * bool(after_holiday[row, 0])
+        earns, costs = exports[row, column], imports[row, column]
+        told = f"exports earn {earns:g} where imports cost {costs:g} ({', '.join(when)}): buying to sell would pay"
         yield Fault(place, told, "correct one of the prices")
 
 

@@ -83,7 +83,7 @@ def site_faults(parts: SiteParts) -> list[Fault]:
         *_loads(parts),
         *_asset_ids(parts),
         *asset_faults(parts.thermal_units, parts.renewable_plants, parts.storages),
-        *clock_faults(parts.exchanges, parts.ev_fleets, parts.reservoirs),
+        *clock_faults(parts.exchanges, parts.ev_fleets, parts.reservoirs, holidays=bool(parts.holidays)),
         *_references(parts),
     ]
 

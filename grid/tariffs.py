@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ from grid.local_days import Weekday, clock_minutes
 from grid.time_axis import FloatArray
 
 _IntArray = npt.NDArray[np.int64]
-_SUNDAY = 6
+_BoolArray = npt.NDArray[np.bool_]
+SUNDAY = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,18 @@ class TariffExchange:
     windows: tuple[PriceWindow, ...] = ()
 
 
+class DayKind(NamedTuple):
+    """What windows ask of days: arrays of one shape.
+
+    Attributes:
+        weekday: 0 for Monday to 6 for Sunday, which a public holiday counts as.
+        month: 1 to 12.
+    """
+
+    weekday: _IntArray
+    month: _IntArray
+
+
 def prices_at(
     exchange: TariffExchange, day: _IntArray, minute: _IntArray, *, holidays: Container[date]
 ) -> tuple[FloatArray, FloatArray]:
@@ -64,9 +78,21 @@ def prices_at(
         day: Local days as ordinals (``date.toordinal``).
         minute: Minutes since their midnight, of the same shape.
     """
-    imports, exports = np.full(day.shape, exchange.import_price), np.full(day.shape, exchange.export_price)
+    first = int(day.min()) - 1
+    dates = [date.fromordinal(n) for n in range(first, int(day.max()) + 1)]
+    weekday = np.array([SUNDAY if told in holidays else told.weekday() for told in dates])
+    month = np.array([told.month for told in dates])
+    yesterday, today = (DayKind(weekday[at], month[at]) for at in (day - 1 - first, day - first))
+    return prices_of(exchange, yesterday, today, minute)
+
+
+def prices_of(
+    exchange: TariffExchange, yesterday: DayKind, today: DayKind, minute: _IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """The same by the kinds of days: a window may have begun on the day before. All of the shape of ``minute``."""
+    imports, exports = np.full(minute.shape, exchange.import_price), np.full(minute.shape, exchange.export_price)
     for window in reversed(exchange.windows):
-        holds = _holds(window, day, minute, holidays)
+        holds = _holds(window, yesterday, today, minute)
         if window.import_price is not None:
             imports[holds] = window.import_price
         if window.export_price is not None:
@@ -74,16 +100,13 @@ def prices_at(
     return imports, exports
 
 
-def _holds(window: PriceWindow, day: _IntArray, minute: _IntArray, holidays: Container[date]) -> npt.NDArray[np.bool_]:
+def _holds(window: PriceWindow, yesterday: DayKind, today: DayKind, minute: _IntArray) -> _BoolArray:
     start, end = clock_minutes(window.start), clock_minutes(window.end)
-    first, last = int(day.min()) - 1, int(day.max())
-    begins = np.array([_begins_on(window, date.fromordinal(n), holidays) for n in range(first, last + 1)])
-    today, yesterday = begins[day - first], begins[day - first - 1]
     if start < end:
-        return today & (minute >= start) & (minute < end)
-    return (today & (minute >= start)) | (yesterday & (minute < end))
+        return _begins_on(window, today) & (minute >= start) & (minute < end)
+    return (_begins_on(window, today) & (minute >= start)) | (_begins_on(window, yesterday) & (minute < end))
 
 
-def _begins_on(window: PriceWindow, day: date, holidays: Container[date]) -> bool:
-    weekday = list(Weekday)[_SUNDAY if day in holidays else day.weekday()]
-    return (not window.days or weekday in window.days) and (not window.months or day.month in window.months)
+def _begins_on(window: PriceWindow, day: DayKind) -> _BoolArray:
+    days = [list(Weekday).index(weekday) for weekday in window.days or Weekday]
+    return np.isin(day.weekday, days) & np.isin(day.month, window.months or range(1, 13))

@@ -77,6 +77,49 @@ def test_a_wrong_value_is_named_with_its_place(
     assert expected in "\n".join(faults(document))
 
 
+@pytest.mark.parametrize(
+    ("windows", "calendar", "when"),
+    [
+        ([{"days": ["sun"], "export_price": 150.0}, {"days": ["fri"], "import_price": 120.0}], "DE", None),
+        (
+            [{"days": ["sun"], "export_price": 150.0}, {"days": ["fri"], "start": "22:00", "end": "06:00"}],
+            "DE",
+            "holiday 00:00, January",
+        ),
+        (
+            [{"days": ["mon"], "export_price": 150.0}, {"days": ["sun"], "start": "22:00", "end": "06:00"}],
+            "",
+            "mon 00:00, January",
+        ),
+        (
+            [{"days": ["wed"], "export_price": 150.0}, {"days": ["sun"], "start": "22:00", "end": "06:00"}],
+            "DE",
+            "wed 00:00, January, after a holiday",
+        ),
+        ([{"days": ["wed"], "export_price": 150.0}, {"days": ["sun"], "start": "22:00", "end": "06:00"}], "", None),
+        (
+            [
+                {"months": [5], "export_price": 150.0},
+                {"days": ["fri"], "months": [4], "start": "22:00", "end": "06:00"},
+            ],
+            "",
+            "sat 00:00, May, its first day",
+        ),
+    ],
+)
+def test_prices_that_pay_to_buy_and_sell_are_found_on_holidays_and_at_the_edges_of_months(
+    document: dict[str, Any], windows: list[dict[str, Any]], calendar: str, when: str | None
+) -> None:
+    """A holiday comes after any weekday, and what began the evening before goes on in it; so do months."""
+    document["holidays"] = calendar
+    exchange = document["exchanges"][0] | {"import_price": 200.0, "export_price": 40.0, "export_mw": 5.0}
+    document["exchanges"] = [exchange | {"windows": [windows[0], {"import_price": 120.0} | windows[1]]}]
+    if when is None:
+        parse_site(document)
+    else:
+        assert f"({when}): buying to sell would pay" in "\n".join(faults(document))
+
+
 def test_all_faults_come_at_once(document: dict[str, Any]) -> None:
     document["exchanges"][0]["windows"][0]["end"] = "noon"
     document["ev_fleets"][0]["stays"][0]["arrives"] = "evening"
