@@ -83,6 +83,14 @@ class EvFleet:
         """What all batteries together hold."""
         return self.vehicles * self.battery_kwh / _KW_PER_MW
 
+    def kept_kwh(self, stay: Stay) -> float:
+        """What is in a battery of ``stay`` at least while it is there: what it came with, if it cannot feed back."""
+        return 0.0 if self.discharge_kw > 0.0 else stay.arrives_kwh
+
+    def leaving_kwh(self, stay: Stay) -> float:
+        """What a battery of ``stay`` holds at least on leaving."""
+        return max(stay.due_kwh, self.kept_kwh(stay))
+
     def reached_kwh(self, stay: Stay, minutes: float) -> float:
         """What a battery of ``stay`` holds at most after charging for so long, or what it came with. [kWh]"""
         return min(stay.arrives_kwh + self.charger_kw * self.charge_efficiency * minutes / 60.0, self.battery_kwh)

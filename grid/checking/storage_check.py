@@ -23,7 +23,7 @@ def check_storages(plan: DispatchPlan) -> Iterator[str]:
     for s, storage in enumerate(plan.problem.storages):
         charge, discharge, energy = plan.charge_mw[s], plan.discharge_mw[s], plan.state_of_charge_mwh[s]
         before = plan.problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
-        told, spills = _limits_of(plan, storage)
+        told, spills, leaves = _limits_of(plan, storage)
         owed = storage.energy_mwh - energy
         allowed = plan.problem.owed_mwh.get(storage.storage_id, np.zeros(len(energy)))
         window = len(energy) if storage.rebound_hours is None else storage.rebound_hours / step
@@ -37,7 +37,8 @@ def check_storages(plan: DispatchPlan) -> Iterator[str]:
                 yield f"{place}: charges and discharges at once"
             into, out, most, inflow, due = (float(limits[t]) for limits in told)
             room = before if t == 0 else float(told[2][t - 1])
-            gone = max(room + inflow - due - most, 0.0) if due > 0.0 or most < room else 0.0  # with cars that leave
+            leave = leaves[t] or due > 0.0 or most < room
+            gone = max(room + inflow - due - most, 0.0) if leave else 0.0  # with cars that leave
             if charge[t] > into + _MW or discharge[t] > out + _MW:
                 yield f"{place}: beyond {into} MW in, {out} MW out"
             gained = step * (charge[t] * storage.charge_efficiency - discharge[t] / storage.discharge_efficiency)
@@ -61,10 +62,12 @@ def check_storages(plan: DispatchPlan) -> Iterator[str]:
     yield from reported_faults(plan, missing)
 
 
-def _limits_of(plan: DispatchPlan, storage: Storage) -> tuple[tuple[FloatArray, ...], bool]:
-    """Most in and out, most energy, inflow and what is due, each of shape (periods,); whether it may spill."""
-    told = plan.problem.storage_profiles.get(storage.storage_id)
+def _limits_of(plan: DispatchPlan, storage: Storage) -> tuple[tuple[FloatArray, ...], bool, list[bool]]:
+    """Most in and out, most energy, inflow and what is due; whether it may spill; when cars leave. By period."""
+    told, periods = plan.problem.storage_profiles.get(storage.storage_id), plan.problem.axis.periods
+    never, one = [False] * periods, np.ones(periods)
     if told is not None:
-        return (told.charge_mw, told.discharge_mw, told.energy_mwh, told.inflow_mwh, told.due_mwh), told.spills
-    one = np.ones(plan.problem.axis.periods)
-    return (storage.power_mw * one, storage.power_mw * one, storage.energy_mwh * one, 0.0 * one, 0.0 * one), False
+        limits = (told.charge_mw, told.discharge_mw, told.energy_mwh, told.inflow_mwh, told.due_mwh)
+        return limits, told.spills, never if told.leaves is None else told.leaves.tolist()
+    power = storage.power_mw * one
+    return (power, power, storage.energy_mwh * one, 0.0 * one, 0.0 * one), False, never

@@ -23,7 +23,7 @@ import numpy as np
 from grid.dispatch.inherit import PreviousPlan
 from grid.faults import Fault, InputError
 from grid.forecasts import Forecast
-from grid.problem.by_clock import exchanges_by_clock, stored_by_clock
+from grid.problem.by_clock import exchanges_by_clock, present_mwh, stored_by_clock
 from grid.problem.plan import DispatchProblem, UnitState
 from grid.problem.requirements import Product, ReserveRequirement
 from grid.problem.spread import NetLoadSpread
@@ -82,7 +82,8 @@ def assemble_problem(
     initial = {} if before is None else before.unit_states(site.thermal_units)
     by_clock = stored_by_clock(site, axis)
     storages = (*site.storages, *(storage for storage, _ in by_clock))
-    charges = {**({} if before is None else before.charges_mwh(storages)), **(state_of_charge_mwh or {})}
+    inherited = {} if before is None else before.charges_mwh(storages, present_mwh=present_mwh(site, axis))
+    charges = {**inherited, **(state_of_charge_mwh or {})}
     problem = DispatchProblem(
         axis=axis,
         network=site.network,

@@ -77,8 +77,15 @@ class PreviousPlan:
                 states[unit.unit_id] = state
         return states
 
-    def charges_mwh(self, storages: Sequence[Storage]) -> dict[str, float]:
-        """State of charge of every storage that the document tells about."""
+    def charges_mwh(
+        self, storages: Sequence[Storage], *, present_mwh: Mapping[str, float] | None = None
+    ) -> dict[str, float]:
+        """State of charge of every storage that the document tells about, at most what it holds.
+
+        Args:
+            present_mwh: By id, what the cars hold at most that are there at first; else a storage holds its rating.
+        """
+        most = {storage.storage_id: storage.energy_mwh for storage in storages} | dict(present_mwh or {})
         charges: dict[str, float] = {}
         for storage in storages:
             schedule = self._document["storages"].get(storage.storage_id)
@@ -86,7 +93,7 @@ class PreviousPlan:
             if self._told and schedule and self._done > 0:
                 inherited = schedule[self._done - 1]["state_of_charge_mwh"]
             if self._told and inherited is not None:
-                charges[storage.storage_id] = min(max(float(inherited), 0.0), storage.energy_mwh)
+                charges[storage.storage_id] = min(max(float(inherited), 0.0), most[storage.storage_id])
         return charges
 
     def _state(self, unit: ThermalUnit) -> UnitState | None:

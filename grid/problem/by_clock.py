@@ -63,6 +63,15 @@ def _reservoir(told: Reservoir, axis: TimeAxis, timezone: str) -> _Stored:
     return storage, StorageProfile(nothing, power, energy, inflow * axis.step_hours, nothing, spills=True)
 
 
+def present_mwh(site: Site, axis: TimeAxis) -> dict[str, float]:
+    """By fleet, most that the cars hold which are there before ``axis`` begins."""
+    present: dict[str, float] = {}
+    for fleet in site.ev_fleets:
+        vehicles = sum(stay.vehicles for stay, begin, _ in _presences(fleet, axis, site.timezone) if begin < 0.0)
+        present[fleet.fleet_id] = vehicles * fleet.battery_kwh / _KW_PER_MW
+    return present
+
+
 class _Presence(NamedTuple):
     """One occurrence of a stay; its begin and end in periods since the beginning of the plan."""
 
@@ -75,9 +84,10 @@ def _fleet(fleet: EvFleet, axis: TimeAxis, timezone: str) -> _Stored:
     """One storage for all cars: what can be charged, what is held, what comes with cars and must leave with them.
 
     Cars that are there before the plan begins, and of which no plan before tells, were charged at once on coming, up to
-    what is due. At the plan's end those that stay must hold what they could not charge any more until they leave.
+    what is due. At the plan's end those that stay must hold what they could not charge any more until they leave. Cars
+    that cannot feed back keep what they came with.
     """
-    periods = np.arange(axis.periods)
+    periods, leaves = np.arange(axis.periods), np.zeros(axis.periods, dtype=np.bool_)
     plugged, held, inflow, due = (np.zeros(axis.periods) for _ in range(4))
     initial_kwh = end_kwh = 0.0
     minutes = axis.step / timedelta(minutes=1)
@@ -90,10 +100,11 @@ def _fleet(fleet: EvFleet, axis: TimeAxis, timezone: str) -> _Stored:
             charged = fleet.reached_kwh(stay, -begin * minutes)
             initial_kwh += stay.vehicles * max(stay.arrives_kwh, min(charged, stay.due_kwh))
         if end <= axis.periods:
-            due[math.ceil(end) - 1] += stay.vehicles * stay.due_kwh
+            leaves[math.ceil(end) - 1] = True
+            due[math.ceil(end) - 1] += stay.vehicles * fleet.leaving_kwh(stay)
         else:
             later = fleet.charger_kw * fleet.charge_efficiency * (end - axis.periods) * axis.step_hours
-            end_kwh += stay.vehicles * max(stay.due_kwh - later, 0.0)
+            end_kwh += stay.vehicles * max(stay.due_kwh - later, fleet.kept_kwh(stay))
     storage = Storage(
         fleet.fleet_id, fleet.bus_id, fleet.power_mw, fleet.energy_mwh, fleet.charge_efficiency,
         fleet.discharge_efficiency, initial_kwh / _KW_PER_MW, end_kwh / _KW_PER_MW, fleet.cost_per_mwh,
@@ -104,18 +115,22 @@ def _fleet(fleet: EvFleet, axis: TimeAxis, timezone: str) -> _Stored:
         energy_mwh=held * fleet.battery_kwh / _KW_PER_MW,
         inflow_mwh=inflow / _KW_PER_MW,
         due_mwh=due / _KW_PER_MW,
+        leaves=leaves,
     )
 
 
 def _presences(fleet: EvFleet, axis: TimeAxis, timezone: str) -> Iterator[_Presence]:
-    """Every occurrence of a stay that shares time with ``axis``."""
+    """Every occurrence of a stay that shares time with ``axis``.
+
+    A stay that begins in the hour which clocks skip begins an hour later; one that would be over by then is left out.
+    """
     last = local_date(axis.end, timezone)
     for stay in fleet.stays:
         first = local_date(axis.start, timezone) - timedelta(days=stay.midnights + 1)
         for day in stay.dates(first, last):
             begin = _instant(day, stay.arrives, timezone)
             end = _instant(day + timedelta(days=stay.midnights), stay.leaves, timezone)
-            if begin < axis.end and end > axis.start:
+            if max(begin, axis.start) < min(end, axis.end):
                 yield _Presence(stay, (begin - axis.start) / axis.step, (end - axis.start) / axis.step)
 
 

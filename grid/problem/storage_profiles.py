@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+import numpy.typing as npt
 
 from grid.assets import Storage
 from grid.faults import Fault
@@ -35,6 +36,7 @@ class StorageProfile:
         inflow_mwh: What comes into it besides.
         due_mwh: What must leave it besides; what is missing of it is priced as a storage left too low.
         spills: Whether it may let energy go unused in any period.
+        leaves: In which periods cars leave, besides those in which energy is due or less can be held than before.
     """
 
     charge_mw: FloatArray
@@ -43,6 +45,7 @@ class StorageProfile:
     inflow_mwh: FloatArray
     due_mwh: FloatArray
     spills: bool = False
+    leaves: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def constant(cls, storage: Storage, *, periods: int) -> StorageProfile:
@@ -53,13 +56,15 @@ class StorageProfile:
     def unused_mwh(self, initial_mwh: float) -> FloatArray:
         """Most that may leave besides and unused, shape (periods,): without limit of what spills, else with cars.
 
-        Cars leave where energy is due and where the fleet can hold less than before, or than ``initial_mwh``; with them
-        goes what those that stay could not hold.
+        Cars leave where they are said to, where energy is due and where the fleet can hold less than before, or than
+        ``initial_mwh``; with them goes what those that stay could not hold.
         """
         if self.spills:
             return np.full(len(self.energy_mwh), np.inf)
         before = np.concatenate([[initial_mwh], self.energy_mwh[:-1]])
         departures = (self.due_mwh > 0.0) | (self.energy_mwh < before)
+        if self.leaves is not None:
+            departures |= self.leaves
         beyond = before + self.inflow_mwh - self.due_mwh - self.energy_mwh
         return np.where(departures, np.maximum(beyond, 0.0), 0.0)
 
@@ -88,7 +93,7 @@ def profile_faults(
 def _array_faults(place: str, profile: StorageProfile, periods: int) -> Iterator[Fault]:
     for field in fields(profile):
         values = getattr(profile, field.name)
-        if field.name == "spills":
+        if field.name == "spills" or values is None:
             continue
         if values.shape != (periods,):
             yield Fault(place, f"{field.name} must have shape {(periods,)}, got {values.shape}", "one per period")

@@ -69,6 +69,9 @@ def window(problem: DispatchProblem, axis: TimeAxis) -> DispatchProblem:
                 energy_mwh=split(profile.energy_mwh)[:, -1],
                 inflow_mwh=total(profile.inflow_mwh),
                 due_mwh=total(profile.due_mwh),
+                leaves=None
+                if profile.leaves is None
+                else np.asarray(profile.leaves[at].reshape(-1, parts).any(axis=1)),
             )
             for name, profile in problem.storage_profiles.items()
         },

@@ -150,7 +150,7 @@ def test_the_next_plan_begins_where_the_last_one_has_its_units() -> None:
     later = {name: replace(made, issued_at=ISSUED + 2 * HOUR) for name, made in forecasts().items()}
     problem, inputs = assemble_problem(SITE, later, issued_at=ISSUED + 2 * HOUR, periods=2, previous=document)
     assert problem.axis.start == START + 2 * HOUR
-    assert problem.initial["u"] == UnitState(True, 4.0, document["units"]["u"][1]["power_mw"])
+    assert problem.initial["u"] == UnitState(True, 4.0, document["units"]["u"][1]["power_mw"], within_mw=5e-4)
     assert problem.initial["v"] == UnitState(False, 9.0, 0.0)
     assert problem.initial_mwh == {"battery": document["storages"]["battery"][1]["state_of_charge_mwh"]}
     assert inputs["initial"]["u"]["hours"] == 4.0
@@ -216,3 +216,17 @@ def test_cars_go_on_from_what_the_last_plan_gave_them() -> None:
     plan = plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=0.0)
     assert check_plan(plan) == []
     assert [violation.what for violation in plan.violations] == []
+
+
+def test_cars_that_are_not_there_leave_nothing_to_the_next_plan() -> None:
+    """The last plan was made for cars that came at 5:40; those of the edited site come at half past eight."""
+    cars = EvFleet("cars", "b", 10, 10.0, 50.0, (Stay("05:40", "09:00", 10, 20.0, 45.0),))
+    problem, inputs = assemble_problem(replace(SITE, ev_fleets=(cars,)), forecasts(), issued_at=ISSUED, periods=PERIODS)
+    plan = plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=0.0)
+    first = plan_document(plan, plan_id="first", site_id="s", issued_at=ISSUED, inputs=inputs)
+    assert first["storages"]["cars"][1]["state_of_charge_mwh"] > 0.2
+    edited = replace(SITE, ev_fleets=(replace(cars, stays=(Stay("08:30", "12:00", 10, 45.0, 45.0),)),))
+    later = {name: replace(made, issued_at=ISSUED + 2 * HOUR) for name, made in forecasts().items()}
+    problem, _ = assemble_problem(edited, later, issued_at=ISSUED + 2 * HOUR, periods=2, previous=first)
+    assert problem.initial_mwh["cars"] == 0.0
+    assert check_plan(plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=0.0)) == []

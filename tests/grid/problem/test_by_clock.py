@@ -15,7 +15,7 @@ from grid.assets import Reservoir
 from grid.fleets import EvFleet, Stay
 from grid.local_days import Weekday, local_instant, local_midnight
 from grid.network import Bus, Network
-from grid.problem.by_clock import exchanges_by_clock, stored_by_clock
+from grid.problem.by_clock import exchanges_by_clock, present_mwh, stored_by_clock
 from grid.problem.storage_profiles import StorageProfile, profile_faults
 from grid.site import Site
 from grid.tariffs import PriceWindow, TariffExchange
@@ -138,6 +138,41 @@ def test_a_stay_over_the_weekend_lasts_its_nights() -> None:
     assert initial == pytest.approx(0.45)
 
 
+@pytest.mark.parametrize(("discharge_kw", "due", "end"), [(0.0, 0.6, 0.4), (10.0, 0.3, 0.0)])
+def test_cars_that_cannot_feed_back_keep_what_they_came_with(discharge_kw: float, due: float, end: float) -> None:
+    """Ten with 60 kWh each of which 30 are due at noon, and ten with 40 that may leave empty on the next day."""
+    stays = (Stay("08:00", "12:00", 10, 60.0, 30.0), Stay("09:00", "08:00", 10, 40.0, 0.0))
+    told = replace(VANS, vehicles=20, battery_kwh=60.0, discharge_kw=discharge_kw, stays=stays)
+    _, profile, _, held = fleet(told, TimeAxis(local_instant(MONDAY, time(8), ZONE), HOUR, 8))
+    assert profile.due_mwh[3] == pytest.approx(due)
+    assert held == pytest.approx(end)
+
+
+@pytest.mark.parametrize(("arrives", "leaves"), [("02:30", "03:00"), ("02:00", "03:00"), ("02:30", "03:15")])
+def test_a_stay_that_clocks_skip_is_left_out(arrives: str, leaves: str) -> None:
+    stays = (Stay(arrives, leaves, 10, 20.0, 20.0),)
+    _, profile, _, _ = fleet(replace(VANS, stays=stays), from_midnight(SPRING, 23))
+    assert [values.any() for values in (profile.inflow_mwh, profile.due_mwh, profile.charge_mw)] == [False] * 3
+    _, profile, _, _ = fleet(replace(VANS, stays=stays), from_midnight(SPRING + timedelta(days=1), 24))
+    assert profile.inflow_mwh.sum() == profile.due_mwh.sum() == pytest.approx(0.2)
+
+
+def test_cars_change_places_within_an_hour_though_nothing_is_due_of_them() -> None:
+    stays = (Stay("00:30", "12:30", 10, 25.0, 0.0), Stay("12:30", "00:30", 10, 25.0, 0.0))
+    axis = from_midnight(MONDAY, 48)
+    site = replace(SITE, ev_fleets=(replace(VANS, discharge_kw=5.0, stays=stays),))
+    ((storage, profile),) = stored_by_clock(site, axis)
+    assert np.flatnonzero(profile.leaves).tolist() == [0, 12, 24, 36]  # type: ignore[arg-type]
+    assert list(profile_faults({"vans": profile}, [storage], {}, periods=48, step_hours=1.0)) == []
+
+
+def test_cars_that_are_there_at_first_hold_no_more_than_their_batteries() -> None:
+    stays = (Stay("17:30", "06:00", 4, 20.0, 45.0), Stay("18:00", "20:00", 6, 20.0, 30.0))
+    site = replace(SITE, ev_fleets=(replace(VANS, stays=stays),))
+    for hour, held in ((17, 0.0), (18, 0.2), (19, 0.5), (20, 0.2)):
+        assert present_mwh(site, TimeAxis(local_instant(MONDAY, time(hour), ZONE), HOUR, 8)) == {"vans": held}
+
+
 def test_water_flows_in_by_the_months_of_the_clock() -> None:
     lake = Reservoir(
         "lake", "b", 5.0, 80.0, 30.0, 20.0, monthly_inflow_mw=tuple(float(month) for month in range(1, 13))
@@ -154,15 +189,18 @@ def test_water_flows_in_by_the_months_of_the_clock() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    hours=st.integers(0, 365 * 24),
+    hours=st.one_of(st.integers(0, 365 * 24), st.integers(75 * 24, 88 * 24)),  # often with a Sunday of clock changes
     zone=st.sampled_from([ZONE, "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]),
     arrives=st.times(),
     leaves=st.times(),
+    day=st.sampled_from([Weekday.TUE, Weekday.SUN]),
     nights=st.one_of(st.none(), st.integers(1, 3)),
 )
-def test_whatever_comes_leaves_and_fits(hours: int, zone: str, arrives: time, leaves: time, nights: int | None) -> None:
+def test_whatever_comes_leaves_and_fits(
+    hours: int, zone: str, arrives: time, leaves: time, day: Weekday, nights: int | None
+) -> None:
     """Over a fortnight as many cars leave as come or were there; nothing is more than there is room for."""
-    stay = Stay(f"{arrives:%H:%M}", f"{leaves:%H:%M}", 3, 20.0, 45.0, (Weekday.TUE,), nights)
+    stay = Stay(f"{arrives:%H:%M}", f"{leaves:%H:%M}", 3, 20.0, 45.0, (day,), nights)
     told = replace(VANS, vehicles=3, stays=(stay,))
     axis = TimeAxis(datetime(2026, 1, 1, tzinfo=UTC) + hours * HOUR, HOUR, 14 * 24)
     site = replace(SITE, timezone=zone, ev_fleets=(told,))
@@ -172,5 +210,5 @@ def test_whatever_comes_leaves_and_fits(hours: int, zone: str, arrives: time, le
     assert came + (storage.initial_mwh > 0.0) == left + (profile.energy_mwh[-1] > 0.0)
     assert profile.charge_mw.max() <= 0.03 + 1e-12
     zoned = [axis.start.astimezone(ZoneInfo(zone)) + k * timedelta(days=1) for k in range(15)]
-    assert came <= sum(day.weekday() == 1 for day in zoned) + 1
+    assert came <= sum(list(Weekday)[shown.weekday()] == day for shown in zoned) + 1
     assert storage.end_minimum_mwh <= profile.energy_mwh[-1] + 1e-12

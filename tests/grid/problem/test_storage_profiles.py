@@ -75,6 +75,17 @@ def test_cars_take_surplus_charge_with_them(make_problem: Any) -> None:
     assert plan.state_of_charge_mwh[0] == pytest.approx([50.0] * 4), "what does not fit left in period 0"
 
 
+def test_cars_that_leave_empty_handed_make_room_where_they_are_said_to_leave(make_problem: Any) -> None:
+    """A full fleet hands over to cars that bring 15 MWh, in period 2; nothing is due, and as much room as before."""
+    cars = profile(energy_mwh=[40] * 4, inflow_mwh=[0, 0, 15, 0])
+    with pytest.raises(InputError, match="in period 2 at least 55 MWh would be in it"):
+        plan_dispatch(with_storage(make_problem(PRICES), cars, initial_mwh=40.0))
+    told = replace(cars, leaves=np.array([False, False, True, False]))
+    plan = solved(with_storage(make_problem(PRICES), told, initial_mwh=40.0))
+    assert plan.state_of_charge_mwh[0, :2] == pytest.approx([40.0, 40.0])
+    assert 25.0 - 1e-6 <= plan.state_of_charge_mwh[0, 2] <= 40.0 + 1e-6
+
+
 def test_charge_that_vanishes_from_cars_that_stay_is_noticed(make_problem: Any) -> None:
     cars = profile(energy_mwh=[90, 70, 70, 70], due_mwh=[0, 10, 0, 0])
     plan = solved(with_storage(make_problem(PRICES), cars, initial_mwh=60.0, end_minimum_mwh=50.0))

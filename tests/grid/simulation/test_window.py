@@ -28,7 +28,7 @@ def told(make_system: MakeSystem) -> DispatchProblem:
     """Eight half hours in which everything that can change does."""
     return replace(
         make_system(COUNT, COUNT, step=HALF, battery_mwh=100.0),
-        storage_profiles={"battery": StorageProfile(COUNT, COUNT, 10.0 + COUNT, COUNT, COUNT)},
+        storage_profiles={"battery": StorageProfile(COUNT, COUNT, 10.0 + COUNT, COUNT, COUNT, leaves=COUNT == 4.0)},
         requirements=(ReserveRequirement(Product("spin", True), 10.0, COUNT),),
         exchanges=(Exchange("market", "a", COUNT, COUNT, COUNT, COUNT),),
         scenarios=Scenarios(np.tile(COUNT, (2, 2, 1)), np.tile(COUNT, (2, 1, 1)), np.array([0.5, 0.5])),
@@ -57,6 +57,8 @@ def test_in_a_longer_period_power_is_a_mean_and_energy_a_sum(told: DispatchProbl
         assert power.tolist() == [2.5, 4.5]
     assert (profile.inflow_mwh.tolist(), profile.due_mwh.tolist()) == ([5.0, 9.0], [5.0, 9.0])
     assert profile.energy_mwh.tolist() == [13.0, 15.0]
+    assert profile.leaves is not None
+    assert profile.leaves.tolist() == [False, True]
 
 
 def test_beyond_the_end_the_last_period_goes_on(told: DispatchProblem) -> None:
