@@ -30,7 +30,7 @@ from grid.time_axis import FloatArray
 log = logging.getLogger(__name__)
 
 _ROUND_UP_FROM = 0.1
-_FIRST_SHARE, _PRICING_SHARE = 0.4, 0.3
+_FIRST_SHARE = 0.4
 _CENTRAL_SHARE = 0.1
 _NO_COMMITMENT = (
     "No commitment keeps every limit: that is proven. What the nearest plan found would relax stands in violations."
@@ -87,8 +87,7 @@ def plan_dispatch(
     build_seconds = time.monotonic() - began
 
     def relaxation(start: LinearSolution | None = None) -> LinearSolution:
-        until = time.monotonic() + _PRICING_SHARE * (began + time_limit_seconds - time.monotonic())
-        return relax(model, terms, until=until, start=start)
+        return relax(model, terms, deadline=began + time_limit_seconds, start=start)
 
     try:
         relaxed = relaxation()
@@ -122,6 +121,7 @@ def plan_dispatch(
         if not _add_new_lines(model, latest):
             break
         relaxed = relaxation(relaxed)
+        bound = max(bound, relaxed.objective)
     for late in (state.found for state in searches):  # what came after a search's end
         if late.values is not None:
             candidates.take(late)

@@ -14,6 +14,7 @@ from grid.formulation.model import DispatchModel
 from grid.time_axis import FloatArray
 
 _MAXIMUM_ROUNDS = 200
+_INFEASIBLE = (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,14 +24,14 @@ class LinearSolution:
     Attributes:
         values, reduced_costs: Of the columns, shape (columns,).
         row_duals: d objective / d right-hand side, shape (rows,).
-        basis: Where to begin from when the program has grown.
+        basis: Where to begin from when the program has grown; None if that is not known.
     """
 
     objective: float
     values: FloatArray
     reduced_costs: FloatArray
     row_duals: FloatArray
-    basis: highspy.HighsBasis
+    basis: highspy.HighsBasis | None
 
 
 class UnsolvedError(RuntimeError):
@@ -38,11 +39,12 @@ class UnsolvedError(RuntimeError):
 
     Attributes:
         bound: Optimum of the program before its last rows came in, a lower bound; -inf if there is none.
+        infeasible: Whether it is proven that the program has no solution.
     """
 
-    def __init__(self, message: str, *, bound: float = -math.inf) -> None:
+    def __init__(self, message: str, *, bound: float = -math.inf, infeasible: bool = False) -> None:
         super().__init__(message)
-        self.bound = bound
+        self.bound, self.infeasible = bound, infeasible
 
 
 def solve_with_lines(
@@ -88,13 +90,14 @@ def solve_lazily(
     """
     highs = new_highs(seconds=seconds)  # HiGHS adds up the time of its runs
     linear.load(highs, integer=False, lower=lower, upper=upper)
-    if start is not None:
+    if start is not None and start.basis is not None:
         require_ok(highs.setBasis(_grown(start.basis, linear)), "setBasis")
     bound = -math.inf
     for _ in range(_MAXIMUM_ROUNDS):
         require_ok(highs.run(), "run")
         if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            raise UnsolvedError(highs.modelStatusToString(highs.getModelStatus()), bound=bound)
+            status = highs.getModelStatus()
+            raise UnsolvedError(highs.modelStatusToString(status), bound=bound, infeasible=status in _INFEASIBLE)
         bound = float(highs.getInfo().objective_function_value)
         solution = highs.getSolution()
         values, columns, rows = np.array(solution.col_value), linear.column_count, linear.row_count

@@ -76,7 +76,7 @@ class StackedLinear(LinearModel):
         """As :meth:`LinearModel.column_arrays`, costs weighted by probability."""
         lower, upper, cost, integer = super().column_arrays()
         owner = np.concatenate(self._owners)
-        return lower, upper, np.where(owner < 0, 1.0, self._weight[owner]) * cost, integer
+        return lower, upper, np.where(owner < 0, 1.0, self._weight[np.maximum(owner, 0)]) * cost, integer
 
     def matrix(self) -> csr_array:
         """As :meth:`LinearModel.matrix`, with the costs of each scenario in the row of its excess."""

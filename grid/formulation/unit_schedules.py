@@ -72,7 +72,7 @@ class UnitSchedules:
         self._step = problem.axis.step_hours
         self._span = np.array([term.span_mw for term in terms])
         self._set_segments(terms)
-        self._start_limit, self._stop_limit = _trajectories(terms)
+        self._start_limit, self._stop_limit = (limits[: self.periods] for limits in _trajectories(terms))
         self._run_ban, self._rest_cost = _runs_and_rests(problem, terms)
         self._most, self._least = _first_run_range(problem, terms)
         bound_until = (self._most < self._span[:, None]).sum(axis=1) + len(self._stop_limit)
@@ -129,7 +129,7 @@ class UnitSchedules:
         made[ON] = initially_on[:, None] + np.cumsum(made[START] - made[STOP], axis=1)
         output = np.broadcast_to(self._span[:, None], made[ON].shape).copy()
         capacity = output.copy()
-        for age, limit in enumerate(self._start_limit[: self.periods]):
+        for age, limit in enumerate(self._start_limit):
             near = made[START, :, : self.periods - age] > 0.0
             for room in (output, capacity):
                 later = room[:, age:]
@@ -139,7 +139,7 @@ class UnitSchedules:
         )
         ends_first = (initially_on[:, None] > 0.0) & (np.cumsum(made[START], axis=1) == 0.0)
         stops = (made[STOP] > 0.0) & ~(ends_first & self._stops_free[:, : self.periods])
-        for age, limit in enumerate(self._stop_limit[: max(self.periods - 1, 0)]):
+        for age, limit in enumerate(self._stop_limit):
             near = stops[:, age + 1 :]
             for room in (output, capacity) if age == 0 else (output,):
                 earlier = room[:, : self.periods - age - 1]

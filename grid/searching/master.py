@@ -22,6 +22,7 @@ from grid.formulation.relaxation import UnsolvedError
 from grid.time_axis import FloatArray
 
 _PRIMAL = 4  # of HiGHS: new columns leave the last optimum feasible
+_DEARER = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,14 +33,12 @@ class Blend:
         values: Of the model's columns, those of groups as their schedules are blended, shape (columns,).
         row_prices: Duals of the model's rows, 0 for those that the master does not have, shape (rows,).
         group_prices: What a schedule of each group may cost at these prices, shape (groups,).
-        unmet: By how much rows are not kept.
     """
 
     objective: float
     values: FloatArray
     row_prices: FloatArray
     group_prices: FloatArray
-    unmet: float
 
 
 class Master:
@@ -52,7 +51,7 @@ class Master:
 
         Args:
             own_columns, own_rows: Of each group.
-            unmet_price: Of a unit by which a row is not kept.
+            unmet_price: Of a unit by which a row is not kept, at least; no penalty of the model's own is dearer.
         """
         self._groups, self._row_count = len(own_rows), linear.row_count
         self._rest, self._rows = others(linear.column_count, own_columns), others(linear.row_count, own_rows)
@@ -62,6 +61,7 @@ class Master:
         self._fixed = len(self._rest) + 2 * count  # columns that are no shares
         lower, upper, cost, _ = linear.column_arrays()
         row_lower, row_upper = linear.row_arrays()
+        unmet_price = max(unmet_price, _DEARER * float(cost[self._rest].max(initial=0.0)))
         signs = eye_array(count)
         none = csr_array((self._groups, len(self._rest)))
         entries = csc_array(block_array([[self._matrix[:, self._rest], signs, -signs], [none, None, None]]))
@@ -105,8 +105,7 @@ class Master:
         prices = np.zeros(self._row_count)
         prices[self._rows] = duals[: len(self._rows)]
         objective = float(self._highs.getInfo().objective_function_value)
-        unmet = float(found[len(self._rest) : self._fixed].sum())
-        return Blend(objective, values, prices, duals[len(self._rows) :], unmet)
+        return Blend(objective, values, prices, duals[len(self._rows) :])
 
 
 def others(count: int, ranges: Sequence[range]) -> IntArray:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from scipy.sparse import csc_array
@@ -38,13 +37,14 @@ _UNMET_FACTOR = 10.0
 _WORTH_ADDING = 1e-6
 _WHOLE = 1e-6
 _NEAR = 0.15
+_PRICING_SHARE, _NEAR_SHARE = 0.3, 0.5
 
 
 def relax(
     model: DispatchModel,
     terms: Sequence[UnitTerms],
     *,
-    until: float,
+    deadline: float,
     start: LinearSolution | None = None,
 ) -> LinearSolution:
     """The linear relaxation of ``model``, or if that has more than 250,000 columns what :func:`relax_by_prices` makes.
@@ -52,59 +52,100 @@ def relax(
     Args:
         model: Grows by the branch limits that are violated.
         terms: Of the problem's units.
-        until: Of :func:`relax_by_prices`.
+        deadline: Of :func:`relax_by_prices`.
         start: What this returned before the model grew.
 
     Raises:
         UnsolvedError: If the relaxation has no solution.
     """
-    if model.linear.column_count <= _LARGE:
+    if model.linear.column_count <= _LARGE or not terms:
         return solve_with_lines(model, start=start)
-    return relax_by_prices(model, terms, until=until, start=start)
+    return relax_by_prices(model, terms, deadline=deadline, start=start)
 
 
 def relax_by_prices(
     model: DispatchModel,
     terms: Sequence[UnitTerms],
     *,
-    until: float,
+    deadline: float,
     start: LinearSolution | None = None,
 ) -> LinearSolution:
     """Prices of ``model``, the bound that they prove, and a blend of schedules that costs little more.
 
     Args:
-        until: Of the monotonic clock; what was found by then is returned.
+        deadline: Of the monotonic clock, for the search and all that goes before it. Prices take a third of what is
+            left at most, and the relaxation near them half of the rest; one round of prices is always made.
         start: What this returned before the model grew: prices to begin with.
 
     Returns:
         ``row_duals`` are the prices and ``objective`` is their bound; ``reduced_costs`` of the counts say what it costs
-        at these prices to change them. ``values`` are those of the relaxation with most counts held.
+        at these prices to change them. ``values`` are those of the relaxation with most counts held, or of the blend if
+        that was not solved in time.
 
     Raises:
-        UnsolvedError: If the relaxation has no solution.
+        UnsolvedError: If it is proven that the relaxation has no solution.
     """
+    until = _share(_PRICING_SHARE, deadline)
     average = np.array([_average_cost(term) for term in terms])
     prices = _merit_order(model, terms, average) if start is None else start.row_duals
     unmet_price = _UNMET_FACTOR * float(average.max(initial=1.0))
     while True:
         priced = PricedModel(model, terms)
-        prices = np.concatenate([prices, np.zeros(model.linear.row_count - len(prices))])
-        prices, bound, blend = _settle(model, priced, prices, unmet_price, until=until)
-        if not model.add_violated(blend.values):
+        prices, bound, blend = _settle(model, priced, _grown(prices, model.linear.row_count), unmet_price, until=until)
+        if time.monotonic() >= until or not model.add_violated(blend.values):
             break
     on = np.array([group.on for group in model.thermal])
     costs = priced.switching_costs(prices)
-    try:
-        fractional = np.abs(blend.values[on] - np.round(blend.values[on])) > _WHOLE
-        groups, periods = np.nonzero(fractional | (costs <= np.quantile(costs, _NEAR, method="lower")))
-        lower, upper = freed(model, blend.values, (groups, periods))
-        near = solve_with_lines(model, lower=lower, upper=upper)
-    except UnsolvedError:  # not with the counts that are held; perhaps not at all
-        near = solve_with_lines(model)
+    near = _relaxation_near(model, blend.values, costs, deadline=deadline)
     reduced_costs = np.zeros(model.linear.column_count)
     reduced_costs[on] = costs
-    duals = np.concatenate([prices, np.zeros(model.linear.row_count - len(prices))])
-    return replace(near, objective=bound, reduced_costs=reduced_costs, row_duals=duals)
+    return LinearSolution(
+        objective=bound,
+        values=_grown(blend.values, model.linear.column_count) if near is None else near.values,
+        reduced_costs=reduced_costs,
+        row_duals=_grown(prices, model.linear.row_count),
+        basis=None,
+    )
+
+
+def _relaxation_near(
+    model: DispatchModel, values: FloatArray, costs: FloatArray, *, deadline: float
+) -> LinearSolution | None:
+    """The relaxation with whole counts held but those that cost least to change; None if it is not solved in time.
+
+    If there is none with these counts held, it is that of the whole model.
+
+    Args:
+        values: Of the blend.
+        costs: What it costs to change the counts, shape (groups, periods).
+    """
+    on = np.array([group.on for group in model.thermal])
+    fractional = np.abs(values[on] - np.round(values[on])) > _WHOLE
+    groups, periods = np.nonzero(fractional | (costs <= np.quantile(costs, _NEAR, method="lower")))
+    for lower, upper in (freed(model, values, (groups, periods)), (None, None)):
+        seconds = _share(_NEAR_SHARE, deadline) - time.monotonic()
+        if seconds <= 0.0:
+            break
+        try:
+            return solve_with_lines(model, lower=lower, upper=upper, seconds=seconds)
+        except UnsolvedError as error:
+            log.info("the relaxation near the prices is not solved: %s", error)
+            if not error.infeasible:
+                break
+            if lower is None:
+                raise
+    return None
+
+
+def _share(share: float, deadline: float) -> float:
+    """When a share of the time that is left to ``deadline`` is over."""
+    now = time.monotonic()
+    return now + share * (deadline - now)
+
+
+def _grown(values: FloatArray, count: int) -> FloatArray:
+    """Values of ``count`` columns or rows of a model that has grown: 0 of the new ones."""
+    return np.concatenate([values, np.zeros(count - len(values))])
 
 
 def _settle(

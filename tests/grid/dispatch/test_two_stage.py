@@ -83,6 +83,14 @@ def test_risk_buys_what_the_expectation_does_not(make_problem: Any) -> None:
     assert averse.outlook.costs.mean() > neutral.outlook.costs.mean()
 
 
+def test_the_risk_of_a_single_scenario_is_its_cost(make_problem: Any) -> None:
+    problem = with_wind(make_problem(WINDY), [[60.0, 60.0]], risk_weight=0.5)
+    plan = plan_dispatch(problem, relative_gap=0.0)
+    assert plan.outlook is not None
+    assert plan.objective == pytest.approx(1.5 * plan.outlook.costs[0])
+    assert plan.best_bound == pytest.approx(plan.objective)
+
+
 def cheapest_by_enumeration(problem: DispatchProblem, scenarios: Scenarios) -> float:
     """Optimum of one bus without ramps and minimum times over every commitment."""
     units, periods = problem.thermal_units, problem.axis.periods

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from grid.cases import read_pglib_uc
 from grid.checking.check import check_plan
-from grid.dispatch import Status, plan_dispatch
+from grid.dispatch import DispatchProblem, Status, plan_dispatch
 from grid.formulation.build import build_model
 from grid.formulation.linear import new_highs
 from grid.formulation.model import DispatchModel
@@ -60,6 +60,11 @@ def unit(draw: st.DrawFn, *, ramps: bool) -> dict[str, Any]:
     }
 
 
+def model_of(problem: DispatchProblem) -> tuple[DispatchModel, list[UnitTerms]]:
+    terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
+    return build_model(problem, terms, identical_units(problem), ptdf=Ptdf(problem.network)), terms
+
+
 @st.composite
 def models(draw: st.DrawFn, ramps: bool = True) -> tuple[DispatchModel, list[UnitTerms]]:
     fleet = {f"u{i}": unit(draw, ramps=ramps) for i in range(draw(st.integers(1, 4)))}
@@ -77,8 +82,7 @@ def models(draw: st.DrawFn, ramps: bool = True) -> tuple[DispatchModel, list[Uni
         },
     }
     problem = read_pglib_uc(json.dumps(instance))
-    terms = [unit_terms(unit, step_hours=1.0) for unit in problem.thermal_units]
-    return build_model(problem, terms, identical_units(problem), ptdf=Ptdf(problem.network)), terms
+    return model_of(problem)
 
 
 def optimum(model: DispatchModel) -> float | None:
@@ -140,7 +144,7 @@ def test_without_ramps_the_bound_is_as_good_as_the_linear_relaxation(
     assume(best is not None)
     assert best is not None
     linear = solve_with_lines(model).objective
-    bound = relax_by_prices(model, terms, until=time.monotonic() + 20.0).objective
+    bound = relax_by_prices(model, terms, deadline=time.monotonic() + 30.0).objective
     assert linear - 6e-4 * abs(linear) - 1e-6 <= bound <= best + 1e-6 * abs(best)
 
 
@@ -170,10 +174,55 @@ def test_what_no_plan_can_keep_has_no_relaxation() -> None:
         "renewable_generators": {},
     }
     problem = read_pglib_uc(json.dumps(instance))
-    terms = [unit_terms(unit, step_hours=1.0) for unit in problem.thermal_units]
-    model = build_model(problem, terms, identical_units(problem), ptdf=Ptdf(problem.network))
+    model, terms = model_of(problem)
     with pytest.raises(UnsolvedError):
-        relax_by_prices(model, terms, until=time.monotonic() + 5.0)
+        relax_by_prices(model, terms, deadline=time.monotonic() + 15.0)
+
+
+COAL = {"bus": "b", "minimum_mw": 10.0, "capacity_mw": 100.0, "cost_per_mwh": 20.0, "minimum_cost_per_hour": 100.0}
+
+
+@pytest.mark.parametrize("seconds", [30.0, -1.0])
+def test_the_bound_knows_what_a_short_system_costs_and_comes_in_time(make_problem: Any, seconds: float) -> None:
+    model, terms = model_of(make_problem({"load_mw": {"b": [120.0] * 4}, "units": {"coal": COAL}}))
+    linear = solve_with_lines(model).objective
+    relaxed = relax_by_prices(model, terms, deadline=time.monotonic() + seconds)
+    assert linear > 4 * 20.0 * 1_000.0
+    assert relaxed.objective <= linear * (1.0 + 1e-6)
+    assert relaxed.values.shape == relaxed.reduced_costs.shape == (model.linear.column_count,)
+    assert relaxed.row_duals.shape == (model.linear.row_count,)
+    if seconds > 0.0:
+        assert relaxed.objective == pytest.approx(linear, rel=1e-3)
+
+
+def test_a_relaxation_that_is_not_solved_in_time_leaves_what_the_prices_proved(
+    make_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, terms = model_of(make_problem({"load_mw": {"b": [50.0, 80.0]}, "units": {"coal": COAL}}))
+    linear = solve_with_lines(model).objective
+
+    def too_slow(*_args: object, seconds: float, **_options: object) -> None:
+        assert 0.0 < seconds <= 15.0
+        raise UnsolvedError("Time limit reached")
+
+    monkeypatch.setattr(pricing, "solve_with_lines", too_slow)
+    relaxed = relax_by_prices(model, terms, deadline=time.monotonic() + 30.0)
+    assert relaxed.objective == pytest.approx(linear, rel=1e-3)
+    assert relaxed.values[model.thermal[0].on] == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.parametrize("units", [{}, {"coal": {**COAL, "ramp_mw_per_hour": 10.0, "start_ramp_mw": 10.0}}])
+@pytest.mark.parametrize("periods", [1, 2, 3])
+def test_large_models_without_units_or_with_ramps_longer_than_the_plan(
+    make_problem: Any, units: dict[str, Any], periods: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_runs = {name: {**data, "stop_ramp_mw": 10.0, "minimum_up_hours": 16} for name, data in units.items()}
+    problem = make_problem({"load_mw": {"b": [40.0] * periods}, "units": long_runs})
+    usual = plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=1e-6)
+    monkeypatch.setattr(pricing, "_LARGE", -1)
+    plan = plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=1e-6)
+    assert plan.status is usual.status is Status.OPTIMAL
+    assert plan.objective == pytest.approx(usual.objective)
 
 
 @settings(max_examples=10, deadline=None)
