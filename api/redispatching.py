@@ -91,5 +91,5 @@ class Redispatcher:
         same = kept is not None and (kept.plan_id, kept.start, kept.site) == (plan_id, start, site)
         if kept is not None and same and kept.solver.takes(held.problem.load_mw):
             return True, kept.solver
-        self._kept = _Kept(plan_id, start, site, Redispatch(held.problem, held.on, held.charging))
+        self._kept = _Kept(plan_id, start, site, Redispatch(held.problem, held.on, held.charging, idle=held.idle))
         return False, self._kept.solver

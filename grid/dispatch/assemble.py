@@ -13,18 +13,21 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from grid.assets import Storage
 from grid.dispatch.inherit import PreviousPlan
 from grid.faults import Fault, InputError
 from grid.forecasts import Forecast
 from grid.problem.by_clock import exchanges_by_clock, present_mwh, stored_by_clock
 from grid.problem.plan import DispatchProblem, UnitState
+from grid.problem.rebound import Taken, owed_mwh
 from grid.problem.requirements import Product, ReserveRequirement
 from grid.problem.spread import NetLoadSpread
 from grid.site import SITE_LOAD, Contingency, ProductPolicy, ReserveDirection, Site
@@ -84,6 +87,7 @@ def assemble_problem(
     storages = (*site.storages, *(storage for storage, _ in by_clock))
     inherited = {} if before is None else before.charges_mwh(storages, present_mwh=present_mwh(site, axis))
     charges = {**inherited, **(state_of_charge_mwh or {})}
+    taken = _taken(storages, {} if before is None else before.taken(storages), charges)
     problem = DispatchProblem(
         axis=axis,
         network=site.network,
@@ -96,6 +100,7 @@ def assemble_problem(
         reserve_down_mw=down,
         initial=initial,
         initial_mwh=charges,
+        owed_mwh=owed_mwh(taken, storages, axis),
         currency=site.currency,
         timezone=site.timezone,
         secure=Contingency.BRANCHES in site.n_1,
@@ -111,7 +116,20 @@ def assemble_problem(
         else before.told(site.thermal_units, storages, axis=axis, prices=site.change_prices),
         spread=_spreads(site, forecasts, axis),
     )
-    return problem, _inputs(site, [forecasts[name] for name in needed], sources, up, down, initial, charges)
+    return problem, _inputs(site, [forecasts[name] for name in needed], sources, up, down, initial, charges, taken)
+
+
+def _taken(
+    storages: Sequence[Storage], told: Mapping[str, Taken], charges_mwh: Mapping[str, float]
+) -> dict[str, Taken]:
+    """What each demand response took out and may still owe; missing energy that nobody tells of counts as taken now."""
+    taken = {}
+    for storage in storages:
+        if storage.rebound_hours is not None and math.isfinite(storage.rebound_hours):
+            name, known = storage.storage_id, told.get(storage.storage_id, ())
+            missing = storage.energy_mwh - charges_mwh.get(name, storage.initial_mwh) - sum(mwh for _, mwh in known)
+            taken[name] = (*known, (0.0, missing)) if missing > 0.0 else known
+    return taken
 
 
 def _fault(series_id: str, forecast: Forecast | None, axis: TimeAxis, site: Site) -> Fault | None:
@@ -218,6 +236,7 @@ def _inputs(
     down: FloatArray,
     initial: Mapping[str, UnitState],
     charges: Mapping[str, float],
+    taken: Mapping[str, Taken],
 ) -> dict[str, Any]:
     return {
         "forecasts": [
@@ -250,4 +269,5 @@ def _inputs(
             for name, state in initial.items()
         },
         "initial_mwh": {name: round(float(charge), 3) for name, charge in charges.items()},
+        "taken": {name: [[age, round(mwh, 6)] for age, mwh in periods] for name, periods in taken.items()},
     }

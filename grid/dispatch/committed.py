@@ -69,6 +69,6 @@ def _range_above(problem: DispatchProblem, terms: list[UnitTerms], on: BoolArray
         high[i, stops] = np.minimum(high[i, stops], term.stop_span_mw)
         if state is not None and state.on and not term.ramp_free:
             above = max(state.power_mw - unit.minimum_mw, 0.0)
-            low[i, :1] = max(above - term.ramp_down_mw, 0.0)
-            high[i, :1] = np.minimum(high[i, :1], above + term.ramp_up_mw)
+            low[i, :1] = max(above - state.within_mw - term.ramp_down_mw, 0.0)
+            high[i, :1] = np.minimum(high[i, :1], above + state.within_mw + term.ramp_up_mw)
     return np.where(on, low, 0.0), np.where(on, high, 0.0)

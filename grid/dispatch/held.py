@@ -1,11 +1,13 @@
 """The plan in force dispatched again for newer forecasts: its commitment and the storages' direction are held.
 
+A storage that idles in the plan may go either way.
+
 Reserves are there to be used now, so none is held back, and changing the plan costs nothing but what the system costs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,8 +21,9 @@ from grid.dispatch.results import plan_of
 from grid.dispatch.schedules import MONEY_DIGITS, PRICE_DIGITS, records, tables
 from grid.faults import Fault, InputError
 from grid.formulation.commitment import BoolArray
+from grid.formulation.lines import Line
 from grid.formulation.outages import Outages
-from grid.formulation.prices import dispatch_fixed
+from grid.formulation.prices import FixedDispatch, dispatch_fixed
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.unit_terms import unit_terms
 from grid.problem.costs import production_cost
@@ -38,11 +41,13 @@ class HeldPlan:
     Attributes:
         on: Shape (units, periods).
         charging: Whether each storage charges, or else discharges, shape (storages, periods).
+        idle: Where a storage does neither and may do either, same shape. One that puts back less than it took is held.
     """
 
     problem: DispatchProblem
     on: BoolArray
     charging: BoolArray
+    idle: BoolArray
 
     @property
     def can_be_kept(self) -> bool:
@@ -69,13 +74,15 @@ def hold_plan(problem: DispatchProblem, plan: Mapping[str, Any]) -> HeldPlan:
     on = rows("units", [unit.unit_id for unit in problem.thermal_units], lambda record: bool(record["on"]))
     names = [storage.storage_id for storage in problem.storages]
     charging = rows("storages", names, lambda record: record["charge_mw"] > record["discharge_mw"])
+    idle = rows("storages", names, lambda record: max(record["charge_mw"], record["discharge_mw"]) == 0.0)
     if faults:
         raise InputError(faults)
+    loses = [storage.charge_efficiency * storage.discharge_efficiency <= 1.0 for storage in problem.storages]
     free = replace(
         unreserved(problem), requirements=(), secure_units=False, deliverable=False, reserve_from_plants=False,
         earlier=None, scenarios=None,
     )  # fmt: skip
-    return HeldPlan(free, on, charging)
+    return HeldPlan(free, on, charging, idle & np.array(loses, dtype=np.bool_)[:, None])
 
 
 def dispatch_held(held: HeldPlan, *, kept: Redispatch | None) -> Redispatched:
@@ -90,22 +97,16 @@ def dispatch_held(held: HeldPlan, *, kept: Redispatch | None) -> Redispatched:
     terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
     ptdf = Ptdf(problem.network)
     outages = Outages(problem.network, ptdf) if problem.secure else None
-    dispatch = dispatch_fixed(problem, terms, held.on, held.charging, ptdf=ptdf, outages=outages, lines=())
-    plan = plan_of(dispatch, terms, held.on, status=Status.FEASIBLE, bound=-np.inf, message="")
-    return Redispatched(
-        objective=plan.objective,
-        power_mw=plan.power_mw,
-        charge_mw=plan.charge_mw,
-        discharge_mw=plan.discharge_mw,
-        state_of_charge_mwh=plan.state_of_charge_mwh,
-        renewable_mw=plan.renewable_mw,
-        import_mw=plan.import_mw,
-        export_mw=plan.export_mw,
-        shed_mw=plan.shed_mw,
-        branch_flow_mw=plan.branch_flow_mw,
-        lmp=plan.lmp,
-        violations=plan.violations,
-    )
+
+    def dispatched(charging: BoolArray | None, lines: Iterable[Line]) -> FixedDispatch:
+        return dispatch_fixed(problem, terms, held.on, charging, ptdf=ptdf, outages=outages, lines=lines)
+
+    if held.idle.any():  # which way they go is read off a dispatch that leaves it open
+        free = dispatched(None, ())
+        dispatch = dispatched(np.where(held.idle, free.charging, held.charging), free.model.lines.rows)
+    else:
+        dispatch = dispatched(held.charging, ())
+    return Redispatched.of(plan_of(dispatch, terms, held.on, status=Status.FEASIBLE, bound=-np.inf, message=""))
 
 
 def redispatch_document(held: HeldPlan, found: Redispatched, *, plan_id: str, issued_at: datetime) -> dict[str, Any]:

@@ -12,8 +12,12 @@ import numpy as np
 from grid.assets import Storage, ThermalUnit
 from grid.problem.earlier import EarlierPlan
 from grid.problem.plan import UnitState
+from grid.problem.rebound import Taken, taken_after
 from grid.site import ChangePrices
 from grid.time_axis import FloatArray, TimeAxis
+
+_ROUNDED_MW = 5e-4
+"""A document tells power to kW."""
 
 
 class PreviousPlan:
@@ -96,6 +100,22 @@ class PreviousPlan:
                 charges[storage.storage_id] = min(max(float(inherited), 0.0), most[storage.storage_id])
         return charges
 
+    def taken(self, storages: Sequence[Storage]) -> dict[str, Taken]:
+        """What each demand response that the document tells about took out and may still owe."""
+        if not self._told:
+            return {}
+        inherited = {
+            name: tuple((float(age), float(mwh)) for age, mwh in told)
+            for name, told in self._document["inputs"].get("taken", {}).items()
+        }
+        schedules = ((storage, self._document["storages"].get(storage.storage_id, ())) for storage in storages)
+        discharges = (
+            (storage, np.array([record["discharge_mw"] for record in schedule[: self._done]]))
+            for storage, schedule in schedules
+            if schedule
+        )
+        return taken_after(inherited, discharges, step_hours=self._step_hours)
+
     def _state(self, unit: ThermalUnit) -> UnitState | None:
         schedule = self._document["units"].get(unit.unit_id)
         inherited = self._document["inputs"].get("initial", {}).get(unit.unit_id)
@@ -115,4 +135,4 @@ class PreviousPlan:
 def _state(unit: ThermalUnit, *, on: bool, hours: float, power_mw: float) -> UnitState:
     """A state within the unit's present limits, which may have changed since that plan."""
     power = min(max(float(power_mw), unit.minimum_mw), unit.capacity_mw) if on else 0.0
-    return UnitState(on=on, hours=float(hours), power_mw=power)
+    return UnitState(on=on, hours=float(hours), power_mw=power, within_mw=_ROUNDED_MW if on else 0.0)

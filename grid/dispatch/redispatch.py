@@ -1,9 +1,10 @@
 """Re-dispatch of a commitment when forecasts change: a linear program that is kept and solved again from its basis.
 
-Which units are on, and which storages charge, stays as it is; everything else is set anew. Reserves are there to be
-used now, so none is held back. With no binaries the program is small: a unit is the pieces of its cost curve above its
-minimum, a period one balance, and the limits of branches and ramps come in where they are violated, and stay. New
-forecasts change nothing but bounds, so the last basis stays dual feasible, and the dual simplex method goes on from it.
+Which units are on, and which storages charge, stays as it is, but for storages that idle; everything else is set anew.
+Reserves are there to be used now, so none is held back. With no binaries the program is small: a unit is the pieces of
+its cost curve above its minimum, a period one balance, and the limits of branches and ramps come in where they are
+violated, and stay. New forecasts change nothing but bounds, so the last basis stays dual feasible, and the dual simplex
+method goes on from it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from scipy.sparse import coo_array, csr_array, hstack
 
 from grid.dispatch.committed import Committed
 from grid.dispatch.redispatched import Redispatched, relaxed
-from grid.dispatch.results import taken_by_plant
+from grid.dispatch.results import taken_by_plant, traded
 from grid.formulation.build import available_by_bus
 from grid.formulation.commitment import BoolArray
 from grid.formulation.linear import INFINITY, IntArray, LinearModel, new_highs, require_ok
@@ -31,6 +32,7 @@ from grid.problem.validate import require_valid
 from grid.time_axis import FloatArray
 
 _RAMP_TOLERANCE_MW = 1e-6
+_BOTH_MW = 1e-6
 _MAXIMUM_ROUNDS = 50
 
 
@@ -40,13 +42,16 @@ class Redispatch:
     Args:
         on: Thermal commitment, shape (units, periods).
         charging: Whether each storage may charge (or else discharge), shape (storages, periods).
+        idle: Where a storage may do either whatever ``charging`` says, same shape; nowhere if None.
 
     Raises:
         InputError: If the problem is malformed; every fault is listed.
         ValueError: If it asks for N-1 security or losses.
     """
 
-    def __init__(self, problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> None:
+    def __init__(
+        self, problem: DispatchProblem, on: BoolArray, charging: BoolArray, *, idle: BoolArray | None = None
+    ) -> None:
         require_valid(problem)
         if problem.losses:
             raise ValueError("a re-dispatch has no losses; plan the problem anew with plan_dispatch")
@@ -61,6 +66,7 @@ class Redispatch:
         self._ramp_free = ~self._committed.ramps
         self._linear = LinearModel()
         self._feeds: list[csr_array] = []
+        self._idle = np.zeros_like(charging) if idle is None else idle
         self._add_columns(charging)
         self._feed = csr_array(hstack(self._feeds))
         self._balance = self._linear.rows(problem.axis.periods)
@@ -93,6 +99,7 @@ class Redispatch:
         """
         fixed = self._set_forecasts(load_mw, available_mw)
         fixed_flow = self._flows(fixed)
+        self._set_idle(self._idle, np.ones_like(self._idle), np.ones_like(self._idle))
         self._set_bounds_of_rows(fixed, fixed_flow)
         for _ in range(_MAXIMUM_ROUNDS):
             require_ok(self._highs.run(), "run")
@@ -104,7 +111,7 @@ class Redispatch:
             entities = values[: self._feed.shape[1] * fixed.shape[1]].reshape(-1, fixed.shape[1])
             flow = self._flows(fixed + self._feed @ entities)
             above = self._committed.unit_of_piece @ values[self._piece]
-            if not (self._add_lines(flow, fixed_flow) | self._add_ramps(above)):
+            if not (self._add_lines(flow, fixed_flow) | self._add_ramps(above) | self._settle(values)):
                 told = replace(self._problem, load_mw=load_mw, available_mw=available_mw)
                 return self._read(told, values, np.array(solution.row_dual), above, flow)
         raise UnsolvedError(f"limits still violated after {_MAXIMUM_ROUNDS} rounds")
@@ -119,6 +126,7 @@ class Redispatch:
         ins = np.array([profile.charge_mw for profile in profiles]).reshape(charging.shape)
         outs = np.array([profile.discharge_mw for profile in profiles]).reshape(charging.shape)
         charging = charging | (outs == 0.0)  # what can only charge always may
+        self._in_mw, self._out_mw = ins, outs
         wear = [storage.cycle_cost_per_mwh for storage in problem.storages]
         trades = [bus[exchange.bus_id] for exchange in problem.exchanges]
 
@@ -141,8 +149,8 @@ class Redispatch:
         self._shed = self._block(self._at["shed"], 1.0, price=prices.shedding)
         self._at["surplus"] = np.unique(units).tolist()
         self._surplus = self._block(self._at["surplus"], -1.0, price=prices.surplus)
-        self._charge = self._block(stores, -1.0, 0.0, ins * charging)
-        self._discharge = self._block(stores, 1.0, 0.0, outs * ~charging, wear)
+        self._charge = self._block(stores, -1.0, 0.0, ins * (charging | self._idle))
+        self._discharge = self._block(stores, 1.0, 0.0, outs * (~charging | self._idle), wear)
         self._import = self._block(trades, 1.0, 0.0, told("import_mw"), told("import_price"))
         self._export = self._block(trades, -1.0, 0.0, told("export_mw"), -told("export_price"))
         self._block([bus[link.from_bus] for link in links], -1.0, -limit, limit)
@@ -260,6 +268,21 @@ class Redispatch:
         self._ramp_free[unit, period] = True
         return True
 
+    def _settle(self, values: FloatArray) -> bool:
+        """Let a storage that does both at once do what it does more of only; False if there is none."""
+        charge, discharge = values[self._charge], values[self._discharge]
+        both = self._idle & (np.minimum(charge, discharge) > _BOTH_MW)
+        self._set_idle(both, charge > discharge, charge <= discharge)
+        return bool(both.any())
+
+    def _set_idle(self, where: BoolArray, charges: BoolArray, discharges: BoolArray) -> None:
+        """Which of the two a storage may do ``where``, all of shape (storages, periods)."""
+        for columns, most, may in ((self._charge, self._in_mw, charges), (self._discharge, self._out_mw, discharges)):
+            indices, upper = columns[where].astype(np.int32), (most * may)[where]
+            if len(indices):
+                status = self._highs.changeColsBounds(len(indices), indices, np.zeros_like(upper), upper)
+                require_ok(status, "changeColsBounds")
+
     def _add_rows(self, rows: csr_array, lower: FloatArray, upper: FloatArray) -> IntArray:
         count = len(lower)
         starts, indices = rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32)
@@ -279,6 +302,7 @@ class Redispatch:
         lmp = np.tile(duals[self._balance], (len(shed), 1))
         for branch, dual in zip(branches.tolist(), congestion, strict=True):
             lmp += np.outer(self._factors(branch), dual)
+        imported, exported = traded(values[self._import], values[self._export])
         return Redispatched(
             objective=float(self._highs.getInfo().objective_function_value) + self._committed.cost,
             power_mw=self._committed.minimum_mw + above,
@@ -292,8 +316,8 @@ class Redispatch:
                 dict(zip(self._at["taken"], values[self._taken], strict=True)),
                 dict(zip(self._at["spill"], values[self._spill], strict=True)),
             ),
-            import_mw=values[self._import],
-            export_mw=values[self._export],
+            import_mw=imported,
+            export_mw=exported,
             shed_mw=shed,
             branch_flow_mw=flow[: len(problem.network.branches)],
             lmp=lmp / problem.axis.step_hours,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from grid.dispatch.results import REPORTED_MW, reported
-from grid.problem.plan import DispatchProblem, Limit, Violation
+from grid.problem.plan import DispatchPlan, DispatchProblem, Limit, Violation
 from grid.time_axis import FloatArray
 
 
@@ -41,6 +41,11 @@ class Redispatched:
     branch_flow_mw: FloatArray
     lmp: FloatArray
     violations: tuple[Violation, ...]
+
+    @classmethod
+    def of(cls, plan: DispatchPlan) -> Redispatched:
+        """The same of a plan."""
+        return cls(**{told.name: getattr(plan, told.name) for told in fields(cls)})
 
 
 OfBuses = tuple[Sequence[int], FloatArray]

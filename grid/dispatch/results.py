@@ -69,6 +69,11 @@ def plan_of(
     moved = change_cost(problem, on, power, discharge - charge)
     free = _freely(dispatch, terms, on, charge > discharge)
     prices = prices_of(free)
+    imported, exported = (
+        np.array([x[getattr(c, name)] for c in model.exchanges]).reshape(-1, periods)
+        for name in ("imported", "exported")
+    )
+    imported, exported = traded(imported, exported)
     flows = model.lines.ptdf.flows(model.injections.mw(x))
     plan = DispatchPlan(
         status=status,
@@ -92,8 +97,8 @@ def plan_of(
         storage_reserve_down_mw=down,
         shed_mw=shed,
         surplus_mw=surplus,
-        import_mw=np.array([np.maximum(x[traded.imported], 0.0) for traded in model.exchanges]).reshape(-1, periods),
-        export_mw=np.array([np.maximum(x[traded.exported], 0.0) for traded in model.exchanges]).reshape(-1, periods),
+        import_mw=imported,
+        export_mw=exported,
         link_flow_mw=x[model.link],
         branch_flow_mw=flows,
         branch_shadow_price=prices.branch_shadow_price,
@@ -125,6 +130,12 @@ def _freely(dispatch: FixedDispatch, terms: Sequence[UnitTerms], on: BoolArray, 
     problem = replace(model.problem, earlier=None)
     lines = list(model.lines.rows)
     return dispatch_fixed(problem, terms, on, charging, ptdf=model.lines.ptdf, outages=model.lines.outages, lines=lines)
+
+
+def traded(import_mw: FloatArray, export_mw: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What exchanges import and export, both (exchanges, periods), less what goes in and out again at one price."""
+    through = np.minimum(import_mw, export_mw)
+    return np.maximum(import_mw - through, 0.0), np.maximum(export_mw - through, 0.0)
 
 
 def taken_by_plant(

@@ -72,7 +72,7 @@ def _assign_group(
             stops_from.append(0)
         else:
             age.append(periods_in_state(state, step_hours=step) * (1 if state.on else -1))
-            stops_from.append(earliest_stop(term, state.power_mw) if state.on else 0)
+            stops_from.append(earliest_stop(term, state.power_mw - state.within_mw) if state.on else 0)
     for t, target in enumerate(wanted):
         active = [k for k in range(len(group)) if age[k] > 0]
         surplus = len(active) - int(target)

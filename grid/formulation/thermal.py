@@ -65,6 +65,7 @@ class _Past:
     on: int
     may_stop: int
     above_mw: float
+    within_mw: float
     started: tuple[int, ...]
     stopped: tuple[int, ...]
 
@@ -131,8 +132,9 @@ def _past(problem: DispatchProblem, term: UnitTerms, group: Sequence[int]) -> _P
     return _Past(
         known=bool(known),
         on=len(running),
-        may_stop=sum(state.power_mw <= stop_limit for state in running),
+        may_stop=sum(state.power_mw - state.within_mw <= stop_limit for state in running),
         above_mw=sum(max(state.power_mw - term.unit.minimum_mw, 0.0) for state in running),
+        within_mw=sum(state.within_mw for state in running),
         started=tuple(periods_in_state(state, step_hours=step_hours) for state in running),
         stopped=tuple(periods_in_state(state, step_hours=step_hours) for state in known if not state.on),
     )
@@ -262,7 +264,8 @@ def _add_ramp(
     sign = 1.0 if up else -1.0
     ramp = term.ramp_up_mw if up else term.ramp_down_mw
     at_switch = term.start_span_mw if up else term.stop_span_mw
-    known = _first(len(group.on), 0.0, past.above_mw * sign + (0.0 if up else ramp * past.on))[first:]
+    before = past.within_mw + past.above_mw * sign + (0.0 if up else ramp * past.on)
+    known = _first(len(group.on), 0.0, before)[first:]
     rows = model.rows(len(known), upper=known)
     model.put(rows, group.above[first:], sign)
     model.put(rows[1 - first :], group.above[:-1], -sign)

@@ -232,8 +232,8 @@ def _first_run_range(problem: DispatchProblem, terms: Sequence[UnitTerms]) -> tu
             most[i] = term.span_mw
             continue
         above = max(state.power_mw - term.unit.minimum_mw, 0.0)
-        most[i] = np.minimum(above + later * term.ramp_up_mw, term.span_mw)
-        least[i] = np.clip(above - later * term.ramp_down_mw, 0.0, term.span_mw)
+        most[i] = np.minimum(above + state.within_mw + later * term.ramp_up_mw, term.span_mw)
+        least[i] = np.clip(above - state.within_mw - later * term.ramp_down_mw, 0.0, term.span_mw)
     return most, least
 
 
@@ -254,7 +254,7 @@ def _runs_and_rests(problem: DispatchProblem, terms: Sequence[UnitTerms]) -> tup
         if state is None:
             runs[i, 0, 1:] = rests[i, 0, 1:] = 0.0
         elif state.on:
-            runs[i, 0, max(term.minimum_up - age, earliest_stop(term, state.power_mw)) :] = 0.0
+            runs[i, 0, max(term.minimum_up - age, earliest_stop(term, state.power_mw - state.within_mw)) :] = 0.0
             runs[i, 0, periods] = 0.0
         else:
             rests[i, 0, max(term.minimum_down - age, 0) :] = 0.0

@@ -23,11 +23,15 @@ from grid.time_axis import FloatArray, TimeAxis
 
 @dataclass(frozen=True, slots=True)
 class UnitState:
-    """A thermal unit just before the plan begins: on or off, for how long, and at what output."""
+    """A thermal unit just before the plan begins: on or off, for how long, and at what output.
+
+    ``within_mw`` is how far the output may lie from what is told, where it was rounded; its first ramp has that slack.
+    """
 
     on: bool
     hours: float
     power_mw: float
+    within_mw: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -14,12 +13,11 @@ from grid.dispatch import DispatchPlan, DispatchProblem, Limit, UnitState, Viola
 from grid.dispatch.results import REPORTED_MW
 from grid.problem.costs import production_cost
 from grid.problem.exchanges import exchange_cost
+from grid.problem.rebound import Taken, owed_mwh, taken_after
 from grid.time_axis import FloatArray, TimeAxis
 
 _LONG_HOURS = 10_000.0
 """For how long a unit without a known state has been as it is: long enough for every minimum time and a cold start."""
-_ROUNDING_HOURS = 1e-9
-_ROUNDING_MWH = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +27,12 @@ class Carried:
     Attributes:
         units: State of each thermal unit by id; one not named is free.
         stored_mwh: State of charge by storage id.
-        taken: Of a demand response that must put back what it takes out: the hours since each period of late began, and
-            the energy that was taken out in it, by storage id. [h, MWh]
+        taken: What each demand response that must put back what it takes out took of late, by storage id.
     """
 
     units: Mapping[str, UnitState]
     stored_mwh: Mapping[str, float]
-    taken: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+    taken: Mapping[str, Taken] = field(default_factory=dict)
 
     def after(self, plan: DispatchPlan, periods: int) -> Carried:
         """Where it stands when the first ``periods`` of ``plan``, which began here, are done."""
@@ -53,35 +50,12 @@ class Carried:
             storage.storage_id: min(max(float(energy[periods - 1]), 0.0), storage.energy_mwh)
             for storage, energy in zip(problem.storages, plan.state_of_charge_mwh, strict=True)
         }
-        return Carried(units, stored, self._taken_after(plan, periods))
+        discharges = zip(problem.storages, plan.discharge_mw[:, :periods], strict=True)
+        return Carried(units, stored, taken_after(self.taken, discharges, step_hours=step))
 
     def owed_mwh(self, storages: Sequence[Storage], axis: TimeAxis) -> dict[str, FloatArray]:
-        """What may still be owed of what was taken out before, at the end of each period of an ``axis`` from here.
-
-        It is rounded up, the nearer the more, so that what could just be put back is not out of reach a period later.
-        """
-        count = 1 + np.arange(axis.periods)
-        owed = {}
-        for storage in storages:
-            hours = storage.rebound_hours or math.inf
-            if math.isfinite(hours):
-                ages, energy = np.array(self.taken.get(storage.storage_id, ())).reshape(-1, 2).T
-                in_time = ages[:, None] + axis.step_hours * count <= hours + _ROUNDING_HOURS
-                owed[storage.storage_id] = energy @ in_time + _ROUNDING_MWH / count
-        return owed
-
-    def _taken_after(self, plan: DispatchPlan, periods: int) -> dict[str, tuple[tuple[float, float], ...]]:
-        step, taken = plan.problem.axis.step_hours, {}
-        for storage, discharge in zip(plan.problem.storages, plan.discharge_mw, strict=True):
-            hours = storage.rebound_hours or math.inf
-            if math.isinf(hours):
-                continue
-            before = ((age + periods * step, mwh) for age, mwh in self.taken.get(storage.storage_id, ()))
-            energy = discharge[:periods] * step / storage.discharge_efficiency
-            new = (((periods - t) * step, mwh) for t, mwh in enumerate(energy.tolist()))
-            late = ((age, mwh) for age, mwh in (*before, *new) if age < hours and mwh > 0.0)
-            taken[storage.storage_id] = tuple(late)
-        return taken
+        """What may still be owed of what was taken out before, at the end of each period of an ``axis`` from here."""
+        return owed_mwh(self.taken, storages, axis)
 
     def able_to_stop(self, units: Sequence[ThermalUnit]) -> Carried:
         """The same with no unit's output above what it may stop from: real time comes down for a stop it knows of."""

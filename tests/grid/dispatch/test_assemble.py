@@ -158,7 +158,7 @@ def test_the_next_plan_begins_where_the_last_one_has_its_units() -> None:
 
 def test_a_plan_of_the_same_hour_passes_on_what_it_inherited() -> None:
     problem, _ = assemble_problem(SITE, forecasts(), issued_at=ISSUED, periods=2, previous=previous_plan())
-    assert problem.initial == {"u": UnitState(True, 2.0, 30.0), "v": UnitState(False, 7.0, 0.0)}
+    assert problem.initial == {"u": UnitState(True, 2.0, 30.0, within_mw=5e-4), "v": UnitState(False, 7.0, 0.0)}
     assert problem.initial_mwh == {"battery": 10.0}
 
 

@@ -1,0 +1,160 @@
+"""A plan's document is enough to go on from it: each later hour can be planned anew, and dispatched again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grid.assets import CostSegment, StartCost, Storage, ThermalUnit
+from grid.dispatch import (
+    DispatchProblem,
+    Redispatch,
+    Status,
+    assemble_problem,
+    dispatch_held,
+    hold_plan,
+    plan_dispatch,
+    plan_document,
+)
+from grid.dispatch.inherit import PreviousPlan
+from grid.dispatch.redispatched import Redispatched
+from grid.forecasts import Forecast
+from grid.network import Bus, Network
+from grid.site import BusLoad, ReservePolicy, Site
+from grid.time_axis import TimeAxis
+
+HOUR = timedelta(hours=1)
+START = datetime(2026, 3, 1, 6, tzinfo=UTC)
+
+
+def written(problem: DispatchProblem, inputs: dict[str, Any] | None = None) -> tuple[Status, dict[str, Any]]:
+    plan = plan_dispatch(problem, time_limit_seconds=5.0, relative_gap=0.0)
+    start = problem.axis.start
+    document = plan_document(plan, plan_id="p", site_id="s", issued_at=start, inputs=inputs)
+    told: dict[str, Any] = json.loads(json.dumps(document))
+    return plan.status, told
+
+
+def both_ways(problem: DispatchProblem, plan: dict[str, Any]) -> tuple[Redispatched, Redispatched]:
+    """Dispatched again by what is kept in the solver, and by the whole model."""
+    held = hold_plan(problem, plan)
+    kept = Redispatch(held.problem, held.on, held.charging, idle=held.idle)
+    return dispatch_held(held, kept=kept), dispatch_held(held, kept=None)
+
+
+def unit(name: str, cost: float) -> ThermalUnit:
+    cheap = (CostSegment(60.0, cost),)
+    return ThermalUnit(name, "b", 0.0, 60.0, 0.0, cheap, (StartCost(0.0, 0.0),), 1.0, 1.0, 60.0, 60.0, 60.0, 60.0)
+
+
+def assembler() -> Callable[[int, dict[str, Any] | None], tuple[DispatchProblem, dict[str, Any]]]:
+    """A site whose load may be shifted by three hours, and what is left of ten hours from each on."""
+    load = 1000.0 * np.array([40.0, 40.0, 70.0, 70.0, 70.0, 40.0, 40.0, 40.0, 40.0, 40.0])
+    shift = Storage("shift", "b", 6.0, 18.0, 0.9, 1.0, 18.0, 18.0, 5.0, rebound_hours=3.0)
+    site = Site(
+        site_id="s", name="", timezone="UTC", holidays="", currency="EUR", meters=(),
+        loads=(BusLoad("b", "site:load", 0.001),), network=Network((Bus("b"),), ()),
+        thermal_units=(unit("cheap", 20.0), unit("dear", 200.0)), renewable_plants=(), storages=(shift,),
+        reserve=ReservePolicy(0.9, 0.1),
+    )  # fmt: skip
+    axis = TimeAxis(START, HOUR, len(load))
+    forecast = Forecast("site:load", axis, START, (0.1, 0.5, 0.9), np.tile(load[:, None], 3), "m", "test")
+
+    def assembled(hour: int, previous: dict[str, Any] | None) -> tuple[DispatchProblem, dict[str, Any]]:
+        at = START + hour * HOUR
+        return assemble_problem(
+            site, {"site:load": forecast}, issued_at=at, periods=len(load) - hour, previous=previous
+        )
+
+    return assembled
+
+
+def test_a_demand_response_that_owes_energy_is_planned_on_and_dispatched_again() -> None:
+    """Hour by hour: each plan knows what those before it took out, as far back as it may be owed."""
+    assembled = assembler()
+    problem, inputs = assembled(0, None)
+    status, plan = written(problem, inputs)
+    owed = 0.0
+    for hour in range(1, 9):
+        problem, inputs = assembled(hour, plan)
+        owed = max(owed, 18.0 - problem.initial_mwh["shift"])
+        for found in both_ways(problem, plan):
+            assert found.violations == ()
+        status, plan = written(problem, inputs)
+        assert status is Status.OPTIMAL
+        assert plan["violations"] == []
+    assert owed > 10.0
+    assert sum(mwh for _, mwh in inputs["taken"]["shift"]) == pytest.approx(0.0)
+
+
+def test_what_is_missing_and_no_plan_tells_of_counts_as_taken_just_now() -> None:
+    assembled = assembler()
+    problem, inputs = assembled(0, None)
+    _, plan = written(problem, inputs)
+    plan["storages"]["shift"][0]["state_of_charge_mwh"] = 10.0  # as if it had been let go by hand
+    problem, inputs = assembled(1, plan)
+    assert inputs["taken"] == {"shift": [[0.0, 8.0]]}
+    assert problem.owed_mwh["shift"][:4] == pytest.approx([8.0, 8.0, 8.0, 0.0], abs=0.02)
+    assert written(problem, inputs)[0] is Status.OPTIMAL
+
+
+def test_a_unit_on_its_ramp_is_dispatched_again_although_documents_round(make_problem: Any) -> None:
+    fleet = {
+        "big": {
+            "bus": "a", "minimum_mw": 13.3333333, "capacity_mw": 90, "minimum_cost_per_hour": 133, "cost_per_mwh": 10,
+            "ramp_mw_per_hour": 11.1116666, "start_ramp_mw": 13.3333333, "stop_ramp_mw": 13.3333333,
+        },
+        "small": {"bus": "a", "minimum_mw": 5, "capacity_mw": 90, "cost_per_mwh": 40},
+    }  # fmt: skip
+    whole: DispatchProblem = make_problem({"load_mw": {"a": [90, 90, 90, 90, 40, 12, 12, 12]}, "units": fleet})
+    _, plan = written(whole)
+    for hour in range(1, 7):
+        axis = TimeAxis(whole.axis.start + hour * HOUR, HOUR, 8 - hour)
+        states = PreviousPlan(plan, at=axis.start).unit_states(whole.thermal_units)
+        left = replace(
+            whole, axis=axis, load_mw=whole.load_mw[:, hour:], available_mw=whole.available_mw[:, hour:],
+            reserve_up_mw=whole.reserve_up_mw[hour:], reserve_down_mw=whole.reserve_down_mw[hour:], initial=states,
+        )  # fmt: skip
+        for found in both_ways(left, plan):
+            assert found.violations == ()
+
+
+def test_a_storage_that_idles_in_the_plan_takes_in_what_nobody_expected(make_problem: Any) -> None:
+    system = {
+        "load_mw": {"a": [50.0] * 3},
+        "plants": {"roof": {"bus": "a", "available_mw": [10.0] * 3, "curtailable": False}},
+        "units": {"gas": {"bus": "a", "capacity_mw": 90, "cost_per_mwh": 50}},
+        "storages": {"battery": {"bus": "a", "power_mw": 50, "energy_mwh": 200, "charge_efficiency": 0.9}},
+    }
+    problem: DispatchProblem = make_problem(system)
+    _, plan = written(problem)
+    assert not any(record["charge_mw"] or record["discharge_mw"] for record in plan["storages"]["battery"])
+    sunny = replace(problem, available_mw=np.array([[80.0, 80.0, 10.0]]))
+    for found in both_ways(sunny, plan):
+        assert found.violations == ()
+        assert found.charge_mw.sum() == pytest.approx(60.0)
+        assert np.minimum(found.charge_mw, found.discharge_mw).max() < 1e-6
+        assert found.objective == pytest.approx(0.0)
+
+
+def test_a_storage_that_idles_never_burns_what_is_too_much(make_problem: Any) -> None:
+    """Charging and discharging at once would lose the surplus: what is set is one of the two."""
+    system = {
+        "load_mw": {"a": [50.0] * 2},
+        "plants": {"roof": {"bus": "a", "available_mw": [50.0] * 2, "curtailable": False}},
+        "storages": {"battery": {"bus": "a", "power_mw": 20, "energy_mwh": 10, "charge_efficiency": 0.5}},
+    }
+    problem: DispatchProblem = make_problem(system)
+    _, plan = written(problem)
+    sunny = replace(problem, available_mw=np.array([[80.0, 80.0]]))
+    kept, whole = both_ways(sunny, plan)
+    for found in (kept, whole):
+        assert np.minimum(found.charge_mw, found.discharge_mw).max() < 1e-6
+        assert sum(violation.amount_mw for violation in found.violations) == pytest.approx(40.0)
+    assert kept.objective == pytest.approx(whole.objective)
