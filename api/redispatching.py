@@ -16,6 +16,7 @@ from api.problems import Problem, unavailable
 from grid.dispatch import HeldPlan, Redispatch, assemble_problem, dispatch_held, hold_plan, redispatch_document
 from grid.dispatch.changed import changes_since
 from grid.dispatch.inherit import PreviousPlan
+from grid.dispatch.redispatched import Redispatched
 from grid.faults import Fault, InputError
 from grid.formulation.relaxation import UnsolvedError
 from grid.site import Site
@@ -71,11 +72,10 @@ class Redispatcher:
             problem, _ = assemble_problem(site, forecasts, issued_at=issued_at, periods=periods, previous=plan)
             held = hold_plan(problem, plan)
             warm, kept = self._solver(held, plan["plan_id"], site) if held.can_be_kept else (False, None)
-            found = dispatch_held(held, kept=kept)
+            found = self._dispatched(held, kept)
         except InputError as error:
             raise Problem(409, "not-ready", "there is nothing to dispatch again", faults=error.faults) from error
         except UnsolvedError as error:
-            self._kept = None
             raise Problem(
                 409, "not-ready", f"the commitment of the plan in force cannot be dispatched: {error}"
             ) from error
@@ -84,6 +84,14 @@ class Redispatcher:
         document = redispatch_document(held, found, plan_id=plan["plan_id"], issued_at=issued_at)
         changes = changes_since(plan, document, timezone=site.timezone)
         return {**document, "warm": warm, "solve_seconds": round(time.monotonic() - began, 3), "changes": changes}
+
+    def _dispatched(self, held: HeldPlan, kept: Redispatch | None) -> Redispatched:
+        """The plan dispatched again; a solver that failed may be half changed, and is not kept."""
+        try:
+            return dispatch_held(held, kept=kept)
+        except Exception:
+            self._kept = None
+            raise
 
     def _solver(self, held: HeldPlan, plan_id: str, site: Site) -> tuple[bool, Redispatch]:
         """Whether the one that is kept serves, and the one that does."""

@@ -147,5 +147,9 @@ def _cause(moved: Mapping[str, FloatArray], run: slice) -> str:
     name = max(moved, key=lambda one: float(np.abs(moved[one][run]).sum()))
     mean = float(moved[name][run].mean())
     if abs(mean) < _LEAST_MW:
-        return "load, renewables and reserves are as before in these hours: it follows from others, or from the search"
+        if "required upward reserve" in moved:
+            return (
+                "load, renewables and reserves are as before in these hours: it follows from others, or from the search"
+            )
+        return "load and renewables are as before in these hours: it follows from others, or from reserves let go"
     return f"meanwhile {name} is {abs(mean):,.1f} MW {'higher' if mean > 0.0 else 'lower'}"

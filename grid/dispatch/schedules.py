@@ -72,7 +72,7 @@ def assets_of(plan: DispatchPlan) -> dict[str, dict[str, Any]]:
             "bus_id": e.bus_id,
             "fuel": "",
             "capacity_mw": float(e.import_mw.max(initial=0.0)),
-            "minimum_mw": -float(e.export_mw.max(initial=0.0)),
+            "minimum_mw": 0.0 - float(e.export_mw.max(initial=0.0)),
         }
         for e in problem.exchanges
     }

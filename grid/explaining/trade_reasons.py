@@ -30,10 +30,14 @@ def exchange_reasons(explained: Explained, e: int, exchange: Exchange) -> list[R
     def finding(t: int) -> Finding:
         if abs(net[t] - freely[t]) > STEADY_MW:
             return Finding("steady", ("price of changes",))
-        if by_import[t] > TOLERANCE_PRICE and imported[t] >= exchange.import_mw[t] - TOLERANCE_MW:
-            return Finding("import limit", ("import limit",), float(by_import[t]))
-        if by_export[t] > TOLERANCE_PRICE and exported[t] >= exchange.export_mw[t] - TOLERANCE_MW:
-            return Finding("export limit", ("export limit",), float(by_export[t]))
+        for pays, mw, most, kind in (
+            (by_import[t], imported[t], exchange.import_mw[t], "import"),
+            (by_export[t], exported[t], exchange.export_mw[t], "export"),
+        ):
+            if pays > TOLERANCE_PRICE and mw >= most - TOLERANCE_MW:
+                if most <= TOLERANCE_MW:
+                    return Finding(f"no {kind}")
+                return Finding(f"{kind} limit", (f"{kind} limit",), float(pays))
         if imported[t] > TOLERANCE_MW:
             return Finding("importing")
         return Finding("exporting" if exported[t] > TOLERANCE_MW else "idle")
@@ -51,6 +55,10 @@ def exchange_reasons(explained: Explained, e: int, exchange: Exchange) -> list[R
                 return f"importing {spread(imported[run])} MW, all it can: {price} beats the {paid} it costs; {worth}"
             case "export limit":
                 return f"exporting {spread(exported[run])} MW, all it can: it earns {gained}, {price}; {worth}"
+            case "no import":
+                return f"no trade: {price} is above the {paid} of an import, but none is allowed"
+            case "no export":
+                return f"no trade: {price} is below the {gained} that an export earns, but none is allowed"
             case "importing":
                 return (
                     f"importing {spread(imported[run])} MW of {spread(exchange.import_mw[run])}: {price}, costs {paid}"

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from api.client import GridPilot
+from grid.dispatch import Redispatch
 from grid.forecasts import Forecast
 from grid.site import Contingency
 from grid.site_file import parse_site
@@ -84,10 +85,11 @@ def test_a_secure_site_and_one_that_trades_are_dispatched_again(own_api: Any, tr
         response = own_api.post("/plans/redispatch")
         assert response.status_code == 200, response.text
         found[name] = response.json()
+        plan = own_api.get("/plans/latest").json()
+        assert found[name]["objective"] <= plan["objective"] + 0.5, "the plan itself is one, and holds reserves too"
         assert not found[name]["warm"]
         assert set(found[name]["exchanges"]) == {"supplier"}
         assert found[name]["storages"].keys() >= {"depot-vans", "upper-lake"}
-    assert found["plain"]["objective"] <= found["secure"]["objective"] + 0.5
     assert np.sum([bus[0]["lmp"] for bus in found["plain"]["buses"].values()]) > 0.0
 
 
@@ -108,3 +110,17 @@ def test_a_plan_that_does_not_tell_of_an_hour_or_a_unit_cannot_be_dispatched_aga
     assert [fault["place"] for fault in faults] == ["plan in force: new"]
     issue(api, at=NOW + 24 * HOUR, scale=1.0)
     assert "tells nothing of" in problem(api.post("/plans/redispatch"), 409)["faults"][0]["problem"]
+
+
+def test_a_solver_that_failed_is_not_kept(planned: tuple[Any, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    api, _ = planned
+    assert api.post("/plans/redispatch").status_code == 200
+    assert api.post("/plans/redispatch").json()["warm"]
+    with monkeypatch.context() as patched:
+        patched.setattr(Redispatch, "solve", failing)
+        assert api.post("/plans/redispatch").status_code == 500
+    assert not api.post("/plans/redispatch").json()["warm"]
+
+
+def failing(*_: object) -> None:
+    raise RuntimeError("HiGHS: addRows failed")

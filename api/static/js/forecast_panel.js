@@ -30,7 +30,7 @@ export async function showForecast(panel, { seriesId, site }) {
     find(path, { start, end: new Date(+present + HOUR).toISOString(), layer: "validated" }),
     find("/forecasts", { series_id: seriesId, as_of: site.present }),
     find("/forecasts", { series_id: seriesId, as_of: site.present, role: "baseline" }),
-    drawn ? find("/forecasts/scenarios", { series_id: seriesId, as_of: site.present, count: SCENARIOS }) : null,
+    drawn ? scenariosOf(seriesId, site.present) : null,
   ]);
   if (asked.get(chart) !== turn) return;
   if (!readings?.readings.length && !primary) {
@@ -43,8 +43,12 @@ export async function showForecast(panel, { seriesId, site }) {
   const flagged = flaggedSpans(rows.filter((row) => new Date(row.interval_start) < present));
   draw(chart, { readings: rows, flagged, primary, baseline, scenarios, present: site.present });
   offerWhy(byId(why), primary);
-  describe(byId(note), { primary, baseline, site, flagged: flagged.length > 0 });
+  describe(byId(note), { primary, baseline, site, flagged: flagged.length > 0, undrawn: drawn && primary !== null && !scenarios });
 }
+
+/** An extra: without them the panel shows the rest, and says so. */
+const scenariosOf = (seriesId, present) =>
+  find("/forecasts/scenarios", { series_id: seriesId, as_of: present, count: SCENARIOS }).catch(() => null);
 
 /** Values of intervals (start, length, value) at each stamp; the end of the last one repeats it, to close its step. */
 function onStamps(rows, stamps, scale) {
@@ -129,7 +133,7 @@ function draw(chart, { readings, flagged, primary, baseline, scenarios, present 
   }));
 }
 
-function describe(note, { primary, baseline, site, flagged }) {
+function describe(note, { primary, baseline, site, flagged, undrawn }) {
   const shaded = flagged ? element("span", {}, " Shaded: flagged by validation, see Data quality.") : null;
   if (!primary) {
     replace(note, missing("No forecast.", "Train a model (gridpilot train), then gridpilot forecast issues one."), shaded);
@@ -139,7 +143,8 @@ function describe(note, { primary, baseline, site, flagged }) {
   replace(note,
     element("span", {}, `Forecast by ${primary.method} (${primary.model_id}), issued ${dayTime(primary.issued_at)} ${zoneName(primary.issued_at)}, ${age(since)} ago.`),
     primary.degraded ? element("strong", { class: "warn" }, ` ▲ Degraded: ${primary.reasons.join("; ")}`) : null,
-    baseline ? null : element("span", {}, " No seasonal-naive baseline is stored."), shaded);
+    baseline ? null : element("span", {}, " No seasonal-naive baseline is stored."),
+    undrawn ? element("span", {}, " Scenarios cannot be drawn of it now.") : null, shaded);
 }
 
 /** Fill a series chooser, and keep the choice where it still exists. */

@@ -71,3 +71,15 @@ def test_plans_that_share_no_hours_or_steps_are_not_compared(problem: DispatchPr
     one = document(problem, "one")
     assert changes_since(one, document(later(problem, 4), "two"), timezone="UTC") is None
     assert changes_since({**one, "axis": {**one["axis"], "step_minutes": 15}}, one, timezone="UTC") is None
+
+
+def test_without_reserves_to_compare_none_are_said_to_be_as_before(problem: DispatchProblem) -> None:
+    """A re-dispatch holds none: what it changes at the same load may come of that."""
+    before, after = document(problem, "one"), document(problem, "two")
+    after["system"] = [{"load_mw": record["load_mw"]} for record in after["system"]]
+    for record in after["units"]["gas"]:
+        record["power_mw"] += 5.0
+    changes = changes_since(before, after, timezone="UTC")
+    assert changes is not None
+    because = "load and renewables are as before in these hours: it follows from others, or from reserves let go"
+    assert [change["text"].split("; ")[1] for change in changes["assets"]] == [because]

@@ -206,3 +206,16 @@ def test_a_network_that_must_survive_outages_is_refused(make_problem: Any) -> No
     problem = replace(make_problem({"load_mw": {"a": [1.0]}}), secure=True)
     with pytest.raises(ValueError, match="N-1"):
         Redispatch(problem, np.zeros((0, 1), dtype=np.bool_), np.zeros((0, 1), dtype=np.bool_))
+
+
+def test_trade_at_one_price_goes_one_way(make_problem: Any) -> None:
+    stairs = {"bus": "a", "minimum_mw": 20, "capacity_mw": 150, "segments": [[65, 30], [65, 70]]}
+    problem = make_problem({"load_mw": {"a": [100.0] * 3}, "units": {"u": stairs}})
+    ones = np.ones(3)
+    problem = replace(problem, exchanges=(Exchange("m", "a", 100 * ones, 60 * ones, 50 * ones, 50 * ones),))
+    kept = Redispatch(problem, np.ones((1, 3), dtype=np.bool_), np.zeros((0, 3), dtype=np.bool_))
+    for scale in (1.0, 0.1, 2.2, 0.1, 1.2):
+        found = kept.solve(problem.load_mw * scale, problem.available_mw)
+        assert np.minimum(found.import_mw, found.export_mw).max() < 1e-6
+        made = found.power_mw[0] + found.import_mw[0] - found.export_mw[0] + found.shed_mw[0]
+        np.testing.assert_allclose(made, problem.load_mw[0] * scale)

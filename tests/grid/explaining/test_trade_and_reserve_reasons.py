@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grid.dispatch import DispatchPlan, DispatchProblem, Reason, plan_dispatch
+from grid.dispatch import DispatchPlan, DispatchProblem, Reason, check_plan, plan_dispatch
 from grid.problem.exchanges import Exchange
 from grid.problem.requirements import Product, ReserveRequirement
 
@@ -160,3 +160,35 @@ def test_every_promise_is_kept_by_a_small_enough_change(data: st.DataObject, mak
         assert saved(field, little) <= told + 0.1
         if field in ("import_mw", "export_mw"):
             assert -saved(field, -little) >= told - 0.1
+
+
+def test_an_exchange_without_a_limit_to_use_up_says_that_none_is_allowed(make_problem: Any) -> None:
+    shut = market(make_problem(TOWN), import_mw=[0] * 5, export_mw=[0, 0, 0, 0, 10])
+    reasons = of(solve(shut), "market")
+    assert [reason.text for reason in reasons] == [
+        "no trade: bus price 70.0 is above the 50.0 of an import, but none is allowed",
+        "no trade: bus price 70.0 lies between the 40.0 that an export earns and the 71.0 of an import",
+        "no trade: bus price 70.0 is below the 90.0 that an export earns, but none is allowed",
+        "no trade: bus price 20.0 lies between the 10.0 that an export earns and the 30.0 of an import",
+    ]
+    assert all(reason.binding == () for reason in reasons)
+
+
+def test_an_exchange_at_one_price_both_ways_does_one_of_the_two(make_problem: Any) -> None:
+    """Some of the draws below leave the solver indifferent to trading both ways at once."""
+    for seed in (11, 18):
+        draw = np.random.default_rng(seed)
+        price = draw.uniform(20.0, 80.0, 6).round()
+        system = {
+            "load_mw": {"a": draw.uniform(20.0, 150.0, 6).round().tolist()},
+            "units": {"u": {"bus": "a", "minimum_mw": 20, "capacity_mw": 150, "segments": [[65, 30], [65, 70]],
+                            "must_run": True}},
+            "plants": {"w": {"bus": "a", "available_mw": draw.uniform(0.0, 90.0, 6).round().tolist()}},
+            "storages": {"s": {"bus": "a", "power_mw": 10, "energy_mwh": 20, "initial_mwh": 5, "end_minimum_mwh": 5}},
+            "reserve_up_mw": [10] * 6,
+        }  # fmt: skip
+        ones = np.ones(6)
+        problem = replace(make_problem(system), exchanges=(Exchange("m", "a", 100 * ones, 60 * ones, price, price),))
+        plan = solve(problem)
+        assert np.minimum(plan.import_mw, plan.export_mw).max() < 1e-6
+        assert check_plan(plan) == []
