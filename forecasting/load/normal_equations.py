@@ -1,7 +1,8 @@
 """Normal equations that fade, of series that share their terms: solved for several penalties, and again with new hours.
 
 Factors are kept where the next instant is near. The hours that came since then correct them (the identity of Woodbury);
-steps of refinement find what remains, for the penalty does not fade as the sums do.
+steps of refinement find what remains, for the penalty does not fade as the sums do. Where the sums are so nearly
+singular that the steps diverge, factors are made anew.
 
 References:
     Golub and Van Loan, "Matrix Computations", 4th ed., sections 2.1.4 (Sherman, Morrison and Woodbury), 3.5.3
@@ -24,7 +25,7 @@ HALF_LIFE_HOURS = 8766.0
 _BLOCK_HOURS = 730
 _NEAR_HOURS = 72
 """Within so many hours factors are corrected; beyond, new ones cost less."""
-_MOST_REFINEMENTS, _EXACT = 6, 1e-9
+_MOST_REFINEMENTS, _EXACT, _EXACT_ENOUGH = 6, 1e-9, 1e-6
 _ROUNDING = 1e-4
 """Of products in single precision."""
 
@@ -112,10 +113,9 @@ class _Factors:
 
     def __init__(self, gram: FloatArray, penalties: FloatArray) -> None:
         self._penalties, self.hours, self._fade = penalties, 0, 1.0
-        total, count = gram[:-1, -1], max(float(gram[-1, -1]), 1e-9)
         # What centring takes off stands as an hour of its own, so that all can be centred anew.
-        self._came: FloatArray = gram[-1:] / np.sqrt(count)
-        centred = gram[:-1, :-1] - np.outer(total, total / count)
+        self._came: FloatArray = gram[-1:] / np.sqrt(max(float(gram[-1, -1]), 1e-9))
+        centred = _centred(gram)
         self._factors = [_factor(centred, held) for held in penalties]
         self._weights: list[FloatArray] = []
 
@@ -153,17 +153,30 @@ class _Factors:
         upper, held = self._factors[number], self._penalties[number][:, None]
         spread = solve_triangular(upper, rows.T.astype(np.float32), trans="T", check_finite=False)  # (terms, hours)
         core = np.linalg.inv(self._fade * np.eye(len(rows), dtype=np.float32) + spread.T @ spread)
-        total, count = gram[:-1, -1:], max(float(gram[-1, -1]), 1e-9)
-        weights = self._weights[number]
+        weights, size = self._weights[number], np.linalg.norm(target)
         for _ in range(_MOST_REFINEMENTS):
-            told = gram[:-1, :-1] @ weights - total @ (total.T @ weights / count) + held * weights
-            left = target - told
-            if np.linalg.norm(left) <= _EXACT * np.linalg.norm(target):
-                break
+            left = _left(gram, weights, held, target)
+            if np.linalg.norm(left) <= _EXACT * size:
+                return weights
             half = solve_triangular(upper, left.astype(np.float32), trans="T", check_finite=False)
             half -= spread @ (core @ (spread.T @ half))
             weights = weights + solve_triangular(upper, half, check_finite=False) / self._fade
-        return weights
+        if np.linalg.norm(_left(gram, weights, held, target)) <= _EXACT_ENOUGH * size:
+            return weights
+        return _solved(_factor(_centred(gram), self._penalties[number]), target)
+
+
+def _left(gram: FloatArray, weights: FloatArray, held: FloatArray, target: FloatArray) -> FloatArray:
+    """What weights leave of the centred target, shape (terms, series)."""
+    total, count = gram[:-1, -1:], max(float(gram[-1, -1]), 1e-9)
+    told = gram[:-1, :-1] @ weights - total @ (total.T @ weights / count) + held * weights
+    return np.asarray(target - told)
+
+
+def _centred(gram: FloatArray) -> FloatArray:
+    """Sums of squares and products of the terms about their means, shape (terms, terms)."""
+    total, count = gram[:-1, -1], max(float(gram[-1, -1]), 1e-9)
+    return np.asarray(gram[:-1, :-1] - np.outer(total, total / count))
 
 
 def _factor(centred: FloatArray, held: FloatArray) -> FloatArray:

@@ -23,6 +23,7 @@ from forecasting.load.regression_member import fit_regressions, recall_regressio
 from forecasting.load.residuals import FEATURES, fit_residuals, lead_group, recent_features
 from forecasting.load.stations import choose_stations
 from forecasting.members.course import split_history
+from forecasting.nouns import Float32Array
 from forecasting.series.calendar import Calendar, make_calendar
 from forecasting.series.outlook import make_outlook
 from forecasting.series.temperature_scenarios import shifted_years
@@ -123,6 +124,28 @@ def test_what_is_solved_again_after_a_day_is_what_new_factors_give(monkeypatch: 
         np.testing.assert_allclose(one.weights, anew.weights, atol=1e-7)
         np.testing.assert_allclose(one.level, anew.level, atol=1e-7)
     assert not np.array_equal(corrected[1].weights, anew.weights)
+
+
+@pytest.mark.parametrize("celsius", [50.0, 45.0])
+def test_a_stuck_thermometer_does_not_lead_what_is_solved_again_astray(
+    celsius: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = 50 * 24
+    calendar = calendar_of(hours)
+    target = log_load(np.full(hours, 15.0), calendar) + np.random.default_rng(0).normal(0.0, 0.03, hours)
+    fixed = calendar_terms(calendar)
+
+    def design(begin: int, end: int) -> Float32Array:
+        path = np.full(end - begin + CONTEXT_HOURS, celsius)
+        return np.concatenate([fixed[begin:end], temperature_terms(path, calendar.part(slice(begin, end)))], axis=1)
+
+    def fits() -> list[Fit]:
+        return rolling_fits(design, target[None], instants=np.arange(46, 50) * 24, beyond=0)
+
+    corrected = fits()
+    monkeypatch.setattr("forecasting.load.normal_equations._NEAR_HOURS", -1)
+    for one, anew in zip(corrected, fits(), strict=True):
+        np.testing.assert_allclose(one.told, anew.told, atol=1e-5)
 
 
 def test_the_response_to_temperature_is_that_of_its_terms() -> None:
