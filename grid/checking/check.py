@@ -9,10 +9,16 @@ import numpy as np
 
 from grid.assets import ThermalUnit
 from grid.checking.reported import reported_faults
-from grid.checking.reserve_check import check_products, product_mw, short_of_losses, short_of_products
+from grid.checking.reserve_check import (
+    check_products,
+    or_undeliverable,
+    product_mw,
+    short_of_losses,
+    short_of_products,
+)
 from grid.checking.storage_check import check_storages
 from grid.network import Network
-from grid.problem.costs import change_cost, production_cost
+from grid.problem.costs import change_cost, production_cost, whole_periods
 from grid.problem.plan import DispatchPlan, UnitState
 from grid.time_axis import FloatArray
 
@@ -65,9 +71,10 @@ def _minimum_times(plan: DispatchPlan, unit: ThermalUnit, state: UnitState | Non
 
 
 def _must_run(plan: DispatchPlan, unit: ThermalUnit, state: UnitState | None, on: np.ndarray) -> Iterator[str]:
-    cooling = 0.0 if state is None or state.on else max(unit.minimum_down_hours - state.hours, 0.0)
+    step = plan.problem.axis.step_hours
+    was_off = np.inf if state is None or state.on else whole_periods(state.hours, step_hours=step)
     for t in np.flatnonzero(~on):
-        if t * plan.problem.axis.step_hours >= cooling - _HOURS:
+        if (was_off + t) * step >= unit.minimum_down_hours - _HOURS:
             yield f"{unit.unit_id} period {t}: it must run and is off"
 
 
@@ -220,7 +227,10 @@ def _reserves(plan: DispatchPlan) -> Iterator[str]:
     for t in range(problem.axis.periods):
         short["upward reserve short", t] = max(float(problem.reserve_up_mw[t] - up[t]), 0.0)
         short["downward reserve short", t] = max(float(problem.reserve_down_mw[t] - down[t]), 0.0)
-    yield from reported_faults(plan, short | short_of_products(plan) | short_of_losses(plan))
+    short |= short_of_products(plan)
+    yield from reported_faults(
+        plan, (or_undeliverable(plan, short) if problem.deliverable else short) | short_of_losses(plan)
+    )
 
 
 def _money(plan: DispatchPlan) -> Iterator[str]:

@@ -61,6 +61,15 @@ def short_of_products(plan: DispatchPlan) -> dict[tuple[str, int], float]:
     return short
 
 
+def or_undeliverable(plan: DispatchPlan, short: dict[tuple[str, int], float]) -> dict[tuple[str, int], float]:
+    """What is short, or more where a plan reports more: reserve that cannot be delivered is short, too.
+
+    Whether that is so :mod:`grid.checking.event_check` looks into.
+    """
+    told = {(violation.what, violation.period): violation.amount_mw for violation in plan.violations}
+    return {key: max(mw, told.get(key, 0.0)) for key, mw in short.items()}
+
+
 def at_bus(plan: DispatchPlan, bus_id: str) -> list[int]:
     """Positions of the plants at a bus."""
     return [p for p, plant in enumerate(plan.problem.renewable_plants) if plant.bus_id == bus_id]
@@ -77,8 +86,7 @@ def lost_mw(plan: DispatchPlan) -> dict[str, FloatArray]:
 def short_of_losses(plan: DispatchPlan) -> dict[tuple[str, int], float]:
     """By how much the upward reserve of all others falls short of the worst loss, by what violations call it. [MW]
 
-    What the plants of a bus hold does not count for the loss of one of them. More may be reported: reserve that cannot
-    be delivered is short, too (:mod:`grid.checking.event_check`).
+    What the plants of a bus hold does not count for the loss of one of them.
     """
     if not plan.problem.secure_units:
         return {}
@@ -90,5 +98,4 @@ def short_of_losses(plan: DispatchPlan) -> dict[tuple[str, int], float]:
     short = [mw - (everyone - own.get(name, 0.0)) for name, mw in lost_mw(plan).items()]
     worst = np.max([np.zeros(plan.problem.axis.periods), *short], axis=0)
     what = "upward reserve short of the largest loss"
-    told = {violation.period: violation.amount_mw for violation in plan.violations if violation.what == what}
-    return {(what, t): max(float(mw), told.get(t, 0.0)) for t, mw in enumerate(worst)}
+    return or_undeliverable(plan, {(what, t): float(mw) for t, mw in enumerate(worst)})

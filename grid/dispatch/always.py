@@ -83,7 +83,9 @@ def _plan_in_child(problem: DispatchProblem, options: Mapping[str, Any], *, seco
                 told: DispatchPlan | str | logging.LogRecord = receiver.recv()
                 if not isinstance(told, logging.LogRecord):
                     return told
-                logging.getLogger(told.name).handle(told)
+                target = logging.getLogger(told.name)
+                if target.isEnabledFor(told.levelno):
+                    target.handle(told)
             return f"the solver gave no answer within {seconds:g} s and was killed"
         except EOFError:
             child.join()
@@ -106,7 +108,9 @@ def answer(problem: DispatchProblem, options: Mapping[str, Any], sender: Connect
 def _answer_and_log(problem: DispatchProblem, options: Mapping[str, Any], sender: Connection, level: int) -> None:
     """The same, where what is logged is sent as well, by whichever thread."""
     one_at_a_time = _Sender(sender)
-    logging.basicConfig(level=level, handlers=[QueueHandler(one_at_a_time)])  # type: ignore[arg-type]
+    root = logging.getLogger()  # no basicConfig: its format would be part of the message that is sent
+    root.addHandler(QueueHandler(one_at_a_time))  # type: ignore[arg-type]
+    root.setLevel(level)
     answer(problem, options, one_at_a_time)
 
 

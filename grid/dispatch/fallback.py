@@ -50,13 +50,15 @@ def fallback_plan(
         seconds: Of wall time for the linear programs, at most; while there is another way, half of what is left.
 
     Returns:
-        A plan of status ``rolled-on`` or ``rule-based``, without a proven bound.
+        A plan of status ``rolled-on`` or ``rule-based``, without a proven bound. Where the check finds fault with every
+        one, the message of the last says so.
 
     Raises:
         UnsolvedError: If not even the linear program of a settled commitment could be solved in time.
     """
     until = time.monotonic() + seconds
     sound: list[DispatchPlan] = []
+    unsound: list[DispatchPlan] = []
     terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
     for way in _ways(problem, terms, previous):
         left = until - time.monotonic()
@@ -72,11 +74,14 @@ def fallback_plan(
             return plan
         if faults:
             log.warning("a %s plan is unsound: %s", way.status.value, "; ".join(faults))
+            unsound.append(replace(plan, message=f"{message} It is unsound: {'; '.join(faults)}."))
         else:
             sound.append(plan)
-    if not sound:
-        raise UnsolvedError("no commitment to fall back on can be dispatched")
-    return min(sound, key=lambda plan: plan.objective)
+    if sound:
+        return min(sound, key=lambda plan: plan.objective)
+    if unsound:
+        return unsound[-1]
+    raise UnsolvedError("no commitment to fall back on can be dispatched")
 
 
 def _ways(problem: DispatchProblem, terms: Sequence[UnitTerms], previous: PreviousPlan | None) -> Iterator[_Way]:
@@ -114,6 +119,8 @@ def _dispatched(
 
     def dispatched(charging: BoolArray | None, lines: Iterable[Line]) -> FixedDispatch:
         left = began + seconds - time.monotonic()
+        if left <= 0.0:
+            raise UnsolvedError("no time is left")
         return dispatch_fixed(relaxable, terms, on, charging, ptdf=ptdf, outages=outages, lines=lines, seconds=left)
 
     dispatch = dispatched(None, ())

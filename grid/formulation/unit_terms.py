@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from grid.assets import CostSegment, ThermalUnit
+from grid.problem.costs import whole_periods
 from grid.problem.plan import DispatchProblem, UnitState
 
 _ROUNDING = 1e-9
@@ -69,7 +70,7 @@ def unit_terms(unit: ThermalUnit, *, step_hours: float) -> UnitTerms:
 
 def periods_in_state(state: UnitState, *, step_hours: float) -> int:
     """For how many whole periods, one at least, a unit has been on or off before the plan begins."""
-    return max(math.floor(state.hours / step_hours + _ROUNDING), 1)
+    return whole_periods(state.hours, step_hours=step_hours)
 
 
 def identical_units(problem: DispatchProblem) -> tuple[tuple[int, ...], ...]:

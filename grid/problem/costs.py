@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,7 +11,7 @@ from grid.assets import ThermalUnit
 from grid.problem.plan import DispatchProblem, StartRule, UnitState
 from grid.time_axis import FloatArray
 
-_ROUNDING_HOURS = 1e-9
+_ROUNDING = 1e-9
 
 
 def running_cost_per_hour(unit: ThermalUnit, power_mw: FloatArray) -> FloatArray:
@@ -22,6 +24,11 @@ def running_cost_per_hour(unit: ThermalUnit, power_mw: FloatArray) -> FloatArray
     return cost
 
 
+def whole_periods(hours: float, *, step_hours: float) -> int:
+    """For how many whole periods, one at least, a unit has been on or off that was so for ``hours`` before the plan."""
+    return max(math.floor(hours / step_hours + _ROUNDING), 1)
+
+
 def start_costs(
     unit: ThermalUnit,
     on: npt.NDArray[np.bool_],
@@ -32,24 +39,22 @@ def start_costs(
 ) -> FloatArray:
     """Cost of the start in each period, 0 where there is none, shape (periods,).
 
-    Without a known ``state`` the unit is as it is in the first period, and its first start later on is a cold one.
+    Times off count in whole periods. Without a known ``state`` the unit is as it is in the first period, and its first
+    start later on is a cold one.
     """
     cost = np.zeros(len(on))
     was_on = bool(on[:1].any()) if state is None else state.on
-    off_hours = np.inf if state is None else 0.0 if state.on else state.hours
-    off_before = 0.0 if rule is StartRule.TIME_OFF or state is None or state.on else state.hours
+    off = np.inf if state is None else 0 if state.on else whole_periods(state.hours, step_hours=step_hours)
+    off_before = 0 if rule is StartRule.TIME_OFF or state is None else off
+    after = [math.ceil(start.offline_hours / step_hours - _ROUNDING) for start in unit.start_costs]
     for t, is_on in enumerate(on):
         if is_on and not was_on:
-            reached = max(sum(s.offline_hours <= off_hours + _ROUNDING_HOURS for s in unit.start_costs) - 1, 0)
-            barred = [
-                t * step_hours >= s.offline_hours - off_before - _ROUNDING_HOURS
-                and (t + 2) * step_hours <= s.offline_hours + _ROUNDING_HOURS
-                for s in unit.start_costs[1:]
-            ]
-            while off_before > 0.0 and reached < len(barred) and barred[reached]:
+            reached = max(sum(first <= off for first in after) - 1, 0)
+            barred = [first - off_before <= t <= first - 2 for first in after[1:]]
+            while off_before > 0 and reached < len(barred) and barred[reached]:
                 reached += 1
             cost[t] = unit.start_costs[reached].cost
-        off_hours = 0.0 if is_on else off_hours + step_hours
+        off = 0 if is_on else off + 1
         was_on = bool(is_on)
     return cost
 

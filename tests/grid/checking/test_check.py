@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from grid.dispatch import DispatchPlan, Limit, Violation, check_plan, plan_dispatch
+from grid.problem.plan import StartRule
 
 Spoil = Callable[[DispatchPlan], dict[str, Any]]
 
@@ -88,3 +89,24 @@ def test_a_plan_of_ours_passes(plan: DispatchPlan) -> None:
 )
 def test_a_spoilt_plan_is_noticed(spoil: Spoil, told: str, plan: DispatchPlan) -> None:
     assert any(told in sentence for sentence in check_plan(replace(plan, **spoil(plan))))
+
+
+@pytest.mark.parametrize(
+    ("hours", "unit"),
+    [
+        (0.5, {"start_costs": [[0, 10], [5, 500]]}),
+        (1.75, {"start_costs": [[0, 10], [5.75, 500]]}),
+        (1.5, {"minimum_down_hours": 2.5, "must_run": True}),
+    ],
+)
+def test_hours_before_the_plan_that_are_no_whole_periods_count_alike_everywhere(
+    make_problem: Any, hours: float, unit: dict[str, Any]
+) -> None:
+    late = {"bus": "b", "capacity_mw": 100, "cost_per_mwh": 20, "minimum_cost_per_hour": 600, **unit}
+    problem = make_problem({
+        "load_mw": {"b": [0, 0, 0, 0, 50, 50]},
+        "units": {"late": late},
+        "initial": {"late": {"on": False, "hours": hours, "power_mw": 0}},
+    })  # fmt: skip
+    for rule in StartRule:
+        assert check_plan(plan_dispatch(replace(problem, start_rule=rule), relative_gap=0.0)) == []

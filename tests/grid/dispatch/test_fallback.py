@@ -161,3 +161,32 @@ def test_a_plan_that_cannot_be_rolled_on_in_time_leaves_time_for_the_rule(
     assert plan.status is Status.RULE_BASED
     assert given[0] <= 50.0 < given[1] <= 100.0
     assert check_plan(plan) == []
+
+
+def test_a_plan_with_faults_is_better_than_none(problem: DispatchProblem, monkeypatch: pytest.MonkeyPatch) -> None:
+    later, previous = carried_on(problem, plan_dispatch(problem, relative_gap=0.0), 2)
+    monkeypatch.setattr(fallback, "check_plan", lambda _: ["cheap is bent", "so is dear"])
+    plan = fallback_plan(later, previous=previous, why=WHY)
+    assert plan.status is Status.RULE_BASED
+    assert plan.message.endswith("It is unsound: cheap is bent; so is dear.")
+
+
+def test_without_time_for_a_linear_program_there_is_no_plan(problem: DispatchProblem) -> None:
+    with pytest.raises(UnsolvedError):
+        fallback_plan(problem, previous=None, why=WHY, seconds=0.0)
+
+
+def test_a_plan_by_rule_whose_reserve_cannot_be_delivered_is_sound(make_problem: Any) -> None:
+    """Its unit holds 30 MW of reserve behind a line that has room for 5: 25 MW are short, though they are held."""
+    problem = make_problem(
+        {
+            "load_mw": {"a": [0.0], "b": [45.0]},
+            "branches": {"line": {"from": "a", "to": "b", "limit_mw": 50}},
+            "units": {"cheap": {"bus": "a", "capacity_mw": 100, "cost_per_mwh": 10}},
+            "reserve_up_mw": [30.0],
+        }
+    )
+    plan = fallback_plan(replace(problem, deliverable=True), previous=None, why=WHY)
+    assert [(v.what, round(v.amount_mw, 3)) for v in plan.violations] == [("upward reserve short", 25.0)]
+    held = replace(plan, reserve_up_mw=np.array([[30.0]]))
+    assert check_plan(plan) == check_plan(held) == []
