@@ -14,7 +14,7 @@ from forecasting.judging.backtest import Scores, score
 from forecasting.judging.daily_scores import DailyScores, daily_scores
 from forecasting.judging.drift import promises
 from forecasting.judging.significance import compare
-from forecasting.judging.stakes import RegretComparison, Stakes
+from forecasting.judging.stakes import RegretComparison, Stakes, UntoldError
 from forecasting.judging.verdict import Contest
 from forecasting.members.course import (
     CLIMATOLOGY,
@@ -26,6 +26,7 @@ from forecasting.members.course import (
     Trial,
     nightly_trial,
 )
+from forecasting.networks.team import Team
 from forecasting.networks.training import Progress
 from forecasting.networks.windows import future_positions
 from forecasting.nouns import IndexArray, ShortHistoryError
@@ -35,7 +36,6 @@ from forecasting.series.calendar import hours_since_epoch
 from forecasting.series.request import FileSeries
 from forecasting.series.rows import Rows, make_rows, own_unit
 from grid.faults import InputError
-from grid.formulation.relaxation import UnsolvedError
 from grid.site import PromotionCriterion
 from grid.time_axis import FloatArray
 
@@ -97,9 +97,10 @@ def hold_contest(
 ) -> Contest:
     """Train a model of a kind on the past of its series, and score it, and the champion, on the last weeks.
 
-    The first half of the weeks that networks and trees have not seen chooses the weights, the second half scores: so
-    they do not flatter the challenger. The model that is kept has its weights from both; as a champion that is judged
-    again on days that chose them it is given others, from the first half of the challenger's weeks.
+    The first half of the weeks that networks and trees have not seen chooses the weights, by horizons that end in it;
+    the second half scores: so they do not flatter the challenger. The model that is kept has its weights from both; as
+    a champion that is judged again on days that chose them it is given others, from the first half of the challenger's
+    weeks.
 
     Args:
         series: Of one hourly axis, each with a horizon of as many hours as will be asked.
@@ -122,7 +123,8 @@ def hold_contest(
     actual = _actual(rows, trial.origins)
 
     half = int(np.searchsorted(trial.origins, (trial.split.test + trial.split.end) // 2))
-    early = _blends({name: one[:, :half] for name, one in said.items()}, actual[:, :half], trial, course)
+    choosing = len(_choosing(trial, half))
+    early = _blends({name: one[:, :choosing] for name, one in said.items()}, actual[:, :choosing], trial, course)
     later = {name: one[:, half:] for name, one in said.items()}
     ground = _ground(rows, trial.origins[half:], actual[:, half:], later, levels=levels)
     names = [one.series_id for one in rows.series]
@@ -140,21 +142,28 @@ def hold_contest(
         blended_until=int(hours_since_epoch(rows.axis)[-1]) + 1,
     )
     promise = promises(names, daily, mean_kw=ground.mean)
-    theirs, comparison, regret = None, None, None
+    theirs, comparison, regret, untold = None, None, None, None
     if champion is not None and _comparable(champion, model):
         shared = [names.index(name) for name in champion.series_ids]
         alike = [rows.series[row] for row in shared]
-        told = _champion_told(champion, alike, trial, ground.origins, first=half, course=course)
+        days = np.empty(0, dtype=np.int64)
+        if stakes is not None:
+            days = stakes.midnights(rows.axis, first=int(ground.origins[0]), periods=rows.periods)
+        told = _champion_told(champion, alike, trial, ground.origins, days, first=half, course=course)
         if told is not None:
-            theirs, champion_daily = ground.judge(told, shared)
+            theirs, champion_daily = ground.judge(told[0], shared)
             comparison = compare(daily.loss[shared], champion_daily.loss)
-            if stakes is not None:
-                days = stakes.midnights(rows.axis, first=int(ground.origins[0]), periods=rows.periods)
-                own = in_units(members.past(days, rows.periods), early, units)[shared]
-                old = _champion_told(champion, alike, trial, days, first=half, course=course)
-                regret = _regret(stakes, rows, days, champion.series_ids, own, old)
+            if stakes is not None and Team.present().leads:  # it alone decides
+                try:
+                    if not len(days):
+                        raise UntoldError("the weeks that judge have no whole day")
+                    own = in_units(members.past(days, rows.periods), early, units)[shared]
+                    regret = _regret(stakes, rows, days, champion.series_ids, own, told[1])
+                except UntoldError as error:
+                    logger.warning("what errors cost is not told: %s", error)
+                    untold = str(error)
     criterion = PromotionCriterion.PINBALL if stakes is None else PromotionCriterion.REGRET
-    return Contest(model, course, trial.split, scores, theirs, comparison, promise, criterion, regret)
+    return Contest(model, course, trial.split, scores, theirs, comparison, promise, criterion, regret, untold)
 
 
 def _learnable(one: FileSeries, *, until: int) -> bool:
@@ -182,21 +191,26 @@ def _champion_told(
     champion: TrainedModel,
     series: Sequence[FileSeries],
     trial: Trial,
-    origins: IndexArray,
-    *,
+    *origins: IndexArray,
     first: int,
     course: Course,
-) -> FloatArray | None:
+) -> list[FloatArray] | None:
     """What :func:`ask_past` says; None if the champion fails: a broken one must not keep others from being trained.
 
     Args:
-        origins: None before the first of the trial's that judge, whose number is ``first``.
+        origins: None before the first of the trial's that judge, whose number is ``first``; nothing is said of none.
     """
     try:
-        return ask_past(_unflattered(champion, series, trial, first, course), series, trial, origins)
+        fair = _unflattered(champion, series, trial, first, course)
+        return [ask_past(fair, series, trial, some) for some in origins if len(some)]
     except Exception:  # whatever a stored model does, training goes on
         logger.exception("the champion cannot be compared with: it fails")
         return None
+
+
+def _choosing(trial: Trial, first: int) -> IndexArray:
+    """Origins whose horizons end before the first of those that judge begins; its number is ``first``."""
+    return trial.origins[: np.searchsorted(trial.origins, trial.origins[first] - trial.ahead, side="right")]
 
 
 def _unflattered(
@@ -207,7 +221,7 @@ def _unflattered(
     judged_from = int(hours_since_epoch(rows.axis)[trial.origins[first]])
     if champion.blended_until <= judged_from:
         return champion
-    origins = trial.origins[:first]
+    origins = _choosing(trial, first)
     said = make_members(rows, trial=trial, course=course, parts=champion.parts).past(origins, rows.periods)
     return replace(champion, blends=tuple(_blends(said, _actual(rows, origins), trial, course)))
 
@@ -218,22 +232,22 @@ def _regret(
     days: IndexArray,
     series_ids: Sequence[str],
     challenger: FloatArray,
-    champion: FloatArray | None,
-) -> RegretComparison | None:
-    """What both cost the site; None where that cannot be told.
+    champion: FloatArray,
+) -> RegretComparison:
+    """What both cost the site.
 
     Args:
         days: Positions of the midnights at which both spoke.
         challenger, champion: Of ``series_ids``, shape (series, days, periods, LEVELS).
+
+    Raises:
+        UntoldError: If that cannot be told, whatever the reason: it must not keep models from being trained.
     """
-    if champion is None or not len(days):
-        return None
     said = [dict(zip(series_ids, told, strict=True)) for told in (challenger, champion)]
     try:
         return stakes.compare(*said, start=rows.axis.start + int(days[0]) * rows.axis.step)
-    except (InputError, UnsolvedError):  # a site that cannot be planned must not keep models from being trained
-        logger.exception("what errors cost cannot be told: the site cannot be run through these days")
-        return None
+    except (InputError, RuntimeError) as error:  # a solver that finds no optimum, or takes no problem, is among these
+        raise UntoldError(f"the site cannot be run through these days: {error}") from error
 
 
 def _blends(said: Quantiles, actual: FloatArray, trial: Trial, course: Course) -> list[Blend]:

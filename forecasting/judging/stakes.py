@@ -9,6 +9,7 @@ Reference: Morales, Conejo, Madsen, Pinson and Zugno, "Integrating Renewables in
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -24,12 +25,20 @@ from grid.dispatch import DispatchProblem
 from grid.dispatch.assemble import assemble_problem
 from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.problem.window import window
-from grid.simulation import Expected, Operation, daily_totals, perfect_foresight, simulate
+from grid.simulation import Expected, Forecaster, Operation, daily_totals, perfect_foresight, simulate
 from grid.site import SITE_LOAD, Site
 from grid.time_axis import FloatArray, TimeAxis
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _DAY_HOURS = 24
+_MOST_MISSING = 0.05
+"""Of a series' hours may be bridged by lines; what was not read cannot tell whose forecast was right."""
+_LONGEST_SECONDS = 480.0
+"""For all simulations together; others of a team wait meanwhile, and give up after ten minutes (NCCL's limit)."""
+
+
+class UntoldError(ValueError):
+    """What errors cost cannot be told; the message says why, as a clause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,48 +96,56 @@ class Stakes:
 
     def compare(
         self, challenger: Mapping[str, FloatArray], champion: Mapping[str, FloatArray], *, start: datetime
-    ) -> RegretComparison | None:
+    ) -> RegretComparison:
         """Run the site with what both said, midnight by midnight from ``start`` on.
 
         Args:
             challenger, champion: At LEVELS by series, each of shape (days, periods, levels). [kW]
 
-        Returns:
-            None if there are fewer days than a test needs, or an hour of which one of them says nothing.
-
         Raises:
+            UntoldError: If there are fewer days than a test needs, an hour of which one of them says nothing, or a
+                series that was hardly read, or if it takes too long.
             InputError: If the site's series do not make a problem that can be planned.
         """
         days, periods = next(iter(challenger.values())).shape[:2]
-        told = [*challenger.values(), *champion.values()]
-        if days < MINIMUM_DAYS or not all(np.isfinite(one).all() for one in told):
-            return None
+        if days < MINIMUM_DAYS:
+            raise UntoldError(f"{days} days are fewer than the {MINIMUM_DAYS} that a test needs")
+        if not all(np.isfinite(one).all() for one in [*challenger.values(), *champion.values()]):
+            raise UntoldError("one of the models is silent on some hours")
         reached = TimeAxis(start, _HOUR, (days - 1) * _DAY_HOURS + periods)
         came, estimated = self._came(reached)
         known = _problem(self.site, {name: _certain(name, kw, reached) for name, kw in came.items()}, reached)
         actual = window(known, TimeAxis(start, _HOUR, days * _DAY_HOURS))
         operation = Operation(lead=timedelta(0), horizon=periods * _HOUR)
-        least = daily_totals(simulate(actual, perfect_foresight(known), operation=operation))
-        own, theirs = (
-            daily_totals(simulate(actual, _Speaker(self.site, start, said, reached, came), operation=operation))
-            for said in (challenger, champion)
+        deadline = time.monotonic() + _LONGEST_SECONDS
+        forecasters: list[Forecaster] = [perfect_foresight(known)]
+        forecasters += [_Speaker(self.site, start, said, reached, came) for said in (challenger, champion)]
+        least, own, theirs = (
+            daily_totals(simulate(actual, _Hurried(one, deadline), operation=operation)) for one in forecasters
         )
         cost = compare(own[None], theirs[None])
         if cost is None:
-            return None
+            raise UntoldError(f"too few of {days} days have a cost")
         foresight = float(least.mean())
         return RegretComparison(cost.challenger - foresight, cost.champion - foresight, foresight, estimated, cost)
 
     def _came(self, axis: TimeAxis) -> tuple[dict[str, FloatArray], int]:
-        """What every series came to, gaps filled by straight lines, and how many hours were filled."""
+        """What every series came to, gaps filled by straight lines, and how many hours were filled.
+
+        Raises:
+            UntoldError: If a series has more gaps than can be bridged.
+        """
         first = (axis.start - self.axis.start) // _HOUR
         came, estimated = {}, 0
         for name, kw in self.kw.items():
             part = kw[first : first + axis.periods]
             known = np.isfinite(part)
-            estimated += int((~known).sum())
+            missing = int((~known).sum())
+            if missing > _MOST_MISSING * axis.periods:
+                raise UntoldError(f"{name} was not read in {missing} of {axis.periods} hours")
+            estimated += missing
             hours = np.arange(axis.periods)
-            came[name] = np.interp(hours, hours[known], part[known]) if known.any() else np.zeros(axis.periods)
+            came[name] = np.interp(hours, hours[known], part[known])
         return came, estimated
 
 
@@ -165,6 +182,21 @@ class _Speaker:
             requirements=problem.requirements,
             secure_units=problem.secure_units,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Hurried:
+    """A forecaster that is not asked after a deadline, by the monotonic clock. [s]"""
+
+    forecaster: Forecaster
+    deadline: float
+
+    def expect(self, axis: TimeAxis, *, issued_at: datetime) -> Expected:
+        if time.monotonic() > self.deadline:
+            raise UntoldError(
+                f"running the site through these days takes more than {_LONGEST_SECONDS / 60.0:.0f} minutes"
+            )
+        return self.forecaster.expect(axis, issued_at=issued_at)
 
 
 def _problem(site: Site, forecasts: Mapping[str, Forecast], axis: TimeAxis) -> DispatchProblem:

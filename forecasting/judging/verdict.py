@@ -66,7 +66,8 @@ class Contest:
         comparison: Of the two on those series, day by day; None without a champion or with too few days.
         promise: How good it was by day, for the manifest: what drift is told from.
         criterion: What decides.
-        regret: Told where it decides; None without a champion, with too few days, or if one of them is silent on some.
+        regret: Told where it decides; None without a champion, or if it cannot be told.
+        untold: Why it cannot, as a clause.
     """
 
     model: TrainedModel
@@ -78,6 +79,7 @@ class Contest:
     promise: Mapping[str, Any]
     criterion: PromotionCriterion = PromotionCriterion.PINBALL
     regret: RegretComparison | None = None
+    untold: str | None = None
 
     def verdict(self, *, doubt: str | None = None) -> tuple[bool, str]:
         """Whether the challenger should be champion, and the sentence that says why.
@@ -94,10 +96,13 @@ class Contest:
             return decide(self.regret.cost, doubt=doubt, measure="daily cost", digits=0)
         if self.comparison is None or self.criterion is PromotionCriterion.REGRET:
             seen = f"skill {self.scores.skill:.3f} against {self.champion_scores.skill:.3f}"
-            few = f"on fewer than the {MINIMUM_DAYS} days that a test needs"
+            if self.criterion is PromotionCriterion.REGRET:
+                seen += f"; what errors cost could not be told: {self.untold}."
+            else:
+                seen += f" on fewer than the {MINIMUM_DAYS} days that a test needs."
             if doubt is not None and self.scores.skill > self.champion_scores.skill:
-                return True, f"Ahead of a champion that is no longer trusted: {seen} {few}. {doubt}"
-            return False, f"The champion stays: {seen} {few}."
+                return True, f"Ahead of a champion that is no longer trusted: {seen} {doubt}"
+            return False, f"The champion stays: {seen}"
         return decide(self.comparison, doubt=doubt)
 
     def about(self, axis: TimeAxis) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from forecasting.engine.mixture import Blend, learn_blend
 from forecasting.engine.model import TrainedModel, ask_now
 from forecasting.judging.backtest import Scores, score
 from forecasting.judging.contest import hold_contest
 from forecasting.judging.significance import Comparison
 from forecasting.judging.verdict import Contest, out_of_date
 from forecasting.load.members import LoadParts
-from forecasting.members.course import NAIVE, Course, course_within
+from forecasting.members.course import NAIVE, Course, Quantiles, course_within
 from forecasting.members.splits import split_in_time
 from forecasting.series.outlook import SentTemperature
 from forecasting.series.request import FileSeries
@@ -149,10 +150,22 @@ def test_a_champion_is_judged_by_weights_and_bands_that_do_not_know_the_days_tha
     assert taught_before.champion_scores.skill < 0.1 < first.scores.skill  # as it speaks
 
 
-def test_networks_trees_and_the_scored_weights_never_see_what_scores_them(made: Any, first: Contest) -> None:
-    middle = (first.split.test + first.split.end) // 2 + 48
+def test_networks_trees_and_the_scored_weights_never_see_what_scores_them(
+    made: Any, first: Contest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt_from: list[FloatArray] = []
+
+    def watched(said: Quantiles, actual: FloatArray, **options: Any) -> Blend:
+        learnt_from.append(actual)
+        return learn_blend(said, actual, **options)
+
+    monkeypatch.setattr("forecasting.judging.contest.learn_blend", watched)
+    middle = (first.split.test + first.split.end) // 2 + 7  # no origin that judges lies before the middle
     changed = [replace(one, values=_doubled(one, after=middle)) for one in made.load_series]
-    other = load_contest(changed)
+    other = load_contest(changed, replace(first.model, seen_until=0))
+    scored, kept, fair = (np.nanmax(actual) for actual in learnt_from)
+    assert scored < 0.8 * kept
+    assert fair == scored
     one, two = first.model.parts, other.model.parts
     assert isinstance(one, LoadParts)
     assert isinstance(two, LoadParts)

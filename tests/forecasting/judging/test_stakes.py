@@ -13,7 +13,7 @@ import pytest
 from forecasting.judging.backtest import Scores
 from forecasting.judging.contest import hold_contest
 from forecasting.judging.significance import compare
-from forecasting.judging.stakes import RegretComparison, Stakes
+from forecasting.judging.stakes import RegretComparison, Stakes, UntoldError
 from forecasting.judging.verdict import Contest
 from forecasting.members.course import LEVELS, Course
 from forecasting.members.splits import split_in_time
@@ -94,16 +94,14 @@ def said(stakes: Stakes) -> dict[str, FloatArray]:
             {"sharp": sharp, "safe": came + 8000.0}.items()}  # fmt: skip
 
 
-def compared(stakes: Stakes, challenger: FloatArray, champion: FloatArray) -> RegretComparison | None:
+def compared(stakes: Stakes, challenger: FloatArray, champion: FloatArray) -> RegretComparison:
     one, other = ({TOWN: told, SITE_LOAD: told} for told in (challenger, champion))
     return stakes.compare(one, other, start=stakes.axis.start)
 
 
 @pytest.fixture(scope="module")
 def regret(stakes: Stakes, said: dict[str, FloatArray]) -> RegretComparison:
-    found = compared(stakes, said["sharp"], said["safe"])
-    assert found is not None
-    return found
+    return compared(stakes, said["sharp"], said["safe"])
 
 
 def contest(
@@ -166,19 +164,43 @@ def test_where_regret_is_to_decide_and_cannot_be_told_the_champion_stays(
     without = contest(stakes, said["sharp"], said["safe"], PromotionCriterion.REGRET, None)
     assert without.comparison is not None
     assert without.comparison.significant
-    assert not without.verdict()[0]
+    promoted, why = replace(without, untold="one of the models is silent on some hours").verdict()
+    assert not promoted
+    assert why.endswith("what errors cost could not be told: one of the models is silent on some hours.")
 
 
 def test_with_too_few_days_or_a_model_that_is_silent_nothing_is_told(
     stakes: Stakes, said: dict[str, FloatArray]
 ) -> None:
-    assert compared(stakes, said["sharp"][:7], said["safe"][:7]) is None
+    with pytest.raises(UntoldError, match="7 days are fewer than the 8"):
+        compared(stakes, said["sharp"][:7], said["safe"][:7])
     silent = said["safe"].copy()
     silent[3, 5] = np.nan
-    assert compared(stakes, silent, said["safe"]) is None
+    with pytest.raises(UntoldError, match="silent on some hours"):
+        compared(stakes, silent, said["safe"])
 
 
-def test_a_contest_in_which_a_site_has_something_at_stake_tells_both(made: Any) -> None:
+@pytest.mark.parametrize(("read", "missing"), [(0, 24 * (DAYS - 1) + PERIODS), (190, 14)])
+def test_nothing_is_told_of_a_meter_that_nobody_read(
+    stakes: Stakes, said: dict[str, FloatArray], read: int, missing: int
+) -> None:
+    axis = stakes.axis
+    kw = np.where(np.arange(axis.periods) < read, stakes.kw[SITE_LOAD], np.nan)
+    with pytest.raises(UntoldError, match=f"town:load was not read in {missing} of 204 hours"):
+        compared(replace(stakes, kw={**stakes.kw, TOWN: kw}), said["sharp"], said["safe"])
+
+
+def test_a_site_that_takes_too_long_to_run_is_not_run_to_the_end(
+    stakes: Stakes, said: dict[str, FloatArray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forecasting.judging.stakes._LONGEST_SECONDS", -1.0)
+    with pytest.raises(UntoldError, match="takes more than"):
+        compared(stakes, said["sharp"], said["safe"])
+
+
+def test_a_contest_in_which_a_site_has_something_at_stake_tells_both(
+    made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, days = made.load_series[0], 110  # the seventy days, and as many of them again as a test takes
     hours = np.arange(24 * days) % one.origin
     ahead = np.full(len(one.asked), np.nan)
@@ -208,6 +230,15 @@ def test_a_contest_in_which_a_site_has_something_at_stake_tells_both(made: Any) 
     assert told["regret"]["cost"]["days"] == DAYS
     assert 0.0 < told["regret"]["challenger"] < told["regret"]["foresight"]
     assert "daily cost" in again.verdict()[1]
+
+    def refuse(*_: object, **_options: object) -> None:
+        raise RuntimeError("the solver takes no such problem")
+
+    monkeypatch.setattr("forecasting.judging.stakes.simulate", refuse)
+    untold = held(champion=first.model)
+    assert untold.regret is None
+    assert untold.comparison == again.comparison
+    assert untold.verdict()[1].endswith("run through these days: the solver takes no such problem.")
 
 
 def test_the_days_that_are_run_begin_at_midnight_and_were_read_to_the_end(stakes: Stakes) -> None:
