@@ -42,7 +42,7 @@ from forecasting.members.trees import QuantileTrees
 from forecasting.networks.attention import days_attended
 from forecasting.networks.encoders import Encoder
 from forecasting.networks.trained import TrainedNetwork, train_all, train_calibrated
-from forecasting.networks.training import Progress, Split
+from forecasting.networks.training import Progress, Split, TrainingResult
 from forecasting.networks.windows import HISTORY_HOURS
 from forecasting.nouns import IndexArray, ShortHistoryError
 from forecasting.series.calendar import Calendar, hours_since_epoch
@@ -279,9 +279,9 @@ class LoadMembers:
         origins = every_window(len(courses), first + HISTORY_HOURS, until - self._rows.periods + 1, step=1)
         windows = Split(*origins, nothing, nothing)
 
-        def train(encoder: Encoder, told: Progress | None) -> TrainedNetwork:
+        def train(encoder: Encoder, told: Progress | None) -> tuple[TrainedNetwork, TrainingResult]:
             options = self._course.network(encoder, learning_rate=3e-3, leads=12, late=late)
-            return train_calibrated(source, windows, levels=LEVELS, options=options, on_progress=told)[0]
+            return train_calibrated(source, windows, levels=LEVELS, options=options, on_progress=told)
 
         return train_all(self._course.networks, train, on_progress=self._on_progress)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,8 @@ from forecasting.networks.training import Progress, Split, TrainingOptions, Trai
 from forecasting.networks.windows import BLOCKS, Windows, WindowSource
 from forecasting.nouns import IndexArray
 from grid.time_axis import FloatArray
+
+logger = logging.getLogger(__name__)
 
 _CHUNK = 512
 """Windows that are asked together."""
@@ -75,15 +78,22 @@ def train_calibrated(
 
 def train_all(
     encoders: Mapping[str, Encoder],
-    train: Callable[[Encoder, Progress | None], TrainedNetwork],
+    train: Callable[[Encoder, Progress | None], tuple[TrainedNetwork, TrainingResult]],
     *,
     on_progress: Progress | None,
 ) -> dict[str, TrainedNetwork]:
-    """A network for every encoder, by member, each taking an equal share of the progress."""
+    """A network for every encoder, by member, each taking an equal share of the progress.
+
+    One whose budget was spent before its first step has learnt nothing and is left out.
+    """
     made: dict[str, TrainedNetwork] = {}
     for number, (name, encoder) in enumerate(encoders.items()):
         told = None if on_progress is None else partial(_tell, on_progress, number, len(encoders))
-        made[name] = train(encoder, told)
+        network, result = train(encoder, told)
+        if result.steps:
+            made[name] = network
+        else:
+            logger.warning("%s is left out: no time was left to train it", name)
     return made
 
 

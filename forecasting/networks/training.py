@@ -111,7 +111,7 @@ def train_network(
     options: TrainingOptions,
     on_progress: Progress | None = None,
 ) -> tuple[QuantileNetwork, TrainingResult]:
-    """Train one network on all series of ``source``.
+    """Train one network on all series of ``source``: its averaged weights where a tail found them best, else the last.
 
     Args:
         on_progress: Told the share of the course that is done, 0 to 1.
@@ -192,14 +192,15 @@ def train_network(
                 on_progress(max(course, step / options.max_steps))
             tail_loss = _mean(_tail_loss(judge, tail, tau), team)
             stale = stale + 1 if tail_loss >= best_loss else 0
-            if not tail_loss >= best_loss:  # also where nothing judges
+            if tail_loss < best_loss:
                 best_loss, best = tail_loss, copy.deepcopy(judge.state_dict())
             if stale >= options.patience:
                 stopped_by = "no more gain"
                 break
     if on_progress is not None:
         on_progress(1.0)
-    judge.load_state_dict(best)
+    if judged:
+        judge.load_state_dict(best)
     result = TrainingResult(step, time.monotonic() - began, stopped_by, first, best_loss)
     return judge.cpu().eval(), result
 

@@ -34,7 +34,7 @@ from forecasting.members.trees import QuantileTrees
 from forecasting.networks.attention import days_attended
 from forecasting.networks.encoders import Encoder
 from forecasting.networks.trained import TrainedNetwork, ask_all, train_all, train_calibrated
-from forecasting.networks.training import Progress
+from forecasting.networks.training import Progress, TrainingResult
 from forecasting.nouns import IndexArray, ShortHistoryError
 from forecasting.series.calendar import Calendar, harmonics, make_calendar
 from forecasting.series.rows import Rows
@@ -236,9 +236,9 @@ class SolarMembers:
         source = self._windows(core, panel)
         windows = split_windows(source, split, context=SOLAR_CONTEXT_HOURS, periods=periods)
 
-        def train(encoder: Encoder, told: Progress | None) -> TrainedNetwork:
+        def train(encoder: Encoder, told: Progress | None) -> tuple[TrainedNetwork, TrainingResult]:
             options = self._course.network(encoder, learning_rate=1e-3, leads=24)
-            return train_calibrated(source, windows, levels=LEVELS, options=options, on_progress=told)[0]
+            return train_calibrated(source, windows, levels=LEVELS, options=options, on_progress=told)
 
         return core, train_all(self._course.networks, train, on_progress=on_progress)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 from forecasting.members.splits import split_in_time, split_windows
 from forecasting.networks.calibration import apply_shifts, fit_shifts
 from forecasting.networks.network import NetworkShape, QuantileNetwork
-from forecasting.networks.training import TrainingOptions, pinball, predict, train_network
+from forecasting.networks.trained import TrainedNetwork, train_all, train_calibrated
+from forecasting.networks.training import TrainingOptions, TrainingResult, pinball, predict, train_network
 from forecasting.networks.windows import BLOCKS
 from grid.forecasts import DEFAULT_LEVELS
 
@@ -149,6 +152,29 @@ def test_a_spent_budget_ends_training_with_what_there_is(made: Any) -> None:
     assert result.stopped_by == "time"
     assert result.seconds < 5.0
     assert np.isfinite(predict(network, made.load_source.cut(np.array([0]), np.array([600])))).all()
+
+
+def test_where_no_tail_judges_a_spent_budget_keeps_what_was_learnt_by_then(
+    made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = split_windows(made.load_source, split_in_time(70 * 24), context=600, periods=48)
+    alone = replace(split, tail_series=split.tail_series[:0], tail_origins=split.tail_origins[:0])
+    ticks = SimpleNamespace(monotonic=count().__next__)  # a second passes between two looks at the clock
+    monkeypatch.setattr("forecasting.networks.training.time", ticks)
+    options = replace(QUICK, max_steps=300, check_every=50, budget_seconds=6.0)
+    network, result = train_network(made.load_source, alone, levels=LEVELS, options=options)
+    assert (result.steps, result.stopped_by) == (5, "time")
+    assert float(network.head.weight.detach().abs().max()) > 0.0
+
+
+def test_a_network_that_had_no_time_for_a_step_is_left_out(made: Any) -> None:
+    split = split_windows(made.load_source, split_in_time(70 * 24), context=600, periods=48)
+
+    def train(encoder: Any, told: Any) -> tuple[TrainedNetwork, TrainingResult]:
+        options = replace(QUICK, encoder=encoder, budget_seconds=1e-9 if encoder == "tcn" else 60.0, max_steps=1)
+        return train_calibrated(made.load_source, split, levels=LEVELS, options=options, on_progress=told)
+
+    assert train_all({"lstm": "lstm", "tcn": "tcn"}, train, on_progress=None).keys() == {"lstm"}
 
 
 def test_a_history_too_short_to_split_is_refused() -> None:
