@@ -32,6 +32,8 @@ from grid.problem.in_scenarios import unreserved
 from grid.problem.plan import DispatchProblem, Status
 
 _MW_DIGITS = 3
+_ROUNDED_MWH = 0.02
+"""More may be owed than the plan knew by what its document rounds: its own course must stay a way out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +83,7 @@ def hold_plan(problem: DispatchProblem, plan: Mapping[str, Any]) -> HeldPlan:
     free = replace(
         unreserved(problem), requirements=(), secure_units=False, deliverable=False, reserve_from_plants=False,
         earlier=None, scenarios=None,
+        owed_mwh={name: owed + _ROUNDED_MWH for name, owed in problem.owed_mwh.items()},
     )  # fmt: skip
     return HeldPlan(free, on, charging, idle & np.array(loses, dtype=np.bool_)[:, None])
 

@@ -42,7 +42,7 @@ class PlantShares:
 
 
 def _shares(mw: FloatArray, at: Sequence[int]) -> FloatArray:
-    """Each row's part of the sum over the rows of its bus; the first of a bus has all of nothing."""
+    """Each row's part of the sum over the rows of its bus; of nothing each has nothing."""
     shares = np.zeros_like(mw)
     for bus in set(at):
         rows = [p for p, i in enumerate(at) if i == bus]
