@@ -61,8 +61,9 @@ def plan_dispatch(
 
     A first plan is made quickly, to learn which branches matter; then :func:`.searching.search.search` runs, until
     the gap to the proven bound is at most ``relative_gap``. It begins anew, with the branch limits that were missing,
-    as soon as a plan turns out dearer on the network than its model knew. The linear relaxation and the final
-    dispatch always run, whatever the limit: about a second on RTS-GMLC over 48 hours. Limits of the operator's
+    as soon as a plan turns out dearer on the network than its model knew. The linear relaxation (of a large
+    model a round of prices) and the final dispatch always run, whatever the limit: about a second on RTS-GMLC over 48
+    hours. Limits of the operator's
     (load, reserve, branch ratings) are soft, so a valid problem always gets a plan; what was relaxed stands in
     ``violations``. Physics and the units' own limits are hard.
 
