@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from api.commands.session import AsJson, open_database, print_json, print_table, shell_actor
+from forecasting.engine.format import ModelRefusedError, check_format
 from grid.faults import Fault, InputError
 from grid.store.models import StoredModel, UnknownModelError, list_models, promote, roll_back
 from grid.store.scores import load_drifts
@@ -71,9 +72,13 @@ def make_champion(
     """Make a model the champion of its kind: it speaks from the next forecast on."""
     with open_database() as conn:
         try:
-            champion = promote(conn, model_id, actor=shell_actor())
+            with conn.transaction():
+                champion = promote(conn, model_id, actor=shell_actor())
+                check_format(champion.model_id, champion.manifest)
         except UnknownModelError:
             raise InputError([Fault(model_id, "there is no such model", "see gridpilot models list")]) from None
+        except ModelRefusedError as error:
+            raise InputError([Fault(model_id, "it could not speak", str(error))]) from None
     _tell(champion, as_json=as_json)
 
 
@@ -84,9 +89,13 @@ def back(
     """Make the champion before the present one champion again."""
     with open_database() as conn:
         try:
-            champion = roll_back(conn, kind, actor=shell_actor())
+            with conn.transaction():
+                champion = roll_back(conn, kind, actor=shell_actor())
+                check_format(champion.model_id, champion.manifest)
         except UnknownModelError as error:
             raise InputError([Fault(kind, str(error), "see gridpilot models list")]) from None
+        except ModelRefusedError as error:
+            raise InputError([Fault(kind, "the champion before could not speak", str(error))]) from None
     _tell(champion, as_json=as_json)
 
 

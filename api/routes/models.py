@@ -10,6 +10,7 @@ from api.auth import ModelKeeper, Reader
 from api.problems import Problem, not_found, problems
 from api.schemas import DriftDocument, ModelDocument
 from api.service import Database
+from forecasting.engine.format import ModelRefusedError, check_format
 from grid.store.audit import key_actor
 from grid.store.models import StoredModel, UnknownModelError, list_models, promote, roll_back
 from grid.store.scores import StoredDrift, load_drifts
@@ -24,15 +25,22 @@ def get_models(caller: Reader, conn: Database) -> list[ModelDocument]:
     return [_document(model, drifts.get(model.model_id)) for model in list_models(conn)]
 
 
-@router.post("/{model_id}/promote", responses=problems(401, 403, 404, 422, 503), summary="Make a model the champion")
+@router.post(
+    "/{model_id}/promote", responses=problems(401, 403, 404, 409, 422, 503), summary="Make a model the champion"
+)
 def promote_model(
     caller: ModelKeeper, conn: Database, model_id: Annotated[str, Path(max_length=200, description="Which model.")]
 ) -> ModelDocument:
     """It speaks for its kind from the next forecast on; the former champion retires and can be promoted again."""
     try:
-        return _document(promote(conn, model_id, actor=key_actor(caller.name)))
+        with conn.transaction():
+            champion = promote(conn, model_id, actor=key_actor(caller.name))
+            check_format(champion.model_id, champion.manifest)
     except UnknownModelError as error:
         raise not_found("model", model_id, remedy="GET /api/v1/models lists them") from error
+    except ModelRefusedError as error:
+        raise Problem(409, "model-refused", f"it could not speak: {error}") from error
+    return _document(champion)
 
 
 @router.post("/{kind}/rollback", responses=problems(401, 403, 409, 422, 503), summary="Back to the champion before")
@@ -41,9 +49,14 @@ def roll_back_model(
 ) -> ModelDocument:
     """The champion before the present one speaks again from the next forecast on; twice returns to the present one."""
     try:
-        return _document(roll_back(conn, kind, actor=key_actor(caller.name)))
+        with conn.transaction():
+            champion = roll_back(conn, kind, actor=key_actor(caller.name))
+            check_format(champion.model_id, champion.manifest)
     except UnknownModelError as error:
         raise Problem(409, "no-earlier-champion", str(error)) from error
+    except ModelRefusedError as error:
+        raise Problem(409, "model-refused", f"the champion before could not speak: {error}") from error
+    return _document(champion)
 
 
 def _document(model: StoredModel, drift: StoredDrift | None = None) -> ModelDocument:

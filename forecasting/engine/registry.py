@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,16 +17,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
 
+from forecasting.engine.format import FORMAT, ModelRefusedError, check_format
 from forecasting.engine.model import TrainedModel
 
-FORMAT = 3
-"""Raised when windows, networks or cores change so that older weights would be misread."""
 WEIGHTS_FILE, MANIFEST_FILE = "weights.safetensors", "manifest.json"
 _KINDS = ("load", "solar")
-
-
-class ModelRefusedError(ValueError):
-    """A stored model cannot be trusted or read; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,17 +65,6 @@ def seal(model: TrainedModel, *, trained_at: datetime, about: dict[str, Any]) ->
     }
     # What is stored is what a reader will get back: plain JSON, nothing that only Python knows.
     return SealedModel(model_id, kind, json.loads(json.dumps(manifest, allow_nan=False)), weights)
-
-
-def check_format(model_id: str, manifest: Mapping[str, Any]) -> None:
-    """Tell by its manifest alone whether a model can be read; its weights need not be fetched for that.
-
-    Raises:
-        ModelRefusedError: If its format is another one.
-    """
-    if manifest.get("format") != FORMAT:
-        said = f"format must be {FORMAT}, got {manifest.get('format')!r}"
-        raise ModelRefusedError(f"{model_id}: {said}; train a new model")
 
 
 def unseal(sealed: SealedModel) -> TrainedModel:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from forecasting.engine.format import ModelRefusedError, check_format
 from forecasting.engine.model import TrainedModel
-from forecasting.engine.registry import ModelRefusedError, SealedModel, check_format, unseal
+from forecasting.engine.registry import SealedModel, unseal
 from forecasting.site.fallbacks import Level
 
 logger = logging.getLogger(__name__)

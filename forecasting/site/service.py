@@ -11,8 +11,9 @@ from functools import partial
 
 import psycopg
 
+from forecasting.engine.format import ModelRefusedError
 from forecasting.engine.model import ISSUE_HISTORY
-from forecasting.engine.registry import ModelRefusedError, SealedModel, seal, unseal
+from forecasting.engine.registry import SealedModel, seal, unseal
 from forecasting.explaining.words import SeriesExplanation
 from forecasting.judging.contest import hold_contest
 from forecasting.judging.stakes import Stakes
@@ -231,7 +232,7 @@ class ForecastService:
         axis = history_axis(conn, site, kind=kind, issued_at=issued_at, longest=LONGEST_HISTORY)
         if axis is None:
             return TrainingReport.refused(kind, "There is no reading to train on.", seconds=time.monotonic() - began)
-        stored, champion = find_champion(conn, kind), self._champion(conn, kind).model
+        stored, champion = find_champion(conn, kind), self._champion(conn, kind)
         try:
             series, weather_ids = self._known_series(conn, site, kind, axis, issued_at=issued_at)
             contest = hold_contest(
@@ -240,7 +241,7 @@ class ForecastService:
                 kind=kind,
                 levels=DEFAULT_LEVELS,
                 course=course,
-                champion=champion,
+                champion=champion.model,
                 stakes=_stakes(conn, site, until=axis.end),
                 on_progress=on_progress,
             )
@@ -251,9 +252,9 @@ class ForecastService:
             return TrainingReport.refused(
                 kind, "The first process of the team keeps it.", seconds=time.monotonic() - began
             )
-        promoted, reason = contest.verdict(
-            doubt=doubt or (out_of_date(stored.manifest, issued_at=issued_at, history=axis) if stored else None)
-        )
+        if doubt is None and stored is not None:  # one that cannot speak, or is too old, need only be overtaken
+            doubt = champion.reason or out_of_date(stored.manifest, issued_at=issued_at, history=axis)
+        promoted, reason = contest.verdict(doubt=doubt)
         with conn.transaction():
             lock_promotions(conn)
             present = find_champion(conn, kind)

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from api import cli
 from api.app import create_app
 from api.planning import PlanLimits
+from forecasting.engine.format import FORMAT
 from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.readings import ReadingBlock, Source
 from grid.site import Site
@@ -187,8 +188,10 @@ def fill(conn: psycopg.Connection, site: Site) -> None:
             forecast("site:load", factor * load, spread=0.05),
         ]
         save_forecasts(conn, forecasts, role=role)
-    save_model(conn, model_id="load-1", kind="load", manifest={"scores": {"skill": 0.3}}, weights=b"weights")
-    save_model(conn, model_id="load-2", kind="load", manifest={"scores": {"skill": 0.4}}, weights=b"weights")
+    manifest = {"format": FORMAT, "scores": {"skill": 0.3}}
+    save_model(conn, model_id="load-1", kind="load", manifest=manifest, weights=b"weights")
+    manifest = {"format": FORMAT, "scores": {"skill": 0.4}}
+    save_model(conn, model_id="load-2", kind="load", manifest=manifest, weights=b"weights")
     promote(conn, "load-1")
 
 

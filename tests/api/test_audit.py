@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 
 from api.client import GridPilot
+from forecasting.engine.format import FORMAT
+from grid.store.models import promote, save_model
 
 Command = Callable[..., tuple[int, str]]
 
@@ -98,3 +100,21 @@ def test_models_are_listed_promoted_and_rolled_back_on_the_command_line(own_api:
     assert command(url, "models", "rollback", "solar")[0] == 2
     assert command(url, "models", "promote", "nobody")[0] == 2
     assert own_api.get("/audit", role="admin").json()[0]["actor"].startswith("shell:")
+
+
+def test_a_model_of_an_older_format_does_not_become_champion_by_hand(
+    own_api: Any, command: Command, problem: Any
+) -> None:
+    url = own_api.database_url
+    with psycopg.connect(url) as conn:
+        save_model(conn, model_id="load-0", kind="load", manifest={"format": FORMAT - 1}, weights=b"")
+        promote(conn, "load-0")
+        promote(conn, "load-1")
+    for arguments in (("promote", "load-0"), ("rollback", "load")):
+        status, said = command(url, "models", *arguments)
+        assert status == 2
+        assert f"load-0: format must be {FORMAT}, got {FORMAT - 1}" in said
+    problem(own_api.post("/models/load-0/promote", role="analyst"), 409)
+    problem(own_api.post("/models/load/rollback", role="admin"), 409)
+    champions = [model["model_id"] for model in own_api.get("/models").json() if model["status"] == "champion"]
+    assert champions == ["load-1"]

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from forecasting.engine.format import ModelRefusedError
 from forecasting.engine.model import TrainedModel, ask_now
-from forecasting.engine.registry import ModelRefusedError, SealedModel, export_model, import_model, seal, unseal
+from forecasting.engine.registry import SealedModel, export_model, import_model, seal, unseal
 from forecasting.judging.contest import hold_contest
 from forecasting.members.course import Course
 from forecasting.series.request import FileSeries

@@ -104,6 +104,26 @@ def test_where_regret_decides_a_contest_is_told_what_the_weeks_before_it_came_to
     np.testing.assert_allclose(stakes.kw["site:load"], 2.0 * stakes.kw["m-0:load"])  # on the network's scale
 
 
+def test_a_champion_that_cannot_be_opened_need_only_be_overtaken(
+    conn: psycopg.Connection, present: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_model(conn, model_id="load-old", kind="load", manifest={"format": 0}, weights=b"")
+    promote(conn, "load-old")
+    doubts: list[str] = []
+
+    def verdict(doubt: str) -> None:
+        doubts.append(doubt)
+        raise InterruptedError
+
+    monkeypatch.setattr(
+        "forecasting.site.service.hold_contest", lambda *_, **_options: SimpleNamespace(verdict=verdict)
+    )
+    with pytest.raises(InterruptedError):
+        ForecastService().train(conn, SITE, issued_at=present, kinds=["load"])
+    assert len(doubts) == 1
+    assert doubts[0].startswith("The champion cannot be used: load-old: format must be ")
+
+
 def test_nobody_else_promotes_between_the_look_at_the_champion_and_the_promotion(
     conn: psycopg.Connection, database_url: str, present: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
