@@ -55,8 +55,8 @@ class Course:
 
     Attributes:
         share: Of the work of a full course.
-        budget_seconds: A ceiling on the wall time of all networks together. Steps are counted, so that a seed tells
-            all, unless it binds.
+        budget_seconds: A ceiling on the wall time of all networks that read the last days together. Steps are counted,
+            so that a seed tells all, unless it binds; a network that gets no step is left out.
         threads: For torch.
     """
 

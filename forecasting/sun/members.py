@@ -64,14 +64,14 @@ class SolarParts:
         plants: Of each series; None where its place is unknown.
         core: What the networks that read the last days speak about; None if there are none.
         networks: By member.
-        forest: None of a model that was trained before there was one.
+        trees, forest: None where the history was too short for them.
     """
 
     plants: tuple[Plant | None, ...]
     core: SolarCore | None
     trees: QuantileTrees | None
     networks: dict[str, TrainedNetwork]
-    forest: QuantileForest | None = None
+    forest: QuantileForest | None
 
 
 class SolarMembers:
