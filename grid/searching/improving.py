@@ -1,11 +1,10 @@
 """Better and better plans: small integer programs around the best one, each solved in a second or a few.
 
 First only the counts of units on that are fractional in the linear relaxation are free, and their neighbours in time.
-Then hours are free window by window, all units in them; over all hours the units that the relaxation would change for
-least, and more of them; every count that the relaxation could change for nothing; and half of the units drawn anew each
-time, more of them while that is quick and fewer when it is not. Units with long minimum times change over all hours or
-not at all, others best in windows. A part need not be solved better than the whole is known: a third of the gap that is
-left is close enough.
+Then hours are free window by window, all units in them; every count that the relaxation could change for nothing; and
+half of the units drawn anew each time, more of them while that is quick and fewer when it is not. Units with long
+minimum times change over all hours or not at all, others best in windows. A part need not be solved better than the
+whole is known: a third of the gap that is left is close enough.
 
 References:
     Ahuja, Ergun, Orlin and Punnen, "A survey of very large-scale neighborhood search techniques", Discrete Applied
@@ -28,7 +27,6 @@ from grid.searching.neighbourhoods import (
     Part,
     freed,
     held_at,
-    likely_to_change,
     near_fractions,
     whole_model,
     without_reduced_cost,
@@ -36,7 +34,6 @@ from grid.searching.neighbourhoods import (
 from grid.time_axis import FloatArray
 
 _LEAST_GAP, _FIRST_GAP, _OF_GAP = 2e-4, 1e-2, 1.0 / 3.0
-_LIKELY_SHARES = (0.15, 0.3, 0.5)
 _WINDOW_PERIODS = 12
 _FIRST_SHARE, _LEAST_SHARE, _MOST_SHARE = 0.5, 0.02, 0.8
 _SHORT_PATIENCE, _PATIENCE, _LONG_PATIENCE = 0.12, 0.15, 0.25
@@ -82,9 +79,6 @@ def improve(
             solve_within(model, bounds, incumbent, by=by, seconds=left())
     for first in range(0, model.problem.axis.periods, _WINDOW_PERIODS):
         free((slice(None), slice(first, first + _WINDOW_PERIODS)), "window", _SHORT_PATIENCE)
-    likely = likely_to_change(model, relaxed)
-    for share in _LIKELY_SHARES:
-        free((likely[: math.ceil(share * len(likely))], slice(None)), "likely units")
     best = incumbent.found.values
     if best is not None:
         kernel, patience = without_reduced_cost(model, relaxed, best), _LONG_PATIENCE * left()

@@ -61,17 +61,6 @@ def without_reduced_cost(model: DispatchModel, relaxed: LinearSolution, values: 
     return lower, upper
 
 
-def likely_to_change(model: DispatchModel, relaxed: LinearSolution) -> IntArray:
-    """Positions of the groups, those first whose counts the relaxation would change for least, shape (groups,).
-
-    Fractional counts cost nothing to change; of the others the reduced costs over all periods are summed.
-    """
-    on = _counts(model)
-    fractional = np.abs(relaxed.values[on] - np.round(relaxed.values[on])) > _WHOLE
-    cost = np.where(fractional.any(axis=1), -1.0, np.abs(relaxed.reduced_costs[on]).sum(axis=1))
-    return np.argsort(cost, kind="stable")
-
-
 def freed(model: DispatchModel, values: FloatArray, part: Part) -> Bounds:
     """Column bounds that hold every count at ``values`` but those of ``part``, an index into (groups, periods)."""
     lower, upper = held_at(model, values)
