@@ -129,7 +129,13 @@ def mix(heard: Heard, index: int, *, seed: int, without: Collection[str] = ()) -
 
 
 def learn_blend(said: Quantiles, actual: FloatArray, *, trust: float, seed: int) -> Blend:
-    """Weights by a backtest, then the bands.
+    """Weights by a backtest, then the bands; arguments as of :func:`learn_shares`."""
+    shares = learn_shares(said, actual, trust=trust, seed=seed)
+    return Blend(shares, learn_bands(actual, averaged(said, shares), levels=LEVELS))
+
+
+def learn_shares(said: Quantiles, actual: FloatArray, *, trust: float, seed: int) -> dict[str, float]:
+    """By member that counts for something, its weight by a backtest.
 
     Args:
         said: By member, each of shape (rows, origins, hours ahead, levels).
@@ -146,8 +152,7 @@ def learn_blend(said: Quantiles, actual: FloatArray, *, trust: float, seed: int)
         trust=trust,
         prior=[1.0 / siblings if name in NETWORKS else _PRIOR.get(name, 1.0) for name in said],
     )
-    spoken = {name: float(weight) for name, weight in zip(said, weights, strict=True) if weight > 0.0}
-    return Blend(spoken, learn_bands(actual, averaged(said, spoken), levels=LEVELS))
+    return {name: float(weight) for name, weight in zip(said, weights, strict=True) if weight > 0.0}
 
 
 def trust_in(horizons: float) -> float:

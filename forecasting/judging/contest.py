@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from forecasting.engine.mixture import Blend, averaged, learn_blend, trust_in
+from forecasting.engine.mixture import Blend, averaged, learn_shares, trust_in
 from forecasting.engine.model import TrainedModel, ask_past, in_units, make_members
 from forecasting.judging.backtest import Scores, score
 from forecasting.judging.daily_scores import DailyScores, daily_scores
@@ -258,7 +258,7 @@ def _blends(said: Quantiles, actual: FloatArray, trial: Trial, course: Course) -
         actual: Shape (series, origins, periods).
     """
     trust = trust_in((trial.split.end - trial.split.test) / actual.shape[-1])
-    weights = learn_blend(said, actual, trust=trust, seed=course.seed).weights
+    weights = learn_shares(said, actual, trust=trust, seed=course.seed)
     mixed = averaged(said, weights)
     rows = [slice(row, row + 1) for row in range(len(actual))]
     bands = [learn_bands(actual[row], mixed[row], levels=LEVELS) for row in rows]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecasting.engine.mixture import Blend, learn_blend
+from forecasting.engine.mixture import learn_shares
 from forecasting.engine.model import TrainedModel, ask_now
 from forecasting.judging.backtest import Scores, score
 from forecasting.judging.contest import hold_contest
@@ -155,11 +155,11 @@ def test_networks_trees_and_the_scored_weights_never_see_what_scores_them(
 ) -> None:
     learnt_from: list[FloatArray] = []
 
-    def watched(said: Quantiles, actual: FloatArray, **options: Any) -> Blend:
+    def watched(said: Quantiles, actual: FloatArray, **options: Any) -> dict[str, float]:
         learnt_from.append(actual)
-        return learn_blend(said, actual, **options)
+        return learn_shares(said, actual, **options)
 
-    monkeypatch.setattr("forecasting.judging.contest.learn_blend", watched)
+    monkeypatch.setattr("forecasting.judging.contest.learn_shares", watched)
     middle = (first.split.test + first.split.end) // 2 + 7  # no origin that judges lies before the middle
     changed = [replace(one, values=_doubled(one, after=middle)) for one in made.load_series]
     other = load_contest(changed, replace(first.model, seen_until=0))
