@@ -20,6 +20,7 @@ from grid.checking.storage_check import check_storages
 from grid.network import Network
 from grid.problem.costs import change_cost, production_cost, whole_periods
 from grid.problem.plan import DispatchPlan, UnitState
+from grid.problem.soft_limits import Limit, SoftLimit
 from grid.time_axis import FloatArray
 
 _MW = 1e-2
@@ -114,12 +115,12 @@ def _plants(plan: DispatchPlan) -> Iterator[str]:
     taken, available = plan.renewable_mw, plan.problem.available_mw
     for p, t in np.argwhere((taken < -_MW) | (taken > available + _MW)):
         yield f"{plan.problem.renewable_plants[p].plant_id} period {t}: {taken[p, t]} of {available[p, t]} MW"
-    spilled: dict[tuple[str, int], float] = defaultdict(float)
+    spilled: dict[tuple[SoftLimit, int], float] = defaultdict(float)
     for p, plant in enumerate(plan.problem.renewable_plants):
         if not plant.curtailable:
             for t in range(plan.problem.axis.periods):
-                spilled[f"spilled renewables at bus {plant.bus_id}", t] += float(available[p, t] - taken[p, t])
-    yield from reported_faults(plan, spilled)
+                spilled[SoftLimit(Limit.SPILL, plant.bus_id), t] += float(available[p, t] - taken[p, t])
+    yield from reported_faults(plan, {Limit.SPILL}, spilled)
 
 
 def injections_of(plan: DispatchPlan) -> FloatArray:
@@ -167,26 +168,27 @@ def _network(plan: DispatchPlan) -> Iterator[str]:
         yield f"period {t}: branches lose {lost[t]} MW, {plan.losses_mw[t]} MW are counted"
     too_much = np.maximum(plan.losses_mw - lost, 0.0)
     yield from reported_faults(
-        plan, {("power lost that flows do not lose", t): mw for t, mw in enumerate(too_much.tolist())}
+        plan, {Limit.LOSSES}, {(SoftLimit(Limit.LOSSES), t): mw for t, mw in enumerate(too_much.tolist())}
     )
-    relaxed: dict[tuple[str, int], float] = {}
+    relaxed: dict[tuple[SoftLimit, int], float] = {}
     for branch, flow in zip(network.branches, flows, strict=True):
         for t in range(problem.axis.periods):
             excess = 0.0 if branch.limit_mw is None else abs(float(flow[t])) - branch.limit_mw
-            relaxed[f"overload of branch {branch.branch_id}", t] = max(excess, 0.0)
+            relaxed[SoftLimit(Limit.OVERLOAD, branch.branch_id), t] = max(excess, 0.0)
     of_branch = dict(zip((branch.branch_id for branch in network.branches), flows, strict=True))
     for interface in network.interfaces:
         across = np.sum([of_branch[name] for name in interface.branches], axis=0)
         across = across - np.sum([of_branch[name] for name in interface.reversed_branches], axis=0)
         for t in range(problem.axis.periods):
             excess = max(abs(float(np.broadcast_to(across, flows.shape[1:])[t])) - interface.limit_mw, 0.0)
-            relaxed[f"overload of interface {interface.interface_id}", t] = excess
-    for what, amounts in (("load shed", plan.shed_mw), ("surplus power", plan.surplus_mw)):
+            relaxed[SoftLimit(Limit.INTERFACE_OVERLOAD, interface.interface_id), t] = excess
+    for kind, amounts in ((Limit.SHEDDING, plan.shed_mw), (Limit.SURPLUS, plan.surplus_mw)):
         for bus, row in zip(network.buses, amounts, strict=True):
-            relaxed.update({(f"{what} at bus {bus.bus_id}", t): mw for t, mw in enumerate(row.tolist())})
+            relaxed.update({(SoftLimit(kind, bus.bus_id), t): mw for t, mw in enumerate(row.tolist())})
     if np.any(plan.shed_mw > np.maximum(problem.load_mw, 0.0) + _MW):
         yield "more load is shed than there is"
-    yield from reported_faults(plan, relaxed)
+    kinds = (Limit.OVERLOAD, Limit.INTERFACE_OVERLOAD, Limit.SHEDDING, Limit.SURPLUS)
+    yield from reported_faults(plan, kinds, relaxed)
 
 
 def flows_by_angles(network: Network, injection: FloatArray) -> FloatArray:
@@ -223,14 +225,15 @@ def _reserves(plan: DispatchPlan) -> Iterator[str]:
         yield "plants hold more upward reserve than is left of them"
     if np.any(of_plants[1] > plan.renewable_mw * free + _MW):
         yield "plants hold more downward reserve than they produce"
-    short: dict[tuple[str, int], float] = {}
+    short: dict[tuple[SoftLimit, int], float] = {}
     for t in range(problem.axis.periods):
-        short["upward reserve short", t] = max(float(problem.reserve_up_mw[t] - up[t]), 0.0)
-        short["downward reserve short", t] = max(float(problem.reserve_down_mw[t] - down[t]), 0.0)
+        short[SoftLimit(Limit.RESERVE_UP), t] = max(float(problem.reserve_up_mw[t] - up[t]), 0.0)
+        short[SoftLimit(Limit.RESERVE_DOWN), t] = max(float(problem.reserve_down_mw[t] - down[t]), 0.0)
     short |= short_of_products(plan)
-    yield from reported_faults(
-        plan, (or_undeliverable(plan, short) if problem.deliverable else short) | short_of_losses(plan)
-    )
+    if problem.deliverable:
+        short = or_undeliverable(plan, short)
+    kinds = (Limit.RESERVE_UP, Limit.RESERVE_DOWN, Limit.PRODUCT_UP, Limit.PRODUCT_DOWN, Limit.LARGEST_LOSS)
+    yield from reported_faults(plan, kinds, short | short_of_losses(plan))
 
 
 def _money(plan: DispatchPlan) -> Iterator[str]:

@@ -13,8 +13,11 @@ import numpy as np
 from scipy.optimize import linprog
 
 from grid.checking.check import flows_by_angles, injections_of
+from grid.checking.reported import Amounts, reported_amounts
 from grid.checking.reserve_check import lost_mw
 from grid.problem.plan import DispatchPlan
+from grid.problem.requirements import DOWNWARD_RESERVE, UPWARD_RESERVE
+from grid.problem.soft_limits import Limit, SoftLimit
 from grid.time_axis import FloatArray
 
 _MW = 1e-2
@@ -22,13 +25,27 @@ _MW = 1e-2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Case:
-    """One event: what it changes at every bus, shape (buses, periods), and who answers with how much."""
+    """One event: what it changes at every bus, shape (buses, periods), and who answers with how much.
 
-    name: str
+    Attributes:
+        kind: What going beyond a branch's rating after it is called.
+        of: What is lost or called.
+    """
+
+    kind: Limit
+    of: str
     change: FloatArray
     sign: float
     holders: list[tuple[int, FloatArray]]
-    emergency: bool
+
+    @property
+    def emergency(self) -> bool:
+        """Whether the flows after it must keep emergency ratings."""
+        return self.kind is Limit.OVERLOAD_AFTER_LOSS
+
+    @property
+    def name(self) -> str:
+        return f"after the loss of {self.of}" if self.emergency else f"when {self.of} is called"
 
 
 def check_events(plan: DispatchPlan) -> list[str]:
@@ -38,7 +55,7 @@ def check_events(plan: DispatchPlan) -> list[str]:
     nothing = np.zeros((len(network.buses), 1))
     factors = flows_by_angles(network, np.eye(len(network.buses))) - flows_by_angles(network, nothing)
     flows = flows_by_angles(network, injections_of(plan))
-    reported = {(violation.what, violation.period): violation.amount_mw for violation in plan.violations}
+    reported = reported_amounts(plan)
     problems = []
     for case in cases:
         for t in range(plan.problem.axis.periods):
@@ -54,14 +71,13 @@ def _least_overload(
     factors: FloatArray,
     flow: FloatArray,
     t: int,
-    reported: dict[tuple[str, int], float],
+    reported: Amounts,
 ) -> float:
     """By how much the worst branch is beyond its rating under the best response; infinite if there is none."""
-    kind = "emergency overload" if case.emergency else "overload by reserve"
     limits = []
     for branch in plan.problem.network.branches:
         rating = branch.limit_mw if branch.emergency_mw is None or not case.emergency else branch.emergency_mw
-        told = reported.get((f"{kind} of branch {branch.branch_id} {case.name}", t), 0.0)
+        told = reported.get((SoftLimit(case.kind, branch.branch_id, case.of), t), 0.0)
         limits.append(np.inf if rating is None else rating + told)
     limit, rated = np.array(limits), np.isfinite(limits)
     after = flow + factors @ case.change[:, t]
@@ -93,7 +109,7 @@ def _losses(plan: DispatchPlan) -> Iterator[_Case]:
     at = [bus[asset.bus_id] for asset in problem.thermal_units] + [bus[asset.bus_id] for asset in problem.storages]
     held = [*plan.reserve_up_mw, *plan.storage_reserve_up_mw]
     plants = {plant.plant_id: bus[plant.bus_id] for plant in problem.renewable_plants}
-    short = _reported_short(plan, "upward reserve short of the largest loss")
+    short = plan.relaxed_mw(SoftLimit(Limit.LARGEST_LOSS))
     shares = _shares(plan, ()).mean(axis=1)
     for name, mw in lost_mw(plan).items():
         change = np.zeros_like(problem.load_mw)
@@ -101,12 +117,12 @@ def _losses(plan: DispatchPlan) -> Iterator[_Case]:
         holders = [(i, reserve) for i, reserve, owner in zip(at, held, ids, strict=True) if owner != name]
         others = zip(problem.renewable_plants, plan.renewable_reserve_up_mw, strict=True)
         holders += [(bus[o.bus_id], mw) for o, mw in others if plants.get(name) != bus[o.bus_id]]
-        yield _Case(f"after the loss of {name}", _served(change, short, shares), 1.0, holders, emergency=True)
+        yield _Case(Limit.OVERLOAD_AFTER_LOSS, name, _served(change, short, shares), 1.0, holders)
     for link, flow in zip(problem.network.dc_links, plan.link_flow_mw, strict=True):
         change = np.zeros_like(problem.load_mw)
         change[bus[link.from_bus]] += flow
         change[bus[link.to_bus]] -= flow
-        yield _Case(f"after the loss of {link.link_id}", change, 1.0, [], emergency=True)
+        yield _Case(Limit.OVERLOAD_AFTER_LOSS, link.link_id, change, 1.0, [])
 
 
 def _served(change: FloatArray, short: FloatArray, shares: FloatArray) -> FloatArray:
@@ -122,9 +138,9 @@ def _calls(plan: DispatchPlan) -> Iterator[_Case]:
     buses = [asset.bus_id for asset in problem.thermal_units] + [asset.bus_id for asset in problem.storages]
     buses += [plant.bus_id for plant in problem.renewable_plants]
     products = {held.product: held.all_mw for held in plan.products}
-    for upward, required, name in (
-        (True, problem.reserve_up_mw, "upward reserve"),
-        (False, problem.reserve_down_mw, "downward reserve"),
+    for upward, required, limit, title in (
+        (True, problem.reserve_up_mw, Limit.RESERVE_UP, UPWARD_RESERVE),
+        (False, problem.reserve_down_mw, Limit.RESERVE_DOWN, DOWNWARD_RESERVE),
     ):
         sign = 1.0 if upward else -1.0
         held = (
@@ -138,23 +154,14 @@ def _calls(plan: DispatchPlan) -> Iterator[_Case]:
             holders = holders[: len(buses) - len(problem.renewable_plants)]
             plants = zip(problem.renewable_plants, plan.renewable_mw, strict=True)
             holders += [(bus[plant.bus_id], mw) for plant, mw in plants if plant.curtailable]
-        met = required - _reported_short(plan, f"{name} short")
-        yield _Case(f"when {name} is called", -sign * _shares(plan, ()) * met, sign, holders, emergency=False)
+        change = -sign * _shares(plan, ()) * (required - plan.relaxed_mw(SoftLimit(limit)))
+        yield _Case(Limit.OVERLOAD_BY_RESERVE, title, change, sign, holders)
     for need in problem.requirements:
         sign = 1.0 if need.product.upward else -1.0
         rows = zip(buses, products[need.product], strict=True)
         holders = [(bus[bus_id], mw) for bus_id, mw in rows if not need.areas or area[bus_id] in need.areas]
-        met = need.required_mw - _reported_short(plan, f"{need.title} reserve short")
-        change = -sign * _shares(plan, need.areas) * met
-        yield _Case(f"when {need.title} is called", change, sign, holders, emergency=False)
-
-
-def _reported_short(plan: DispatchPlan, what: str) -> FloatArray:
-    short = np.zeros(plan.problem.axis.periods)
-    for violation in plan.violations:
-        if violation.what == what:
-            short[violation.period] = violation.amount_mw
-    return short
+        change = -sign * _shares(plan, need.areas) * (need.required_mw - plan.relaxed_mw(need.limit))
+        yield _Case(Limit.OVERLOAD_BY_RESERVE, need.title, change, sign, holders)
 
 
 def _shares(plan: DispatchPlan, areas: tuple[str, ...]) -> FloatArray:

@@ -13,8 +13,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from grid.checking.check import flows_by_angles, injections_of
+from grid.checking.reported import reported_amounts
 from grid.network import Network
 from grid.problem.plan import DispatchPlan
+from grid.problem.soft_limits import Limit, SoftLimit
 
 _MW = 1e-2
 
@@ -26,7 +28,7 @@ def check_outages(plan: DispatchPlan) -> list[str]:
 
 def _overloads(plan: DispatchPlan) -> Iterator[str]:
     network, injection = plan.problem.network, injections_of(plan)
-    reported = {(violation.what, violation.period): violation.amount_mw for violation in plan.violations}
+    reported = reported_amounts(plan)
     for out in network.branches:
         rest = replace(network, branches=tuple(branch for branch in network.branches if branch is not out))
         if not _in_one_piece(rest):
@@ -36,11 +38,11 @@ def _overloads(plan: DispatchPlan) -> Iterator[str]:
             rating = branch.limit_mw if branch.emergency_mw is None else branch.emergency_mw
             if rating is None:
                 continue
-            name = f"emergency overload of branch {branch.branch_id} after the outage of {out.branch_id}"
+            limit = SoftLimit(Limit.OVERLOAD_AFTER_OUTAGE, branch.branch_id, out.branch_id)
             for t in np.flatnonzero(np.abs(flow) > rating + _MW).tolist():
                 excess = abs(float(flow[t])) - rating
-                if abs(excess - reported.get((name, t), 0.0)) > 2.0 * _MW:
-                    yield f"{name} in period {t}: {excess} MW beyond {rating} MW"
+                if abs(excess - reported.get((limit, t), 0.0)) > 2.0 * _MW:
+                    yield f"{limit} in period {t}: {excess} MW beyond {rating} MW"
 
 
 def _in_one_piece(network: Network) -> bool:

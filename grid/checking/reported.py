@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from grid.problem.plan import DispatchPlan
+from grid.problem.soft_limits import Limit, SoftLimit
 
 _MW = 1e-2
 
+Amounts = Mapping[tuple[SoftLimit, int], float]
+"""By how much limits are relaxed in periods. [MW], or MWh of energy"""
 
-def reported_faults(plan: DispatchPlan, amounts: dict[tuple[str, int], float]) -> Iterator[str]:
-    """Every amount must stand among the violations with its size, and none may stand there without one."""
-    kinds = {what.split(" at bus ")[0].split(" branch ")[0].split(" in ")[0] for what, _ in amounts}
-    reported: dict[tuple[str, int], float] = {
-        (v.what, v.period): v.amount_mw
-        for v in plan.violations
-        if v.what.split(" at bus ")[0].split(" branch ")[0].split(" in ")[0] in kinds
-    }
-    for key in amounts.keys() | reported.keys():
-        amount, told = amounts.get(key, 0.0), reported.get(key, 0.0)
+
+def reported_amounts(plan: DispatchPlan) -> Amounts:
+    """What a plan reports of every limit that it relaxes."""
+    return {(violation.limit, violation.period): violation.amount_mw for violation in plan.violations}
+
+
+def reported_faults(plan: DispatchPlan, kinds: Collection[Limit], amounts: Amounts) -> Iterator[str]:
+    """Every amount must stand among the violations with its size, and none of these kinds without one."""
+    reported = {key: mw for key, mw in reported_amounts(plan).items() if key[0].kind in kinds}
+    for limit, period in amounts.keys() | reported.keys():
+        amount, told = amounts.get((limit, period), 0.0), reported.get((limit, period), 0.0)
         if abs(amount - told) > 2.0 * _MW:
-            yield f"{key[0]} in period {key[1]}: it is {amount} MW and {told} MW are reported"
+            yield f"{limit} in period {period}: it is {amount} MW and {told} MW are reported"

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from grid.checking.reported import Amounts, reported_amounts
 from grid.problem.plan import DispatchPlan
+from grid.problem.soft_limits import Limit, SoftLimit
 from grid.time_axis import FloatArray
 
 _MW = 1e-2
@@ -45,8 +47,8 @@ def check_products(plan: DispatchPlan) -> Iterator[str]:
                 yield f"{unit.unit_id}: more {product.product.title} than its ramp yields in time"
 
 
-def short_of_products(plan: DispatchPlan) -> dict[tuple[str, int], float]:
-    """What is short of each requirement in each period, by what violations call it. [MW]"""
+def short_of_products(plan: DispatchPlan) -> dict[tuple[SoftLimit, int], float]:
+    """What is short of each requirement in each period. [MW]"""
     problem, short = plan.problem, {}
     held = {product.product: product for product in plan.products}
     for need in problem.requirements:
@@ -57,16 +59,16 @@ def short_of_products(plan: DispatchPlan) -> dict[tuple[str, int], float]:
             mw = sum(mw for unit, mw in zip(problem.thermal_units, units, strict=True) if unit.bus_id in inside)
             mw += sum(mw for store, mw in zip(problem.storages, stores, strict=True) if store.bus_id in inside)
             mw += sum(mw for plant, mw in zip(problem.renewable_plants, plants, strict=True) if plant.bus_id in inside)
-            short[f"{need.title} reserve short", t] = max(float(need.required_mw[t]) - mw, 0.0)
+            short[need.limit, t] = max(float(need.required_mw[t]) - mw, 0.0)
     return short
 
 
-def or_undeliverable(plan: DispatchPlan, short: dict[tuple[str, int], float]) -> dict[tuple[str, int], float]:
+def or_undeliverable(plan: DispatchPlan, short: Amounts) -> dict[tuple[SoftLimit, int], float]:
     """What is short, or more where a plan reports more: reserve that cannot be delivered is short, too.
 
     Whether that is so :mod:`grid.checking.event_check` looks into.
     """
-    told = {(violation.what, violation.period): violation.amount_mw for violation in plan.violations}
+    told = reported_amounts(plan)
     return {key: max(mw, told.get(key, 0.0)) for key, mw in short.items()}
 
 
@@ -83,8 +85,8 @@ def lost_mw(plan: DispatchPlan) -> dict[str, FloatArray]:
     return units | {plant.plant_id: power for plant, power in plants if plant.curtailable}
 
 
-def short_of_losses(plan: DispatchPlan) -> dict[tuple[str, int], float]:
-    """By how much the upward reserve of all others falls short of the worst loss, by what violations call it. [MW]
+def short_of_losses(plan: DispatchPlan) -> dict[tuple[SoftLimit, int], float]:
+    """By how much the upward reserve of all others falls short of the worst loss. [MW]
 
     What the plants of a bus hold does not count for the loss of one of them.
     """
@@ -97,5 +99,4 @@ def short_of_losses(plan: DispatchPlan) -> dict[tuple[str, int], float]:
         own[plant.plant_id] = of_plants[at_bus(plan, plant.bus_id)].sum(axis=0)
     short = [mw - (everyone - own.get(name, 0.0)) for name, mw in lost_mw(plan).items()]
     worst = np.max([np.zeros(plan.problem.axis.periods), *short], axis=0)
-    what = "upward reserve short of the largest loss"
-    return or_undeliverable(plan, {(what, t): float(mw) for t, mw in enumerate(worst)})
+    return or_undeliverable(plan, {(SoftLimit(Limit.LARGEST_LOSS), t): float(mw) for t, mw in enumerate(worst)})

@@ -9,6 +9,7 @@ import numpy as np
 from grid.assets import Storage
 from grid.checking.reported import reported_faults
 from grid.problem.plan import DispatchPlan
+from grid.problem.soft_limits import Limit, SoftLimit
 from grid.time_axis import FloatArray
 
 _MW = 1e-2
@@ -19,7 +20,7 @@ _HOURS = 1e-6
 def check_storages(plan: DispatchPlan) -> Iterator[str]:
     """Everything that does not hold of the storages."""
     step = plan.problem.axis.step_hours
-    missing: dict[tuple[str, int], float] = {}
+    missing: dict[tuple[SoftLimit, int], float] = {}
     for s, storage in enumerate(plan.problem.storages):
         charge, discharge, energy = plan.charge_mw[s], plan.discharge_mw[s], plan.state_of_charge_mwh[s]
         before = plan.problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
@@ -45,7 +46,7 @@ def check_storages(plan: DispatchPlan) -> Iterator[str]:
             more = float(energy[t] - before - gained - inflow + due)
             if more > due + _MWH or (more < -gone - _MWH and not spills):
                 yield f"{place}: {energy[t]} MWh does not follow from {before} MWh"
-            missing[f"energy missing in {storage.storage_id} when it is due", t] = max(more, 0.0) if due else 0.0
+            missing[SoftLimit(Limit.STORAGE_DUE, storage.storage_id), t] = max(more, 0.0) if due else 0.0
             if not -_MWH <= energy[t] <= most + _MWH:
                 yield f"{place}: {energy[t]} MWh lies outside [0, {most}]"
             up, down = plan.storage_reserve_up_mw[s, t], plan.storage_reserve_down_mw[s, t]
@@ -58,8 +59,8 @@ def check_storages(plan: DispatchPlan) -> Iterator[str]:
                 yield f"{place}: downward reserve beyond its room"
             before = energy[t]
         short = max(storage.end_minimum_mwh - float(before), 0.0)
-        missing[f"energy missing in {storage.storage_id} at the end", len(energy) - 1] = short
-    yield from reported_faults(plan, missing)
+        missing[SoftLimit(Limit.STORAGE_END, storage.storage_id), len(energy) - 1] = short
+    yield from reported_faults(plan, (Limit.STORAGE_DUE, Limit.STORAGE_END), missing)
 
 
 def _limits_of(plan: DispatchPlan, storage: Storage) -> tuple[tuple[FloatArray, ...], bool, list[bool]]:

@@ -12,14 +12,12 @@ from grid.dispatch.redispatched import Redispatched
 from grid.problem.plan import (
     DispatchPlan,
     DispatchProblem,
-    Limit,
-    Penalties,
     Reason,
     Status,
     UnitState,
-    Violation,
 )
 from grid.problem.scenarios import Outlook, Scenarios
+from grid.problem.soft_limits import Limit, Penalties, SoftLimit, Violation
 
 __all__ = [
     "DispatchPlan",
@@ -33,6 +31,7 @@ __all__ = [
     "Redispatch",
     "Redispatched",
     "Scenarios",
+    "SoftLimit",
     "Status",
     "UnitState",
     "Violation",

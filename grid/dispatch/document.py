@@ -9,7 +9,8 @@ from typing import Any
 
 from grid.dispatch.schedules import MONEY_DIGITS, PRICE_DIGITS, assets_of, schedules
 from grid.dispatch.shortfall import promised
-from grid.problem.plan import DispatchPlan, Reason, Status, Violation
+from grid.problem.plan import DispatchPlan, Reason, Status
+from grid.problem.soft_limits import Violation
 from grid.time_axis import require_utc
 
 _MW_DIGITS = 3

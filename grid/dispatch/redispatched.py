@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from grid.dispatch.results import REPORTED_MW, reported
-from grid.problem.plan import DispatchPlan, DispatchProblem, Limit, Violation
+from grid.dispatch.results import REPORTED_MW, missing_at_end, reported
+from grid.problem.plan import DispatchPlan, DispatchProblem
+from grid.problem.soft_limits import Limit, SoftLimit, Violation
 from grid.time_axis import FloatArray
 
 
@@ -69,26 +70,16 @@ def relaxed(
         due_mwh, end_mwh: By storage, what is missing when it is due, and at the end.
     """
     prices, network = problem.penalties, problem.network
-    for what, (buses, amounts), price, kind in (
-        ("load shed", shed_mw, prices.shedding, Limit.SHEDDING),
-        ("surplus power", surplus_mw, prices.surplus, Limit.SURPLUS),
-        ("spilled renewables", spilled_mw, prices.spill, Limit.SPILL),
-    ):
+    for kind, (buses, amounts) in ((Limit.SHEDDING, shed_mw), (Limit.SURPLUS, surplus_mw), (Limit.SPILL, spilled_mw)):
         for row in _reported_rows(amounts):
-            yield from reported(f"{what} at bus {network.buses[buses[row]].bus_id}", amounts[row], price, kind)
-    branches = len(network.branches)
+            yield from reported(SoftLimit(kind, network.buses[buses[row]].bus_id), amounts[row], prices)
+    limits = [SoftLimit(Limit.OVERLOAD, branch.branch_id) for branch in network.branches]
+    limits += [SoftLimit(Limit.INTERFACE_OVERLOAD, interface.interface_id) for interface in network.interfaces]
     for row in _reported_rows(beyond_mw):
-        name = (
-            f"branch {network.branches[row].branch_id}"
-            if row < branches
-            else f"interface {network.interfaces[row - branches].interface_id}"
-        )
-        yield from reported(f"overload of {name}", beyond_mw[row], prices.overload, Limit.OVERLOAD)
+        yield from reported(limits[row], beyond_mw[row], prices)
     for storage, due, end in zip(problem.storages, due_mwh, end_mwh, strict=True):
-        missing, at_end = f"energy missing in {storage.storage_id}", np.zeros(problem.axis.periods)
-        at_end[-1] = end
-        yield from reported(f"{missing} when it is due", due, prices.storage_end, Limit.STORAGE_DUE)
-        yield from reported(f"{missing} at the end", at_end, prices.storage_end, Limit.STORAGE_END)
+        yield from reported(SoftLimit(Limit.STORAGE_DUE, storage.storage_id), due, prices)
+        yield from missing_at_end(storage, end, problem)
 
 
 def _reported_rows(amounts_mw: FloatArray) -> list[int]:

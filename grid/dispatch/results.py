@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from grid.assets import Storage
 from grid.explaining.headroom import headroom_mw
 from grid.explaining.reasons import explain
 from grid.formulation.build import available_by_bus
@@ -16,7 +17,8 @@ from grid.formulation.lines import interface_members
 from grid.formulation.prices import FixedDispatch, dispatch_fixed, prices_of
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.costs import change_cost
-from grid.problem.plan import DispatchPlan, DispatchProblem, Limit, Status, Violation
+from grid.problem.plan import DispatchPlan, DispatchProblem, Status
+from grid.problem.soft_limits import Limit, Penalties, SoftLimit, Violation
 from grid.searching.incumbent import gap_between
 from grid.time_axis import FloatArray
 
@@ -158,49 +160,41 @@ def taken_by_plant(
     return taken
 
 
-def reported(what: str, amounts_mw: FloatArray, price: float, kind: Limit) -> Iterator[Violation]:
+def reported(limit: SoftLimit, amounts_mw: FloatArray, prices: Penalties) -> Iterator[Violation]:
     """The violations of one limit, whose relaxation in each period is ``amounts_mw``."""
     for t, mw in enumerate(amounts_mw.tolist()):
         if mw > REPORTED_MW:
-            yield Violation(what, t, mw, price, kind)
+            yield Violation(limit, t, mw, prices.of(limit.kind))
+
+
+def missing_at_end(storage: Storage, missing_mwh: float, problem: DispatchProblem) -> Iterator[Violation]:
+    """The violation of a storage's final level, if as much is missing that it is to be reported."""
+    if missing_mwh > REPORTED_MW:
+        limit = SoftLimit(Limit.STORAGE_END, storage.storage_id)
+        yield Violation(limit, problem.axis.periods - 1, missing_mwh, problem.penalties.of(limit.kind))
 
 
 def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
     """Every soft limit that was relaxed, by kind, then period."""
     model, x, problem = dispatch.model, dispatch.solution.values, dispatch.model.problem
-    prices, network = problem.penalties, problem.network
-    per_bus = (
-        ("load shed", model.shed, prices.shedding, Limit.SHEDDING),
-        ("surplus power", model.surplus, prices.surplus, Limit.SURPLUS),
-        ("spilled renewables", model.spill, prices.spill, Limit.SPILL),
-    )
-    for what, blocks, price, kind in per_bus:
+    prices, reserves = problem.penalties, model.reserves
+    for kind, blocks in ((Limit.SHEDDING, model.shed), (Limit.SURPLUS, model.surplus), (Limit.SPILL, model.spill)):
         for i, columns in blocks.items():
-            yield from reported(f"{what} at bus {network.buses[i].bus_id}", x[columns], price, kind)
+            yield from reported(SoftLimit(kind, problem.network.buses[i].bus_id), x[columns], prices)
     for line, over in sorted(model.lines.overload.items()):
         mw = float(x[list(over)].sum())
         if mw > REPORTED_MW:
-            what = f"{model.lines.kind(line)} of {model.lines.name(line)}"
-            yield Violation(what, line.period, mw, prices.overload, Limit.OVERLOAD)
+            yield Violation(model.lines.soft_limit(line), line.period, mw, prices.overload)
     if model.losses is not None:
         too_much = x[model.losses.columns] - model.losses.mw(model.lines.ptdf.flows(model.injections.mw(x)))
-        yield from reported("power lost that flows do not lose", too_much, 0.0, Limit.LOSSES)
-    system = (
-        ("upward reserve short", model.reserves.short_up, True),
-        ("downward reserve short", model.reserves.short_down, False),
-        *(
-            (f"{need.title} reserve short", short, need.product.upward)
-            for need, short in zip(problem.requirements, model.reserves.product_short, strict=True)
-        ),
-        ("upward reserve short of the largest loss", model.reserves.coverage_short, True),
-    )
-    for what, short, upward in system:
-        kind, price = (Limit.RESERVE_UP, prices.reserve_up) if upward else (Limit.RESERVE_DOWN, prices.reserve_down)
-        yield from reported(what, x[short], price, kind)
+        yield from reported(SoftLimit(Limit.LOSSES), too_much, prices)
+    for limit, short in (
+        (SoftLimit(Limit.RESERVE_UP), reserves.short_up),
+        (SoftLimit(Limit.RESERVE_DOWN), reserves.short_down),
+        *zip((need.limit for need in problem.requirements), reserves.product_short, strict=True),
+        (SoftLimit(Limit.LARGEST_LOSS), reserves.coverage_short),
+    ):
+        yield from reported(limit, x[short], prices)
     for storage, stored in zip(problem.storages, model.storages, strict=True):
-        what = f"energy missing in {storage.storage_id} when it is due"
-        yield from reported(what, x[stored.due_shortfall], prices.storage_end, Limit.STORAGE_DUE)
-        missing = float(x[stored.end_shortfall][0])
-        if missing > REPORTED_MW:
-            what = f"energy missing in {storage.storage_id} at the end"
-            yield Violation(what, problem.axis.periods - 1, missing, prices.storage_end, Limit.STORAGE_END)
+        yield from reported(SoftLimit(Limit.STORAGE_DUE, storage.storage_id), x[stored.due_shortfall], prices)
+        yield from missing_at_end(storage, float(x[stored.end_shortfall][0]), problem)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from grid.explaining.explained import TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding, merged, spread
-from grid.problem.plan import DispatchPlan, Reason
+from grid.problem.plan import Reason
+from grid.problem.requirements import DOWNWARD_RESERVE, UPWARD_RESERVE
+from grid.problem.soft_limits import Limit, SoftLimit
 from grid.time_axis import FloatArray
 
 _HOLDERS_NAMED = 3
@@ -42,28 +44,18 @@ def _requirements(explained: Explained) -> Iterator[_Requirement]:
     held = {reserve.product: reserve for reserve in plan.products}
     up = plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw
     down = plan.reserve_down_mw, plan.storage_reserve_down_mw, plan.renewable_reserve_down_mw
-    for name, required, price, of_assets, upward in (
-        ("upward reserve", problem.reserve_up_mw, prices.reserve_up, up, True),
-        ("downward reserve", problem.reserve_down_mw, prices.reserve_down, down, False),
+    for name, limit, required, price, of_assets, upward in (
+        (UPWARD_RESERVE, Limit.RESERVE_UP, problem.reserve_up_mw, prices.reserve_up, up, True),
+        (DOWNWARD_RESERVE, Limit.RESERVE_DOWN, problem.reserve_down_mw, prices.reserve_down, down, False),
     ):
         for_products = sum(reserve.all_mw for product, reserve in held.items() if product.upward == upward)
         left = dict(zip(at, np.vstack(of_assets) - for_products, strict=True))
-        yield _Requirement(name, required, _short_mw(plan, f"{name} short"), price, left)
+        yield _Requirement(name, required, plan.relaxed_mw(SoftLimit(limit)), price, left)
     area = {bus.bus_id: bus.area for bus in problem.network.buses}
     for need, price in zip(problem.requirements, prices.requirements, strict=True):
         of_product = zip(at, held[need.product].all_mw, strict=True)
         inside = {name: mw for name, mw in of_product if not need.areas or area[at[name]] in need.areas}
-        short = _short_mw(plan, f"{need.title} reserve short")
-        yield _Requirement(need.title, need.required_mw, short, price, inside)
-
-
-def _short_mw(plan: DispatchPlan, what: str) -> FloatArray:
-    """By how much a plan falls short of a requirement, as its violations tell, shape (periods,)."""
-    short = np.zeros(plan.problem.axis.periods)
-    for violation in plan.violations:
-        if violation.what == what:
-            short[violation.period] += violation.amount_mw
-    return short
+        yield _Requirement(need.title, need.required_mw, plan.relaxed_mw(need.limit), price, inside)
 
 
 def _reasons(explained: Explained, told: _Requirement) -> Iterator[Reason]:

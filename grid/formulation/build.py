@@ -2,7 +2,7 @@
 
 Per period one balance over the whole network (lossless DC), and a row only for those branches that are asked for
 (:mod:`grid.formulation.lines`). Every soft limit has a column of its own, priced by
-:class:`grid.problem.plan.Penalties`, so that a well-formed problem always has an answer.
+:class:`grid.problem.soft_limits.Penalties`, so that a well-formed problem always has an answer.
 """
 
 from __future__ import annotations

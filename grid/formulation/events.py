@@ -36,19 +36,24 @@ class Event:
     """Something that may happen in any period.
 
     Attributes:
-        name: Such as ``after the loss of unit-7``.
+        of: The asset that is lost, or the title of the reserve that is called.
         change: What it feeds in more at every bus; negative where it takes power away.
         upward: The direction of the reserve that answers.
         barred: The responder that is itself lost; -1 if none is.
-        emergency: The flows after it must keep emergency ratings; else the continuous ones.
+        emergency: A loss: the flows after it must keep emergency ratings; those after a call the continuous ones.
     """
 
-    name: str
+    of: str
     change: Injections
     upward: bool
     responders: Responders
     barred: int = -1
     emergency: bool = False
+
+    @property
+    def name(self) -> str:
+        """Such as ``after the loss of unit-7``."""
+        return f"after the loss of {self.of}" if self.emergency else f"when {self.of} is called"
 
     @property
     def sign(self) -> float:

@@ -18,6 +18,7 @@ from grid.formulation.outages import Outages, emergency_ratings_mw
 from grid.formulation.ptdf import Ptdf
 from grid.network import Network
 from grid.problem.plan import DispatchProblem
+from grid.problem.soft_limits import Limit, SoftLimit
 from grid.time_axis import FloatArray
 
 FLOW_TOLERANCE_MW = 1e-3
@@ -98,11 +99,18 @@ class LineLimits:
             return f"{name} {self.events[line.event].name}"
         return name if line.outage == INTACT else f"{name} after the outage of {self._branches[line.outage].branch_id}"
 
-    def kind(self, line: Line) -> str:
-        """What going beyond its rating is called."""
-        if self.in_emergency(line):
-            return "emergency overload"
-        return "overload" if line.event == NO_EVENT else "overload by reserve"
+    def soft_limit(self, line: Line) -> SoftLimit:
+        """What is relaxed where a line goes beyond its rating; the same in every period."""
+        if line.branch >= len(self._branches):
+            return SoftLimit(Limit.INTERFACE_OVERLOAD, self._interfaces[line.branch - len(self._branches)].interface_id)
+        branch = self._branches[line.branch].branch_id
+        if line.event != NO_EVENT:
+            event = self.events[line.event]
+            kind = Limit.OVERLOAD_AFTER_LOSS if event.emergency else Limit.OVERLOAD_BY_RESERVE
+            return SoftLimit(kind, branch, event.of)
+        if line.outage != INTACT:
+            return SoftLimit(Limit.OVERLOAD_AFTER_OUTAGE, branch, self._branches[line.outage].branch_id)
+        return SoftLimit(Limit.OVERLOAD, branch)
 
     def add(self, linear: LinearModel, line: Line, injections: Injections) -> None:
         """Put the limit of a line into the model, unless it is there already or has no rating."""

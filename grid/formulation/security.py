@@ -12,7 +12,7 @@ from grid.formulation.linear import IntArray, LinearModel
 from grid.formulation.model import DispatchModel
 from grid.formulation.reserves import Holder, Reserves
 from grid.problem.plan import DispatchProblem
-from grid.problem.requirements import products_of
+from grid.problem.requirements import DOWNWARD_RESERVE, UPWARD_RESERVE, products_of
 from grid.time_axis import FloatArray
 
 
@@ -53,14 +53,14 @@ def _calls(model: DispatchModel, holders: Sequence[Holder]) -> Iterator[Event]:
         if not upward and not problem.reserve_from_plants:
             buses = problem.network.buses
             places += [(buses[i].bus_id, columns) for i, columns in model.renewable.items()]
-        name = f"when {'upward' if upward else 'downward'} reserve is called"
-        yield _call(model, name, places, required, short, upward=upward, areas=())
+        title = UPWARD_RESERVE if upward else DOWNWARD_RESERVE
+        yield _call(model, title, places, required, short, upward=upward, areas=())
     for need, short in zip(problem.requirements, reserves.product_short, strict=True):
         area = {bus.bus_id: bus.area for bus in problem.network.buses}
         parts = zip(holders, reserves.parts[need.product], strict=True)
         places = [(h.bus_id, part) for h, part in parts if not need.areas or area[h.bus_id] in need.areas]
         yield _call(
-            model, f"when {need.title} is called", places, need.required_mw, short,
+            model, need.title, places, need.required_mw, short,
             upward=need.product.upward, areas=need.areas,
         )  # fmt: skip
 
@@ -81,7 +81,7 @@ def _left_of(linear: LinearModel, model: DispatchModel, holder: Holder, *, upwar
 
 def _call(
     model: DispatchModel,
-    name: str,
+    title: str,
     places: Sequence[tuple[str, IntArray]],
     required_mw: FloatArray,
     short: IntArray,
@@ -91,7 +91,7 @@ def _call(
 ) -> Event:
     share, sign = load_shares(model.problem, areas), 1.0 if upward else -1.0
     parts: list[Part] = [(int(bus), short, sign * share[bus]) for bus in np.flatnonzero(share.any(axis=1))]
-    return Event(name, Injections.of(-sign * share * required_mw, parts), upward, _responders(model.problem, places))
+    return Event(title, Injections.of(-sign * share * required_mw, parts), upward, _responders(model.problem, places))
 
 
 def _losses(model: DispatchModel, holders: Sequence[Holder]) -> Iterator[Event]:
@@ -107,7 +107,7 @@ def _losses(model: DispatchModel, holders: Sequence[Holder]) -> Iterator[Event]:
         unit = problem.thermal_units[model.groups[i][0]]
         at = bus[unit.bus_id]
         change = Injections.of(nothing, [(at, columns.above, -1.0), (at, columns.on, -unit.minimum_mw)])
-        yield Event(f"after the loss of {unit.unit_id}", change, True, everyone, barred=i, emergency=True)
+        yield Event(unit.unit_id, change, True, everyone, barred=i, emergency=True)
     of_plants = [-1] * (len(holders) - len(model.reserves.plants)) + list(model.reserves.plants)
     for plant, available in zip(problem.renewable_plants, problem.available_mw, strict=True):
         if not plant.curtailable:
@@ -120,10 +120,10 @@ def _losses(model: DispatchModel, holders: Sequence[Holder]) -> Iterator[Event]:
         share = np.divide(available, of_bus, out=np.zeros_like(available), where=np.asarray(of_bus) > 0.0)
         change = Injections.of(nothing, [(at, model.renewable[at], -share)])
         barred = of_plants.index(at) if at in of_plants else -1  # what a lost plant's neighbours hold does not count
-        yield Event(f"after the loss of {plant.plant_id}", change, True, everyone, barred=barred, emergency=True)
+        yield Event(plant.plant_id, change, True, everyone, barred=barred, emergency=True)
     for link, flow in zip(problem.network.dc_links, model.link, strict=True):
         change = Injections.of(nothing, [(bus[link.from_bus], flow, 1.0), (bus[link.to_bus], flow, -1.0)])
-        yield Event(f"after the loss of {link.link_id}", change, True, everyone, emergency=True)
+        yield Event(link.link_id, change, True, everyone, emergency=True)
 
 
 def _responders(problem: DispatchProblem, places: Sequence[tuple[str, IntArray]]) -> Responders:

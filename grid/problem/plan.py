@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -16,6 +15,7 @@ from grid.problem.earlier import EarlierPlan
 from grid.problem.exchanges import Exchange
 from grid.problem.requirements import HeldReserve, ReserveRequirement
 from grid.problem.scenarios import Outlook, Scenarios
+from grid.problem.soft_limits import Penalties, SoftLimit, Violation
 from grid.problem.spread import NetLoadSpread
 from grid.problem.storage_profiles import StorageProfile
 from grid.time_axis import FloatArray, TimeAxis
@@ -32,36 +32,6 @@ class UnitState:
     hours: float
     power_mw: float
     within_mw: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Penalties:
-    """Prices of the soft limits, in money per MWh: the dearer a limit, the later it is relaxed. Physics is never soft.
-
-    A limit of infinite price is never relaxed; a problem with such limits may have no feasible plan.
-
-    Attributes:
-        spill: Not taking power that must be taken (a plant that is not curtailable).
-        storage_end: A storage left below its ``end_minimum_mwh``, or with less than is due, per MWh missing.
-        reserve_down, reserve_up: Reserve short of its requirement.
-        overload: Flow beyond a branch's limit.
-        surplus: More production than load that nothing can take (units that may not stop).
-        shedding: Load not served.
-    """
-
-    spill: float = 300.0
-    storage_end: float = 500.0
-    reserve_down: float = 600.0
-    reserve_up: float = 1_000.0
-    overload: float = 3_000.0
-    surplus: float = 5_000.0
-    shedding: float = 10_000.0
-
-    def finite(self) -> Penalties:
-        """The same prices, the usual ones in place of infinite ones."""
-        return Penalties(
-            *(p if math.isfinite(p) else usual for p, usual in zip(astuple(self), astuple(Penalties()), strict=True))
-        )
 
 
 class StartRule(StrEnum):
@@ -122,7 +92,7 @@ class DispatchProblem:
     initial: dict[str, UnitState]
     initial_mwh: dict[str, float]
     owed_mwh: Mapping[str, FloatArray] = field(default_factory=dict)
-    penalties: Penalties = Penalties()
+    penalties: Penalties = field(default_factory=Penalties)
     currency: str = "USD"
     timezone: str = "UTC"
     start_rule: StartRule = StartRule.TIME_OFF
@@ -185,43 +155,6 @@ class Reason:
     shadow_price_per_mwh: float | None
     runner_up_cost: float | None
     text: str
-
-
-class Limit(StrEnum):
-    """What kind of soft limit: one of :class:`Penalties`, energy due apart from that at the end, or losses."""
-
-    SPILL = "spill"
-    STORAGE_DUE = "storage_due"
-    STORAGE_END = "storage_end"
-    RESERVE_DOWN = "reserve_down"
-    RESERVE_UP = "reserve_up"
-    OVERLOAD = "overload"
-    SURPLUS = "surplus"
-    SHEDDING = "shedding"
-    LOSSES = "losses"
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A soft limit that was relaxed: by how much, in which period, at which price.
-
-    Attributes:
-        amount_mw: Of energy due or left in a storage it is in MWh.
-    """
-
-    what: str
-    period: int
-    amount_mw: float
-    price_per_mwh: float
-    kind: Limit
-
-    def mwh(self, step_hours: float) -> float:
-        """How much energy it comes to in a period."""
-        return self.amount_mw * (1.0 if self.kind in (Limit.STORAGE_DUE, Limit.STORAGE_END) else step_hours)
-
-    def cost(self, step_hours: float) -> float:
-        """What it costs. [money]"""
-        return self.mwh(step_hours) * self.price_per_mwh
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -303,3 +236,11 @@ class DispatchPlan:
     def schedule_cost(self) -> float:
         """Of the set-points. [money]"""
         return self.objective if self.outlook is None else self.outlook.schedule_cost
+
+    def relaxed_mw(self, limit: SoftLimit) -> FloatArray:
+        """By how much one limit was relaxed, shape (periods,). [MW]"""
+        relaxed = np.zeros(self.problem.axis.periods)
+        for violation in self.violations:
+            if violation.limit == limit:
+                relaxed[violation.period] += violation.amount_mw
+        return relaxed

@@ -15,7 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from grid.faults import Fault
+from grid.problem.soft_limits import Limit, SoftLimit
 from grid.time_axis import FloatArray
+
+UPWARD_RESERVE, DOWNWARD_RESERVE = "upward reserve", "downward reserve"
+"""Titles of the reserve for net load."""
 
 
 class Product(NamedTuple):
@@ -49,6 +53,11 @@ class ReserveRequirement:
     def title(self) -> str:
         """Such as ``spinning up in area north``."""
         return f"{self.product.title} in area {', '.join(self.areas)}" if self.areas else self.product.title
+
+    @property
+    def limit(self) -> SoftLimit:
+        """What is relaxed where less is held."""
+        return SoftLimit(Limit.PRODUCT_UP if self.product.upward else Limit.PRODUCT_DOWN, self.title)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

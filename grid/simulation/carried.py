@@ -10,7 +10,7 @@ import numpy as np
 
 from grid.assets import Storage, ThermalUnit
 from grid.dispatch import DispatchPlan, DispatchProblem, Limit, UnitState, Violation
-from grid.dispatch.results import REPORTED_MW
+from grid.dispatch.results import missing_at_end
 from grid.problem.costs import production_cost
 from grid.problem.exchanges import exchange_cost
 from grid.problem.rebound import Taken, owed_mwh, taken_after
@@ -107,15 +107,11 @@ def without_reserves(problem: DispatchProblem) -> DispatchProblem:
 def _relaxed(steps: Sequence[DispatchPlan]) -> Iterator[Violation]:
     for period, step in enumerate(steps):
         for violation in step.violations:
-            if violation.period == 0 and violation.kind is not Limit.STORAGE_END:
+            if violation.period == 0 and violation.limit.kind is not Limit.STORAGE_END:
                 yield replace(violation, period=period)
 
 
 def _left_empty(problem: DispatchProblem, stored_mwh: np.ndarray) -> Iterator[Violation]:
     """What is missing in the storages when all is over; on the way a dispatch only aims at what was planned."""
     for storage, energy in zip(problem.storages, stored_mwh, strict=True):
-        missing = storage.end_minimum_mwh - float(energy[-1])
-        if missing > REPORTED_MW:
-            what = f"energy missing in {storage.storage_id} at the end"
-            price = problem.penalties.storage_end
-            yield Violation(what, problem.axis.periods - 1, missing, price, Limit.STORAGE_END)
+        yield from missing_at_end(storage, storage.end_minimum_mwh - float(energy[-1]), problem)

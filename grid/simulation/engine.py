@@ -18,8 +18,9 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from grid.dispatch import DispatchPlan, DispatchProblem, Limit, plan_dispatch
+from grid.dispatch import DispatchPlan, DispatchProblem, plan_dispatch
 from grid.faults import Fault, InputError
+from grid.problem.soft_limits import UPWARD_RESERVES
 from grid.problem.validate import require_valid
 from grid.problem.window import window
 from grid.simulation.carried import Carried, put_together, without_reserves
@@ -244,7 +245,7 @@ def _reserve_short(plan: DispatchPlan) -> FloatArray:
     """Upward reserve of any kind that a plan says it does not hold, shape (periods,). [MW]"""
     short = np.zeros(plan.problem.axis.periods)
     for violation in plan.violations:
-        if violation.kind is Limit.RESERVE_UP:
+        if violation.limit.kind in UPWARD_RESERVES:
             short[violation.period] += violation.amount_mw
     return short
 

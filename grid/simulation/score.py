@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grid.dispatch import Limit
 from grid.problem.costs import running_cost_per_hour, start_costs
 from grid.problem.exchanges import exchange_cost
+from grid.problem.soft_limits import OVERLOADS
 from grid.simulation.engine import Simulated
 from grid.time_axis import FloatArray
 
@@ -90,7 +90,7 @@ def score(simulated: Simulated, *, first: int = 0, periods: int | None = None) -
         relaxed=sum(violation.cost(step) for violation in relaxed),
         unserved_mwh=_mwh(plan.shed_mw, span, step),
         curtailed_mwh=_mwh(problem.available_mw - plan.renewable_mw, span, step),
-        overload_mwh=sum(v.mwh(step) for v in relaxed if v.kind is Limit.OVERLOAD),
+        overload_mwh=sum(v.mwh(step) for v in relaxed if v.limit.kind in OVERLOADS),
         short_mwh=float(simulated.reserve_short_mw[span].sum()) * step,
         promised=promises.pop() if len(promises) == 1 else float("nan"),
         exceeded=float(beyond[span].mean()),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grid.dispatch import DispatchPlan, Limit, Violation, check_plan, plan_dispatch
+from grid.dispatch import DispatchPlan, Limit, SoftLimit, Violation, check_plan, plan_dispatch
 from grid.problem.plan import StartRule
 
 Spoil = Callable[[DispatchPlan], dict[str, Any]]
@@ -54,6 +54,10 @@ def changed(field: str, index: tuple[int, ...], by: float) -> Spoil:
     return spoil
 
 
+def reporting(limit: SoftLimit) -> Spoil:
+    return lambda plan: {"violations": (Violation(limit, 0, 3.0, 1e4),)}
+
+
 def switched_off(plan: DispatchPlan) -> dict[str, Any]:
     on = plan.on.copy()
     on[0, 1] = False
@@ -82,7 +86,10 @@ def test_a_plan_of_ours_passes(plan: DispatchPlan) -> None:
         (changed("lmp", (0, 0), 1.0), "sum of energy"),
         (lambda plan: {"objective": plan.objective + 50.0}, "the schedule costs"),
         (lambda plan: {"best_bound": plan.objective + 50.0}, "the bound"),
-        (lambda plan: {"violations": (Violation("load shed at bus a", 0, 3.0, 1e4, Limit.SHEDDING),)}, "are reported"),
+        (reporting(SoftLimit(Limit.SHEDDING, "a")), "load shed at bus a in period 0"),
+        (reporting(SoftLimit(Limit.SPILL, "a")), "spilled renewables at bus a"),
+        (reporting(SoftLimit(Limit.PRODUCT_UP, "spinning up")), "spinning up reserve short"),
+        (reporting(SoftLimit(Limit.LARGEST_LOSS)), "short of the largest loss"),
         (lambda plan: {"storage_reserve_up_mw": plan.storage_reserve_up_mw + 20.0}, "reserve beyond"),
         (lambda plan: {"reserve_up_mw": np.zeros_like(plan.reserve_up_mw)}, "upward reserve short"),
     ],

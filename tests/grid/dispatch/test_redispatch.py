@@ -142,7 +142,7 @@ def test_every_warm_dispatch_costs_what_a_cold_one_does(seed: int, scales: list[
         fed = fed + (found.import_mw - found.export_mw).sum(axis=0) - told.load_mw.sum(axis=0)
         surplus = np.zeros(PERIODS)
         for violation in found.violations:
-            surplus[violation.period] += violation.amount_mw if violation.kind is Limit.SURPLUS else 0.0
+            surplus[violation.period] += violation.amount_mw if violation.limit.kind is Limit.SURPLUS else 0.0
         np.testing.assert_allclose(fed, surplus, atol=1e-2)
 
 

@@ -13,7 +13,7 @@ from grid.formulation.commitment import BoolArray
 from grid.formulation.prices import dispatch_fixed
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.unit_terms import unit_terms
-from grid.problem.plan import Limit
+from grid.problem.soft_limits import Limit
 
 STEP_MW = 0.01
 
@@ -133,7 +133,7 @@ def test_prices_hold_beside_the_loads_where_reserve_is_short_of_a_loss(make_prob
     )
     problem = replace(made, secure_units=True)
     plan = plan_dispatch(problem, relative_gap=0.0)
-    assert {violation.kind for violation in plan.violations} == {Limit.RESERVE_UP}
+    assert {violation.limit.kind for violation in plan.violations} == {Limit.LARGEST_LOSS}
 
     def optimum_fed(bus: int, more_mw: float) -> float:
         available = problem.available_mw.copy()

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from grid.assets import Storage
-from grid.dispatch import Penalties, plan_dispatch
+from grid.dispatch import Limit, Penalties, SoftLimit, plan_dispatch
+from grid.dispatch.conflict import limit_name
 
 SYSTEM: dict[str, Any] = {
     "step_hours": 0.5,
@@ -16,6 +18,13 @@ SYSTEM: dict[str, Any] = {
     "units": {"unit": {"bus": "a", "minimum_mw": 20, "capacity_mw": 100, "cost_per_mwh": 10}},
     "storages": {"battery": {"bus": "a", "power_mw": 10, "energy_mwh": 40, "end_minimum_mwh": 35}},
 }
+
+
+@pytest.mark.parametrize("kind", sorted(set(Limit) - {Limit.LOSSES}, key=str))
+def test_every_limit_that_can_be_in_conflict_has_a_name(kind: Limit) -> None:
+    name = limit_name(SoftLimit(kind, "subject", "cause"))
+    assert ("cause" in name) == ("{event}" in kind.words)
+    assert ("subject" in name) == ("{of}" in kind.words and kind not in (Limit.SHEDDING, Limit.SURPLUS))
 
 
 def test_energy_that_is_missing_in_a_storage_is_told_in_mwh_whatever_the_step(make_problem: Any) -> None:
