@@ -84,12 +84,13 @@ def _output(plan: DispatchPlan, unit: ThermalUnit, state: UnitState | None, i: i
     power, up, down = plan.power_mw[i], plan.reserve_up_mw[i], plan.reserve_down_mw[i]
     was_on: bool | None = None if state is None else state.on
     before = None if state is None else state.power_mw
+    startable = _startable_mw(plan, unit, state, on)
     for t, is_on in enumerate(on):
         place = f"{unit.unit_id} period {t}"
         if min(up[t], down[t]) < -_MW:
             yield f"{place}: negative reserve"
         if not is_on:
-            if max(power[t], up[t], down[t]) > _MW:
+            if max(power[t], up[t] - startable[t], down[t]) > _MW:
                 yield f"{place}: off with output or reserve"
             if was_on and before is not None and before > unit.stop_ramp_mw + _MW:
                 yield f"{place}: stopped from {before} MW, at most {unit.stop_ramp_mw} MW are allowed"
@@ -109,6 +110,21 @@ def _output(plan: DispatchPlan, unit: ThermalUnit, state: UnitState | None, i: i
             if power[t] - down[t] < unit.minimum_mw - _MW:
                 yield f"{place}: output less reserve {power[t] - down[t]} MW is below {unit.minimum_mw} MW"
         was_on, before = bool(is_on), float(power[t])
+
+
+def _startable_mw(plan: DispatchPlan, unit: ThermalUnit, state: UnitState | None, on: np.ndarray) -> FloatArray:
+    """What a unit that is off could start with in each period: nothing before its minimum time off is over."""
+    problem, step = plan.problem, plan.problem.axis.step_hours
+    most = np.zeros(len(on))
+    if not problem.holds_while_off(unit):
+        return most
+    hours = np.inf if state is None else 0.0 if state.on else max(state.hours, step)
+    for t, is_on in enumerate(on):
+        stopped = not is_on and (on[t - 1] if t else state is not None and state.on)
+        if not is_on and not stopped and hours >= unit.minimum_down_hours - _HOURS:
+            most[t] = min(unit.start_ramp_mw, unit.capacity_mw)
+        hours = 0.0 if is_on else hours + step
+    return most
 
 
 def _plants(plan: DispatchPlan) -> Iterator[str]:
@@ -245,6 +261,10 @@ def _money(plan: DispatchPlan) -> Iterator[str]:
         cost += float(exchange.import_price @ imported - exchange.export_price @ exported) * problem.axis.step_hours
     for violation in plan.violations:
         cost += violation.cost(problem.axis.step_hours)
+    if problem.quick_starts is not None:
+        by_starts = np.where(plan.on, 0.0, plan.reserve_up_mw).sum(axis=0)
+        calls = problem.quick_starts.cost(by_starts, problem.reserve_up_mw, problem.thermal_units)
+        cost += float(calls.sum()) * problem.axis.step_hours
     cost += change_cost(problem, plan.on, plan.power_mw, plan.discharge_mw - plan.charge_mw)
     slack = max(1.0, abs(plan.schedule_cost)) * _MONEY
     if abs(cost - plan.schedule_cost) > slack:

@@ -50,6 +50,9 @@ def _requirements(explained: Explained) -> Iterator[_Requirement]:
     ):
         for_products = sum(reserve.all_mw for product, reserve in held.items() if product.upward == upward)
         left = dict(zip(at, np.vstack(of_assets) - for_products, strict=True))
+        for unit, on in zip(problem.thermal_units, plan.on, strict=True):
+            left[f"a start of {unit.unit_id}"] = np.where(on, 0.0, left[unit.unit_id])
+            left[unit.unit_id] = np.where(on, left[unit.unit_id], 0.0)
         yield _Requirement(name, required, plan.relaxed_mw(SoftLimit(limit)), price, left)
     area = {bus.bus_id: bus.area for bus in problem.network.buses}
     for need, price in zip(problem.requirements, prices.requirements, strict=True):

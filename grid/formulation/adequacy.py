@@ -50,8 +50,8 @@ def add_adequacy(model: DispatchModel, terms: Sequence[UnitTerms]) -> None:
         linear.put(np.stack([capacity, minimum]), columns.on, term.unit.minimum_mw)
     for short in (model.reserves.short_up, *(model.reserves.product_short[i] for i in products)):
         linear.put(capacity, short, 1.0)
-    for shed in model.shed.values():
-        linear.put(capacity, shed, 1.0)
+    for held in (*model.reserves.starting.values(), *model.shed.values()):
+        linear.put(capacity, held, 1.0)
     for too_much in (*model.surplus.values(), *model.spill.values()):
         linear.put(minimum, too_much, -1.0)
     if model.losses is not None:

@@ -19,6 +19,7 @@ from grid.formulation.losses import add_losses
 from grid.formulation.model import DispatchModel
 from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
+from grid.formulation.quick_starts import hold_by_starts
 from grid.formulation.reserves import add_products, add_reserves, hold_by_plants, hold_reserves, holders_of
 from grid.formulation.security import add_coverage, security_events
 from grid.formulation.steady import add_change_prices
@@ -103,6 +104,7 @@ def build_model(
     model.injections = Injections.of(fixed, _parts(model))
     linear.put(balance[None, :], model.injections.columns, model.injections.factors)
     hold_reserves(linear, reserves, model.storages, model.renewable)
+    reserves.starting.update(hold_by_starts(model, terms))
     if problem.reserve_from_plants:
         hold_by_plants(linear, reserves, model.renewable, taken)
     holders = holders_of(problem, groups, thermal, model.storages, reserves.plants)

@@ -68,7 +68,8 @@ def held_reserves(
 ) -> tuple[FloatArray, FloatArray, tuple[HeldReserve, ...]]:
     """Upward and downward reserve of each thermal unit, both (units, periods), and what is held of each product.
 
-    Without products the units' share of the requirement is dealt out in proportion to what each could hold.
+    Without products the units' share of the requirement, less what those that are off hold, is dealt out in proportion
+    to what each could hold.
 
     Args:
         headroom_mw: How much more and less each unit could give, both (units, periods).
@@ -94,9 +95,12 @@ def held_reserves(
         return np.maximum(up, 0.0), np.maximum(down, 0.0), tuple(held)
     by_storages = [np.sum([x[s.reserve_up] for s in model.storages], axis=0)]
     by_storages += [np.sum([x[s.reserve_down] for s in model.storages], axis=0) + x[reserves.renewable_down]]
-    needed_up = problem.reserve_up_mw - x[reserves.short_up] - by_storages[0]
+    by_starts = np.zeros(shape)
+    for i, columns in reserves.starting.items():
+        by_starts[i] = np.maximum(x[columns], 0.0)
+    needed_up = problem.reserve_up_mw - x[reserves.short_up] - by_storages[0] - by_starts.sum(axis=0)
     needed_down = problem.reserve_down_mw - x[reserves.short_down] - by_storages[1]
-    return _deal_out(needed_up, headroom_mw[0]), _deal_out(needed_down, headroom_mw[1]), ()
+    return _deal_out(needed_up, headroom_mw[0]) + by_starts, _deal_out(needed_down, headroom_mw[1]), ()
 
 
 def _deal_out(needed: FloatArray, possible: FloatArray) -> FloatArray:

@@ -3,6 +3,7 @@
 Reserve upward is held by thermal headroom and by storages that could still serve it for a whole period; downward also
 by curtailable renewables, which can simply be turned down: for net load always, for a product where the problem lets
 plants hold any reserve. Then they hold upward reserve as well, by what is curtailed of them. Plants of a bus are one.
+Units that are off may hold upward reserve for net load, too (:mod:`grid.formulation.quick_starts`).
 
 Without products it is of no interest who holds it, and headroom goes straight into the system's requirement. With
 products each holder has a column for all it holds and one per product within it; what is left is for net load.
@@ -44,6 +45,7 @@ class Reserves:
         product_rows, product_short: By requirement, in the problem's order.
         parts: Of each product by holder: thermal groups, then storages, then plants by bus.
         plants: What the plants of each bus hold, where they may hold any reserve.
+        starting: What the units of each group hold that are off, by the group's position.
         coverage_rows: By loss that upward reserve must make up for; ``coverage_short`` is by how much it does not,
             shape (periods,); none where no loss is looked at.
     """
@@ -57,6 +59,7 @@ class Reserves:
     product_short: list[IntArray] = field(default_factory=list)
     parts: dict[Product, list[IntArray]] = field(default_factory=dict)
     plants: dict[int, PlantReserve] = field(default_factory=dict)
+    starting: dict[int, IntArray] = field(default_factory=dict)
     coverage_rows: list[IntArray] = field(default_factory=list)
     coverage_short: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 

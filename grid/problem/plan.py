@@ -13,6 +13,7 @@ from grid.assets import RenewablePlant, Storage, ThermalUnit
 from grid.network import Network
 from grid.problem.earlier import EarlierPlan
 from grid.problem.exchanges import Exchange
+from grid.problem.quick_starts import QuickStarts
 from grid.problem.requirements import HeldReserve, ReserveRequirement
 from grid.problem.scenarios import Outlook, Scenarios
 from grid.problem.soft_limits import Penalties, SoftLimit, Violation
@@ -71,6 +72,8 @@ class DispatchProblem:
             who hold it must leave every branch within its rating. The call is spread as the load of its areas is.
         reserve_from_plants: Plants that can be curtailed may hold any reserve: upward what they could give beyond what
             is taken of them, downward what is taken. Otherwise they only hold downward reserve for net load.
+        quick_starts: Which units hold upward reserve for net load while off, too. Not where it matters who holds
+            reserve (``tells_reserve``). None: no unit.
         losses: Whether branches lose ``resistance * flow²``; else the network is lossless.
         storage_profiles: By storage id, what changes from period to period; a storage not named has its ratings.
         exchanges: Trade with the outside at a tariff.
@@ -100,6 +103,7 @@ class DispatchProblem:
     secure_units: bool = False
     deliverable: bool = False
     reserve_from_plants: bool = False
+    quick_starts: QuickStarts | None = None
     losses: bool = False
     storage_profiles: Mapping[str, StorageProfile] = field(default_factory=dict)
     exchanges: tuple[Exchange, ...] = ()
@@ -117,6 +121,10 @@ class DispatchProblem:
     def tells_reserve(self) -> bool:
         """Whether it matters who holds how much reserve, and not only how much all hold together."""
         return bool(self.requirements) or self.secure_units or self.deliverable or self.reserve_from_plants
+
+    def holds_while_off(self, unit: ThermalUnit) -> bool:
+        """Whether a unit holds upward reserve while it is off."""
+        return not self.tells_reserve and self.quick_starts is not None and self.quick_starts.includes(unit)
 
 
 class Status(StrEnum):

@@ -95,6 +95,7 @@ def without_reserves(problem: DispatchProblem) -> DispatchProblem:
         problem,
         reserve_up_mw=nothing,
         reserve_down_mw=nothing,
+        quick_starts=None,
         requirements=(),
         secure_units=False,
         deliverable=False,

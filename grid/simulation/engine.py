@@ -20,6 +20,7 @@ import numpy as np
 
 from grid.dispatch import DispatchPlan, DispatchProblem, plan_dispatch
 from grid.faults import Fault, InputError
+from grid.problem.quick_starts import QuickStarts
 from grid.problem.soft_limits import UPWARD_RESERVES
 from grid.problem.validate import require_valid
 from grid.problem.window import window
@@ -176,6 +177,7 @@ class _Loop:
             available_mw=expected.available_mw,
             reserve_up_mw=expected.reserve_up_mw,
             reserve_down_mw=expected.reserve_down_mw,
+            quick_starts=self._quick_starts(expected),
             requirements=expected.requirements,
             secure_units=expected.secure_units,
             deliverable=self._actual.deliverable,
@@ -202,6 +204,11 @@ class _Loop:
         ):
             course[..., span] = np.repeat(told, repeat, axis=-1)
         self._planned_until = planned_until
+
+    def _quick_starts(self, expected: Expected) -> QuickStarts | None:
+        """Units that real time may start hold reserve while off, where it is told how often that is called."""
+        hours = self._operation.quick_start_hours
+        return QuickStarts(hours, expected.promised) if hours > 0.0 and 0.0 < expected.promised < 0.5 else None
 
     def _reaches(self, start: int, until: int) -> bool:
         return min(start + self._every, self._actual.axis.periods) <= until <= start + self._horizon

@@ -36,15 +36,16 @@ from closed_loop_cases import (
 from closed_loop_plot import Point, draw_frontier
 
 from api.settings import CacheSettings, read_settings
+from grid.dispatch import check_plan
 from grid.simulation import Forecaster, Operation, Regret, daily_totals, score, simulate
 
 HORIZON = timedelta(hours=36)
 FRONTIER = (None, 0.8, 0.9, 0.95, 0.99)
-SEASON_LEVELS = (0.9, 0.95, None)
+SEASON_LEVELS = (0.95, 0.9)
 AS_PUBLISHED = Operation(horizon=HORIZON, relative_gap=2e-4, time_limit_seconds=900.0)
 OURS = Operation(horizon=HORIZON, relative_gap=2e-3, time_limit_seconds=600.0)
-QUICK_HOURS = 3.0
-SEASON = Operation(horizon=HORIZON, relative_gap=0.005, time_limit_seconds=600.0, quick_start_hours=QUICK_HOURS)
+QUICK = replace(OURS, quick_start_hours=3.0)
+SEASON = replace(QUICK, relative_gap=0.005)
 
 
 def result_of(week: Week, name: str, forecaster: Forecaster, operation: Operation, kept: Path) -> dict[str, Any]:
@@ -58,12 +59,19 @@ def result_of(week: Week, name: str, forecaster: Forecaster, operation: Operatio
             "total": score(simulated).total,
             "daily": daily_totals(simulated).tolist(),
             "worst_gap": max(made.plan.gap for made in simulated.made),
+            "faults": check_plan(simulated.realised)
+            + [told for made in simulated.made for told in check_plan(made.plan)],
             "cpu_seconds": time.process_time() - began,
         }
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(document), encoding="utf-8")
     result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return result
+
+
+def reserve_name(level: float | None, units: str = "running and quick units") -> str:
+    """What a result with a reserve at a quantile is called, and kept under."""
+    return f"P{100.0 * level:g} of {units}" if level else f"no reserve, {units}"
 
 
 def production_of(result: dict[str, Any]) -> float:
@@ -110,14 +118,12 @@ def run_week(kept: Path, plots: Path | None) -> None:
     show("Prescient's plan", again, foresight)
     points = []
     for level in FRONTIER:
-        for quick in (0.0, QUICK_HOURS):
-            name = f"reserve P{100.0 * level:g}" if level else "no reserve"
-            name += ", quick starts" if quick else ""
-            operation = replace(OURS, quick_start_hours=quick)
+        for units, operation in (("running units", OURS), ("running and quick units", QUICK)):
+            name = reserve_name(level, units)
             result = result_of(week, name, Calibrated(week, level), operation, kept)
             show(name, result, foresight)
             above = production_of(result) / production_of(foresight) - 1.0
-            points.append(Point(level, quick > 0.0, above, result["unserved_mwh"]))
+            points.append(Point(level, operation is QUICK, above, result["unserved_mwh"]))
     if plots is not None:
         draw_frontier(points, plots / "frontier.png")
 
@@ -131,7 +137,7 @@ def run_seasons(kept: Path, _plots: Path | None) -> None:
         foresight = result_of(week, "perfect foresight", Foresight(week.actual), SEASON, kept)
         show("perfect foresight", foresight, foresight)
         for level in SEASON_LEVELS:
-            name = f"reserve P{100.0 * level:g}" if level else "no reserve"
+            name = reserve_name(level)
             result = result_of(week, name, Calibrated(week, level), SEASON, kept)
             show(name, result, foresight)
             days.setdefault(name, []).append(np.array([result["daily"], foresight["daily"]]))

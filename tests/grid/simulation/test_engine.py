@@ -82,6 +82,19 @@ def test_reserve_that_was_held_is_used_in_real_time(make_system: MakeSystem) -> 
     assert result.exceeded == 0.25  # 121 MW lie beyond 90 + 30
 
 
+def test_a_quick_start_unit_holds_reserve_without_running(make_system: MakeSystem) -> None:
+    actual = make_system([90.0, 90.0, 121.0, 90.0])
+    expected = GivenForecasts(make_system([90.0] * 4, reserve_up_mw=30.0), promised=0.01)
+
+    simulated = simulate(actual, expected, operation=replace(SHORT, quick_start_hours=1.0))
+
+    assert not simulated.made[0].plan.on[1].any()
+    assert check_plan(simulated.made[0].plan) == []
+    assert simulated.realised.on[1].tolist() == [False, False, True, False]
+    result = score(simulated)
+    assert (result.unserved_mwh, result.short_mwh, result.starts) == (0.0, 0.0, 100.0)
+
+
 def test_reserve_that_the_units_cannot_hold_is_told(make_system: MakeSystem) -> None:
     expected = GivenForecasts(make_system([90.0] * 4, reserve_up_mw=70.0))
 

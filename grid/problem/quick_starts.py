@@ -1,0 +1,68 @@
+"""Upward reserve of units that are off: which may hold it, and what it costs when it is called.
+
+Such a unit costs nothing while it waits, and its start and a dear hour when it is called. Held by all that start
+quickly, a reserve would be called as often as not; so the part that is called most is left to units that run, wherever
+they hold it for less than what calls are expected to cost.
+
+References:
+    Hogan, "Electricity Scarcity Pricing Through Operating Reserves", Economics of Energy & Environmental Policy 2(2),
+    2013 (reserve valued by the probability that it is called).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from grid.assets import ThermalUnit
+from grid.time_axis import FloatArray
+
+_STEPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class QuickStarts:
+    """Which units hold upward reserve for net load while they are off, and how often it is called.
+
+    Attributes:
+        hours: Units whose minimum times are at most this long do, with what they may start with.
+        beyond: Probability, below 0.5, that net load lies beyond what is planned for and all of the reserve.
+    """
+
+    hours: float
+    beyond: float
+
+    def includes(self, unit: ThermalUnit) -> bool:
+        """Whether a unit can be started, and stopped again, within ``hours``."""
+        return max(unit.minimum_up_hours, unit.minimum_down_hours) <= self.hours and not unit.must_run
+
+    def prices(self, units: Iterable[ThermalUnit]) -> FloatArray:
+        """Expected cost of calls by equal parts of the reserve, the one called last first, shape (parts,).
+
+        Net load is as likely to come out above as below what is planned for, and its errors are normal. A call costs
+        what quick units do on average that run at full output for their minimum time, their start included.
+        [money/MW and hour]
+        """
+        dear = [
+            (
+                unit.minimum_cost_per_hour
+                + sum(segment.cost_per_mwh * segment.width_mw for segment in unit.segments)
+                + unit.start_costs[-1].cost / max(unit.minimum_up_hours, 1.0)
+            )
+            / unit.capacity_mw
+            for unit in units
+            if self.includes(unit)
+        ]
+        reach = 1.0 - (np.arange(_STEPS) + 0.5) / _STEPS
+        called: FloatArray = ndtr(reach * ndtri(self.beyond))
+        return called * (float(np.mean(dear)) if dear else 0.0)
+
+    def cost(self, held_mw: FloatArray, reserve_mw: FloatArray, units: Iterable[ThermalUnit]) -> FloatArray:
+        """What calls are expected to cost where units that are off hold ``held_mw``, per hour, shape (periods,)."""
+        part = reserve_mw / _STEPS
+        parts = np.array([np.clip(held_mw - k * part, 0.0, part) for k in range(_STEPS)])
+        cost: FloatArray = self.prices(units) @ parts
+        return cost
