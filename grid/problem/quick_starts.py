@@ -11,13 +11,14 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from grid.assets import ThermalUnit
+from grid.faults import Fault
 from grid.time_axis import FloatArray
 
 _STEPS = 4
@@ -37,14 +38,15 @@ class QuickStarts:
 
     def includes(self, unit: ThermalUnit) -> bool:
         """Whether a unit can be started, and stopped again, within ``hours``."""
-        return max(unit.minimum_up_hours, unit.minimum_down_hours) <= self.hours and not unit.must_run
+        longest = max(unit.minimum_up_hours, unit.minimum_down_hours)
+        return longest <= self.hours and unit.capacity_mw > 0.0 and not unit.must_run
 
     def prices(self, units: Iterable[ThermalUnit]) -> FloatArray:
         """Expected cost of calls by equal parts of the reserve, the one called last first, shape (parts,).
 
         Net load is as likely to come out above as below what is planned for, and its errors are normal. A call costs
-        what quick units do on average that run at full output for their minimum time, their start included.
-        [money/MW and hour]
+        what quick units do on average that run at full output for their minimum time, an hour at least, their start
+        included; nothing where that is negative. [money/MW and hour]
         """
         dear = [
             (
@@ -58,7 +60,7 @@ class QuickStarts:
         ]
         reach = 1.0 - (np.arange(_STEPS) + 0.5) / _STEPS
         called: FloatArray = ndtr(reach * ndtri(self.beyond))
-        return called * (float(np.mean(dear)) if dear else 0.0)
+        return called * max(float(np.mean(dear)) if dear else 0.0, 0.0)
 
     def cost(self, held_mw: FloatArray, reserve_mw: FloatArray, units: Iterable[ThermalUnit]) -> FloatArray:
         """What calls are expected to cost where units that are off hold ``held_mw``, per hour, shape (periods,)."""
@@ -66,3 +68,10 @@ class QuickStarts:
         parts = np.array([np.clip(held_mw - k * part, 0.0, part) for k in range(_STEPS)])
         cost: FloatArray = self.prices(units) @ parts
         return cost
+
+
+def quick_start_faults(quick_starts: QuickStarts | None) -> Iterator[Fault]:
+    """What must hold of quick starts and does not."""
+    if quick_starts is not None and not 0.0 < quick_starts.beyond < 0.5:
+        told = f"the probability beyond the reserve must lie between 0 and 0.5, got {quick_starts.beyond}"
+        yield Fault("quick_starts", told, "size the reserve from a quantile above the median")

@@ -17,6 +17,7 @@ from grid.problem.earlier import earlier_faults
 from grid.problem.exchanges import exchange_faults
 from grid.problem.in_scenarios import scenario_faults
 from grid.problem.plan import DispatchProblem
+from grid.problem.quick_starts import quick_start_faults
 from grid.problem.requirements import requirement_faults
 from grid.problem.storage_profiles import profile_faults
 from grid.time_axis import FloatArray
@@ -32,6 +33,7 @@ def require_valid(problem: DispatchProblem) -> None:
     faults = [*_names(problem), *_network(problem), *_arrays(problem), *_units(problem), *_storages(problem)]
     faults += earlier_faults(problem.earlier, problem.axis.periods)
     faults += scenario_faults(problem)
+    faults += quick_start_faults(problem.quick_starts)
     if faults:
         raise InputError(faults)
 

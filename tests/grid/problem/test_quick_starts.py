@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import norm
 
 from grid.assets import CostSegment, StartCost, ThermalUnit
-from grid.problem.quick_starts import QuickStarts
+from grid.problem.quick_starts import QuickStarts, quick_start_faults
 
 PEAK = ThermalUnit(
     unit_id="peak",
@@ -56,3 +56,10 @@ def test_only_units_that_may_start_and_stop_in_time_count() -> None:
     assert quick.prices([PEAK, replace(slow, minimum_cost_per_hour=1e6)]) == pytest.approx(quick.prices([PEAK]))
     assert (quick.prices([PEAK, dear]) > quick.prices([PEAK])).all()
     assert quick.prices([slow, always]) == pytest.approx([0.0] * 4)
+    assert not quick.includes(replace(PEAK, minimum_mw=0.0, capacity_mw=0.0, segments=()))
+
+
+@pytest.mark.parametrize("beyond", [float("nan"), 0.0, 0.5, 1.0])
+def test_a_reserve_that_is_called_as_often_as_not_is_named(beyond: float) -> None:
+    assert [fault.place for fault in quick_start_faults(QuickStarts(3.0, beyond))] == ["quick_starts"]
+    assert list(quick_start_faults(QuickStarts(3.0, 0.05))) == list(quick_start_faults(None)) == []
