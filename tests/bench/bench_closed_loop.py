@@ -3,8 +3,9 @@
 Run it by ``make bench-closed-loop``; the data lie beside the repository, in ``../shared/data``. ``week`` (the default)
 runs Prescient's published week: as Prescient ran it, day by day beside what it published, and with forecasts corrected
 and reserves held by :class:`closed_loop_cases.Calibrated`, over quantiles; ``--plots DIR`` draws that frontier.
-``seasons`` runs four weeks of RTS-GMLC, ``year`` tells how often what came lay beyond what was promised. What is done
-is kept in the cache and not run again (``--again`` forgets it), so that a run can be broken off.
+``seasons`` runs four weeks of RTS-GMLC, ``year`` tells how long errors last, and how often what came lay beyond what
+was promised. Every plan is checked. What is done is kept in the cache and not run again (``--again`` forgets it), so
+that a run can be broken off.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from closed_loop_cases import (
     prescient_week,
     season_week,
     year_beyond,
+    year_errors,
 )
 from closed_loop_plot import Point, draw_frontier
 
@@ -66,6 +68,8 @@ def result_of(week: Week, name: str, forecaster: Forecaster, operation: Operatio
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(document), encoding="utf-8")
     result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    for fault in result.get("faults", ()):
+        print(f"{week.name}, {name}: {fault}")
     return result
 
 
@@ -150,7 +154,10 @@ def run_seasons(kept: Path, _plots: Path | None) -> None:
 
 
 def run_year(_kept: Path, _plots: Path | None) -> None:
-    """How often a year's hours lay beyond quantiles of the hours most like them, by what makes hours alike."""
+    """How long errors last; how often a year's hours lay beyond quantiles of hours alike, by what makes them alike."""
+    wind, _, errors = year_errors()
+    lasting = ", ".join(f"{lag} h {np.corrcoef(errors[:-lag], errors[lag:])[0, 1]:.2f}" for lag in (1, 2, 4, 8, 12))
+    print(f"mean error {np.abs(errors).mean():.0f} MW, mean wind {wind.mean():.0f} MW; correlation after {lasting}")
     levels, morning = (0.8, 0.9, 0.95, 0.99), slice(4, 12)
     for features, name in ((1, "wind"), (2, "wind and sun"), (4, "wind, sun and the clock")):
         beyond = year_beyond(levels, features=features)

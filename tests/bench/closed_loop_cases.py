@@ -164,17 +164,22 @@ def season_week(day: str) -> Week:
     return Week(f"RTS-GMLC {day}", actual, forecast, *_past(forecast, first), ratio)
 
 
+def year_errors() -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Wind and sun as forecast for every hour of RTS-GMLC's year, and what all plants fell short by, each (hours,)."""
+    year = read_year()
+    plants = [name for name in year.told if len(name) > 1]  # areas have one digit
+    wind, sun = (np.sum([year.told[name] for name in plants if kind in name], axis=0) for kind in ("WIND", "PV"))
+    return wind, sun, np.sum([year.told[name] - year.came[name] for name in plants], axis=0)
+
+
 def year_beyond(levels: Sequence[float], *, features: int) -> FloatArray:
     """Whether net load of RTS-GMLC's year lay beyond its quantiles, told day by day, shape (levels, days, 24).
 
     Args:
         features: How many of :func:`situations` make hours alike.
     """
-    year = read_year()
-    plants = [name for name in year.told if len(name) > 1]  # areas have one digit
-    wind, sun = (np.sum([year.told[name] for name in plants if kind in name], axis=0) for kind in ("WIND", "PV"))
+    wind, sun, errors = year_errors()
     alike = situations(wind, sun, until=BEGINS)[:, :features]
-    errors = np.sum([year.told[name] - year.came[name] for name in plants], axis=0)
     beyond = []
     for first in range(_FIRST_LEARN_HOURS, len(errors), DAY_HOURS):
         over, day = first - _LEAD_HOURS, slice(first, first + DAY_HOURS)
