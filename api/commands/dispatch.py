@@ -149,7 +149,7 @@ def _plan_folder(case: Path, gap: float, time_limit: float, ac_check: bool) -> d
     plan = plan_dispatch(problem_of_case, time_limit_seconds=time_limit, relative_gap=gap)
     document = case_document(plan, case=case.resolve().name)
     if ac is not None and document["status"] != "infeasible":
-        from grid.checking.check import injections_of
+        from grid.checking.flows import injections_of
         from grid.power_flow.ac_check import check_plan_ac
 
         document["ac"] = check_plan_ac(plan, read_matpower(text), ac, injections_of(plan))

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 
-from grid.checking.check import flows_by_angles, injections_of
+from grid.checking.flows import flows_by_angles, injections_of
 from grid.checking.reported import Amounts, reported_amounts
-from grid.checking.reserve_check import lost_mw
+from grid.checking.reserve_check import holding_buses, left_of_products_mw, lost_mw
 from grid.problem.plan import DispatchPlan
 from grid.problem.requirements import DOWNWARD_RESERVE, UPWARD_RESERVE
 from grid.problem.soft_limits import Limit, SoftLimit
@@ -77,8 +77,8 @@ def _least_overload(
     limits = []
     for branch in plan.problem.network.branches:
         rating = branch.limit_mw if branch.emergency_mw is None or not case.emergency else branch.emergency_mw
-        told = reported.get((SoftLimit(case.kind, branch.branch_id, case.of), t), 0.0)
-        limits.append(np.inf if rating is None else rating + told)
+        told = reported.get(SoftLimit(case.kind, branch.branch_id, case.of))
+        limits.append(np.inf if rating is None else rating + (0.0 if told is None else told[t]))
     limit, rated = np.array(limits), np.isfinite(limits)
     after = flow + factors @ case.change[:, t]
     needed = -case.sign * float(case.change[:, t].sum())
@@ -135,20 +135,13 @@ def _calls(plan: DispatchPlan) -> Iterator[_Case]:
     problem = plan.problem
     bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
     area = {b.bus_id: b.area for b in problem.network.buses}
-    buses = [asset.bus_id for asset in problem.thermal_units] + [asset.bus_id for asset in problem.storages]
-    buses += [plant.bus_id for plant in problem.renewable_plants]
-    products = {held.product: held.all_mw for held in plan.products}
+    buses = holding_buses(plan)
     for upward, required, limit, title in (
         (True, problem.reserve_up_mw, Limit.RESERVE_UP, UPWARD_RESERVE),
         (False, problem.reserve_down_mw, Limit.RESERVE_DOWN, DOWNWARD_RESERVE),
     ):
         sign = 1.0 if upward else -1.0
-        held = (
-            (plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw)
-            if upward
-            else (plan.reserve_down_mw, plan.storage_reserve_down_mw, plan.renewable_reserve_down_mw)
-        )
-        left = np.vstack(held) - sum(mw for product, mw in products.items() if product.upward == upward)
+        left = left_of_products_mw(plan, upward=upward)
         holders = [(bus[bus_id], mw) for bus_id, mw in zip(buses, left, strict=True)]
         if not upward and not problem.reserve_from_plants:
             holders = holders[: len(buses) - len(problem.renewable_plants)]
@@ -156,6 +149,7 @@ def _calls(plan: DispatchPlan) -> Iterator[_Case]:
             holders += [(bus[plant.bus_id], mw) for plant, mw in plants if plant.curtailable]
         change = -sign * _shares(plan, ()) * (required - plan.relaxed_mw(SoftLimit(limit)))
         yield _Case(Limit.OVERLOAD_BY_RESERVE, title, change, sign, holders)
+    products = {held.product: held.all_mw for held in plan.products}
     for need in problem.requirements:
         sign = 1.0 if need.product.upward else -1.0
         rows = zip(buses, products[need.product], strict=True)

@@ -1,4 +1,4 @@
-"""An independent check of reserve products: each requirement counted anew from what every unit and storage holds."""
+"""An independent check of reserves: what is held against what each asset can, each requirement counted anew."""
 
 from __future__ import annotations
 
@@ -6,18 +6,35 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from grid.checking.reported import Amounts, reported_amounts
+from grid.checking.reported import Amounts, reported_amounts, reported_faults
 from grid.problem.plan import DispatchPlan
+from grid.problem.requirements import ReserveRequirement
 from grid.problem.soft_limits import Limit, SoftLimit
 from grid.time_axis import FloatArray
 
 _MW = 1e-2
+_KINDS = (Limit.RESERVE_UP, Limit.RESERVE_DOWN, Limit.PRODUCT_UP, Limit.PRODUCT_DOWN, Limit.LARGEST_LOSS)
 
 
-def product_mw(plan: DispatchPlan, *, upward: bool) -> FloatArray:
-    """What is held of all products of one direction together, shape (periods,). [MW]"""
-    held = [p.all_mw.sum(axis=0) for p in plan.products if p.product.upward == upward]
-    return np.asarray(np.sum([np.zeros(plan.problem.axis.periods), *held], axis=0))
+def check_reserves(plan: DispatchPlan) -> Iterator[str]:
+    """Plants hold no more than they can, and what every requirement is short of is reported."""
+    problem = plan.problem
+    free = np.array([plant.curtailable for plant in problem.renewable_plants], dtype=np.bool_)[:, None]
+    left = (problem.available_mw - plan.renewable_mw) * (free & problem.reserve_from_plants)
+    if np.any(plan.renewable_reserve_up_mw > left + _MW):
+        yield "plants hold more upward reserve than is left of them"
+    if np.any(plan.renewable_reserve_down_mw > plan.renewable_mw * free + _MW):
+        yield "plants hold more downward reserve than they produce"
+    short = {
+        SoftLimit(Limit.RESERVE_UP): np.maximum(problem.reserve_up_mw - _for_net_load(plan, upward=True), 0.0),
+        SoftLimit(Limit.RESERVE_DOWN): np.maximum(problem.reserve_down_mw - _for_net_load(plan, upward=False), 0.0),
+        **{need.limit: _short_of(plan, need) for need in problem.requirements},
+    }
+    if problem.deliverable:
+        short = _or_undeliverable(plan, short)
+    if problem.secure_units:
+        short |= _or_undeliverable(plan, {SoftLimit(Limit.LARGEST_LOSS): _short_of_losses(plan)})
+    yield from reported_faults(plan, _KINDS, short)
 
 
 def check_products(plan: DispatchPlan) -> Iterator[str]:
@@ -47,29 +64,59 @@ def check_products(plan: DispatchPlan) -> Iterator[str]:
                 yield f"{unit.unit_id}: more {product.product.title} than its ramp yields in time"
 
 
-def short_of_products(plan: DispatchPlan) -> dict[tuple[SoftLimit, int], float]:
-    """What is short of each requirement in each period. [MW]"""
-    problem, short = plan.problem, {}
-    held = {product.product: product for product in plan.products}
-    for need in problem.requirements:
-        inside = {bus.bus_id for bus in problem.network.buses if not need.areas or bus.area in need.areas}
-        for t in range(problem.axis.periods):
-            product = held[need.product]
-            units, stores, plants = product.unit_mw[:, t], product.storage_mw[:, t], product.plant_mw[:, t]
-            mw = sum(mw for unit, mw in zip(problem.thermal_units, units, strict=True) if unit.bus_id in inside)
-            mw += sum(mw for store, mw in zip(problem.storages, stores, strict=True) if store.bus_id in inside)
-            mw += sum(mw for plant, mw in zip(problem.renewable_plants, plants, strict=True) if plant.bus_id in inside)
-            short[need.limit, t] = max(float(need.required_mw[t]) - mw, 0.0)
-    return short
+def held_mw(plan: DispatchPlan, *, upward: bool) -> FloatArray:
+    """What units, then storages, then plants hold of all reserve of one direction, shape (assets, periods). [MW]"""
+    if upward:
+        return np.vstack([plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw])
+    return np.vstack([plan.reserve_down_mw, plan.storage_reserve_down_mw, plan.renewable_reserve_down_mw])
 
 
-def or_undeliverable(plan: DispatchPlan, short: Amounts) -> dict[tuple[SoftLimit, int], float]:
+def holding_buses(plan: DispatchPlan) -> list[str]:
+    """The bus of each of them, in the same order."""
+    problem = plan.problem
+    buses = [unit.bus_id for unit in problem.thermal_units] + [storage.bus_id for storage in problem.storages]
+    return buses + [plant.bus_id for plant in problem.renewable_plants]
+
+
+def left_of_products_mw(plan: DispatchPlan, *, upward: bool) -> FloatArray:
+    """What they hold less their products, shape (assets, periods): what is there for net load. [MW]"""
+    products = [held.all_mw for held in plan.products if held.product.upward == upward]
+    return np.asarray(held_mw(plan, upward=upward) - sum(products))
+
+
+def _for_net_load(plan: DispatchPlan, *, upward: bool) -> FloatArray:
+    return np.asarray(left_of_products_mw(plan, upward=upward).sum(axis=0))
+
+
+def _short_of(plan: DispatchPlan, need: ReserveRequirement) -> FloatArray:
+    """What is short of a requirement, shape (periods,). [MW]"""
+    problem = plan.problem
+    area = {bus.bus_id: bus.area for bus in problem.network.buses}
+    inside = np.array([not need.areas or area[bus_id] in need.areas for bus_id in holding_buses(plan)])
+    (held,) = (held.all_mw for held in plan.products if held.product == need.product)
+    return np.asarray(np.maximum(need.required_mw - held[inside].sum(axis=0), 0.0))
+
+
+def _short_of_losses(plan: DispatchPlan) -> FloatArray:
+    """By how much the upward reserve of all others falls short of the worst loss, shape (periods,). [MW]
+
+    What the plants of a bus hold does not count for the loss of one of them.
+    """
+    own = {unit.unit_id: mw for unit, mw in zip(plan.problem.thermal_units, plan.reserve_up_mw, strict=True)}
+    for plant in plan.problem.renewable_plants:
+        own[plant.plant_id] = plan.renewable_reserve_up_mw[at_bus(plan, plant.bus_id)].sum(axis=0)
+    everyone = held_mw(plan, upward=True).sum(axis=0)
+    short = [mw - (everyone - own[name]) for name, mw in lost_mw(plan).items()]
+    return np.asarray(np.max([np.zeros(plan.problem.axis.periods), *short], axis=0))
+
+
+def _or_undeliverable(plan: DispatchPlan, short: Amounts) -> dict[SoftLimit, FloatArray]:
     """What is short, or more where a plan reports more: reserve that cannot be delivered is short, too.
 
     Whether that is so :mod:`grid.checking.event_check` looks into.
     """
     told = reported_amounts(plan)
-    return {key: max(mw, told.get(key, 0.0)) for key, mw in short.items()}
+    return {limit: np.maximum(mw, told.get(limit, 0.0)) for limit, mw in short.items()}
 
 
 def at_bus(plan: DispatchPlan, bus_id: str) -> list[int]:
@@ -83,20 +130,3 @@ def lost_mw(plan: DispatchPlan) -> dict[str, FloatArray]:
     units = {unit.unit_id: power for unit, power in zip(problem.thermal_units, plan.power_mw, strict=True)}
     plants = zip(problem.renewable_plants, plan.renewable_mw, strict=True)
     return units | {plant.plant_id: power for plant, power in plants if plant.curtailable}
-
-
-def short_of_losses(plan: DispatchPlan) -> dict[tuple[SoftLimit, int], float]:
-    """By how much the upward reserve of all others falls short of the worst loss. [MW]
-
-    What the plants of a bus hold does not count for the loss of one of them.
-    """
-    if not plan.problem.secure_units:
-        return {}
-    of_plants = plan.renewable_reserve_up_mw
-    everyone = plan.reserve_up_mw.sum(axis=0) + plan.storage_reserve_up_mw.sum(axis=0) + of_plants.sum(axis=0)
-    own = {unit.unit_id: mw for unit, mw in zip(plan.problem.thermal_units, plan.reserve_up_mw, strict=True)}
-    for plant in plan.problem.renewable_plants:
-        own[plant.plant_id] = of_plants[at_bus(plan, plant.bus_id)].sum(axis=0)
-    short = [mw - (everyone - own.get(name, 0.0)) for name, mw in lost_mw(plan).items()]
-    worst = np.max([np.zeros(plan.problem.axis.periods), *short], axis=0)
-    return or_undeliverable(plan, {(SoftLimit(Limit.LARGEST_LOSS), t): float(mw) for t, mw in enumerate(worst)})

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from grid.assets import Storage
 from grid.checking.reported import reported_faults
 from grid.problem.plan import DispatchPlan
 from grid.problem.soft_limits import Limit, SoftLimit
+from grid.problem.storage_profiles import StorageProfile
 from grid.time_axis import FloatArray
 
 _MW = 1e-2
@@ -17,58 +20,106 @@ _MWH = 1e-2
 _HOURS = 1e-6
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Course:
+    """What a plan does with a storage, and what it can; arrays of shape (periods,).
+
+    Attributes:
+        before_mwh: State of charge at the start of each period; ``energy_mwh`` is that at its end.
+    """
+
+    storage: Storage
+    can: StorageProfile
+    step_hours: float
+    charge_mw: FloatArray
+    discharge_mw: FloatArray
+    before_mwh: FloatArray
+    energy_mwh: FloatArray
+    reserve_up_mw: FloatArray
+    reserve_down_mw: FloatArray
+
+    def faults(self, wrong: npt.NDArray[np.bool_], describe: Callable[[int], str]) -> Iterator[str]:
+        for t in np.flatnonzero(wrong).tolist():
+            yield f"{self.storage.storage_id} period {t}: {describe(t)}"
+
+
 def check_storages(plan: DispatchPlan) -> Iterator[str]:
     """Everything that does not hold of the storages."""
-    step = plan.problem.axis.step_hours
-    missing: dict[tuple[SoftLimit, int], float] = {}
+    missing: dict[SoftLimit, FloatArray] = {}
     for s, storage in enumerate(plan.problem.storages):
-        charge, discharge, energy = plan.charge_mw[s], plan.discharge_mw[s], plan.state_of_charge_mwh[s]
-        before = plan.problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
-        told, spills, leaves = _limits_of(plan, storage)
-        owed = storage.energy_mwh - energy
-        allowed = plan.problem.owed_mwh.get(storage.storage_id, np.zeros(len(energy)))
-        window = len(energy) if storage.rebound_hours is None else storage.rebound_hours / step
-        for t in range(len(energy)):
-            place = f"{storage.storage_id} period {t}"
-            lately = discharge[max(t + 1 - int(min(window + _HOURS, len(energy))), 0) : t + 1].sum() * step
-            lately = allowed[t] + lately / storage.discharge_efficiency
-            if storage.rebound_hours is not None and owed[t] > lately + _MWH:
-                yield f"{place}: {owed[t]} MWh are owed for longer than {storage.rebound_hours} h"
-            if min(charge[t], discharge[t]) > _MW:
-                yield f"{place}: charges and discharges at once"
-            into, out, most, inflow, due = (float(limits[t]) for limits in told)
-            room = before if t == 0 else float(told[2][t - 1])
-            leave = leaves[t] or due > 0.0 or most < room
-            gone = max(room + inflow - due - most, 0.0) if leave else 0.0  # with cars that leave
-            if charge[t] > into + _MW or discharge[t] > out + _MW:
-                yield f"{place}: beyond {into} MW in, {out} MW out"
-            gained = step * (charge[t] * storage.charge_efficiency - discharge[t] / storage.discharge_efficiency)
-            more = float(energy[t] - before - gained - inflow + due)
-            if more > due + _MWH or (more < -gone - _MWH and not spills):
-                yield f"{place}: {energy[t]} MWh does not follow from {before} MWh"
-            missing[SoftLimit(Limit.STORAGE_DUE, storage.storage_id), t] = max(more, 0.0) if due else 0.0
-            if not -_MWH <= energy[t] <= most + _MWH:
-                yield f"{place}: {energy[t]} MWh lies outside [0, {most}]"
-            up, down = plan.storage_reserve_up_mw[s, t], plan.storage_reserve_down_mw[s, t]
-            net = discharge[t] - charge[t]
-            if up + net > out + _MW or down - net > into + _MW:
-                yield f"{place}: reserve beyond its power"
-            if up * step / storage.discharge_efficiency > energy[t] + _MWH:
-                yield f"{place}: upward reserve beyond its energy"
-            if down * step * storage.charge_efficiency > most - energy[t] + _MWH:
-                yield f"{place}: downward reserve beyond its room"
-            before = energy[t]
-        short = max(storage.end_minimum_mwh - float(before), 0.0)
-        missing[SoftLimit(Limit.STORAGE_END, storage.storage_id), len(energy) - 1] = short
+        course = _course(plan, s, storage)
+        more = _unexplained_mwh(course)
+        yield from _power(course)
+        yield from _energy(course, more)
+        yield from _rebound(course, plan.problem.owed_mwh.get(storage.storage_id, np.zeros(len(more))))
+        yield from _reserve(course)
+        at_end = np.zeros(len(more))
+        at_end[-1] = max(storage.end_minimum_mwh - course.energy_mwh[-1], 0.0)
+        missing[SoftLimit(Limit.STORAGE_END, storage.storage_id)] = at_end
+        due = np.where(course.can.due_mwh > 0.0, np.maximum(more, 0.0), 0.0)
+        missing[SoftLimit(Limit.STORAGE_DUE, storage.storage_id)] = due
     yield from reported_faults(plan, (Limit.STORAGE_DUE, Limit.STORAGE_END), missing)
 
 
-def _limits_of(plan: DispatchPlan, storage: Storage) -> tuple[tuple[FloatArray, ...], bool, list[bool]]:
-    """Most in and out, most energy, inflow and what is due; whether it may spill; when cars leave. By period."""
-    told, periods = plan.problem.storage_profiles.get(storage.storage_id), plan.problem.axis.periods
-    never, one = [False] * periods, np.ones(periods)
-    if told is not None:
-        limits = (told.charge_mw, told.discharge_mw, told.energy_mwh, told.inflow_mwh, told.due_mwh)
-        return limits, told.spills, never if told.leaves is None else told.leaves.tolist()
-    power = storage.power_mw * one
-    return (power, power, storage.energy_mwh * one, 0.0 * one, 0.0 * one), False, never
+def _course(plan: DispatchPlan, s: int, storage: Storage) -> _Course:
+    initial = plan.problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
+    energy = plan.state_of_charge_mwh[s]
+    return _Course(
+        storage=storage,
+        can=plan.problem.profile_of(storage),
+        step_hours=plan.problem.axis.step_hours,
+        charge_mw=plan.charge_mw[s],
+        discharge_mw=plan.discharge_mw[s],
+        before_mwh=np.concatenate([[initial], energy[:-1]]),
+        energy_mwh=energy,
+        reserve_up_mw=plan.storage_reserve_up_mw[s],
+        reserve_down_mw=plan.storage_reserve_down_mw[s],
+    )
+
+
+def _unexplained_mwh(course: _Course) -> FloatArray:
+    """What is in the storage at each period's end beyond what came in, went out and was due."""
+    into, out = course.charge_mw * course.storage.charge_efficiency, course.discharge_mw
+    gained = course.step_hours * (into - out / course.storage.discharge_efficiency)
+    return np.asarray(course.energy_mwh - course.before_mwh - gained - course.can.inflow_mwh + course.can.due_mwh)
+
+
+def _power(course: _Course) -> Iterator[str]:
+    charge, discharge, can = course.charge_mw, course.discharge_mw, course.can
+    both = np.minimum(charge, discharge) > _MW
+    yield from course.faults(both, lambda t: "charges and discharges at once")
+    beyond = (charge > can.charge_mw + _MW) | (discharge > can.discharge_mw + _MW)
+    yield from course.faults(beyond, lambda t: f"beyond {can.charge_mw[t]} MW in, {can.discharge_mw[t]} MW out")
+
+
+def _energy(course: _Course, unexplained_mwh: FloatArray) -> Iterator[str]:
+    """Only what is due may be missing; only what spills, or leaves with cars, may be gone."""
+    can, energy, before = course.can, course.energy_mwh, course.before_mwh
+    wrong = (unexplained_mwh > can.due_mwh + _MWH) | (unexplained_mwh < -can.unused_mwh(before[0]) - _MWH)
+    yield from course.faults(wrong, lambda t: f"{energy[t]} MWh does not follow from {before[t]} MWh")
+    outside = (energy < -_MWH) | (energy > can.energy_mwh + _MWH)
+    yield from course.faults(outside, lambda t: f"{energy[t]} MWh lies outside [0, {can.energy_mwh[t]}]")
+
+
+def _rebound(course: _Course, owed_from_before_mwh: FloatArray) -> Iterator[str]:
+    """What is taken out must be put back in time: no more is owed than was taken of late."""
+    hours, periods = course.storage.rebound_hours, len(course.energy_mwh)
+    if hours is None:
+        return
+    window = int(min(hours / course.step_hours + _HOURS, periods))
+    lately = np.array([course.discharge_mw[max(t + 1 - window, 0) : t + 1].sum() for t in range(periods)])
+    taken = lately * course.step_hours / course.storage.discharge_efficiency
+    owed = course.storage.energy_mwh - course.energy_mwh
+    late = owed > owed_from_before_mwh + taken + _MWH
+    yield from course.faults(late, lambda t: f"{owed[t]} MWh are owed for longer than {hours} h")
+
+
+def _reserve(course: _Course) -> Iterator[str]:
+    storage, can, step = course.storage, course.can, course.step_hours
+    up, down, net = course.reserve_up_mw, course.reserve_down_mw, course.discharge_mw - course.charge_mw
+    power = (up + net > can.discharge_mw + _MW) | (down - net > can.charge_mw + _MW)
+    yield from course.faults(power, lambda t: "reserve beyond its power")
+    empty = up * step / storage.discharge_efficiency > course.energy_mwh + _MWH
+    yield from course.faults(empty, lambda t: "upward reserve beyond its energy")
+    full = down * step * storage.charge_efficiency > can.energy_mwh - course.energy_mwh + _MWH
+    yield from course.faults(full, lambda t: "downward reserve beyond its room")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from grid.assets import RenewableKind, RenewablePlant
 from grid.cases import read_folder, read_matpower
 from grid.cases.ac_data import read_ac_data
-from grid.checking.check import injections_of
+from grid.checking.flows import injections_of
 from grid.dispatch import DispatchProblem, check_plan, plan_dispatch
 from grid.formulation import losses
 from grid.formulation.prices import dispatch_fixed

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grid.checking.check import flows_by_angles
+from grid.checking.flows import flows_by_angles
 from grid.checking.outage_check import check_outages
 from grid.dispatch import check_plan, plan_dispatch
 from grid.formulation.outages import Outages

@@ -10,7 +10,7 @@ import pytest
 
 from grid.cases import read_folder, read_matpower
 from grid.cases.ac_data import read_ac_data
-from grid.checking.check import injections_of
+from grid.checking.flows import injections_of
 from grid.dispatch import plan_dispatch
 from grid.faults import InputError
 from grid.power_flow.ac_check import check_opf, check_plan_ac
