@@ -84,16 +84,16 @@ def train_all(
 ) -> dict[str, TrainedNetwork]:
     """A network for every encoder, by member, each taking an equal share of the progress.
 
-    One whose budget was spent before its first step has learnt nothing and is left out.
+    One that is still what it started from is left out: its budget was spent too soon, or its tail found no gain.
     """
     made: dict[str, TrainedNetwork] = {}
     for number, (name, encoder) in enumerate(encoders.items()):
         told = None if on_progress is None else partial(_tell, on_progress, number, len(encoders))
         network, result = train(encoder, told)
-        if result.steps:
+        if result.learnt:
             made[name] = network
         else:
-            logger.warning("%s is left out: no time was left to train it", name)
+            logger.warning("%s is left out: it learnt nothing (stopped by: %s)", name, result.stopped_by)
     return made
 
 

@@ -91,6 +91,11 @@ class TrainingResult:
     first_loss: float
     best_loss: float
 
+    @property
+    def learnt(self) -> bool:
+        """Whether the network is more than its start: it was trained, and its tail, if any, found it better."""
+        return self.steps > 0 and not self.best_loss >= self.first_loss
+
 
 def pinball(values: Tensor, target: Tensor, weight: Tensor, levels: Tensor) -> Tensor:
     """Weighted mean pinball loss of (batch, periods, levels) against (batch, periods); unknown targets weigh 0."""
@@ -197,6 +202,8 @@ def train_network(
             if stale >= options.patience:
                 stopped_by = "no more gain"
                 break
+    if stopped_by == "time" and (tail_loss := _mean(_tail_loss(judge, tail, tau), team)) < best_loss:
+        best_loss, best = tail_loss, copy.deepcopy(judge.state_dict())
     if on_progress is not None:
         on_progress(1.0)
     if judged:

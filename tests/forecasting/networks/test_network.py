@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
@@ -147,13 +148,6 @@ def test_what_is_unknown_or_beyond_what_was_shown_counts_as_the_mean_or_the_oute
     assert not torch.allclose(network(past, far, series), network(past, shown[:1], series))
 
 
-def test_a_spent_budget_ends_training_with_what_there_is(made: Any) -> None:
-    network, result = trained(made, replace(QUICK, max_steps=100_000, budget_seconds=0.3))
-    assert result.stopped_by == "time"
-    assert result.seconds < 5.0
-    assert np.isfinite(predict(network, made.load_source.cut(np.array([0]), np.array([600])))).all()
-
-
 def test_where_no_tail_judges_a_spent_budget_keeps_what_was_learnt_by_then(
     made: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +159,29 @@ def test_where_no_tail_judges_a_spent_budget_keeps_what_was_learnt_by_then(
     network, result = train_network(made.load_source, alone, levels=LEVELS, options=options)
     assert (result.steps, result.stopped_by) == (5, "time")
     assert float(network.head.weight.detach().abs().max()) > 0.0
+
+
+def test_a_tail_judges_what_was_learnt_when_the_budget_is_spent_between_two_looks_at_it(
+    made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = split_windows(made.solar_source, split_in_time(70 * 24), context=600, periods=48)
+    ticks = SimpleNamespace(monotonic=count().__next__)  # a second passes between two looks at the clock
+    monkeypatch.setattr("forecasting.networks.training.time", ticks)
+    options = replace(QUICK, max_steps=60, check_every=60, budget_seconds=51.0)
+    network, result = train_network(made.solar_source, split, levels=LEVELS, options=options)
+    assert (result.steps, result.stopped_by) == (50, "time")
+    assert result.best_loss < result.first_loss
+    assert float(network.head.weight.detach().abs().max()) > 0.0
+
+
+@pytest.mark.parametrize(
+    ("steps", "first", "best", "learnt"),
+    [(9, 1.0, 0.9, True), (9, 1.0, 1.0, False), (9, math.nan, math.nan, True), (0, math.nan, math.nan, False)],
+)
+def test_a_network_has_learnt_if_its_tail_found_it_better_or_nobody_judged_it(
+    steps: int, first: float, best: float, learnt: bool
+) -> None:
+    assert TrainingResult(steps, 1.0, "time", first, best).learnt is learnt
 
 
 def test_a_network_that_had_no_time_for_a_step_is_left_out(made: Any) -> None:
