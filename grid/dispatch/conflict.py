@@ -1,9 +1,10 @@
 """Why a problem whose limits may not be relaxed has no plan: a smallest set of limits in conflict, and the ways out.
 
-The limits are the operator's: load served, production taken, reserves, branch ratings, a storage's final level. A
-deletion filter relaxes them one after another; a limit without which there still is no plan stays relaxed, so that what
-remains is irreducible: no plan keeps all of it, and without any one of them there is one. Each way out relaxes one of
-them alone, by as little as its price allows. All of it on the linear relaxation, which proves the conflict.
+The limits are those of the operator's that may not be relaxed at a price: load served, production taken, reserves,
+branch ratings, a storage's final level. A deletion filter relaxes them one after another; a limit without which there
+still is no plan stays relaxed, so that what remains is irreducible: no plan keeps all of it, and without any one of
+them there is one. Each way out relaxes one of them alone, by as little as its usual price allows. All of it on the
+linear relaxation, which proves the conflict, and within a time: what is left then conflicts, but less of it may.
 
 References:
     Chinneck and Dravnieks, "Locating Minimal Infeasible Constraint Sets in Linear Programs", ORSA J. Computing 3, 1991.
@@ -11,6 +12,8 @@ References:
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -73,41 +76,120 @@ class Conflict:
     """Limits that cannot all hold, none of which can be left out, and the ways out of it, the cheapest first.
 
     Without limits, those of the units and storages themselves contradict their states before the plan.
+
+    Attributes:
+        settled: Else time ran out: fewer of the limits may conflict, and ways out may be missing. Without limits none
+            of them is known then.
     """
 
     limits: tuple[SoftLimit, ...]
     ways_out: tuple[WayOut, ...]
+    settled: bool = True
 
     @property
     def message(self) -> str:
+        if not (self.limits or self.settled):
+            return "No plan keeps every limit: that is proven. Time ran out before it was known which of them conflict."
         if not self.limits:
             theirs = "The own limits of thermal units or storages contradict their states before the plan"
             return f"{theirs}: no schedule of theirs exists."
         names = ", ".join(limit_name(limit) for limit in self.limits)
         conflict = f"No plan keeps {'the limit' if len(self.limits) == 1 else 'all of'}: {names}."
-        return " ".join([conflict, *(in_words(way) for way in self.ways_out)])
+        late = [] if self.settled else ["Time ran out: fewer of them may conflict, and there may be other ways out."]
+        return " ".join([conflict, *(in_words(way) for way in self.ways_out), *late])
 
 
 def find_conflict(
-    problem: DispatchProblem, terms: Sequence[UnitTerms], ptdf: Ptdf, outages: Outages | None = None
+    problem: DispatchProblem,
+    terms: Sequence[UnitTerms],
+    ptdf: Ptdf,
+    outages: Outages | None = None,
+    *,
+    seconds: float = math.inf,
 ) -> Conflict:
-    """The irreducible conflict of a problem whose linear relaxation is infeasible while every limit is held."""
-    relaxable = replace(problem, penalties=problem.penalties.finite())
-    model = build_model(relaxable, terms, identical_units(problem), ptdf=ptdf, outages=outages)
-    if _solve(model, relaxed=None) is None:
-        return Conflict((), ())
+    """The irreducible conflict of a problem whose linear relaxation is infeasible; what is known of it in time."""
+    program = _Relaxable(problem, terms, ptdf, outages, until=time.monotonic() + seconds)
     relaxed: set[SoftLimit] = set()
-    for limit in _blocks(model):
-        relaxed.add(limit)
-        if _solve(model, relaxed=relaxed) is not None:
-            relaxed.remove(limit)
-    limits = [limit for limit in _blocks(model) if limit not in relaxed]
-    ways_out = []
-    for limit in limits:
-        solution = _solve(model, relaxed={*relaxed, limit})
-        if solution is not None:
-            ways_out.append(_way_out(model, limit, solution))
-    return Conflict(tuple(limits), tuple(sorted(ways_out, key=lambda way: way.extra_cost)))
+    needed: set[SoftLimit] = set()
+    limits: list[SoftLimit] = []  # proven to conflict
+    ways_out: list[WayOut] = []
+    settled = True
+    try:
+        if program.solve(relaxed=None) is None:
+            return Conflict((), ())
+        while untried := [limit for limit in program.blocks if limit not in relaxed | needed]:
+            limit = untried[0]  # branches that are met on the way come in at the end
+            if program.solve(relaxed={*relaxed, limit}) is not None:
+                needed.add(limit)
+                continue
+            relaxed.add(limit)
+            limits = [one for one in program.blocks if one not in relaxed]
+        limits = [one for one in program.blocks if one in needed]
+        for limit in limits:
+            solution = program.solve(relaxed={*relaxed, limit})
+            if solution is not None:
+                ways_out.append(program.way_out(limit, solution))
+    except UnsolvedError:
+        settled = False
+    return Conflict(tuple(limits), tuple(sorted(ways_out, key=lambda way: way.extra_cost)), settled)
+
+
+class _Relaxable:
+    """The linear relaxation of a problem in which limits without a price have the usual one, or are held."""
+
+    def __init__(
+        self,
+        problem: DispatchProblem,
+        terms: Sequence[UnitTerms],
+        ptdf: Ptdf,
+        outages: Outages | None,
+        *,
+        until: float,
+    ) -> None:
+        """It is solved until ``until`` of the monotonic clock."""
+        relaxable = replace(problem, penalties=problem.penalties.finite())
+        self._model = build_model(relaxable, terms, identical_units(problem), ptdf=ptdf, outages=outages)
+        self._penalties, self._until = problem.penalties, until
+
+    @property
+    def blocks(self) -> dict[SoftLimit, _Blocks]:
+        """The columns that relax each limit that has no price, of those branches that have been met."""
+        of = self._penalties.of
+        return {limit: blocks for limit, blocks in _blocks(self._model).items() if math.isinf(of(limit.kind))}
+
+    def solve(self, *, relaxed: set[SoftLimit] | None) -> LinearSolution | None:
+        """The cheapest solution with these limits relaxed and the others held; None: all relaxed.
+
+        The model grows by the branch limits that are met.
+
+        Returns:
+            None if there is none.
+
+        Raises:
+            UnsolvedError: If time runs out.
+        """
+        while True:
+            lower, upper, _, _ = self._model.linear.column_arrays()
+            held = {} if relaxed is None else {k: v for k, v in self.blocks.items() if k not in relaxed}
+            for blocks in held.values():
+                for columns, _ in blocks:
+                    upper[columns] = 0.0
+            known = len(self._model.lines.rows)
+            seconds = self._until - time.monotonic()
+            if seconds <= 0.0:
+                raise UnsolvedError("time ran out")
+            try:
+                solution = solve_with_lines(self._model, lower=lower, upper=upper, seconds=seconds)
+            except UnsolvedError as error:
+                if error.infeasible:
+                    return None
+                raise
+            if len(self._model.lines.rows) == known:
+                return solution
+
+    def way_out(self, limit: SoftLimit, solution: LinearSolution) -> WayOut:
+        """What relaxing ``limit`` alone takes."""
+        return _way_out(self._model, limit, solution)
 
 
 def _blocks(model: DispatchModel) -> dict[SoftLimit, _Blocks]:
@@ -133,26 +215,6 @@ def _blocks(model: DispatchModel) -> dict[SoftLimit, _Blocks]:
         both = np.array(over), np.array([line.period, line.period])
         blocks.setdefault(model.lines.soft_limit(line), []).append(both)
     return blocks
-
-
-def _solve(model: DispatchModel, *, relaxed: set[SoftLimit] | None) -> LinearSolution | None:
-    """The cheapest solution with these limits relaxed and the others held; None: all relaxed. None if there is none.
-
-    The model grows by the branch limits that are met.
-    """
-    while True:
-        lower, upper, _, _ = model.linear.column_arrays()
-        held = {} if relaxed is None else {k: v for k, v in _blocks(model).items() if k not in relaxed}
-        for blocks in held.values():
-            for columns, _ in blocks:
-                upper[columns] = 0.0
-        known = len(model.lines.rows)
-        try:
-            solution = solve_with_lines(model, lower=lower, upper=upper)
-        except UnsolvedError:
-            return None
-        if len(model.lines.rows) == known:
-            return solution
 
 
 def _way_out(model: DispatchModel, limit: SoftLimit, solution: LinearSolution) -> WayOut:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,9 +23,17 @@ def infeasible_plan(
     *,
     build_seconds: float,
     solve_seconds: float,
+    seconds: float,
 ) -> DispatchPlan:
-    """The outcome of a problem that has no plan: no schedule, but the conflict in ``message`` and ``reasons``."""
-    conflict = find_conflict(problem, terms, ptdf, outages)
+    """The outcome of a problem that has no plan: no schedule, but the conflict in ``message`` and ``reasons``.
+
+    Args:
+        solve_seconds: What the proof took.
+        seconds: For the search of the conflict.
+    """
+    began = time.monotonic()
+    conflict = find_conflict(problem, terms, ptdf, outages, seconds=seconds)
+    solve_seconds += time.monotonic() - began
     periods, buses = problem.axis.periods, len(problem.network.buses)
     units, plants, storages = (len(a) for a in (problem.thermal_units, problem.renewable_plants, problem.storages))
     network, exchanges = problem.network, len(problem.exchanges)

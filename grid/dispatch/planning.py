@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 _ROUND_UP_FROM = 0.1
 _FIRST_SHARE = 0.4
 _CENTRAL_SHARE = 0.1
+_CONFLICT_SECONDS = 5.0
 _NO_COMMITMENT = (
     "No commitment keeps every limit: that is proven. What the nearest plan found would relax stands in violations."
 )
@@ -65,7 +66,8 @@ def plan_dispatch(
     model a round of prices) and the final dispatch always run, whatever the limit: about a second on RTS-GMLC over 48
     hours. Limits of the operator's
     (load, reserve, branch ratings) are soft, so a valid problem always gets a plan; what was relaxed stands in
-    ``violations``. Physics and the units' own limits are hard.
+    ``violations``. Physics and the units' own limits are hard. Where limits that are never relaxed leave no plan, which
+    of them conflict is looked for in the time that is left, five seconds at least.
 
     Raises:
         InputError: If the problem is malformed; every fault is listed.
@@ -93,8 +95,11 @@ def plan_dispatch(
     try:
         relaxed = relaxation()
     except UnsolvedError:
-        seconds = time.monotonic() - began - build_seconds
-        return infeasible_plan(problem, terms, ptdf, outages, build_seconds=build_seconds, solve_seconds=seconds)
+        took = time.monotonic() - began
+        return infeasible_plan(
+            problem, terms, ptdf, outages, build_seconds=build_seconds, solve_seconds=took - build_seconds,
+            seconds=max(time_limit_seconds - took, _CONFLICT_SECONDS),
+        )  # fmt: skip
     candidates = _Candidates(model, terms, relaxed, tolerance=relative_gap / 2.0)
     found = first_plan(model, relaxed, gap=relative_gap, deadline=began + _FIRST_SHARE * time_limit_seconds)
     dispatching = time.monotonic()

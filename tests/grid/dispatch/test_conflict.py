@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from grid.assets import Storage
-from grid.dispatch import Limit, Penalties, SoftLimit, plan_dispatch
-from grid.dispatch.conflict import limit_name
+from grid.dispatch import Limit, Penalties, SoftLimit, conflict, plan_dispatch
+from grid.dispatch.conflict import find_conflict, limit_name
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxation import LinearSolution, UnsolvedError, solve_with_lines
+from grid.formulation.unit_terms import unit_terms
 
 SYSTEM: dict[str, Any] = {
     "step_hours": 0.5,
@@ -51,3 +54,40 @@ def test_a_conflict_of_states_names_storages_beside_units(make_problem: Any) -> 
     plan = plan_dispatch(replace(make_problem(SYSTEM), storages=(response,)), relative_gap=0.0)
     assert plan.status == "infeasible"
     assert "own limits of thermal units or storages contradict their states" in plan.message
+
+
+def test_only_limits_that_are_never_relaxed_conflict(make_problem: Any) -> None:
+    """The battery cannot be full either, but that has a price; relaxing it would not serve the load."""
+    problem = replace(make_problem({**SYSTEM, "load_mw": {"a": [50, 130]}}), penalties=Penalties(shedding=np.inf))
+    plan = plan_dispatch(problem, relative_gap=0.0)
+    assert plan.message == (
+        "No plan keeps the limit: load served in full. "
+        "Way out: relax load served in full by up to 20.0 MW in period 1, 10.0 MWh, at a cost of 100,000."
+    )
+
+
+def test_when_time_runs_out_the_limits_that_are_left_are_told_as_such(
+    make_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three limits that are never relaxed one cannot be kept: load beyond what unit and battery can give."""
+    system = {**SYSTEM, "load_mw": {"a": [50, 130]}}
+    problem = replace(make_problem(system), penalties=Penalties(shedding=np.inf, surplus=np.inf, reserve_up=np.inf))
+    terms = [unit_terms(unit, step_hours=0.5) for unit in problem.thermal_units]
+    left = 0
+
+    def solve_or_be_late(*args: Any, **options: Any) -> LinearSolution:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise UnsolvedError("Time limit reached")
+        return solve_with_lines(*args, **options)
+
+    monkeypatch.setattr(conflict, "solve_with_lines", solve_or_be_late)
+    assert "which of them conflict" in find_conflict(problem, terms, Ptdf(problem.network)).message
+    left = 3
+    late = find_conflict(problem, terms, Ptdf(problem.network))
+    assert [limit.kind for limit in late.limits] == [Limit.SHEDDING, Limit.RESERVE_UP]
+    assert late.message.endswith("Time ran out: fewer of them may conflict, and there may be other ways out.")
+    left = 100
+    assert [limit.kind for limit in find_conflict(problem, terms, Ptdf(problem.network)).limits] == [Limit.SHEDDING]
+    assert "which of them conflict" in find_conflict(problem, terms, Ptdf(problem.network), seconds=0.0).message
