@@ -19,8 +19,8 @@ import numpy.typing as npt
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.tree._tree import Tree
 
-from forecasting.members.trees import TREE_LEVELS
-from forecasting.nouns import Float32Array, IndexArray, ShortHistoryError
+from forecasting.members.trees import TREE_LEVELS, learnt_from
+from forecasting.nouns import Float32Array, IndexArray
 from forecasting.quantiles.mixing import at_levels
 from grid.time_axis import FloatArray
 
@@ -100,12 +100,7 @@ def fit_forest(
     Raises:
         ShortHistoryError: If no sample has a known target.
     """
-    chosen = np.flatnonzero(np.isfinite(target) & (weight > 0.0))
-    if not len(chosen):
-        raise ShortHistoryError("a forest needs samples whose target is known")
-    if len(chosen) > options.most_samples:
-        draw = np.random.default_rng(options.seed)
-        chosen = np.sort(draw.choice(chosen, options.most_samples, replace=False))
+    chosen = learnt_from(target, weight, most_samples=options.most_samples, seed=options.seed)
     shown, wanted, cost = features[chosen], target[chosen], weight[chosen]
     grown = ExtraTreesRegressor(
         options.trees,

@@ -231,6 +231,25 @@ def as_arrays(ensembles: Sequence[HistGradientBoostingRegressor]) -> QuantileTre
     )
 
 
+def learnt_from(target: FloatArray, weight: FloatArray | None, *, most_samples: int, seed: int) -> IndexArray:
+    """Which samples trees are grown from, in order: those that are known and count, a random part of too many.
+
+    Args:
+        target: Shape (samples,). NaN where unknown.
+        weight: What an error costs, same shape; None where all cost alike.
+
+    Raises:
+        ShortHistoryError: If no sample has a known target.
+    """
+    known = np.isfinite(target) if weight is None else np.isfinite(target) & (weight > 0.0)
+    chosen = np.flatnonzero(known)
+    if not len(chosen):
+        raise ShortHistoryError("trees need samples whose target is known")
+    if len(chosen) <= most_samples:
+        return chosen
+    return np.sort(np.random.default_rng(seed).choice(chosen, most_samples, replace=False))
+
+
 def fit_trees(
     features: Float32Array, target: FloatArray, weight: FloatArray | None = None, *, options: TreeOptions
 ) -> QuantileTrees:
@@ -244,13 +263,7 @@ def fit_trees(
     Raises:
         ShortHistoryError: If no sample has a known target.
     """
-    usable = np.isfinite(target) if weight is None else np.isfinite(target) & (weight > 0.0)
-    chosen = np.flatnonzero(usable)
-    if not len(chosen):
-        raise ShortHistoryError("trees need samples whose target is known")
-    if len(chosen) > options.most_samples:
-        draw = np.random.default_rng(options.seed)
-        chosen = np.sort(draw.choice(chosen, options.most_samples, replace=False))
+    chosen = learnt_from(target, weight, most_samples=options.most_samples, seed=options.seed)
     shown, wanted = features[chosen], target[chosen]
     shown[:, np.isnan(shown).all(axis=0)] = 0.0  # the trees' binning needs one known value in every column
     cost = None if weight is None else weight[chosen]

@@ -70,35 +70,45 @@ def make_tree(parents: Mapping[str, str | None], forecast: Sequence[str], *, bey
         ('a', 'rest of feeder')
     """
     above = {name: parent for name, parent in parents.items() if parent is not None}
-    try:
-        order = list(TopologicalSorter({name: [parent] for name, parent in above.items()}).static_order())
-    except CycleError as error:
-        circle = " → ".join(error.args[1])
-        raise ValueError(f"the hierarchy goes round in a circle: {circle}, each the parent of the next") from error
-    order += [name for name in dict.fromkeys((*forecast, *parents)) if name not in set(order)]  # parents first
+    order = _parents_first(above, [*forecast, *parents])
     children: dict[str, list[str]] = {name: [] for name in order}
     for name in order:
         if name in above:
             children[above[name]].append(name)
-    told, open_ended, untold = set(forecast), set(beyond), set[str]()
-    leaves: dict[str, list[str]] = {}
-    for name in reversed(order):
-        parts = [leaf for child in children[name] for leaf in leaves.get(child, [])]
-        lacking = name in open_ended or any(child in untold for child in children[name])
-        if name in told:
-            if not parts:
-                parts = [name]
-            elif lacking:
-                parts.append(REST + name)
-        elif lacking or not parts:
-            untold.add(name)
-        leaves[name] = parts
+    leaves, untold = _leaves(order, children, set(forecast), set(beyond))
     bottom = list(dict.fromkeys(leaf for name in order if name not in above for leaf in leaves[name]))
     inner = [name for name in order if name not in untold and leaves[name] != [name]]
     nodes = (*inner, *bottom)
     summing = np.array([[float(leaf in leaves.get(name, [name])) for leaf in bottom] for name in nodes])
     kept = tuple(name for name in order if name in untold and children[name])
     return Tree(tuple(forecast), nodes, summing.reshape(len(nodes), len(bottom)), kept)
+
+
+def _parents_first(above: Mapping[str, str], names: Sequence[str]) -> list[str]:
+    """All nodes, each after the one ``above`` it; those that have neither parent nor child last."""
+    try:
+        order = list(TopologicalSorter({name: [parent] for name, parent in above.items()}).static_order())
+    except CycleError as error:
+        circle = " → ".join(error.args[1])
+        raise ValueError(f"the hierarchy goes round in a circle: {circle}, each the parent of the next") from error
+    return list(dict.fromkeys((*order, *names)))
+
+
+def _leaves(
+    order: Sequence[str], children: Mapping[str, Sequence[str]], told: Collection[str], open_ended: Collection[str]
+) -> tuple[dict[str, list[str]], set[str]]:
+    """The leaves that each node is the sum of, and the nodes that cannot be told, from the children up."""
+    leaves, untold = dict[str, list[str]](), set[str]()
+    for name in reversed(order):
+        parts = [leaf for child in children[name] for leaf in leaves[child]]
+        lacking = name in open_ended or any(child in untold for child in children[name])
+        if name in told:
+            rest = [REST + name] if lacking else []
+            parts = parts + rest if parts else [name]
+        elif lacking or not parts:
+            untold.add(name)
+        leaves[name] = parts
+    return leaves, untold
 
 
 def reconciler(tree: Tree, errors: FloatArray) -> FloatArray:

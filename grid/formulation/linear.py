@@ -93,20 +93,14 @@ class LinearModel:
     ) -> None:
         """Pass the model to ``highs``, with other column bounds if given, as an LP unless ``integer``."""
         own_lower, own_upper, cost, integrality = self.column_arrays()
-        matrix = self.matrix()
-        lp = highspy.HighsLp()
-        lp.num_col_, lp.num_row_ = self.column_count, self.row_count
-        lp.col_lower_ = own_lower if lower is None else lower
-        lp.col_upper_ = own_upper if upper is None else upper
-        lp.col_cost_ = cost
-        lp.row_lower_, lp.row_upper_ = self.row_arrays()
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        lp.a_matrix_.num_col_, lp.a_matrix_.num_row_ = self.column_count, self.row_count
-        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-        if integer:
-            kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-            lp.integrality_ = [kinds[int(flag)] for flag in integrality]
-        require_ok(highs.passModel(lp), "passModel")
+        pass_program(
+            highs,
+            self.matrix(),
+            cost=cost,
+            columns=(own_lower if lower is None else lower, own_upper if upper is None else upper),
+            rows=self.row_arrays(),
+            integrality=integrality if integer else None,
+        )
 
     def append(self, highs: highspy.Highs, *, columns: int, rows: int) -> None:
         """Pass on what came after the first ``columns`` and ``rows``; earlier rows may name new columns, too."""
@@ -136,6 +130,38 @@ class LinearModel:
             matrix.data,
         )
         require_ok(status, "addRows")
+
+
+def pass_program(
+    highs: highspy.Highs,
+    matrix: csr_array | csc_array,
+    *,
+    cost: FloatArray,
+    columns: tuple[FloatArray, FloatArray],
+    rows: tuple[FloatArray, FloatArray],
+    integrality: npt.NDArray[np.bool_] | None = None,
+) -> None:
+    """Hand a whole program over to ``highs``.
+
+    Args:
+        matrix: Shape (rows, columns).
+        cost: Shape (columns,).
+        columns, rows: Lower and upper bounds of each, infinite where there is none.
+        integrality: Which columns are whole numbers, shape (columns,); None: none.
+    """
+    lp = highspy.HighsLp()
+    lp.num_row_, lp.num_col_ = matrix.shape
+    lp.col_cost_ = cost
+    lp.col_lower_, lp.col_upper_ = columns
+    lp.row_lower_, lp.row_upper_ = rows
+    by_row = isinstance(matrix, csr_array)
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise if by_row else highspy.MatrixFormat.kColwise
+    lp.a_matrix_.num_row_, lp.a_matrix_.num_col_ = matrix.shape
+    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
+    if integrality is not None:
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        lp.integrality_ = [kinds[int(flag)] for flag in integrality]
+    require_ok(highs.passModel(lp), "passModel")
 
 
 def new_highs(*, gap: float | None = None, seconds: float | None = None) -> highspy.Highs:

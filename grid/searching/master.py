@@ -17,7 +17,7 @@ import highspy
 import numpy as np
 from scipy.sparse import block_array, csc_array, csr_array, eye_array, hstack, vstack
 
-from grid.formulation.linear import INFINITY, IntArray, LinearModel, new_highs, require_ok
+from grid.formulation.linear import INFINITY, IntArray, LinearModel, new_highs, pass_program, require_ok
 from grid.formulation.relaxation import UnsolvedError
 from grid.time_axis import FloatArray
 
@@ -65,19 +65,16 @@ class Master:
         signs = eye_array(count)
         none = csr_array((self._groups, len(self._rest)))
         entries = csc_array(block_array([[self._matrix[:, self._rest], signs, -signs], [none, None, None]]))
-        lp = highspy.HighsLp()
-        lp.num_row_, lp.num_col_ = entries.shape
-        lp.col_cost_ = np.concatenate([cost[self._rest], np.full(2 * count, unmet_price)])
-        lp.col_lower_ = np.concatenate([lower[self._rest], np.zeros(2 * count)])
-        lp.col_upper_ = np.concatenate([upper[self._rest], np.full(2 * count, INFINITY)])
-        lp.row_lower_ = np.concatenate([row_lower[self._rows], np.ones(self._groups)])
-        lp.row_upper_ = np.concatenate([row_upper[self._rows], np.ones(self._groups)])
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.num_row_, lp.a_matrix_.num_col_ = entries.shape
-        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = entries.indptr, entries.indices, entries.data
+        unmet, shared = np.zeros(2 * count), np.ones(self._groups)
         self._highs = new_highs()
         self._highs.setOptionValue("simplex_strategy", _PRIMAL)
-        require_ok(self._highs.passModel(lp), "passModel")
+        pass_program(
+            self._highs,
+            entries,
+            cost=np.concatenate([cost[self._rest], unmet + unmet_price]),
+            columns=(np.append(lower[self._rest], unmet), np.append(upper[self._rest], unmet + INFINITY)),
+            rows=(np.append(row_lower[self._rows], shared), np.append(row_upper[self._rows], shared)),
+        )
 
     def add(self, schedules: csc_array, costs: FloatArray, groups: IntArray) -> None:
         """Add a schedule for each of ``groups``: columns of ``schedules``, shape (model's columns, schedules)."""

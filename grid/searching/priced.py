@@ -16,7 +16,7 @@ import highspy
 import numpy as np
 from scipy.sparse import coo_array, csc_array
 
-from grid.formulation.linear import IntArray, LinearModel, new_highs, require_ok
+from grid.formulation.linear import IntArray, LinearModel, new_highs, pass_program, require_ok
 from grid.formulation.model import DispatchModel
 from grid.formulation.unit_schedules import START, UnitSchedules
 from grid.formulation.unit_terms import UnitTerms
@@ -109,16 +109,14 @@ class _Rest:
         lower, upper, _, _ = linear.column_arrays()
         row_lower, row_upper = linear.row_arrays()
         own = matrix[self.rows][:, columns]
-        program = highspy.HighsLp()
-        program.num_row_, program.num_col_ = own.shape
-        program.col_cost_ = np.zeros(len(columns))
-        program.col_lower_, program.col_upper_ = lower[columns], upper[columns]
-        program.row_lower_, program.row_upper_ = row_lower[self.rows], row_upper[self.rows]
-        program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        program.a_matrix_.num_row_, program.a_matrix_.num_col_ = own.shape
-        program.a_matrix_.start_, program.a_matrix_.index_, program.a_matrix_.value_ = own.indptr, own.indices, own.data
         self._highs = new_highs()
-        require_ok(self._highs.passModel(program), "passModel")
+        pass_program(
+            self._highs,
+            own,
+            cost=np.zeros(len(columns)),
+            columns=(lower[columns], upper[columns]),
+            rows=(row_lower[self.rows], row_upper[self.rows]),
+        )
 
     def least(self, cost: FloatArray) -> float:
         """Least cost at these costs of the model's columns; minus infinity if there is none."""
