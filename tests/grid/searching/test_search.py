@@ -135,6 +135,7 @@ def test_a_plan_that_is_found_after_the_search_gave_up_waiting_is_not_lost(
     monkeypatch.setattr(search_module, "improve", everyone_on)
     monkeypatch.setattr(planning, "first_plan", lambda *_, **__: Found(np.inf, -np.inf, None))
     monkeypatch.setattr(planning, "dispatch_fixed", in_the_meantime)
+    monkeypatch.setattr(planning._Candidates, "surprises", lambda *_: False)  # nothing is dispatched while it searches
     plan = plan_dispatch(problem, time_limit_seconds=60.0, relative_gap=0.0)
     assert came.is_set()
     assert plan.objective <= best.found.objective * (1.0 + 1e-6)
