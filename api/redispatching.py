@@ -42,7 +42,7 @@ class Redispatcher:
     """Answers ``POST /plans/redispatch``, one at a time in a process.
 
     The linear program stays in the solver until the plan in force, the hour or the site changes; meanwhile newer
-    forecasts go on from its last basis. N-1 and losses are solved from the beginning each time.
+    forecasts go on from its last basis.
     """
 
     pool: ConnectionPool[psycopg.Connection[Any]]
@@ -71,7 +71,7 @@ class Redispatcher:
                 raise InputError([Fault("plan in force", told, "POST /api/v1/plans makes one")])
             problem, _ = assemble_problem(site, forecasts, issued_at=issued_at, periods=periods, previous=plan)
             held = hold_plan(problem, plan)
-            warm, kept = self._solver(held, plan["plan_id"], site) if held.can_be_kept else (False, None)
+            warm, kept = self._solver(held, plan["plan_id"], site)
             found = self._dispatched(held, kept)
         except InputError as error:
             raise Problem(409, "not-ready", "there is nothing to dispatch again", faults=error.faults) from error

@@ -51,11 +51,6 @@ class HeldPlan:
     charging: BoolArray
     idle: BoolArray
 
-    @property
-    def can_be_kept(self) -> bool:
-        """Whether :class:`Redispatch` takes it, so that it can stay in the solver."""
-        return not (self.problem.losses or self.problem.secure)
-
 
 def hold_plan(problem: DispatchProblem, plan: Mapping[str, Any]) -> HeldPlan:
     """Hold the commitment of a plan's document in the periods of ``problem``.

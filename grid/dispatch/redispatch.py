@@ -18,13 +18,12 @@ import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array, hstack
 
 from grid.dispatch.committed import Committed
+from grid.dispatch.held_network import HeldNetwork
 from grid.dispatch.redispatched import Redispatched, relaxed
 from grid.dispatch.results import taken_by_plant, traded
 from grid.formulation.build import available_by_bus
 from grid.formulation.commitment import BoolArray
 from grid.formulation.linear import INFINITY, IntArray, LinearModel, new_highs, require_ok
-from grid.formulation.lines import FLOW_TOLERANCE_MW, interface_members
-from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import UnsolvedError
 from grid.formulation.storages import add_energy
 from grid.problem.plan import DispatchProblem
@@ -33,7 +32,8 @@ from grid.time_axis import FloatArray
 
 _RAMP_TOLERANCE_MW = 1e-6
 _BOTH_MW = 1e-6
-_MAXIMUM_ROUNDS = 50
+_SLACK_MW = 1e-6
+_MAXIMUM_ROUNDS = 200
 
 
 class Redispatch:
@@ -46,33 +46,27 @@ class Redispatch:
 
     Raises:
         InputError: If the problem is malformed; every fault is listed.
-        ValueError: If it asks for N-1 security or losses.
+        ValueError: If it asks for N-1 security of units, which is a matter of reserves.
     """
 
     def __init__(
         self, problem: DispatchProblem, on: BoolArray, charging: BoolArray, *, idle: BoolArray | None = None
     ) -> None:
         require_valid(problem)
-        if problem.losses:
-            raise ValueError("a re-dispatch has no losses; plan the problem anew with plan_dispatch")
-        if problem.secure or problem.secure_units:
-            raise ValueError("N-1 security is not kept in a re-dispatch; plan the problem anew with plan_dispatch")
-        self._problem, self._committed, self._ptdf = problem, Committed(problem, on), Ptdf(problem.network)
-        network = problem.network
-        limits = [np.inf if branch.limit_mw is None else branch.limit_mw for branch in network.branches]
-        limits += [interface.limit_mw for interface in network.interfaces]
-        self._limit_mw, self._members = np.array(limits, dtype=np.float64), interface_members(network)
-        self._lines, self._line_rows = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.int64)
+        if problem.secure_units:
+            raise ValueError("a re-dispatch holds no reserve for the loss of a unit; plan anew with plan_dispatch")
+        self._problem, self._committed = problem, Committed(problem, on)
         self._ramp_free = ~self._committed.ramps
         self._linear = LinearModel()
         self._feeds: list[csr_array] = []
         self._idle = np.zeros_like(charging) if idle is None else idle
         self._add_columns(charging)
-        self._feed = csr_array(hstack(self._feeds))
+        feed = csr_array(hstack(self._feeds))
+        self._lost = self._linear.columns(problem.axis.periods, upper=INFINITY if problem.losses else 0.0)
+        self._entities = np.arange(self._linear.column_count).reshape(-1, problem.axis.periods)
         self._balance = self._linear.rows(problem.axis.periods)
-        entities, net = np.arange(self._feed.shape[1]), self._feed.sum(axis=0)
-        columns = entities[:, None] * problem.axis.periods + np.arange(problem.axis.periods)
-        self._linear.put(self._balance[None, :], columns, net[:, None])
+        self._linear.put(self._balance[None, :], self._entities, np.append(feed.sum(axis=0), -1.0)[:, None])
+        self._network, self._network_rows = HeldNetwork(problem, feed), np.zeros(0, dtype=np.int64)
         self._stored = [
             add_energy(self._linear, problem, storage, charge, discharge)
             for storage, charge, discharge in zip(problem.storages, self._charge, self._discharge, strict=True)
@@ -98,9 +92,9 @@ class Redispatch:
             UnsolvedError: If limits that are never relaxed leave no dispatch.
         """
         fixed = self._set_forecasts(load_mw, available_mw)
-        fixed_flow = self._flows(fixed)
+        self._network.expect(load_mw, fixed)
         self._set_idle(self._idle, np.ones_like(self._idle), np.ones_like(self._idle))
-        self._set_bounds_of_rows(fixed, fixed_flow)
+        self._set_rows(-fixed.sum(axis=0))
         for _ in range(_MAXIMUM_ROUNDS):
             require_ok(self._highs.run(), "run")
             status = self._highs.getModelStatus()
@@ -108,12 +102,13 @@ class Redispatch:
                 raise UnsolvedError(self._highs.modelStatusToString(status))
             solution = self._highs.getSolution()
             values = np.array(solution.col_value)
-            entities = values[: self._feed.shape[1] * fixed.shape[1]].reshape(-1, fixed.shape[1])
-            flow = self._flows(fixed + self._feed @ entities)
+            flow = self._network.flows(values[self._entities])
             above = self._committed.unit_of_piece @ values[self._piece]
-            if not (self._add_lines(flow, fixed_flow) | self._add_ramps(above) | self._settle(values)):
+            if not (self._add_network(flow, values) | self._add_ramps(above) | self._settle(values)):
                 told = replace(self._problem, load_mw=load_mw, available_mw=available_mw)
-                return self._read(told, values, np.array(solution.row_dual), above, flow)
+                found = self._read(told, values, np.array(solution.row_dual), above, flow)
+                self._drop_tangents(np.array(solution.row_value))
+                return found
         raise UnsolvedError(f"limits still violated after {_MAXIMUM_ROUNDS} rounds")
 
     def _add_columns(self, charging: BoolArray) -> None:
@@ -177,16 +172,6 @@ class Redispatch:
             (len(buses), axis.periods), lower=lower, upper=upper, cost=np.where(never, 0.0, cost)
         )
 
-    def _flows(self, injection_mw: FloatArray) -> FloatArray:
-        """Flows on branches, then on interfaces, shape (branches + interfaces, periods)."""
-        flows = self._ptdf.flows(injection_mw)
-        return np.vstack([flows, self._members @ flows])
-
-    def _factors(self, line: int) -> FloatArray:
-        """Flow on a branch, or on an interface beyond the last branch, per MW fed in at each bus, shape (buses,)."""
-        branches = len(self._problem.network.branches)
-        return self._ptdf.row(line) if line < branches else self._ptdf.combined(self._members[line - branches])
-
     def _set_forecasts(self, load_mw: FloatArray, available_mw: FloatArray) -> FloatArray:
         """Bounds of what depends on forecasts. Returns what is fed in anyway, shape (buses, periods)."""
         own = self._problem
@@ -217,39 +202,47 @@ class Redispatch:
             indices = columns.ravel().astype(np.int32)
             require_ok(self._highs.changeColsBounds(len(most), indices, np.zeros_like(most), most), "changeColsBounds")
 
-    def _set_bounds_of_rows(self, fixed: FloatArray, fixed_flow: FloatArray) -> None:
-        """Balances and the branches' limits, less what is fed in anyway."""
-        branch, period = self._lines.T
-        balance = -fixed.sum(axis=0)
-        own, limit = fixed_flow[branch, period], self._limit_mw[branch]
-        rows = np.concatenate([self._balance, self._line_rows]).astype(np.int32)
-        lower, upper = np.concatenate([balance, -limit - own]), np.concatenate([balance, limit - own])
+    def _set_rows(self, balance: FloatArray) -> None:
+        """Bounds of balances and of the network's rows, and how losses count in these, for new forecasts."""
+        network = self._network
+        rows = np.concatenate([self._balance, self._network_rows]).astype(np.int32)
+        lower, upper = (np.concatenate([balance, bound]) for bound in network.bounds(network.rows))
         status = self._highs.changeRowsBounds(len(rows), rows, lower, upper)  # type: ignore[attr-defined]
         require_ok(status, "changeRowsBounds")
+        if self._problem.losses:
+            columns, shares = self._lost[network.rows.period].tolist(), network.of_lost(network.rows).tolist()
+            for row, column, share in zip(self._network_rows.tolist(), columns, shares, strict=True):
+                require_ok(self._highs.changeCoeff(row, column, share), "changeCoeff")
 
-    def _add_lines(self, flow: FloatArray, fixed_flow: FloatArray) -> bool:
-        """Add the limits of branches that are violated; False if there is none."""
-        beyond = np.abs(flow) > self._limit_mw[:, None] + FLOW_TOLERANCE_MW
-        beyond[tuple(self._lines.T)] = False
-        new = np.argwhere(beyond)
-        if not len(new):
-            return False
-        branches, which = np.unique(new[:, 0], return_inverse=True)
-        factors = np.stack([self._factors(branch) for branch in branches.tolist()])
-        rows = csr_array((self._feed.T @ factors.T).T)[which]
-        rows.indices = rows.indices * flow.shape[1] + np.repeat(new[:, 1], np.diff(rows.indptr)).astype(np.int32)
-        own, limit = fixed_flow[beyond], self._limit_mw[new[:, 0]]
-        first = self._add_rows(rows, -limit - own, limit - own)
-        self._lines = np.concatenate([self._lines, new])
-        self._line_rows = np.concatenate([self._line_rows, first])
+    def _add_network(self, flow_mw: FloatArray, values: FloatArray) -> bool:
+        """Add what the network asks and ``values`` violate; False if there is nothing."""
         price = self._problem.penalties.overload * self._problem.axis.step_hours
-        if np.isfinite(price):
-            count = 2 * len(new)
-            zero, free, cost = np.zeros(count), np.full(count, INFINITY), np.full(count, price)
-            at, signs = np.tile(first, 2).astype(np.int32), np.repeat([-1.0, 1.0], len(new))
-            starts = np.arange(count, dtype=np.int32)
-            require_ok(self._highs.addCols(count, cost, zero, free, count, starts, at, signs), "addCols")
-        return True
+        count = len(self._network_rows)
+        for new in self._network.violated(flow_mw, values[self._lost]):
+            rows = self._network.of_entities(new)
+            rows.indices = rows.indices * len(self._lost) + np.repeat(new.period, np.diff(rows.indptr))
+            first = self._add_rows(rows, *self._network.bounds(new))
+            self._network_rows = np.concatenate([self._network_rows, first])
+            soft = first[~new.tangent]
+            if len(soft) and np.isfinite(price):
+                both = 2 * len(soft)
+                zero, free, cost = np.zeros(both), np.full(both, INFINITY), np.full(both, price)
+                at, signs = np.tile(soft, 2).astype(np.int32), np.repeat([-1.0, 1.0], len(soft))
+                starts = np.arange(both, dtype=np.int32)
+                require_ok(self._highs.addCols(both, cost, zero, free, both, starts, at, signs), "addCols")
+        return len(self._network_rows) > count
+
+    def _drop_tangents(self, values_of_rows: FloatArray) -> None:
+        """Those that do not bind go, or they would gather. They were in the basis, which stays one without them."""
+        slack = values_of_rows[self._network_rows] - self._network.bounds(self._network.rows)[0]
+        gone = self._network.rows.tangent & (slack > _SLACK_MW)
+        if gone.any():
+            rows = self._network_rows[gone].astype(np.int32)
+            require_ok(self._highs.deleteRows(len(rows), rows), "deleteRows")
+            self._network.drop(gone)
+            stay = self._network_rows[~gone]
+            self._network_rows = stay - np.searchsorted(rows, stay)
+            self._rows -= len(rows)
 
     def _add_ramps(self, above: FloatArray) -> bool:
         """Add the ramps between two periods that are violated; False if there is none."""
@@ -296,12 +289,7 @@ class Redispatch:
         """What was found for ``problem``: the one of this dispatch with the forecasts that were solved for."""
         shed = np.zeros_like(problem.load_mw)
         shed[self._at["shed"]] = values[self._shed]
-        branches, which = np.unique(self._lines[:, 0], return_inverse=True)
-        congestion = np.zeros((len(branches), problem.axis.periods))
-        congestion[which, self._lines[:, 1]] = duals[self._line_rows]
-        lmp = np.tile(duals[self._balance], (len(shed), 1))
-        for branch, dual in zip(branches.tolist(), congestion, strict=True):
-            lmp += np.outer(self._factors(branch), dual)
+        lmp = duals[self._balance] + self._network.prices(duals[self._network_rows])
         imported, exported = traded(values[self._import], values[self._export])
         return Redispatched(
             objective=float(self._highs.getInfo().objective_function_value) + self._committed.cost,
@@ -319,7 +307,7 @@ class Redispatch:
             import_mw=imported,
             export_mw=exported,
             shed_mw=shed,
-            branch_flow_mw=flow[: len(problem.network.branches)],
+            branch_flow_mw=flow,
             lmp=lmp / problem.axis.step_hours,
             violations=tuple(
                 relaxed(
@@ -327,7 +315,7 @@ class Redispatch:
                     shed_mw=(self._at["shed"], values[self._shed]),
                     surplus_mw=(self._at["surplus"], values[self._surplus]),
                     spilled_mw=(self._at["spill"], values[self._spill]),
-                    beyond_mw=np.abs(flow) - self._limit_mw[:, None],
+                    of_network=self._network.relaxed(flow, values[self._lost]),
                     due_mwh=[values[stored.due_shortfall] for stored in self._stored],
                     end_mwh=[float(values[stored.end_shortfall][0]) for stored in self._stored],
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -59,24 +59,21 @@ def relaxed(
     shed_mw: OfBuses,
     surplus_mw: OfBuses,
     spilled_mw: OfBuses,
-    beyond_mw: FloatArray,
+    of_network: Iterable[Violation],
     due_mwh: Sequence[FloatArray],
     end_mwh: Sequence[float],
 ) -> Iterator[Violation]:
     """Every soft limit that was relaxed, by kind, then period.
 
     Args:
-        beyond_mw: By how much flows exceed limits of branches, then interfaces, (branches + interfaces, periods).
+        of_network: Those of branches and interfaces, and of losses.
         due_mwh, end_mwh: By storage, what is missing when it is due, and at the end.
     """
     prices, network = problem.penalties, problem.network
     for kind, (buses, amounts) in ((Limit.SHEDDING, shed_mw), (Limit.SURPLUS, surplus_mw), (Limit.SPILL, spilled_mw)):
         for row in _reported_rows(amounts):
             yield from reported(SoftLimit(kind, network.buses[buses[row]].bus_id), amounts[row], prices)
-    limits = [SoftLimit(Limit.OVERLOAD, branch.branch_id) for branch in network.branches]
-    limits += [SoftLimit(Limit.INTERFACE_OVERLOAD, interface.interface_id) for interface in network.interfaces]
-    for row in _reported_rows(beyond_mw):
-        yield from reported(limits[row], beyond_mw[row], prices)
+    yield from of_network
     for storage, due, end in zip(problem.storages, due_mwh, end_mwh, strict=True):
         yield from reported(SoftLimit(Limit.STORAGE_DUE, storage.storage_id), due, prices)
         yield from missing_at_end(storage, end, problem)

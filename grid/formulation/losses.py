@@ -55,7 +55,7 @@ class Losses:
         """Add the tangents at a solution's flows in the periods that lose too little; False if there is none."""
         flows = self.ptdf.flows(injections.mw(values))
         actual = self.mw(flows)
-        missing = np.flatnonzero(values[self.columns] < actual - _TOLERANCE_MW - _TOLERANCE * actual)
+        missing = losing_too_little(values[self.columns], actual)
         for t in missing.tolist():
             weights = 2.0 * self.per_mw2 * flows[:, t]
             slope = self.ptdf.combined(weights)
@@ -69,5 +69,14 @@ class Losses:
 
 def add_losses(linear: LinearModel, network: Network, ptdf: Ptdf, *, periods: int) -> Losses:
     """Add the columns of the losses, with no tangent yet."""
-    resistance = np.array([branch.resistance_pu for branch in network.branches], dtype=np.float64)
-    return Losses(linear.columns(periods), resistance / network.base_mva, ptdf)
+    return Losses(linear.columns(periods), losses_per_mw2(network), ptdf)
+
+
+def losses_per_mw2(network: Network) -> FloatArray:
+    """Losses of each branch per square of its flow, shape (branches,). [1/MW]"""
+    return np.array([branch.resistance_pu for branch in network.branches], dtype=np.float64) / network.base_mva
+
+
+def losing_too_little(lost_mw: FloatArray, actual_mw: FloatArray) -> IntArray:
+    """Periods in which less is lost than flows lose, beyond the tolerance."""
+    return np.flatnonzero(lost_mw < actual_mw - _TOLERANCE_MW - _TOLERANCE * actual_mw)

@@ -60,26 +60,24 @@ class Outages:
             flow_mw: Before any outage, shape (branches, periods).
             known: Branch, period and outage, not to be told again.
         """
-        told: dict[int, list[tuple[int, int, int]]] = {}
-        for branch, period, outage in known:
-            if outage in self._column:
-                column = self._column[outage]
-                told.setdefault(column // _OUTAGES_AT_ONCE, []).append((branch, column % _OUTAGES_AT_ONCE, period))
-        worst = np.full(flow_mw.shape, tolerance_mw)
-        by = np.full(flow_mw.shape, -1, dtype=np.int64)
-        for k in range(-(-len(self.branches) // _OUTAGES_AT_ONCE)):
-            part = slice(k * _OUTAGES_AT_ONCE, (k + 1) * _OUTAGES_AT_ONCE)
-            out = self.branches[part]
-            after = flow_mw[:, None, :] + self._factors[:, part, None] * flow_mw[None, out, :]
-            excess = np.abs(after) - self._emergency_mw[:, None, None]  # (branches, outages, periods)
-            if k in told:
-                excess[tuple(np.array(told[k]).T)] = -np.inf
-            most = excess.argmax(axis=1)
-            amount = np.take_along_axis(excess, most[:, None, :], axis=1)[:, 0, :]
-            by = np.where(amount > worst, out[most], by)
-            worst = np.maximum(worst, amount)
-        for branch, period in np.argwhere(by >= 0).tolist():
-            yield branch, period, int(by[branch, period])
+        told, rating = set(known), self._emergency_mw + tolerance_mw
+        peak = np.abs(flow_mw).max(axis=1, initial=0.0)
+        found: list[tuple[float, int, int, int]] = []
+        for first in range(0, len(self.branches), _OUTAGES_AT_ONCE):
+            part = slice(first, first + _OUTAGES_AT_ONCE)
+            out, factors = self.branches[part], self._factors[:, part]
+            may = peak[:, None] + np.abs(factors) * peak[out] > rating[:, None]  # in no period does more flow
+            line, column = np.nonzero(may)
+            after = flow_mw[line] + factors[line, column, None] * flow_mw[out[column]]  # (pairs, periods)
+            excess = np.abs(after) - rating[line, None]
+            pair, t = np.nonzero(excess > 0.0)
+            of = excess[pair, t], -out[column[pair]], line[pair], t
+            found += zip(*(values.tolist() for values in of), strict=True)
+        worst = {
+            (branch, period): -out for _, out, branch, period in sorted(found) if (branch, period, -out) not in told
+        }
+        for (branch, period), outage in sorted(worst.items()):
+            yield branch, period, outage
 
 
 def emergency_ratings_mw(network: Network) -> FloatArray:

@@ -64,8 +64,8 @@ class Ptdf:
         return np.asarray(self._branch_matrix @ angles)
 
     def combined(self, weights: FloatArray) -> FloatArray:
-        """``sum_l weights[l] * PTDF[l]``, shape (branches,) to (buses,), by one solve."""
-        combined = np.zeros(self._buses)
+        """``sum_l weights[l] * PTDF[l]``, shape (branches,) to (buses,), or of several with one column each."""
+        combined = np.zeros((self._buses, *weights.shape[1:]))
         if self._factor is not None:
             combined[1:] = self._factor.solve((self._branch_matrix.T @ weights)[1:], trans="T")
         return combined

@@ -88,6 +88,7 @@ def test_a_secure_site_and_one_that_trades_are_dispatched_again(own_api: Any, tr
         plan = own_api.get("/plans/latest").json()
         assert found[name]["objective"] <= plan["objective"] + 0.5, "the plan itself is one, and holds reserves too"
         assert not found[name]["warm"]
+        assert own_api.post("/plans/redispatch").json()["warm"]
         assert set(found[name]["exchanges"]) == {"supplier"}
         assert found[name]["storages"].keys() >= {"depot-vans", "upper-lake"}
     assert np.sum([bus[0]["lmp"] for bus in found["plain"]["buses"].values()]) > 0.0

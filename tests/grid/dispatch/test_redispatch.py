@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from grid.assets import Storage
 from grid.dispatch import DispatchProblem, Limit, Penalties, Redispatch, plan_dispatch
 from grid.formulation.commitment import BoolArray
+from grid.formulation.outages import Outages
 from grid.formulation.prices import FixedDispatch, dispatch_fixed
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import UnsolvedError
@@ -22,12 +23,6 @@ from grid.problem.costs import production_cost
 from grid.problem.exchanges import Exchange, exchange_cost
 from grid.problem.storage_profiles import StorageProfile
 from grid.time_axis import FloatArray
-
-
-def cold_objective(problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> float:
-    terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
-    return dispatch_fixed(problem, terms, on, charging, ptdf=Ptdf(problem.network), lines=()).solution.objective
-
 
 PERIODS = 5
 
@@ -111,6 +106,17 @@ def trading(problem: DispatchProblem, seed: int) -> DispatchProblem:
     )
 
 
+def hard_pressed(problem: DispatchProblem, *, secure: bool, losses: bool) -> DispatchProblem:
+    """The same on lines with resistance, one of them twice, so that either of the two may fail."""
+    network = problem.network
+    again = replace(network.branches[0], branch_id="ab again", reactance_pu=0.2)
+    lines = tuple(
+        replace(line, resistance_pu=0.02, emergency_mw=1.2 * (line.limit_mw or 0.0), phase_shift_deg=2.0 * k)
+        for k, line in enumerate((*network.branches, again))
+    )
+    return replace(problem, network=replace(network, branches=lines), secure=secure, losses=losses)
+
+
 def planned(problem: DispatchProblem) -> tuple[BoolArray, BoolArray]:
     """A commitment that can be kept, and which storages charge."""
     plan = plan_dispatch(problem, time_limit_seconds=0.0)
@@ -119,7 +125,9 @@ def planned(problem: DispatchProblem) -> tuple[BoolArray, BoolArray]:
 
 def cold(problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> FixedDispatch:
     terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
-    return dispatch_fixed(problem, terms, on, charging, ptdf=Ptdf(problem.network), lines=())
+    ptdf = Ptdf(problem.network)
+    outages = Outages(problem.network, ptdf) if problem.secure else None
+    return dispatch_fixed(problem, terms, on, charging, ptdf=ptdf, outages=outages, lines=())
 
 
 @settings(max_examples=12, deadline=None)
@@ -150,6 +158,7 @@ def test_every_warm_dispatch_costs_what_a_cold_one_does(seed: int, scales: list[
 @given(seed=st.integers(0, 10_000))
 def test_price_is_what_a_little_more_load_costs(seed: int, make_problem: Any) -> None:
     problem: DispatchProblem = make_problem(system(seed))
+    problem = hard_pressed(problem, secure=True, losses=False) if seed % 2 else problem
     kept = Redispatch(problem, *planned(problem))
     lmp = kept.solve(problem.load_mw, problem.available_mw).lmp
     for bus, period in ((0, 1), (1, 0), (2, PERIODS - 1)):
@@ -202,9 +211,63 @@ def test_forecasts_that_cannot_be_are_refused(
         kept.solve(np.array(load), np.array(available))
 
 
-def test_a_network_that_must_survive_outages_is_refused(make_problem: Any) -> None:
-    problem = replace(make_problem({"load_mw": {"a": [1.0]}}), secure=True)
-    with pytest.raises(ValueError, match="N-1"):
+@settings(max_examples=10, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    scales=st.lists(st.sampled_from([0.5, 0.8, 1.3]), min_size=6, max_size=6),
+    kind=st.sampled_from([(True, False), (False, True), (True, True)]),
+)
+def test_outages_and_losses_stay_in_the_program(
+    seed: int, scales: list[float], kind: tuple[bool, bool], make_problem: Any
+) -> None:
+    secure, losses = kind
+    problem = hard_pressed(make_problem(system(seed)), secure=secure, losses=losses)
+    problem = trading(problem, seed) if seed % 3 else problem
+    on, charging = planned(problem)
+    kept = Redispatch(problem, on, charging)
+    for shares in (scales[:3], scales[3:], [1.0, 1.0, 1.0]):  # loads of buses change apart, and so do shares in losses
+        told = replace(problem, load_mw=problem.load_mw * np.array(shares)[:, None])
+        found = kept.solve(told.load_mw, told.available_mw)
+        whole = cold(told, on, charging)
+        lost = 1.0 if losses else 1e-4  # tangents end within 1e-5 MW, and a MW may cost 10,000
+        assert found.objective == pytest.approx(whole.solution.objective, rel=1e-7, abs=lost)
+        priced = sum(v.cost(1.0) for v in found.violations)
+        cost = production_cost(told, on, found.power_mw, found.discharge_mw)
+        cost = cost + exchange_cost(told.exchanges, found.import_mw, found.export_mw, step_hours=1.0)
+        assert found.objective == pytest.approx(cost.sum() + priced, abs=40.0)
+        fed = found.power_mw.sum(axis=0) + found.renewable_mw.sum(axis=0) + found.shed_mw.sum(axis=0)
+        fed += (found.discharge_mw - found.charge_mw).sum(axis=0)
+        fed += (found.import_mw - found.export_mw).sum(axis=0) - told.load_mw.sum(axis=0)
+        resistance = np.array([line.resistance_pu for line in problem.network.branches]) / problem.network.base_mva
+        needless = np.zeros(PERIODS)
+        for violation in found.violations:
+            if violation.limit.kind in (Limit.SURPLUS, Limit.LOSSES):
+                needless[violation.period] += violation.amount_mw
+        np.testing.assert_allclose(fed, losses * (resistance @ found.branch_flow_mw**2) + needless, atol=2e-2)
+
+
+def test_losses_of_one_line_cost_what_they_take(make_problem: Any) -> None:
+    """``lost = c F²`` with ``F = load + lost``; a MW more at the far end takes ``1 / (1 - 2 c F)`` from the unit."""
+    data = {
+        "load_mw": {"a": [0.0, 0.0], "b": [50.0, 80.0]},
+        "branches": {"ab": {"from": "a", "to": "b"}},
+        "units": {"far": {"bus": "a", "capacity_mw": 100.0, "cost_per_mwh": 10.0}},
+    }
+    problem = hard_pressed(make_problem(data), secure=False, losses=True)
+    problem = replace(problem, network=replace(problem.network, branches=problem.network.branches[:1]))
+    kept = Redispatch(problem, np.ones((1, 2), dtype=np.bool_), np.zeros((0, 2), dtype=np.bool_))
+    for load in (problem.load_mw, 0.5 * problem.load_mw, problem.load_mw):
+        found = kept.solve(load, problem.available_mw)
+        per_mw2 = 0.02 / 100.0
+        sent = (1.0 - np.sqrt(1.0 - 4.0 * per_mw2 * load[1])) / (2.0 * per_mw2)
+        np.testing.assert_allclose(found.branch_flow_mw[0], sent, atol=1e-4)
+        np.testing.assert_allclose(found.power_mw[0], sent, atol=1e-4)
+        np.testing.assert_allclose(found.lmp, [[10.0, 10.0], 10.0 / (1.0 - 2.0 * per_mw2 * sent)], atol=0.02)
+
+
+def test_reserve_for_the_loss_of_a_unit_is_refused(make_problem: Any) -> None:
+    problem = replace(make_problem({"load_mw": {"a": [1.0]}}), secure_units=True)
+    with pytest.raises(ValueError, match="loss of a unit"):
         Redispatch(problem, np.zeros((0, 1), dtype=np.bool_), np.zeros((0, 1), dtype=np.bool_))
 
 
