@@ -69,7 +69,10 @@ def calendar_terms(calendar: Calendar) -> Float32Array:
 
 
 def temperature_bends(temperature_c: FloatArray) -> FloatArray:
-    """Temperature, its trailing means and its lags, each as a line and its part beyond each knot.
+    """Temperature, its means with what it was, and its lags, each as a line and its part beyond each knot.
+
+    What has built up counts half beside the present: on the first hot day there is no such heat yet, and after a cool
+    change it no longer matters, because both together do not reach the knot.
 
     Args:
         temperature_c: Shape (..., CONTEXT_HOURS + periods), no gaps. [degC]
@@ -80,8 +83,10 @@ def temperature_bends(temperature_c: FloatArray) -> FloatArray:
     scaled = np.clip((temperature_c - _CENTRE_C) / _SCALE_C, *_BOUNDS)
     total = np.concatenate([np.zeros((*scaled.shape[:-1], 1)), np.cumsum(scaled, axis=-1)], axis=-1)
     ends = np.arange(CONTEXT_HOURS, scaled.shape[-1])
-    means = [(total[..., ends + 1] - total[..., ends + 1 - hours]) / hours for hours in _MEAN_HOURS]
-    line = np.stack([scaled[..., ends], *means, *(scaled[..., ends - lag] for lag in _LAG_HOURS)], axis=-1)
+    present = scaled[..., ends]
+    trailing = [(total[..., ends + 1] - total[..., ends + 1 - hours]) / hours for hours in _MEAN_HOURS]
+    felt = [(present + mean) / 2.0 for mean in trailing]
+    line = np.stack([present, *felt, *(scaled[..., ends - lag] for lag in _LAG_HOURS)], axis=-1)
     bent = np.stack([line, *(np.maximum(line - knot, 0.0) for knot in _KNOTS)], axis=-1)
     return bent.reshape(*line.shape[:-1], -1)
 

@@ -160,6 +160,16 @@ def test_the_response_to_temperature_is_that_of_its_terms() -> None:
     np.testing.assert_allclose(told, terms @ weights, atol=1e-3)
 
 
+def test_heat_that_has_built_up_counts_while_it_is_hot_and_not_after_a_cool_change() -> None:
+    def bends_beyond_22_degrees(past_c: float, now_c: float) -> FloatArray:
+        path = np.append(np.full(CONTEXT_HOURS, past_c), now_c)
+        lines = temperature_bends(path).reshape(-1, 5)  # present, with the last day, with three days, lags; bends
+        return lines[1:3, 3]
+
+    assert (bends_beyond_22_degrees(28.0, 32.0) > bends_beyond_22_degrees(18.0, 32.0)).all()
+    np.testing.assert_array_equal(bends_beyond_22_degrees(28.0, 12.0), bends_beyond_22_degrees(18.0, 12.0))
+
+
 def test_recent_features_look_only_back() -> None:
     residual = np.random.default_rng(2).normal(size=1000)
     changed = residual.copy()
