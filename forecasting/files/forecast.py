@@ -6,7 +6,7 @@ on the file's own last weeks, at the hour of day at which the horizon begins; me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -216,9 +216,7 @@ def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> Seri
     skill = round(1.0 - loss / reference, 4) if reference > 0.0 and np.isfinite(loss) else None
     spoken = {name: round(weight, 4) for name, weight in mixture.blend.weights.items()}
     reasons = [sentence for sentence in heard.reasons if _concerns(sentence, one, heard.rows)]
-    known = one.values[: one.origin]
-    if np.nanmin(known) == np.nanmax(known):
-        reasons.append("Its history is constant: the forecast repeats it.")
+    reasons += _of_its_input(one)
     if skill is None:
         reasons.append("No backtest was possible: members weigh what they count for beforehand.")
     return SeriesReport(
@@ -231,6 +229,26 @@ def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> Seri
         degraded=not set(heard.present) - {CLIMATOLOGY, NAIVE},
         reasons=tuple(reasons),
     )
+
+
+def _of_its_input(one: FileSeries) -> Iterator[str]:
+    """What a series and its covariates do not tell, as sentences."""
+    known = one.values[: one.origin]
+    if np.nanmin(known) == np.nanmax(known):
+        yield "Its history is constant" + (": the forecast repeats it." if one.settings.kind != "solar" else ".")
+    if one.settings.kind == "solar" and (count := int((known < 0.0).sum())):
+        yield f"{count} of its values lie below zero and count as zero."
+    untold: dict[str, list[str]] = {}
+    for name in dict.fromkeys([*one.settings.covariates, *one.covariates]):
+        values = one.covariates.get(name, np.full(one.axis.periods, np.nan))
+        past = values[: one.origin][np.isfinite(values[: one.origin])]
+        if not len(past):
+            untold.setdefault("Nothing was learnt from what is empty before the horizon", []).append(name)
+        elif past.min() == past.max():
+            untold.setdefault("Nothing was learnt from what is constant before the horizon", []).append(name)
+        elif not np.isfinite(values[one.asked]).all():
+            untold.setdefault("Not known over all of the horizon", []).append(name)
+    yield from (f"{what}: {', '.join(names)}." for what, names in untold.items())
 
 
 def _concerns(sentence: str, one: FileSeries, rows: Rows) -> bool:

@@ -123,9 +123,9 @@ class LoadMembers:
             self._regressions = self._fit(calendar)
             self._show(calendar)
         else:
+            known = int(np.isfinite(rows.values).any(axis=0).sum())
             self.reasons.append(
-                f"Neither regression nor trees speak: {rows.axis.periods} hours of history are too few to fit and "
-                "judge them."
+                f"Neither regression nor trees speak: {known} known hours of history are too few to fit and judge them."
             )
         self._networked = bool(self._regressions) and network_fits(self._split, rows.periods)
         if not parts and not self._networked:

@@ -55,7 +55,8 @@ class Climatology:
         if self._yearly and level_hours is not None:
             level = _trailing_mean(values, level_hours)
         self._level = level
-        self._relative = values / np.where(level[:, :hours] > 0.0, level[:, :hours], np.nan)
+        level = level[:, :hours]
+        self._relative = np.divide(values, level, out=np.where(values == 0.0, 0.0, np.nan), where=level > 0.0)
 
     def quantiles(self, origins: IndexArray, periods: int, *, levels: tuple[float, ...]) -> FloatArray:
         """Shape (rows, origins, periods, levels). NaN for a row without a known value before an origin."""
@@ -94,11 +95,12 @@ class Climatology:
         chosen = self._relative[:, same[near]]  # (rows, samples)
         few = np.isfinite(chosen).sum(axis=1) < _FEW
         made = _quantiles(chosen, levels)
-        if few.any():  # any hour of the same time of day, then any hour at all
+        if few.any():  # any hour of the same time of day, then any hour lately, then any hour at all
             clock = np.flatnonzero(self._key[:origin] % 24 == key % 24)
             wider = _quantiles(self._relative[few][:, clock], levels)
-            whole = _quantiles(self._relative[few][:, max(origin - _RECENT_HOURS, 0) : origin], levels)
-            made[few] = np.where(np.isfinite(wider), wider, whole)
+            for begin in (max(origin - _RECENT_HOURS, 0), 0):
+                wider = np.where(np.isfinite(wider), wider, _quantiles(self._relative[few][:, begin:origin], levels))
+            made[few] = wider
         return made
 
 

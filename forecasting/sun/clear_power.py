@@ -48,7 +48,8 @@ def clear_power(rows: Rows, calendar: Calendar, plants: Sequence[Plant | None]) 
         if power is None:
             power = _by_its_past(own, calendar)
             reasons.append(
-                f"{one.series_id}: no usable latitude and longitude; its own past tells night and clear sky."
+                f"{one.series_id}: no latitude and longitude at which the sun explains its power; "
+                "its own past tells night and clear sky."
             )
         made.append(power)
     return np.concatenate(made), reasons

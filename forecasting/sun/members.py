@@ -111,6 +111,9 @@ class SolarMembers:
         self._naive = NaiveMember(rows.values, calendar, DAY_HOURS)
         self._trees: SolarTrees | None = None
         self._grown: dict[int, dict[str, QuantileTrees | QuantileForest]] = {}
+        self._weather_tells = self._panel.weather is not None and bool(
+            np.isfinite(self._panel.index[:, : self._split.test]).any()
+        )
         daylight = np.isfinite(self._panel.index[:, _FIRST_HOURS : self._split.test]).sum()
         if parts.trees is not None if parts else trained and daylight >= _FEWEST_HOURS:
             self._trees = self._make_trees(self._panel, rows)
@@ -171,7 +174,7 @@ class SolarMembers:
         if NAIVE in asked:
             naive = filled(self._naive.quantiles(origins, periods), climatology)
             said[NAIVE] = np.where(clear > 0.0, np.clip(naive, 0.0, limit), 0.0)
-        if WEATHER in asked and self._panel.weather is not None:
+        if WEATHER in asked and self._weather_tells:
             if until not in self._weather_networks:
                 self._weather_networks[until] = self._train_weather(until)
             networks = self._weather_networks[until]

@@ -134,11 +134,15 @@ def fit_plant(
         sky: Of the same hours.
 
     Raises:
-        ValueError: If fewer than 50 hours of daylight are known, or none of them yielded power.
+        ValueError: If fewer than 50 hours of daylight are known, or none of them yielded power, or the nights yielded
+            more: then it stands elsewhere, or its clock is another.
     """
-    day = np.isfinite(kw) & (sky.ghi_w_m2.reshape(-1, SUBSTEPS).mean(axis=1) > 100.0)
+    light = sky.ghi_w_m2.reshape(-1, SUBSTEPS).mean(axis=1)
+    day = np.isfinite(kw) & (light > 100.0)
     if day.sum() < 50 or not np.any(kw[day] > 0.0):
         raise ValueError(f"a solar plant needs 50 known hours of daylight with power, got {int(day.sum())}")
+    if np.nansum(kw[light == 0.0]) > np.nansum(kw[light > 0.0]):
+        raise ValueError("a solar plant yields its power by day, got more of it by night")
     best_fit, best_tilt, best_azimuth, best_plane = -np.inf, 0.0, 180.0, np.empty(0)
     for tilt in _TILTS_DEG if tilt_deg is None else (tilt_deg,):
         for azimuth in _AZIMUTHS_DEG if azimuth_deg is None else (azimuth_deg,):

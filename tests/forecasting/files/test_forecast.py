@@ -165,6 +165,51 @@ def test_a_constant_series_is_forecast_as_constant_and_says_so(tmp_path: Path) -
     assert any("constant" in reason for reason in made.reports[0].reasons)
 
 
+def test_what_covariates_do_not_tell_is_said(tmp_path: Path) -> None:
+    frame = town(20, horizon_hours=6).assign(flat=1.0, late=np.nan, early=2.0)
+    frame.loc[frame.index[:-6], "early"] = np.arange(len(frame) - 6)
+    frame.loc[frame.index[-6:], "late"] = 1.0
+    frame.loc[frame.index[-1], "early"] = np.nan
+    (report,) = asked(tmp_path, frame, LOAD).reports
+    assert "Nothing was learnt from what is constant before the horizon: flat." in report.reasons
+    assert "Nothing was learnt from what is empty before the horizon: late." in report.reasons
+    assert "Not known over all of the horizon: early." in report.reasons
+
+
+def test_half_hours_known_but_once_are_forecast(tmp_path: Path) -> None:
+    frame = town(70, horizon_hours=2, minutes=30)
+    frame.loc[(frame.index % 2 == 1) & (frame.index != 11), "value"] = np.nan
+    made = asked(tmp_path, frame, {**LOAD, "interval_minutes": 30})
+    assert np.isfinite(made.table[COLUMNS[2:]]).all(axis=None)
+
+
+@pytest.mark.parametrize("place", [{"latitude": 50.0, "longitude": 0.0}, {}])
+def test_a_plant_that_never_yielded_is_forecast_at_zero_though_weather_is_given(
+    tmp_path: Path, place: dict[str, float]
+) -> None:
+    frame = plant(40, horizon_hours=24)
+    frame["value"] *= 0.0
+    made = asked(tmp_path, frame, {**SOLAR, **place})
+    assert (made.table[COLUMNS[2:]] == 0.0).all(axis=None)
+    assert "Its history is constant." in made.reports[0].reasons
+
+
+def test_a_plant_at_the_wrong_place_is_forecast_by_its_own_past(tmp_path: Path) -> None:
+    frame = plant(40, horizon_hours=24)
+    made = asked(tmp_path, frame, {**SOLAR, "latitude": 50.0, "longitude": 180.0})
+    assert made.table["q0.5"].max() > 1.0
+    assert any("its own past tells night and clear sky" in reason for reason in made.reports[0].reasons)
+
+
+def test_a_little_below_zero_counts_as_zero_and_is_said(tmp_path: Path) -> None:
+    frame = plant(20, horizon_hours=24)
+    frame.loc[frame["value"] == 0.0, "value"] = -0.01
+    made = asked(tmp_path, frame, SOLAR)
+    assert f"{int((frame['value'] < 0.0).sum())} of its values lie below zero and count as zero." in (
+        made.reports[0].reasons
+    )
+
+
 def test_a_covariate_known_ahead_is_read_and_one_that_is_withheld_does_no_harm(tmp_path: Path) -> None:
     frame = town(60, horizon_hours=24).drop(columns="temp")
     driver = np.random.default_rng(5).choice([-1.0, 1.0], len(frame))

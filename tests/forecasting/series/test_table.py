@@ -43,6 +43,7 @@ def changed(column: str, row: int, value: object) -> pd.DataFrame:
 
 
 TEMPERATURE = {**GOOD, "covariates": {"temp": {"means": "air_temperature", "unit": "degC"}}}
+BAD_UNIT = {"means": "air_temperature", "unit": "furlong"}
 SWAPPED = table().iloc[[1, 0, *range(2, 50)]]
 
 
@@ -75,6 +76,18 @@ SWAPPED = table().iloc[[1, 0, *range(2, 50)]]
         (table(), {**GOOD, "capcity": 1.0}, "remove it, or correct its name"),
         (table(), TEMPERATURE, "the file has no column temp"),
         (table(), {"kind": "solar", "interval_minutes": 60, "capacity": 5.0}, "twice the capacity of 5"),
+        (
+            pd.concat([table().iloc[:30], table().iloc[10:]]),
+            GOOD,
+            "row 31, 32, 33, 34, 35, 36, 37, 38 and 12 more",
+        ),
+        (changed("value", 3, "1e9"), GOOD, "row 4: is absurd: more than a million times the usual 25"),
+        (
+            changed("value", 3, "-40"),
+            {**GOOD, "kind": "solar"},
+            "row 4: is far below zero",
+        ),
+        (table(temp=["3"] * 50), {**TEMPERATURE, "covariates": {"temp": BAD_UNIT}}, "SERIES.json a: temp: air_temp"),
     ],
 )
 def test_a_fault_is_told_with_its_place(
@@ -104,6 +117,43 @@ def test_what_is_no_table_is_told_in_our_words(tmp_path: Path, content: bytes, t
     with pytest.raises(InputError) as found:
         read_request(tmp_path / "in.csv", tmp_path / "series.json")
     assert [fault.problem for fault in found.value.faults] == [f"is no table: {told}"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("series_id,time,value,value\na,2026-03-01T00:00:00Z,1,2\n", "has two columns 'value'"),
+        ("series_id,time,value\na,2026-03-01T00:00:00Z,1,2\n", "its rows have more cells than its head"),
+        ("series_id;time;value\na;2026-03-01T00:00:00Z;1,5\n", "separate cells by commas, and write decimals with"),
+    ],
+)
+def test_cells_that_do_not_fit_the_head_are_faults(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "in.csv").write_text(content)
+    (tmp_path / "series.json").write_text(json.dumps({"series": {"a": GOOD}}))
+    with pytest.raises(InputError) as found:
+        read_request(tmp_path / "in.csv", tmp_path / "series.json")
+    assert told in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"series": {"a": {"kind": "load"}, "a": {"kind": "solar"}}}', "'a' stands twice in one object"),
+        ("[" * 100_000, "is nested too deep"),
+    ],
+)
+def test_json_that_would_be_half_read_is_refused(tmp_path: Path, content: str, told: str) -> None:
+    table().to_csv(tmp_path / "in.csv", index=False)
+    (tmp_path / "series.json").write_text(content)
+    with pytest.raises(InputError, match=told):
+        read_request(tmp_path / "in.csv", tmp_path / "series.json")
+
+
+def test_half_hours_that_are_never_known_are_a_fault(tmp_path: Path) -> None:
+    frame = table(time=[time.isoformat() for time in pd.date_range("2026-03-01", periods=50, freq="30min", tz="UTC")])
+    frame["value"] = [str(i) if i % 2 == 0 and i < 48 else "" for i in range(50)]
+    told = faults_of(tmp_path, frame, {"a": {**GOOD, "interval_minutes": 30}})
+    assert "series a: value: is never known at minute 30 of the hour" in told
 
 
 def test_a_file_that_stands_upside_down_is_told_to_be_sorted_and_nothing_else(tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""The cells of FILE: CSV or Parquet read into text ids, UTC instants and numbers, and what is wrong with any."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from grid.faults import Fault, InputError
+
+REQUIRED = ("series_id", "time", "value")
+MAX_ROWS = 5_000_000
+_ABSURD = 1e12
+_SHOWN_ROWS = 8
+
+BoolArray = npt.NDArray[np.bool_]
+IndexArray = npt.NDArray[np.int64]
+
+
+def read_cells(path: Path) -> tuple[pd.DataFrame, list[Fault]]:
+    """The table with text ids, UTC times (NaT where faulty) and numbers, and what is wrong with single cells.
+
+    Raises:
+        InputError: If it is no table, or none of series.
+    """
+    raw = _read(path)
+    missing = [name for name in REQUIRED if name not in raw.columns]
+    if missing:
+        problem = f"has no column {', '.join(missing)}; it has {', '.join(map(str, raw.columns))[:200]}"
+        raise InputError([Fault(path.name, problem, "name the columns series_id, time, value")])
+    if not 0 < len(raw) <= MAX_ROWS:
+        raise InputError([Fault(path.name, f"has {len(raw)} rows", f"give between 1 and {MAX_ROWS:,} rows")])
+    faults: list[Fault] = []
+    names = raw["series_id"]
+    unnamed = names.isna().to_numpy() | (names.astype(str).str.strip() == "").to_numpy()
+    tell(faults, unnamed, "series_id", "is empty", "name the series of every row")
+    frame = pd.DataFrame({"series_id": names.astype(str), "time": _times(raw["time"], faults)})
+    for column in [name for name in raw.columns if name not in ("series_id", "time")]:
+        frame[str(column)] = _numbers(raw[column], str(column), faults)
+    return frame[~unnamed], faults
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The table as it stands, its rows counted from 0."""
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path).reset_index(drop=True)
+        head = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", header=None, nrows=1).iloc[0]
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror or error}"
+        raise InputError([Fault(path.name, problem, "name another file")]) from None
+    except (ValueError, pa.ArrowException, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        remedy = "give CSV, or Parquet with a name that ends in .parquet"
+        raise InputError([Fault(path.name, f"is no table: {_why_no_table(error)}", remedy)]) from None
+    if len(head) == 1 and re.search(r"[;\t|]", head[0]):
+        remedy = "separate cells by commas, and write decimals with a point"
+        raise InputError([Fault(path.name, f"has one column, {head[0][:200]!r}", remedy)])
+    twice = list(dict.fromkeys(head[head.duplicated()]))
+    if twice:
+        problem = f"has two columns {', '.join(map(repr, twice))[:200]}"
+        raise InputError([Fault(path.name, problem, "give every column a name of its own")])
+    if not isinstance(raw.index, pd.RangeIndex):  # pandas takes what is too many on the left for names of rows
+        raise InputError([Fault(path.name, "its rows have more cells than its head", "name every column")])
+    return raw
+
+
+def _why_no_table(error: Exception) -> str:
+    if odd := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)):
+        return f"line {odd[2]} has {odd[3]} cells where the lines before it have {odd[1]}"
+    if "EOF inside string" in str(error):
+        return "a quotation mark is never closed"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no UTF-8 text"
+    if isinstance(error, pa.ArrowException):
+        return "it is no Parquet"
+    return "it is empty" if isinstance(error, pd.errors.EmptyDataError) else str(error)[:200]
+
+
+def _times(column: pd.Series[Any], faults: list[Fault]) -> pd.Series[Any]:
+    """UTC instants, NaT where they are faulty."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        if column.dt.tz is None:
+            tell(faults, np.ones(len(column), bool), "time", "has no offset", "write it, as in 2026-03-01T00:00:00Z")
+            times: pd.Series[Any] = column.dt.tz_localize("UTC")
+            return times
+        times = column.dt.tz_convert("UTC")
+    else:
+        text = column.astype(str).str.strip()
+        times = pd.to_datetime(text, utc=True, format="ISO8601", errors="coerce")
+        zoned = text.str.contains(r"(?:[zZ]|[+-]\d\d:?\d\d)$", regex=True).to_numpy()
+        unread = times.isna().to_numpy()
+        tell(faults, unread, "time", "is no RFC 3339 instant", "write it as 2026-03-01T00:00:00+01:00")
+        tell(faults, ~unread & ~zoned, "time", "has no offset", "write it, as in 2026-03-01T00:00:00Z")
+        times = times.where(zoned)
+    far = ((times.dt.year < 1900) | (times.dt.year > 2100)).to_numpy()
+    tell(faults, far, "time", "is not between 1900 and 2100", "correct it")
+    kept: pd.Series[Any] = times.where(~far)
+    return kept
+
+
+def _numbers(column: pd.Series[Any], name: str, faults: list[Fault]) -> npt.NDArray[np.float64]:
+    """Floats, NaN where empty."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        bad = np.zeros(len(column), dtype=bool)
+    else:
+        empty = column.isna().to_numpy() | (column.astype(str).str.strip() == "").to_numpy()
+        read = pd.to_numeric(column.astype(str).where(~empty), errors="coerce")
+        numbers = read.to_numpy(dtype=np.float64, na_value=np.nan)
+        bad = np.isnan(numbers) & ~empty
+    tell(faults, bad, name, "is no number", "write a number, or leave the cell empty where it is unknown")
+    absurd = np.abs(numbers) > _ABSURD
+    tell(faults, absurd, name, "is absurd: beyond 1e12", "correct it, or leave the cell empty")
+    return np.where(absurd, np.nan, numbers)
+
+
+def tell(
+    faults: list[Fault], bad: BoolArray, place: str, problem: str, remedy: str, rows: IndexArray | None = None
+) -> None:
+    """Add one fault that names the rows in which ``bad`` holds, if there are any, counted from 1.
+
+    Args:
+        bad: Shape (cells,).
+        rows: Their rows, counted from 0, where the cells are not those of all rows.
+    """
+    at = np.flatnonzero(bad)
+    if len(at):
+        shown = [int(i if rows is None else rows[i]) + 1 for i in at[:_SHOWN_ROWS]]
+        more = f" and {len(at) - len(shown)} more" if len(at) > len(shown) else ""
+        faults.append(Fault(f"{place}, row {', '.join(map(str, shown))}{more}", problem, remedy))
