@@ -12,6 +12,8 @@ from grid.cases.spans import MOST
 from grid.faults import Fault
 from grid.time_axis import FloatArray
 
+_REMEDY = "see docs/dispatch-files.md"
+
 
 class Fields:
     """One object of a document. A field that is missing or wrong is a fault, and reads as 0 or as nothing."""
@@ -20,7 +22,7 @@ class Fields:
         self._place, self._faults = place, faults
         self._data: dict[str, Any] = data if isinstance(data, dict) else {}
         if not isinstance(data, dict):
-            faults.append(Fault(place or "document", f"must be an object, got {_shown(data)}", "see docs/dispatch.md"))
+            faults.append(Fault(place or "document", f"must be an object, got {_shown(data)}", _REMEDY))
 
     def fault(self, key: str, problem: str, remedy: str) -> None:
         """Note a fault of a field."""
@@ -118,7 +120,7 @@ class Fields:
         """The objects under the names in the object ``key``; nothing where there is none."""
         named = self._data.get(key, {})
         if not isinstance(named, dict):
-            self.fault(key, f"must be an object of named ones, got {_shown(named)}", "see docs/dispatch.md")
+            self.fault(key, f"must be an object of named ones, got {_shown(named)}", _REMEDY)
             return
         for name, data in named.items():
             yield name, Fields(data, name, self._faults)
@@ -135,7 +137,7 @@ class Fields:
         """The objects in the list ``key``; empty where there is none."""
         rows = self._data.get(key, [])
         if not isinstance(rows, list):
-            self.fault(key, f"must be a list, got {_shown(rows)}", "see docs/dispatch.md")
+            self.fault(key, f"must be a list, got {_shown(rows)}", _REMEDY)
             return []
         place = f"{self._place}: {key}" if self._place else key
         return [Fields(row, f"{place}[{i}]", self._faults) for i, row in enumerate(rows)]

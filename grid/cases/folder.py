@@ -1,6 +1,6 @@
 """A folder case: ``network.m`` or ``network.json`` with ``periods.json`` into a problem of many periods on a network.
 
-``docs/dispatch.md`` lists the fields of both.
+``docs/dispatch-files.md`` lists the fields of both.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def grid_of_case(case: Case, faults: list[Fault]) -> Grid:
 
 
 def grid_of_json(network: Fields) -> Grid:
-    """What ``network.json`` describes; ``docs/dispatch.md`` lists its fields."""
+    """What ``network.json`` describes; ``docs/dispatch-files.md`` lists its fields."""
     network.unknown("base_mva", "buses", "branches", "links", "units")
     load, buses = {}, []
     for name, bus in network.items("buses"):

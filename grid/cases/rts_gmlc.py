@@ -2,7 +2,7 @@
 
 The concentrating solar plant gives its inflow as it comes, up to its capacity: its heat store is not used. A storage
 has one power for both directions, the smaller of pump and turbine, and ends as full as it began. Hydro follows its
-series. Synchronous condensers give no active power. ``docs/dispatch.md`` lists what is read.
+series. Synchronous condensers give no active power. ``docs/dispatch-files.md`` lists what is read.
 
 References:
     Barrows et al., "The IEEE Reliability Test System: A Proposed 2019 Update", IEEE Transactions on Power Systems
