@@ -150,7 +150,8 @@ class _Cases:
         solution: LinearSolution | None = None
         for problem in self._problems:
             model = build_model(problem, self._terms, self._groups, ptdf=self._ptdf, outages=self._outages, lines=known)
-            alike = solution is not None and len(solution.values) == model.linear.column_count
+            columns, rows = model.linear.column_count, model.linear.row_count  # losses leave rows of one scenario alone
+            alike = solution is not None and len(solution.values) == columns and len(solution.row_duals) <= rows
             solution = relax(model, self._terms, deadline=deadline, start=solution if alike else None)
             costs.append(solution.objective)
             known = list(model.lines.rows)
