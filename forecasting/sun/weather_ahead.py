@@ -1,7 +1,7 @@
 """Weather known ahead as the members for the sun read it: of every hour, and irradiance near it and over its day.
 
 A weather forecast errs in when the clouds come: what it says of the sun before and after, and over the day, tells how
-far to trust what it says of the hour.
+far to trust what it says of the hour. So does how clear the air is between the clouds: humid air makes more of them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ _NEAR_HOURS = (-3, -2, -1, 0, 1, 2, 3)
 _HALF_DAY = 11
 _LEAST_CLEAR, _MOST_SHARE = 0.02, 1.5
 _MOST_DEVIATIONS = 5.0
+_LOWEST_SUN = 0.03
+"""Cosine of the zenith below which nothing is divided by it."""
 
 
 def weather_ahead(rows: Rows, clear: FloatArray) -> FloatArray | None:
     """Features of every hour, shape (rows, all hours, features); None if no weather is known ahead.
 
     Of each covariate its value; of irradiance also its share of a clear sky, from three hours before to three hours
-    after and of the day around. Few features: hours of one day share their weather, so that there are far fewer
-    examples than hours. All are standardised over the daylight of the past; where nothing is known stands 0, the mean.
+    after and of the day around; of a clear sky also how much of the sun above the air it lets through, where the zenith
+    is given. Few features: hours of one day share their weather, so that there are far fewer examples than hours. All
+    are standardised over the daylight of the past; where nothing is known stands 0, the mean.
 
     Args:
         clear: Power under a clear sky, shape (rows, all hours).
@@ -33,13 +36,25 @@ def weather_ahead(rows: Rows, clear: FloatArray) -> FloatArray | None:
     if not names:
         return None
     sunny = clear[:, : rows.axis.periods] > 0.0
+    hourly = {
+        name: np.concatenate([rows.spread(one, one.covariates[name]) for one in rows.series]) for name in names
+    }  # each (rows, all hours)
+    zeniths = [hourly[name] for name in first.meaning("solar_zenith") if name in hourly]
     made = []
-    for name in names:
-        hourly = np.concatenate([rows.spread(one, one.covariates[name]) for one in rows.series])  # (rows, all hours)
-        made.append(hourly)
-        if name in first.settings.covariates and first.settings.covariates[name].means == "ghi":
-            made += _shares(hourly, clear, sunny)
+    for name, values in hourly.items():
+        made.append(values)
+        if name in first.meaning("ghi"):
+            made += _shares(values, clear, sunny)
+        if name in first.meaning("clear_sky_ghi"):
+            made += [_clearness(values, zenith) for zenith in zeniths[:1]]
     return np.stack([_standardised(values, sunny) for values in made], axis=-1)
+
+
+def _clearness(clear_sky_ghi: FloatArray, zenith_deg: FloatArray) -> FloatArray:
+    """What cloudless air lets through, up to a factor: low where it is humid or hazy. NaN where no sun is up."""
+    height = np.cos(np.deg2rad(zenith_deg))
+    up = height > _LOWEST_SUN
+    return np.where(up, clear_sky_ghi / np.where(up, height, 1.0), np.nan)
 
 
 def _shares(ghi: FloatArray, clear: FloatArray, sunny: npt.NDArray[np.bool_]) -> list[FloatArray]:

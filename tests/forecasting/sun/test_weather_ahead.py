@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 
 from forecasting.series.request import Covariate, FileSeries, SeriesSettings
 from forecasting.series.rows import Rows, make_rows
@@ -15,15 +16,16 @@ DAYS, HORIZON = 20, 24
 HOURS = DAYS * 24
 SUN = np.maximum(np.sin((np.arange(HOURS + HORIZON) % 24 - 6.0) / 12.0 * np.pi), 0.0)
 CLEAR = SUN[None]
+MEANT = {"ghi": "W/m2", "clear_sky_ghi": "W/m2", "solar_zenith": "deg"}
 VALUE = 0
 SHARES = slice(1, 8)
 DAY = 8
 
 
 def rows_with(**covariates: FloatArray) -> Rows:
-    """A plant under half a sky, with covariates of every hour; one named ``ghi`` means just that."""
+    """A plant under half a sky, with covariates of every hour; those named in MEANT mean just that."""
     value = np.where(np.arange(HOURS + HORIZON) < HOURS, 0.5 * SUN, np.nan)
-    meant = {"ghi": Covariate(means="ghi", unit="W/m2")} if "ghi" in covariates else {}
+    meant = {name: Covariate(means=name, unit=unit) for name, unit in MEANT.items() if name in covariates}
     axis = TimeAxis(datetime(2026, 4, 1, tzinfo=UTC), timedelta(hours=1), HOURS + HORIZON)
     one = FileSeries(
         series_id="roof",
@@ -61,6 +63,17 @@ def test_irradiance_is_a_share_of_the_clear_sky_near_the_hour_and_over_the_day_a
         assert np.corrcoef(made[0, noon, feature], cloudy[noon])[0, 1] > 0.99
     # Three hours before the sun is up nothing is known of a share: the mean stands there, and at noon the day counts.
     assert (made[0, np.arange(7, HOURS, 24), SHARES.start] == 0.0).all()
+
+
+def test_a_clear_sky_tells_how_clear_the_air_is_where_the_zenith_is_known() -> None:
+    air = np.repeat(np.random.default_rng(5).uniform(0.6, 0.8, DAYS + 1), 24)
+    sky, zenith = 1361.0 * SUN * air, np.rad2deg(np.arccos(SUN))
+    assert features_of(clear_sky_ghi=sky).shape[-1] == 1
+    made = features_of(clear_sky_ghi=sky, solar_zenith=zenith)
+    assert made.shape[-1] == 3
+    day = np.flatnonzero(SUN > 0.05)
+    assert np.corrcoef(made[0, day, 1], air[day])[0, 1] == pytest.approx(1.0)
+    assert (made[0, SUN == 0.0, 1] == 0.0).all()
 
 
 def test_an_hour_sees_no_more_than_the_day_around_it() -> None:
