@@ -1,4 +1,4 @@
-"""Members that forecast the sun's power: trees, a forest, networks on the weather and on the last days, climatology."""
+"""Members that forecast the sun's power: trees, a forest, networks, days like the one ahead, climatology."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from forecasting.members.baseline import DAY_HOURS
 from forecasting.members.climatology import Climatology
 from forecasting.members.course import (
+    ANALOGS,
     CLIMATOLOGY,
     FOREST,
     LEVELS,
@@ -38,6 +39,7 @@ from forecasting.networks.training import Progress, TrainingResult
 from forecasting.nouns import IndexArray, ShortHistoryError
 from forecasting.series.calendar import Calendar, harmonics, make_calendar
 from forecasting.series.rows import Rows
+from forecasting.sun.analogs import AnalogDays
 from forecasting.sun.clear_power import clear_power, fit_plants
 from forecasting.sun.core import SolarCore
 from forecasting.sun.plant import Plant
@@ -174,6 +176,9 @@ class SolarMembers:
         if NAIVE in asked:
             naive = filled(self._naive.quantiles(origins, periods), climatology)
             said[NAIVE] = np.where(clear > 0.0, np.clip(naive, 0.0, limit), 0.0)
+        if ANALOGS in asked and self._trees is not None and self._panel.weather is None:
+            alike = AnalogDays(self._panel, _withheld(self._rows)).quantiles(origins, periods) * clear
+            said[ANALOGS] = np.where(clear > 0.0, np.clip(filled(alike, climatology), 0.0, limit), 0.0)
         if WEATHER in asked and self._weather_tells:
             if until not in self._weather_networks:
                 self._weather_networks[until] = self._train_weather(until)
