@@ -21,7 +21,7 @@ class GridPilotError(Exception):
     """
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        faults = [f"{fault['place']}: {fault['problem']}" for fault in problem.get("faults", [])]
+        faults = ["{place}: {problem}; {remedy}".format_map(fault) for fault in problem.get("faults", [])]
         super().__init__("\n".join([f"{status} {problem.get('title', '')}: {problem.get('detail', '')}", *faults]))
         self.status = status
         self.problem = dict(problem)

@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import math
 import types
 import typing
+from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from grid.faults import Fault
 
 _LARGEST_INT = 2**63
+
+
+def parse_json(text: str) -> Any:
+    """What a JSON text holds.
+
+    Raises:
+        ValueError: If it is none, is nested too deep, or an object has a name twice, of which the last would win.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_each_once)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"an object has {twice!r} twice")
+    return found
 
 
 def read_fields(

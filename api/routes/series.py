@@ -38,6 +38,8 @@ router = APIRouter(tags=["series"])
 
 MAX_ROWS = 200_000
 _HOUR = timedelta(hours=1)
+_LAST_YEAR = 9998
+"""Steps of a later one end beyond the calendar."""
 _SCHEMA = pa.schema(
     [("series_id", pa.string()), ("interval_start", pa.timestamp("us", "UTC")), ("interval_minutes", pa.int64()),
      ("value", pa.float64()), ("quality", pa.int64()), ("unit", pa.string())]
@@ -106,7 +108,8 @@ def get_readings(
     name = f"{series_id}-readings"
     channel = None if series_id == SITE_LOAD else channel_of(conn, series_id)
     shown = _Shown(Channel.LOAD if channel is None else channel[2], unit)
-    step, version = _check(start, end, resolution, shown), _Version(layer, as_of)
+    hourly = "PT1H" if channel is None else None  # the system's load is added up, and has no intervals of its own
+    step, version = _check(start, end, resolution or hourly, shown), _Version(layer, as_of)
     if channel is None:
         rows = _site_load_rows(conn, site_of(conn), _axis(start, end, step or _HOUR), version, shown)
     elif step:
@@ -186,6 +189,8 @@ def _check(start: datetime, end: datetime, resolution: str | None, shown: _Shown
     elif minutes is not None and (end - start) / timedelta(minutes=minutes) > MAX_ROWS:
         problem = f"the range holds more than {MAX_ROWS} intervals of {resolution}"
         faults.append(Fault("query.end", problem, "ask for less at once"))
+    elif minutes is not None and end.year > _LAST_YEAR:
+        faults.append(Fault("query.end", f"lies beyond the year {_LAST_YEAR}", "choose an earlier one"))
     if faults:
         raise invalid(faults)
     return None if minutes is None else timedelta(minutes=minutes)

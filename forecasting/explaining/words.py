@@ -88,9 +88,9 @@ def _sentence(groups: Sequence[str], mean: FloatArray, unit: str) -> str:
     median, width = mean.sum(axis=0)
     digits = int(np.clip(2 - np.floor(np.log10(max(abs(median), width, 1e-9))), 0, 6))
     order = 1 + np.argsort(-np.abs(mean[1:, 0]))
-    parts = ", ".join(f"{groups[k]} {mean[k, 0]:+.{digits}f}" for k in order)
+    parts = ", ".join(f"{groups[k]} {mean[k, 0]:+,.{digits}f}" for k in order)
     most = 1 + int(np.argmax(np.abs(mean[1:, 1])))
     return (
-        f"{median:.{digits}f} {unit or 'units'} on the average, {mean[0, 0]:.{digits}f} as usual, {parts}; its "
-        f"middle 80 % are {width:.{digits}f} wide, to which {groups[most]} gave most ({mean[most, 1]:+.{digits}f})."
+        f"{median:,.{digits}f} {unit or 'units'} on the average, {mean[0, 0]:,.{digits}f} as usual, {parts}; its "
+        f"middle 80 % are {width:,.{digits}f} wide, to which {groups[most]} gave most ({mean[most, 1]:+,.{digits}f})."
     )

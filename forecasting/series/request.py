@@ -5,7 +5,6 @@ Nothing is repaired quietly: whatever is wrong is listed, with its rows, and all
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from forecasting.series.outlook import SentTemperature
 from grid.faults import Fault, InputError
+from grid.records import parse_json
 from grid.time_axis import FloatArray, TimeAxis
 
 Kind = Literal["load", "solar", "generic"]
@@ -119,27 +119,16 @@ def read_settings_file(path: Path) -> dict[str, dict[str, Any]]:
         InputError: If it cannot be read or is not what CONTRACTS calls SERIES.json.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_each_once)
+        document = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError([Fault(path.name, f"cannot be read: {error.strerror}", "name another file")]) from None
     except ValueError as error:
         raise InputError([Fault(path.name, f"is no JSON: {error}", "correct it")]) from None
-    except RecursionError:
-        raise InputError([Fault(path.name, "is nested too deep", "correct it")]) from None
     entries = document.get("series") if isinstance(document, dict) else None
     if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
         remedy = 'write {"series": {"<id>": {"kind": "load", "interval_minutes": 60}}}'
         raise InputError([Fault(path.name, 'must hold an object "series" with an object per series', remedy)])
     return entries
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose names all differ; JSON itself would let the last one win."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place]))
-        raise ValueError(f"{twice!r} stands twice in one object")
-    return found
 
 
 def settings_of(series_id: str, entries: Mapping[str, dict[str, Any]]) -> SeriesSettings | list[Fault]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 from grid.cases.fields import Fields
 from grid.faults import Fault, InputError
 from grid.problem.plan import DispatchProblem
+from grid.records import parse_json
 from grid.time_axis import FloatArray
 
 FILE = "actuals.json"
@@ -23,7 +23,7 @@ def read_actuals(text: str, forecast: DispatchProblem) -> DispatchProblem:
     """
     faults: list[Fault] = []
     try:
-        top = Fields(json.loads(text), "", faults)
+        top = Fields(parse_json(text), "", faults)
     except ValueError as error:
         raise InputError([Fault(FILE, f"is no JSON: {error}", "correct it")]) from None
     top.unknown("loads", "renewables")

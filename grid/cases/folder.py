@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import fields as fields_of
 from dataclasses import replace
@@ -34,6 +33,7 @@ from grid.cases.uncertain import Profile, net_load_spread, read_profile
 from grid.faults import Fault, InputError
 from grid.problem.plan import DispatchProblem
 from grid.problem.soft_limits import Penalties
+from grid.records import parse_json
 from grid.site import Contingency
 from grid.time_axis import EPOCH, FloatArray, TimeAxis, is_timezone
 
@@ -129,7 +129,7 @@ def _grid(text: str, matpower: bool, faults: list[Fault]) -> Grid:
 
 def _json(text: str, place: str, faults: list[Fault]) -> Any:
     try:
-        return json.loads(text)
+        return parse_json(text)
     except ValueError as error:
         faults.append(Fault(place, f"is no JSON: {error}", "correct it"))
         return {}

@@ -6,12 +6,12 @@ its rows by index, whatever layout pandas gave it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from grid.cases.source_tables import Row
 from grid.faults import Fault, InputError
+from grid.records import parse_json
 
 _READ = (
     "bus", "line", "trafo", "gen", "sgen", "ext_grid", "load", "storage", "shunt", "switch", "poly_cost", "pwl_cost",
@@ -28,7 +28,7 @@ class NetTables:
 
     def __init__(self, text: str, faults: list[Fault]) -> None:
         try:
-            content = json.loads(text)["_object"]
+            content = parse_json(text)["_object"]
         except (ValueError, KeyError, TypeError):
             problem = "is no network of pandapower's: it must be JSON with _object"
             raise InputError([Fault("file", problem, "write it with pandapower.to_json")]) from None
@@ -66,7 +66,7 @@ class NetTables:
 def _cells(value: Any) -> dict[int, dict[str, Any]]:
     """Cells by index and column, of a table in pandas' layouts ``split`` or ``columns``."""
     table = value.get("_object", value) if isinstance(value, dict) else value
-    table = json.loads(table) if isinstance(table, str) else table
+    table = parse_json(table) if isinstance(table, str) else table
     if not table:
         return {}
     if "data" in table and "columns" in table:

@@ -11,7 +11,6 @@ References:
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -26,6 +25,7 @@ from grid.faults import Fault, InputError
 from grid.network import Bus, Network
 from grid.problem.plan import DispatchProblem, StartRule, UnitState
 from grid.problem.soft_limits import Penalties
+from grid.records import parse_json
 from grid.time_axis import FloatArray, TimeAxis
 
 SYSTEM_BUS = "system"
@@ -43,7 +43,7 @@ def read_pglib_uc(text: str) -> DispatchProblem:
             that are not convex, states that contradict one another.
     """
     try:
-        data = json.loads(text)
+        data = parse_json(text)
     except ValueError as error:
         raise InputError([Fault("instance", f"is no JSON: {error}", "give a file of pglib-uc")]) from None
     faults: list[Fault] = []

@@ -54,6 +54,20 @@ def test_the_systems_load_is_the_weighted_sum_of_its_meters(api: Any) -> None:
     assert [row["value"] for row in system] == pytest.approx([row["value"] * (0.6 + 0.4) for row in town])
 
 
+@pytest.mark.parametrize(
+    ("path", "asked", "told"),
+    [
+        ("site:load", {"start": "0001-01-01T00:00:00Z", "end": "9998-12-31T00:00:00Z"}, "intervals of PT1H"),
+        ("site:load", {"start": "9999-12-30T00:00:00Z", "end": "9999-12-31T23:59:59Z"}, "beyond the year 9998"),
+        ("town:load", {"start": "9999-12-31T23:30:00Z", "end": "9999-12-31T23:59:00Z", "resolution": "P1D"}, "beyond"),
+    ],
+)
+def test_a_span_that_no_axis_holds_is_a_fault(api: Any, path: str, asked: dict[str, str], told: str) -> None:
+    answer = api.get(f"/series/{path}/readings", params=asked)
+    assert answer.status_code == 422
+    assert told in answer.json()["faults"][0]["problem"]
+
+
 def test_a_coarser_resolution_averages_and_leaves_no_half_filled_interval(api: Any) -> None:
     rows = api.get(TOWN, params=DAY | {"resolution": "PT6H"}).json()["readings"]
     hourly = [row["value"] for row in api.get(TOWN, params=DAY).json()["readings"]]

@@ -5,7 +5,7 @@ const ROOT = "/api/v1";
 
 export class ProblemError extends Error {
   constructor(problem) {
-    const faults = (problem.faults ?? []).map((f) => `${f.place}: ${f.problem}`).join("; ");
+    const faults = (problem.faults ?? []).map((f) => `${f.place}: ${f.problem}; ${f.remedy}`).join("; ");
     super(faults ? `${problem.detail}: ${faults}` : problem.detail);
     this.status = problem.status;
     this.problem = problem;

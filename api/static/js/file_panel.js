@@ -54,7 +54,10 @@ export function setUpFileForecast() {
     try {
       show(await postForm("/forecasts/from-file", body));
     } catch (error) {
-      replace(said, `▲ ${error.message}`);
+      const faults = error.problem?.faults ?? [];
+      replace(said, `▲ ${faults.length ? error.problem.detail : error.message}`);
+      replace(answer, element("ul", { class: "sentences" }, faults.map(({ place, problem, remedy }) =>
+        element("li", {}, element("strong", {}, place), `: ${problem}; ${remedy}`))));
     } finally {
       run.disabled = false;
     }

@@ -34,10 +34,10 @@ function told({ sentences, rows, unit }) {
   };
   const scale = Math.max(0, ...groups.map((group) => Math.abs(mean(group, "to_median"))));
   const digits = scale < 50 ? 2 : 0;
-  const signed = (value) => `${value > 0 ? "+" : ""}${number(value, digits)}`;
+  const shown = (group) => (value) => `${value > 0 && group !== groups[0] ? "+" : ""}${number(value, digits)}`;
   const table = element("table", {},
     tableHead(["Mean over the horizon"], [`To the median, ${unit}`, "figure"], [`To the width, ${unit}`, "figure", "Of the central 80 %"]),
     element("tbody", {}, groups.map((group) => element("tr", {}, cell(group),
-      cell(signed(mean(group, "to_median")), "figure"), cell(signed(mean(group, "to_width")), "figure")))));
+      ["to_median", "to_width"].map((column) => cell(shown(group)(mean(group, column)), "figure"))))));
   return [sentences.map((sentence) => element("p", { class: "note" }, sentence)), groups.length ? table : null];
 }

@@ -138,8 +138,8 @@ def test_cells_that_do_not_fit_the_head_are_faults(tmp_path: Path, content: str,
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ('{"series": {"a": {"kind": "load"}, "a": {"kind": "solar"}}}', "'a' stands twice in one object"),
-        ("[" * 100_000, "is nested too deep"),
+        ('{"series": {"a": {"kind": "load"}, "a": {"kind": "solar"}}}', "an object has 'a' twice"),
+        ("[" * 100_000, "it is nested too deep"),
     ],
 )
 def test_json_that_would_be_half_read_is_refused(tmp_path: Path, content: str, told: str) -> None:

@@ -108,6 +108,7 @@ def test_every_fault_comes_at_once_with_its_place() -> None:
     [
         ("[]", "document: must be an object"),
         ("{", "instance: is no JSON"),
+        ("[" * 100_000, "instance: is no JSON: it is nested too deep"),
         ('{"time_periods": 0, "demand": []}', "time_periods: must be 1 to 100000, got 0"),
         ('{"time_periods": 1, "demand": [NaN]}', "demand[0]: must be a finite number, got nan"),
     ],
