@@ -105,19 +105,24 @@ def _read(hint: object, value: object, *, place: str, faults: list[Fault], base:
         hint = next(argument for argument in arguments if argument is not type(None))
     if dataclasses.is_dataclass(hint):
         return _read_record(typing.cast(type, hint), value, place=place, faults=faults, base=base)
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        if isinstance(value, str) and value in list(hint):
-            return hint(value)
-    elif hint is float:
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(number := _as_float(value)):
-            return number
-    elif hint is int:
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_INT:
-            return value
-    elif isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
-        return value
-    faults.append(Fault(place, f"must be {_expected(hint)}, got {_shown(value)}", "correct it"))
-    return None
+    scalar = _scalar(typing.cast(type, hint), value)
+    if scalar is None:
+        faults.append(Fault(place, f"must be {_expected(hint)}, got {_shown(value)}", "correct it"))
+    return scalar
+
+
+def _scalar(kind: type, value: object) -> object:
+    """``value`` if it is of ``kind``, as that; else None. True and false are no numbers."""
+    if issubclass(kind, StrEnum):
+        return kind(value) if isinstance(value, str) and value in list(kind) else None
+    if isinstance(value, bool) and kind is not bool:
+        return None
+    if kind is float:
+        number = _as_float(value) if isinstance(value, int | float) else math.nan
+        return number if math.isfinite(number) else None
+    if kind is int and isinstance(value, int) and abs(value) >= _LARGEST_INT:
+        return None
+    return value if isinstance(value, kind) else None
 
 
 def _read_list(hint: object, value: object, *, place: str, faults: list[Fault]) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from grid.assets import ThermalUnit
 from grid.faults import Fault, InputError
+from grid.network import Branch, Network
 from grid.network_checks import interface_faults
 from grid.problem.earlier import earlier_faults
 from grid.problem.exchanges import exchange_faults
@@ -41,19 +42,19 @@ def require_valid(problem: DispatchProblem) -> None:
 def _names(problem: DispatchProblem) -> Iterator[Fault]:
     buses = {bus.bus_id for bus in problem.network.buses}
     assets = [
-        *(("thermal unit", unit.unit_id, unit.bus_id) for unit in problem.thermal_units),
-        *(("renewable plant", plant.plant_id, plant.bus_id) for plant in problem.renewable_plants),
-        *(("storage", storage.storage_id, storage.bus_id) for storage in problem.storages),
+        *((unit.unit_id, unit.bus_id) for unit in problem.thermal_units),
+        *((plant.plant_id, plant.bus_id) for plant in problem.renewable_plants),
+        *((storage.storage_id, storage.bus_id) for storage in problem.storages),
     ]
     ends = [
         *((b.branch_id, bus) for b in problem.network.branches for bus in (b.from_bus, b.to_bus)),
         *((link.link_id, bus) for link in problem.network.dc_links for bus in (link.from_bus, link.to_bus)),
     ]
-    named = [*(("asset", name) for _, name, _ in assets), *(("bus", bus.bus_id) for bus in problem.network.buses)]
+    named = [*(("asset", name) for name, _ in assets), *(("bus", bus.bus_id) for bus in problem.network.buses)]
     for (_, name), count in Counter(named).items():
         if count > 1:
             yield Fault(name, f"the id must be unique, it stands {count} times", "rename or delete the others")
-    for place, bus in [*((name, bus) for _, name, bus in assets), *ends]:
+    for place, bus in [*assets, *ends]:
         if bus not in buses:
             yield Fault(place, f"its bus must be one of the network's, got {bus!r}", "add the bus or correct the id")
     known = {unit.unit_id for unit in problem.thermal_units}
@@ -65,11 +66,23 @@ def _names(problem: DispatchProblem) -> Iterator[Fault]:
 
 def _network(problem: DispatchProblem) -> Iterator[Fault]:
     network = problem.network
-    position = {bus.bus_id: i for i, bus in enumerate(network.buses)}
-    if not position:
+    if not network.buses:
         yield Fault("network", "it must have a bus", "name at least one bus")
         return
-    for branch in network.branches:
+    yield from _branches(network.branches)
+    yield from interface_faults(network.interfaces, [branch.branch_id for branch in network.branches])
+    for interface in network.interfaces:
+        if not interface.limit_mw > 0.0:
+            told = f"limit_mw must be positive, got {interface.limit_mw}"
+            yield Fault(interface.interface_id, told, "give what may flow over it")
+    for link in network.dc_links:
+        if not link.limit_mw >= 0.0:
+            yield Fault(link.link_id, f"limit_mw must not be negative, got {link.limit_mw}", "give its rating")
+    yield from _islands(network)
+
+
+def _branches(branches: Sequence[Branch]) -> Iterator[Fault]:
+    for branch in branches:
         if branch.reactance_pu == 0.0 or not np.isfinite(branch.reactance_pu):
             yield Fault(branch.branch_id, f"reactance_pu must not be zero, got {branch.reactance_pu}", "give its value")
         if branch.tap_ratio <= 0.0:
@@ -79,14 +92,10 @@ def _network(problem: DispatchProblem) -> Iterator[Fault]:
         if branch.emergency_mw is not None and not branch.emergency_mw >= (branch.limit_mw or 0.0):
             told = f"emergency_mw must be at least limit_mw, got {branch.emergency_mw} and {branch.limit_mw}"
             yield Fault(branch.branch_id, told, "leave it out where it is the same")
-    yield from interface_faults(network.interfaces, [branch.branch_id for branch in network.branches])
-    for interface in network.interfaces:
-        if not interface.limit_mw > 0.0:
-            told = f"limit_mw must be positive, got {interface.limit_mw}"
-            yield Fault(interface.interface_id, told, "give what may flow over it")
-    for link in network.dc_links:
-        if not link.limit_mw >= 0.0:
-            yield Fault(link.link_id, f"limit_mw must not be negative, got {link.limit_mw}", "give its rating")
+
+
+def _islands(network: Network) -> Iterator[Fault]:
+    position = {bus.bus_id: i for i, bus in enumerate(network.buses)}
     ends = [(position.get(b.from_bus), position.get(b.to_bus)) for b in network.branches]
     pairs = np.array([pair for pair in ends if None not in pair], dtype=np.int64).reshape(-1, 2)
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(position), len(position)))
