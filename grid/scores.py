@@ -114,6 +114,9 @@ def coverage(actual_kw: FloatArray, lower_kw: FloatArray, upper_kw: FloatArray) 
     Returns:
         NaN if no actual value is known.
 
+    Raises:
+        ValueError: If shapes differ.
+
     Example:
         >>> coverage(np.array([1.0, 5.0, np.nan]), np.array([0.0, 0.0, 0.0]), np.array([2.0, 2.0, 2.0]))
         0.5

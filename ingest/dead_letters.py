@@ -99,7 +99,11 @@ def rehearse(
 
 
 def discard(conn: psycopg.Connection, which: Which | Collection[int], *, reason: str, actor: str = SERVICE) -> int:
-    """Resolve dead letters without storing them; they stay for the record. Returns how many were still waiting."""
+    """Resolve dead letters without storing them; they stay for the record. Returns how many were still waiting.
+
+    Raises:
+        ValueError: Without a reason.
+    """
     if not reason.strip():
         raise ValueError("a discarded message needs a reason; say why it is not to be stored")
     with conn.transaction():

@@ -92,6 +92,7 @@ class GroupMember:
         """It is always due."""
 
     def release(self, conn: psycopg.Connection | None) -> None:
+        """Leave the group, so that the others share what this member owned."""
         self._leaving.set()
         if self._thread is not None:
             self._thread.join(2 * CLOSE_MILLISECONDS / 1000)  # the group misses us soon enough, should it hang

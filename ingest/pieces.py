@@ -74,6 +74,7 @@ class FaultList:
         return self._count >= ENOUGH_FAULTS
 
     def add(self, row: int | None, column: str, problem: str, remedy: str) -> None:
+        """Note a fault; beyond those worth telling it only counts."""
         self._count += 1
         if len(self._faults) < MAX_FAULTS:
             place = ", ".join(part for part in (self._name, f"{self.counted} {row}" if row else "", column) if part)

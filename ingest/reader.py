@@ -161,6 +161,7 @@ class PartitionReader:
         return end is not None and self._consumer.position(where) >= end
 
     def close(self) -> None:
+        """Leave the broker; no offset is committed there."""
         self._consumer.close(autocommit=False)
         self._watch.close()
 

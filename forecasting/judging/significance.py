@@ -71,6 +71,9 @@ def compare(challenger: FloatArray, champion: FloatArray) -> Comparison | None:
 
     Returns:
         None if fewer than :data:`MINIMUM_DAYS` days are in common.
+
+    Raises:
+        ValueError: If shapes differ.
     """
     if challenger.shape != champion.shape:
         raise ValueError(f"losses must be of the same series and days, got {challenger.shape} and {champion.shape}")

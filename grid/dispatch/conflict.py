@@ -88,6 +88,7 @@ class Conflict:
 
     @property
     def message(self) -> str:
+        """The conflict and its ways out as sentences."""
         if not (self.limits or self.settled):
             return "No plan keeps every limit: that is proven. Time ran out before it was known which of them conflict."
         if not self.limits:

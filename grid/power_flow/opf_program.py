@@ -124,7 +124,11 @@ class OpfProgram:
         model.load(self._highs, integer=False)
 
     def run(self) -> Solved | None:
-        """Solve the program as it stands. None if it is infeasible."""
+        """Solve the program as it stands. None if it is infeasible.
+
+        Raises:
+            RuntimeError: If HiGHS ends in any other way.
+        """
         require_ok(self._highs.run(), "run")
         status = self._highs.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:

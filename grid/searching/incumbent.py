@@ -47,11 +47,13 @@ class Incumbent:
 
     @property
     def found(self) -> Found:
+        """The best solution and the best bound, of one instant."""
         with self._lock:
             return self._found
 
     @property
     def gap(self) -> float:
+        """Relative, of the best solution to the best bound."""
         found = self.found
         return gap_between(found.objective, found.bound)
 
@@ -62,6 +64,7 @@ class Incumbent:
         return self.stop.is_set() or self.gap <= self.target or self.remaining() < _LEAST_SECONDS
 
     def offer(self, objective: float, values: FloatArray, *, by: str) -> None:
+        """Take a solution if it is better than the best; ``by`` is who found it, for the log."""
         with self._lock:
             if objective < self._found.objective:
                 self._found = Found(objective, self._found.bound, values)
@@ -70,6 +73,7 @@ class Incumbent:
                 )
 
     def prove(self, bound: float) -> None:
+        """Take a bound if it is better than the best."""
         with self._lock:
             if bound > self._found.bound:
                 self._found = Found(self._found.objective, bound, self._found.values)

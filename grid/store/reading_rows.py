@@ -60,6 +60,7 @@ class ReadingRows:
         return [*self.group_keys, self.start_us, self.minutes]
 
     def take(self, chosen: IntArray | BoolArray) -> ReadingRows:
+        """The rows at some positions, or where a mask says so."""
         return ReadingRows(
             self.channel_key[chosen],
             None if self.issued_us is None else self.issued_us[chosen],

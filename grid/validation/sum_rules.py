@@ -19,6 +19,9 @@ def parts_mismatch(
         values: Of the check meter, NaN where missing or rejected, shape (slots,).
         parts: The sum of the parts, on the same interval length; NaN where a part is missing.
         peak: The usual peak at each slot.
+
+    Raises:
+        ValueError: If the parts have intervals of another length.
     """
     if parts.interval_minutes * 60_000_000 != lattice.step_us:
         raise ValueError(
