@@ -79,3 +79,20 @@ def test_the_way_of_a_reading_leads_through_names_that_exist() -> None:
 
 def _modules(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
+
+
+def anchor(heading: str) -> str:
+    """What GitHub makes of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_every_link_between_the_pages_leads_somewhere(name: str) -> None:
+    folder = ROOT if name == "README.md" else ROOT / "docs"
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", PAGES[name]):
+        file, _, place = link.partition("#")
+        page = folder / file if file else folder / name
+        assert page.exists(), link
+        if place:
+            headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+            assert place in {anchor(heading) for heading in headings}, link
