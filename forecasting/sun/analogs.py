@@ -38,6 +38,8 @@ _NEAR_DAYS = 25.0
 _FAR_WEIGHT = 1e-6
 """Of a day that is like no other, so that some day always speaks."""
 _FEWEST_DAYS = 20
+_RECENT_DAYS = 80
+"""Where earlier years are not read: an issue of stored telemetry reads three months."""
 
 
 class AnalogDays:
@@ -46,9 +48,11 @@ class AnalogDays:
     Args:
         panel: Of all hours.
         withheld: Covariates that are known of the past only, shape (rows, hours, covariates). NaN where unknown.
+        yearly: All earlier days count; otherwise the last eighty.
     """
 
-    def __init__(self, panel: SolarPanel, withheld: FloatArray) -> None:
+    def __init__(self, panel: SolarPanel, withheld: FloatArray, *, yearly: bool = True) -> None:
+        self._most = None if yearly else _RECENT_DAYS
         self._index, self._year_angle = panel.index, panel.year_angle
         hours = panel.axis.periods
         known = np.isfinite(self._index)
@@ -78,7 +82,8 @@ class AnalogDays:
         for number, origin in enumerate(origins.tolist()):
             for first in range(0, periods, _BLOCK_HOURS):
                 # So many days ago that their hours, too, lie before the origin.
-                past = np.arange(origin - (first // DAY_HOURS + 1) * DAY_HOURS, _FIRST_HOURS - 1, -DAY_HOURS)
+                latest = origin - (first // DAY_HOURS + 1) * DAY_HOURS
+                past = np.arange(latest, _FIRST_HOURS - 1, -DAY_HOURS)[: self._most]
                 if len(past) < _FEWEST_DAYS:
                     continue
                 weight = self._weights(origin, past, first)

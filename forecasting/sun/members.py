@@ -43,7 +43,7 @@ from forecasting.sun.analogs import AnalogDays
 from forecasting.sun.clear_power import clear_power, fit_plants
 from forecasting.sun.core import SolarCore
 from forecasting.sun.plant import Plant
-from forecasting.sun.trees import SEASON_HOURS, SolarTrees
+from forecasting.sun.trees import SolarTrees
 from forecasting.sun.twilight import twilight_quantiles
 from forecasting.sun.weather_ahead import weather_ahead
 from forecasting.sun.weather_network import Intervals, WeatherNetwork, train_weather_networks, weather_quantiles
@@ -177,14 +177,15 @@ class SolarMembers:
             naive = filled(self._naive.quantiles(origins, periods), climatology)
             said[NAIVE] = np.where(clear > 0.0, np.clip(naive, 0.0, limit), 0.0)
         if ANALOGS in asked and self._trees is not None and self._panel.weather is None:
-            alike = AnalogDays(self._panel, _withheld(self._rows)).quantiles(origins, periods) * clear
-            said[ANALOGS] = np.where(clear > 0.0, np.clip(filled(alike, climatology), 0.0, limit), 0.0)
+            analogs = AnalogDays(self._panel, _withheld(self._rows), yearly=self._yearly)
+            alike = filled(analogs.quantiles(origins, periods) * clear, climatology)
+            said[ANALOGS] = np.where(clear > 0.0, np.clip(alike, 0.0, limit), 0.0)
         if WEATHER in asked and self._weather_tells:
             if until not in self._weather_networks:
                 self._weather_networks[until] = self._train_weather(until)
             networks = self._weather_networks[until]
             where = np.broadcast_to(np.arange(len(clear))[:, None, None], clear.shape[:-1])
-            features = self._features(until)[where, ahead[None]]  # (rows, origins, periods, features)
+            features = self._features()[where, ahead[None]]  # (rows, origins, periods, features)
             answer = weather_quantiles(networks, features.reshape(-1, features.shape[-1]), where.ravel())
             said[WEATHER] = np.clip(answer.reshape(*clear.shape[:-1], len(LEVELS)) * clear, 0.0, limit)
         if self._trees is not None:
@@ -254,7 +255,7 @@ class SolarMembers:
         """Networks on the weather, trained on the hours before ``until``."""
         index = self._panel.index[:, :until]
         share = self._panel.clear_kw[:, :until] / self._limit[:, None]
-        features = self._features(until)[:, :until]
+        features = self._features()[:, :until]
         intervals = Intervals(
             features=features.reshape(-1, features.shape[-1]),
             row=np.repeat(np.arange(len(index)), until),
@@ -271,15 +272,13 @@ class SolarMembers:
             seed=course.seed,
         )
 
-    def _features(self, until: int) -> FloatArray:
-        """What a weather network reads that learnt what lies before ``until``, (rows, hours + periods, features)."""
+    def _features(self) -> FloatArray:
+        """What a weather network reads, (rows, hours + periods, features)."""
         panel = self._panel
         assert panel.weather is not None
         day = harmonics(panel.day_angle, 3)[..., 1:]  # (rows, all hours, 6)
-        seen = harmonics(panel.year_angle, 2)[:, 1:] * (until >= SEASON_HOURS)
-        season = np.broadcast_to(seen, (*panel.day_angle.shape, 4))
         share = (panel.clear_kw / self._limit[:, None])[..., None] * 2.0
-        return np.concatenate([panel.weather, day, season, share], axis=-1)
+        return np.concatenate([panel.weather, day, share], axis=-1)
 
 
 def _panel(rows: Rows, calendar: Calendar, clear: FloatArray, limit: FloatArray) -> SolarPanel:

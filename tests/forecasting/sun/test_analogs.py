@@ -78,6 +78,18 @@ def test_seasons_far_away_stay_silent() -> None:
     assert np.allclose(told, 0.8)
 
 
+def test_where_earlier_years_are_not_read_neither_is_anything_before_the_last_eighty_days() -> None:
+    cloudless = np.random.default_rng(6).uniform(0.1, 1.0, DAYS)
+    other = cloudless.copy()
+    other[: DAYS - 95] = 1.0  # the eighty days, and two weeks that tell what was usual
+    told, again, yearly = (
+        AnalogDays(panel(one), nothing(), yearly=every).quantiles(np.array([HOURS]), 24)[0, 0, NOON]
+        for one, every in ((cloudless, False), (other, False), (other, True))
+    )
+    assert told == pytest.approx(again)
+    assert told != pytest.approx(yearly)
+
+
 def test_nothing_from_an_origin_on_is_looked_at() -> None:
     draw = np.random.default_rng(2)
     before, after = draw.uniform(0.1, 1.0, DAYS), draw.uniform(0.1, 1.0, DAYS)
