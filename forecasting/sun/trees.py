@@ -1,7 +1,8 @@
 """Boosted trees and a forest for solar power: the clear-sky index from weather known ahead, the sun and the last days.
 
 Every hour of the past is learnt from once for each few days of horizon, at a lead time drawn at random among those that
-the horizon has for that hour of day: so they know how much the last days are worth at each lead.
+the horizon has for that hour of day: so they know how much the last days are worth at each lead. The season is not
+shown: in few years it mostly tells which day it was.
 """
 
 from __future__ import annotations
@@ -21,9 +22,6 @@ _LONGEST_MEMORY_HOURS = 8 * 24
 """Where weather is known over a longer horizon, the last days before it would only add noise."""
 _LEAST_HOURS = 10 * 24
 """Hours before the first one that is learnt from, so that there are last days."""
-SEASON_HOURS = 548 * 24
-"""A season that was seen hardly more than once cannot be told from the weather of that year, and is not shown."""
-_SEASON = slice(3, 5)
 
 
 class SolarTrees:
@@ -75,8 +73,6 @@ class SolarTrees:
         days = np.minimum((self._periods - 1 - first) // 24, (at - first - _LEAST_HOURS // 2) // 24)
         lead = first + 24 * np.floor(draw.random(len(at)) * (np.maximum(days, 0) + 1)).astype(np.int64)
         features = self._features(row, at, at - lead)
-        if until < SEASON_HOURS:
-            features[:, _SEASON] = 0.0
         return features, self._index[row, at], self._share[row, at] + _EDGE_WEIGHT
 
     def speak(self, trees: QuantileTrees | QuantileForest, origins: IndexArray, periods: int) -> FloatArray:
@@ -95,13 +91,11 @@ class SolarTrees:
         """Shape (samples, features)."""
         panel = self._panel
         same = origin + (at - origin) % 24 - 24  # the newest known hour at this hour of day
-        day, season = panel.day_angle[row, at], panel.year_angle[at]
+        day = panel.day_angle[row, at]
         columns = [
             np.minimum(at - origin, _LONGEST_MEMORY_HOURS),
             np.sin(day),
             np.cos(day),
-            np.sin(season),
-            np.cos(season),
             self._share[row, at],
             panel.first_row + row,
         ]
