@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -65,7 +66,7 @@ def dispatch(
     elif document["status"] != "infeasible":
         typer.echo(_summary(document))
     if document["status"] == "infeasible":
-        text = f"{case}: no feasible dispatch: {document['message']}"
+        text = "\n".join([f"{case}: no feasible dispatch: {document['message']}", *_relaxed(document)])
         Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(3)
 
@@ -210,7 +211,6 @@ def _summary(document: dict[str, Any]) -> str:
     periods = document["axis"]["periods"] if "axis" in document else 1
     span = "per hour" if periods == 1 else f"over {periods} periods"
     gap = "no bound is proven" if document["gap"] is None else f"gap {document['gap']:.1e}"
-    relaxed = [f"{v['what']}: {v['amount_mw']:,.1f} MW" for v in document["violations"]]
     return "\n".join(
         [
             f"{document['case']}: {document['status']}, {document['objective']:,.2f} {span} "
@@ -218,12 +218,19 @@ def _summary(document: dict[str, Any]) -> str:
             f"{document['solve_seconds']:.2f} s to solve",
             f"prices from {min(prices):,.2f} to {max(prices):,.2f} per MWh; "
             + (f"full branches: {shown}" if full else "no branch is full"),
-            *([f"relaxed: {'; '.join(relaxed[:8])}"] if relaxed else []),
+            *_relaxed(document),
             *([_over_scenarios(document["outlook"])] if document.get("outlook") else []),
             *([f"AC power flow: {document['ac']['message']}"] if "ac" in document else []),
             *[f"  {v['what']}: {v['text']}; {v['remedy']}" for v in document.get("ac", {}).get("violations", [])[:8]],
         ]
     )
+
+
+def _relaxed(document: dict[str, Any]) -> Iterator[str]:
+    """The limits that a plan relaxes, in a line; no line without any."""
+    relaxed = [f"{v['what']}: {v['amount_mw']:,.1f} MW" for v in document["violations"]]
+    if relaxed:
+        yield f"relaxed: {'; '.join(relaxed[:8])}" + (f" and {len(relaxed) - 8} more" if len(relaxed) > 8 else "")
 
 
 def _over_scenarios(outlook: dict[str, Any]) -> str:
