@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from api.commands import audit, dead_letters, dispatch, doctor, keys, meters, models, retention, simulate, site
+from api.commands.redispatch import redispatch
 from api.logs import start_logging
 from api.progress import pulse, share_bars
 from api.reports import describe_ingest, describe_replay, describe_training, describe_validation
@@ -331,6 +332,7 @@ app.command()(site.init)
 app.command()(doctor.doctor)
 app.command()(retention.retention)
 app.command()(dispatch.dispatch)
+app.command()(redispatch)
 app.command()(simulate.simulate)
 
 

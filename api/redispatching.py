@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -81,7 +81,8 @@ class Redispatcher:
             ) from error
         finally:
             self._at_work.release()
-        document = redispatch_document(held, found, plan_id=plan["plan_id"], issued_at=issued_at)
+        issued = issued_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        document = {"plan_id": plan["plan_id"], "issued_at": issued, **redispatch_document(held, found)}
         changes = changes_since(plan, document, timezone=site.timezone)
         return {**document, "warm": warm, "solve_seconds": round(time.monotonic() - began, 3), "changes": changes}
 

@@ -55,12 +55,7 @@ def dispatch(
     else:
         document = _plan(case, gap=gap, time_limit=time_limit, ac_check=ac_check)
     if out is not None:
-        try:
-            out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(
-                [Fault("--out", f"{out} cannot be written: {error.strerror}", "name another file")]
-            ) from None
+        write_document(out, document)
     if as_json:
         print_json(document)
     elif document["status"] != "infeasible":
@@ -72,15 +67,28 @@ def dispatch(
 
 
 def _check(out: Path | None, gap: float, time_limit: float) -> None:
-    faults = []
-    if out is not None and not out.absolute().parent.is_dir():
-        faults.append(Fault("--out", f"there is no folder {out.parent}", "make it, or name another file"))
+    faults = faults_of_out(out)
     if not gap >= 0.0:
         faults.append(Fault("--gap", f"must be 0 or more, got {gap:g}", "0.001 is a tenth of a percent"))
     if not 0.0 <= time_limit < float("inf"):
         faults.append(Fault("--time-limit", f"must be 0 seconds or more, got {time_limit:g}", "60 is usual"))
     if faults:
         raise InputError(faults)
+
+
+def faults_of_out(out: Path | None) -> list[Fault]:
+    """What is wrong with where a document is to go."""
+    if out is None or out.absolute().parent.is_dir():
+        return []
+    return [Fault("--out", f"there is no folder {out.parent}", "make it, or name another file")]
+
+
+def write_document(out: Path, document: dict[str, Any]) -> None:
+    """Write a document; a fault where it cannot be written."""
+    try:
+        out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError([Fault("--out", f"{out} cannot be written: {error.strerror}", "name another file")]) from None
 
 
 def _plan(case: Path, *, gap: float, time_limit: float, ac_check: bool) -> dict[str, Any]:

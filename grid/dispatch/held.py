@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -107,13 +107,8 @@ def dispatch_held(held: HeldPlan, *, kept: Redispatch | None) -> Redispatched:
     return Redispatched.of(plan_of(dispatch, terms, held.on, status=Status.FEASIBLE, bound=-np.inf, message=""))
 
 
-def redispatch_document(held: HeldPlan, found: Redispatched, *, plan_id: str, issued_at: datetime) -> dict[str, Any]:
-    """Write a re-dispatch as a document, in the words of a plan's.
-
-    Args:
-        plan_id: Whose commitment is held.
-        issued_at: Of the forecasts.
-    """
+def redispatch_document(held: HeldPlan, found: Redispatched) -> dict[str, Any]:
+    """Write a re-dispatch as a document, in the words of a plan's. Periods without dates are counted from 0."""
     problem, axis, network = held.problem, held.problem.axis, held.problem.network
     starts = [start.astimezone(UTC).isoformat().replace("+00:00", "Z") for start in axis.interval_starts]
     limits = np.array([[branch.limit_mw] * axis.periods for branch in network.branches], dtype=object)
@@ -123,15 +118,12 @@ def redispatch_document(held: HeldPlan, found: Redispatched, *, plan_id: str, is
     }
     step = axis.step_hours
     return {
-        "plan_id": plan_id,
-        "issued_at": issued_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "objective": round(found.objective, MONEY_DIGITS),
         "currency": problem.currency,
         "axis": {
-            "start": starts[0],
             "step_minutes": round(step * 60),
             "periods": axis.periods,
-            "interval_starts": starts,
+            **({"start": starts[0], "interval_starts": starts} if problem.timezone else {}),
         },
         "units": tables(
             [unit.unit_id for unit in problem.thermal_units],
@@ -176,7 +168,7 @@ def redispatch_document(held: HeldPlan, found: Redispatched, *, plan_id: str, is
         "violations": [
             {
                 "what": v.what,
-                "interval_start": starts[v.period],
+                **({"interval_start": starts[v.period]} if problem.timezone else {"period": v.period}),
                 "amount_mw": round(v.amount_mw, _MW_DIGITS),
                 "price_per_mwh": v.price_per_mwh,
             }
