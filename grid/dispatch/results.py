@@ -13,6 +13,7 @@ from grid.explaining.reasons import explain
 from grid.formulation.build import available_by_bus
 from grid.formulation.commitment import BoolArray
 from grid.formulation.holding import PlantShares, held_reserves, plant_reserves
+from grid.formulation.linear import IntArray
 from grid.formulation.lines import interface_members
 from grid.formulation.prices import FixedDispatch, dispatch_fixed, prices_of
 from grid.formulation.unit_terms import UnitTerms
@@ -61,11 +62,6 @@ def plan_of(
     shares = PlantShares.of(problem, taken)
     renewable_up, renewable_down = plant_reserves(dispatch, shares)
     held_up, held_down, products = held_reserves(dispatch, headroom_mw(problem, terms, on, above), shares)
-    shed, surplus = np.zeros_like(problem.load_mw), np.zeros_like(problem.load_mw)
-    for i, columns in model.shed.items():
-        shed[i] = np.maximum(x[columns], 0.0)
-    for i, columns in model.surplus.items():
-        surplus[i] = np.maximum(x[columns], 0.0)
     objective, power = dispatch.solution.objective, np.where(on, minimum, 0.0) + above
     charge, discharge = storages("charge"), storages("discharge")
     moved = change_cost(problem, on, power, discharge - charge)
@@ -97,8 +93,8 @@ def plan_of(
         state_of_charge_mwh=storages("energy"),
         storage_reserve_up_mw=up,
         storage_reserve_down_mw=down,
-        shed_mw=shed,
-        surplus_mw=surplus,
+        shed_mw=_by_bus(model.shed, x, problem),
+        surplus_mw=_by_bus(model.surplus, x, problem),
         import_mw=imported,
         export_mw=exported,
         link_flow_mw=x[model.link],
@@ -122,6 +118,14 @@ def plan_of(
         forgone=max(objective - moved - free.solution.objective, 0.0) if free is not dispatch else 0.0,
     )
     return replace(plan, reasons=explain(plan, free, terms, prices))
+
+
+def _by_bus(blocks: Mapping[int, IntArray], values: FloatArray, problem: DispatchProblem) -> FloatArray:
+    """Values of columns that some buses have, none below 0, shape (buses, periods); 0 at the others."""
+    by_bus = np.zeros_like(problem.load_mw)
+    for i, columns in blocks.items():
+        by_bus[i] = np.maximum(values[columns], 0.0)
+    return by_bus
 
 
 def _freely(dispatch: FixedDispatch, terms: Sequence[UnitTerms], on: BoolArray, charging: BoolArray) -> FixedDispatch:

@@ -61,18 +61,7 @@ def _assign_group(
     problem: DispatchProblem, term: UnitTerms, group: Sequence[int], wanted: IntArray, on: BoolArray
 ) -> None:
     """Walk through the periods, keeping for every unit how long it has been on (positive) or off (negative)."""
-    step = problem.axis.step_hours
-    age, stops_from = [], []
-    running = 0
-    for i in group:
-        state = problem.initial.get(problem.thermal_units[i].unit_id)
-        if state is None:
-            age.append(_LONG if running < wanted[0] else -_LONG)
-            running += 1
-            stops_from.append(0)
-        else:
-            age.append(periods_in_state(state, step_hours=step) * (1 if state.on else -1))
-            stops_from.append(earliest_stop(term, state.power_mw - state.within_mw) if state.on else 0)
+    age, stops_from = _before(problem, term, group, int(wanted[0]))
     for t, target in enumerate(wanted):
         active = [k for k in range(len(group)) if age[k] > 0]
         surplus = len(active) - int(target)
@@ -85,6 +74,27 @@ def _assign_group(
         for k in range(len(group)):
             age[k] = 1 if k in started else age[k] + 1 if age[k] > 0 else age[k] - 1
             on[group[k], t] = age[k] > 0
+
+
+def _before(
+    problem: DispatchProblem, term: UnitTerms, group: Sequence[int], wanted: int
+) -> tuple[list[int], list[int]]:
+    """For how many periods each unit has been on, or off (negative), and from which period on it may stop.
+
+    Of units without a state as many are on as are ``wanted`` at first.
+    """
+    age, stops_from = [], []
+    free = 0
+    for i in group:
+        state = problem.initial.get(problem.thermal_units[i].unit_id)
+        if state is None:
+            age.append(_LONG if free < wanted else -_LONG)
+            stops_from.append(0)
+            free += 1
+        else:
+            age.append(periods_in_state(state, step_hours=problem.axis.step_hours) * (1 if state.on else -1))
+            stops_from.append(earliest_stop(term, state.power_mw - state.within_mw) if state.on else 0)
+    return age, stops_from
 
 
 def earliest_stop(term: UnitTerms, power_mw: float) -> int:

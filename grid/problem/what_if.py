@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from grid.assets import RenewableKind
+from grid.assets import RenewableKind, RenewablePlant
 from grid.faults import Fault, InputError
 from grid.network import Interface
 from grid.problem.plan import DispatchProblem
+from grid.time_axis import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +41,13 @@ def change_problem(problem: DispatchProblem, changes: Changes) -> DispatchProble
     if faults:
         raise InputError(faults)
     out, cut = changes.unavailable_units, changes.unavailable_branches
-    capacity_mw = np.array([plant.capacity_mw for plant in problem.renewable_plants]).reshape(-1, 1)
-    scale = np.array(
-        [
-            0.0 if plant.plant_id in out else changes.renewable_scale.get(plant.kind, 1.0)
-            for plant in problem.renewable_plants
-        ]
-    ).reshape(-1, 1)
-    most = np.maximum(capacity_mw, problem.available_mw)
-    scenarios = problem.scenarios
+    scenarios, network = problem.scenarios, problem.network
     if scenarios is not None:
-        changed = np.minimum(scenarios.available_mw * scale, np.maximum(capacity_mw, scenarios.available_mw))
-        scenarios = replace(scenarios, load_mw=scenarios.load_mw * changes.load_scale, available_mw=changed)
-    network = problem.network
+        scenarios = replace(
+            scenarios,
+            load_mw=scenarios.load_mw * changes.load_scale,
+            available_mw=_available(scenarios.available_mw, problem.renewable_plants, changes),
+        )
     return replace(
         problem,
         network=replace(
@@ -66,11 +61,20 @@ def change_problem(problem: DispatchProblem, changes: Changes) -> DispatchProble
         exchanges=tuple(exchange for exchange in problem.exchanges if exchange.exchange_id not in out),
         storage_profiles={name: told for name, told in problem.storage_profiles.items() if name not in out},
         load_mw=problem.load_mw * changes.load_scale,
-        available_mw=np.minimum(problem.available_mw * scale, most),
+        available_mw=_available(problem.available_mw, problem.renewable_plants, changes),
         scenarios=scenarios,
         initial={name: state for name, state in problem.initial.items() if name not in out},
         initial_mwh={name: charge for name, charge in problem.initial_mwh.items() if name not in out},
     )
+
+
+def _available(available_mw: FloatArray, plants: Sequence[RenewablePlant], changes: Changes) -> FloatArray:
+    """Scaled by kind and at most the plants' capacity, or what they had if that is more, (..., plants, periods)."""
+    out, scales = changes.unavailable_units, changes.renewable_scale
+    scale = np.array([0.0 if plant.plant_id in out else scales.get(plant.kind, 1.0) for plant in plants])
+    capacity_mw = np.array([plant.capacity_mw for plant in plants])
+    most = np.maximum(capacity_mw[:, None], available_mw)
+    return np.asarray(np.minimum(available_mw * scale[:, None], most))
 
 
 def _without(interfaces: Sequence[Interface], cut: frozenset[str]) -> Iterator[Interface]:
