@@ -48,6 +48,7 @@ AS_PUBLISHED = Operation(horizon=HORIZON, relative_gap=2e-4, time_limit_seconds=
 OURS = Operation(horizon=HORIZON, relative_gap=2e-3, time_limit_seconds=600.0)
 QUICK = replace(OURS, quick_start_hours=3.0)
 SEASON = replace(QUICK, relative_gap=0.005)
+SIX_HOURS = timedelta(hours=6)
 
 
 def result_of(week: Week, name: str, forecaster: Forecaster, operation: Operation, kept: Path) -> dict[str, Any]:
@@ -70,6 +71,17 @@ def result_of(week: Week, name: str, forecaster: Forecaster, operation: Operatio
     result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     for fault in result.get("faults", ()):
         print(f"{week.name}, {name}: {fault}")
+    return result
+
+
+def replanned(
+    week: Week, operation: Operation, foresight: dict[str, Any], kept: Path, *, level: float = 0.95
+) -> dict[str, Any]:
+    """The same with a plan every six hours, made at its beginning from the errors until then; a line of the table."""
+    often = replace(operation, plan_every=SIX_HOURS, lead=timedelta(0))
+    name = f"P{100.0 * level:g}, planned every six hours"
+    result = result_of(week, name, Calibrated(week, level, updated=True), often, kept)
+    show(name, result, foresight)
     return result
 
 
@@ -128,6 +140,7 @@ def run_week(kept: Path, plots: Path | None) -> None:
             show(name, result, foresight)
             above = production_of(result) / production_of(foresight) - 1.0
             points.append(Point(level, operation is QUICK, above, result["unserved_mwh"]))
+    replanned(week, QUICK, foresight, kept)
     if plots is not None:
         draw_frontier(points, plots / "frontier.png")
 
@@ -145,12 +158,15 @@ def run_seasons(kept: Path, _plots: Path | None) -> None:
             result = result_of(week, name, Calibrated(week, level), SEASON, kept)
             show(name, result, foresight)
             days.setdefault(name, []).append(np.array([result["daily"], foresight["daily"]]))
+        often = replanned(week, SEASON, foresight, kept)
+        days.setdefault("planned every six hours", []).append(np.array([often["daily"], foresight["daily"]]))
     print()
     for name, found in days.items():
         cost, known = np.concatenate(found, axis=1)
         regret = Regret(cost, known)
         low, high = regret.interval()
         print(f"{name}, {len(cost)} days: regret {regret.share:.2%} of the cost, 90 % interval {low:.2%} to {high:.2%}")
+        print("  by day, in thousands:", *((cost - known) / 1e3).round().astype(int))
 
 
 def run_year(_kept: Path, _plots: Path | None) -> None:

@@ -58,14 +58,20 @@ class Week:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AsShipped:
-    """The day-ahead forecasts as they are. Beyond the first day it comes again, and wind stays, as in Prescient."""
+    """The day-ahead forecasts as they are, each day's told at 16:00 of the day before.
+
+    Beyond the last day that was told it comes again, and wind stays, as in Prescient.
+    """
 
     forecast: DispatchProblem
 
     def expect(self, axis: TimeAxis, *, issued_at: datetime) -> Expected:
-        """The forecast of ``axis``, whenever it was issued."""
-        first, hours = (axis.start - self.forecast.axis.start) // HOUR, np.arange(axis.periods)
-        again, last = first + hours % DAY_HOURS, first + np.minimum(hours, DAY_HOURS - 1)
+        """The forecast of ``axis`` as far as it was told at ``issued_at``."""
+        begins = self.forecast.axis.start
+        at = (axis.start - begins) // HOUR + np.arange(axis.periods)
+        days = ((issued_at - begins) // HOUR + _LEAD_HOURS) // DAY_HOURS + 1
+        told = min(days * DAY_HOURS, WEEK_HOURS)
+        again, last = np.where(at < told, at, told - DAY_HOURS + at % DAY_HOURS), np.minimum(at, told - 1)
         wind = _is(self.forecast, RenewableKind.WIND)[:, None]
         available = np.where(wind, self.forecast.available_mw[:, last], self.forecast.available_mw[:, again])
         nothing = np.zeros(axis.periods)
@@ -93,11 +99,12 @@ class Calibrated:
     Load is scaled by the ratio of the hours that are over when the plan is made. Errors are those of net load as a
     whole in the hours of the last sixty days that were most like the one to come, by their forecasts of wind and sun
     and by the clock. Their median corrects the wind, and the quantile at ``level`` is the reserve. Without a level
-    there is no reserve.
+    there is no reserve. Where it is ``updated``, the error of the last hour goes on as errors did.
     """
 
     week: Week
     level: float | None
+    updated: bool = False
 
     def expect(self, axis: TimeAxis, *, issued_at: datetime) -> Expected:
         """What is expected of ``axis``, and the reserve, from what was over at ``issued_at``."""
@@ -112,12 +119,14 @@ class Calibrated:
         past_wind = np.concatenate([week.past_wind_mw, week.forecast.available_mw[wind, :over].sum(axis=0)])
         past_sun = np.concatenate([week.past_sun_mw, week.forecast.available_mw[sun, :over].sum(axis=0)])
         expected_wind, expected_sun = (shipped.available_mw[kind].sum(axis=0) for kind in (wind, sun))
-        median, high = analogue_quantiles(
-            situations(past_wind, past_sun, until=issued_at)[learnt],
-            np.concatenate([week.past_errors_mw, errors])[learnt],
-            situations(expected_wind, expected_sun, until=axis.end),
-            levels=(0.5, self.level or 0.5),
-        )
+        alike = situations(past_wind, past_sun, until=issued_at)[learnt]
+        past_errors = np.concatenate([week.past_errors_mw, errors])[learnt]
+        wanted, levels = situations(expected_wind, expected_sun, until=axis.end), (0.5, self.level or 0.5)
+        if self.updated:
+            ahead = (axis.start - issued_at) // HOUR + 1
+            median, high = _errors_to_come(alike, past_errors, wanted, first=ahead, levels=levels)
+        else:
+            median, high = analogue_quantiles(alike, past_errors, wanted, levels=levels)
         available = shipped.available_mw.copy()
         most = np.array([plant.capacity_mw for plant in week.forecast.renewable_plants])[wind, None]
         corrected = np.maximum(expected_wind - median, 0.0)
@@ -127,6 +136,24 @@ class Calibrated:
         reserve = np.maximum(high - taken_off, 0.0) if self.level is not None else np.zeros(axis.periods)
         promised = float("nan") if self.level is None else 1.0 - self.level
         return Expected(axis, shipped.load_mw * ratio, available, reserve, np.zeros(axis.periods), promised)
+
+
+def _errors_to_come(
+    alike: FloatArray, errors: FloatArray, wanted: FloatArray, *, first: int, levels: Sequence[float]
+) -> FloatArray:
+    """Quantiles of the errors of the hours from the ``first`` after the last known one on, shape (levels, hours).
+
+    The present error fades as past ones did: what of it is left after some hours is the slope of the regression of
+    errors on those as many hours before. To that come the quantiles of what that regression left open in hours alike.
+    """
+    quantiles = []
+    for hours, situation in enumerate(wanted, start=first):
+        before, after = errors[:-hours], errors[hours:]
+        left = min(max(float(before @ after / (before @ before)), 0.0), 1.0)
+        open_mw = analogue_quantiles(alike[hours:], after - left * before, situation[None, :], levels=levels)
+        quantiles.append(left * errors[-1] + open_mw[:, 0])
+    told: FloatArray = np.stack(quantiles, axis=1)
+    return told
 
 
 @cache
