@@ -52,19 +52,19 @@ def read_request(table: Path, series: Path) -> list[FileSeries]:
         faults.extend(error.faults)
     if faults and (frame.empty or not entries):
         raise InputError(faults)
-    names = list(dict.fromkeys(frame["series_id"]))
+    rows = {str(name): own for name, own in frame.groupby("series_id", sort=False)}
     faults += [
         Fault(f"SERIES.json {name}", "the file has no such series", "remove it, or correct its name")
         for name in entries
-        if name != DEFAULTS and name not in names
+        if name != DEFAULTS and name not in rows
     ]
     made = []
-    for name in names:
+    for name, own in rows.items():
         settings = settings_of(name, entries)
         if isinstance(settings, list):
             faults.extend(settings)
             continue
-        result = _series(name, settings, frame[frame["series_id"] == name])
+        result = _series(name, settings, own)
         if isinstance(result, FileSeries):
             made.append(result)
         else:
