@@ -25,6 +25,7 @@ from forecasting.members.course import (
     LEVELS,
     MINIMUM_KNOWN_HOURS,
     NAIVE,
+    RECENT,
     Course,
     Effort,
     split_history,
@@ -226,7 +227,7 @@ def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> Seri
         width=mixture.blend.width,
         skill=skill,
         backtest_origins=heard.actual.shape[1] if skill is not None else 0,
-        degraded=not set(heard.present) - {CLIMATOLOGY, NAIVE},
+        degraded=not set(heard.present) - {RECENT, CLIMATOLOGY, NAIVE},
         reasons=tuple(reasons),
     )
 

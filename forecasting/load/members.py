@@ -1,4 +1,4 @@
-"""Members that forecast load and other series of people's making: regression, trees, networks, climatology, naive."""
+"""Members that forecast load and other series of people's making: regression, trees, networks, the plain ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from forecasting.load.design import Design
 from forecasting.load.features import LoadFeatures
 from forecasting.load.panel import Panel
+from forecasting.load.recent_days import recent_days
 from forecasting.load.regression_member import Regression, fit_regressions, recall_regressions
 from forecasting.load.residuals import MEMORY_HOURS, ResidualModel
 from forecasting.load.shared_fits import FittedRow
@@ -24,8 +25,10 @@ from forecasting.members.climatology import Climatology
 from forecasting.members.course import (
     CLIMATOLOGY,
     LEVELS,
+    LONGEST_NETWORK_HOURS,
     MEMBERS,
     NAIVE,
+    RECENT,
     REGRESSION,
     TREES,
     Course,
@@ -188,6 +191,9 @@ class LoadMembers:
         said = {CLIMATOLOGY: self._climatology.quantiles(origins, periods, levels=LEVELS)}
         if NAIVE in asked:
             said[NAIVE] = filled(self._naive.quantiles(origins, periods), said[CLIMATOLOGY])
+        if RECENT in asked and periods <= LONGEST_NETWORK_HOURS:
+            lately = recent_days(self._rows.values, origins, periods, levels=LEVELS)
+            said[RECENT] = filled(lately, said[CLIMATOLOGY])
         if self._regressions:
             said |= self._by_regression(self._learn(until), origins, periods, asked)
         return said

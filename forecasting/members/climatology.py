@@ -94,18 +94,23 @@ class Climatology:
             near = same >= origin - _RECENT_HOURS
         chosen = self._relative[:, same[near]]  # (rows, samples)
         few = np.isfinite(chosen).sum(axis=1) < _FEW
-        made = _quantiles(chosen, levels)
+        made = known_quantiles(chosen, levels)
         if few.any():  # any hour of the same time of day, then any hour lately, then any hour at all
             clock = np.flatnonzero(self._key[:origin] % 24 == key % 24)
-            wider = _quantiles(self._relative[few][:, clock], levels)
+            wider = known_quantiles(self._relative[few][:, clock], levels)
             for begin in (max(origin - _RECENT_HOURS, 0), 0):
-                wider = np.where(np.isfinite(wider), wider, _quantiles(self._relative[few][:, begin:origin], levels))
+                whole = known_quantiles(self._relative[few][:, begin:origin], levels)
+                wider = np.where(np.isfinite(wider), wider, whole)
             made[few] = wider
         return made
 
 
-def _quantiles(samples: FloatArray, levels: tuple[float, ...]) -> FloatArray:
-    """Empirical quantiles of the known samples of each row, shape (rows, levels). NaN where there are none."""
+def known_quantiles(samples: FloatArray, levels: tuple[float, ...]) -> FloatArray:
+    """Empirical quantiles of the known samples of each row, shape (rows, levels). NaN where there are none.
+
+    Args:
+        samples: Shape (rows, samples). NaN where unknown.
+    """
     ordered = np.sort(samples, axis=1)  # NaN at the end
     count = np.isfinite(ordered).sum(axis=1)[:, None]  # (rows, 1)
     if not ordered.shape[1]:

@@ -36,16 +36,17 @@ _FEWEST_ORIGINS, _MOST_ORIGINS, _SCORED_HOURS = 24, 84, 2016
 
 NETWORKS: dict[str, Encoder] = {"lstm": "lstm", "tcn": "tcn", "self-attention": "attention"}
 """Members that read the last week by a network, and how they do so."""
-REGRESSION, TREES, FOREST, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER = (
+REGRESSION, TREES, FOREST, RECENT, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER = (
     "regression",
     "boosted-trees",
     "quantile-forest",
+    "recent-days",
     "analog-days",
     "climatology",
     "seasonal-naive",
     "weather-network",
 )
-MEMBERS = frozenset({*NETWORKS, REGRESSION, TREES, FOREST, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER})
+MEMBERS = frozenset({*NETWORKS, REGRESSION, TREES, FOREST, RECENT, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER})
 Quantiles = dict[str, FloatArray]
 """By member, each of shape (rows, origins, periods, levels)."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecasting.engine.format import ModelRefusedError
+from forecasting.engine.format import FORMAT, ModelRefusedError
 from forecasting.engine.model import TrainedModel, ask_now
 from forecasting.engine.registry import SealedModel, export_model, import_model, seal, unseal
 from forecasting.judging.contest import hold_contest
@@ -78,7 +78,7 @@ def test_one_changed_byte_is_noticed(sealed: SealedModel, position: int) -> None
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 99}, "format must be 3, got 99"),
+        ({"format": 99}, f"format must be {FORMAT}, got 99"),
         ({"kind": "solar"}, "kind must be one of load, solar"),
         ({"state": {}}, "do not fit"),
     ],

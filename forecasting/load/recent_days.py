@@ -1,0 +1,38 @@
+"""Recent days as a member: what this hour of the day has been in the last four weeks, the newest days counting more.
+
+Where a load is mostly chance, as that of a home is, little tells more than how it has been scattered lately: nothing is
+fitted that could be overfitted, and season and habits are those of now. A month ahead they no longer are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecasting.load.residuals import recent
+from forecasting.members.climatology import known_quantiles
+from forecasting.nouns import IndexArray
+from grid.time_axis import FloatArray
+
+_DAYS = 28
+_COUNTED_AGAIN = (14, 7)
+"""So many of the last days count once more, each time."""
+
+
+def recent_days(values: FloatArray, origins: IndexArray, periods: int, *, levels: tuple[float, ...]) -> FloatArray:
+    """Quantiles of the hours so many whole days before, pooled with their two neighbours.
+
+    Args:
+        values: Shape (rows, hours). NaN where unknown; nothing at or after an origin is looked at.
+
+    Returns:
+        Shape (rows, origins, periods, levels), the same for every day ahead. NaN where no such hour is known.
+    """
+    hour = np.arange(periods) % 24
+    made = np.empty((len(values), len(origins), periods, len(levels)))
+    for row, own in enumerate(values):
+        days = recent(own, origins, _DAYS * 24).reshape(len(origins), _DAYS, 24)
+        counted = np.concatenate([days, *(days[:, -late:] for late in _COUNTED_AGAIN)], axis=1)
+        pooled = np.concatenate([np.roll(counted, shift, axis=2) for shift in (-1, 0, 1)], axis=1)
+        samples = pooled.transpose(0, 2, 1).reshape(len(origins) * 24, -1)
+        made[row] = known_quantiles(samples, levels).reshape(len(origins), 24, -1)[:, hour]
+    return made
