@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -29,6 +30,7 @@ from api.demo.site import load_demo_site
 from api.demo.state_folder import sole_user
 from api.demo.telemetry import load_telemetry
 from api.settings import CacheSettings, read_settings
+from forecasting.engine.format import ModelRefusedError, check_format
 from grid.store.database import connect
 from grid.store.keys import create_key, list_keys, rotate_key
 from grid.store.migrate import migrate
@@ -80,7 +82,7 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
         with chain.bar() as progress:
             replay.send_history(progress, check=chain.check)
         chain.run("validate", "--until-caught-up")
-        if any(find_champion(conn, kind) is None for kind in ("load", "solar")):
+        if not all(speaks(conn, kind) for kind in ("load", "solar")):
             chain.run("train", "--budget-seconds", str(_TRAIN_SECONDS))
         chain.run("forecast", "--once")
         chain.run("plan", "--once", GRIDPILOT_PLAN_TIME_LIMIT_SECONDS=str(_FIRST_PLAN_SECONDS))
@@ -98,6 +100,18 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
             replay.run_live(hour_seconds=hour_seconds, check=chain.check, announce=chain.say)
         except KeyboardInterrupt:  # the ordinary end
             console.print("stopping: each process finishes what it has in hand")
+
+
+def speaks(conn: psycopg.Connection[Any], kind: str) -> bool:
+    """Whether there is a champion of a kind, and one that this version can read."""
+    champion = find_champion(conn, kind)
+    if champion is None:
+        return False
+    try:
+        check_format(champion.model_id, champion.manifest)
+    except ModelRefusedError:
+        return False
+    return True
 
 
 class _Chain:

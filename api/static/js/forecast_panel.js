@@ -142,7 +142,7 @@ function describe(note, { primary, baseline, site, flagged, undrawn }) {
   const since = (new Date(site.present) - new Date(primary.issued_at)) / 1000;
   replace(note,
     element("span", {}, `Forecast by ${primary.method} (${primary.model_id}), issued ${dayTime(primary.issued_at)} ${zoneName(primary.issued_at)}, ${age(since)} ago.`),
-    primary.degraded ? element("strong", { class: "warn" }, ` ▲ Degraded: ${primary.reasons.join("; ")}`) : null,
+    primary.degraded ? element("strong", { class: "warn" }, ` ▲ Degraded: ${primary.reasons.join(" ")}`) : null,
     baseline ? null : element("span", {}, " No seasonal-naive baseline is stored."),
     undrawn ? element("span", {}, " Scenarios cannot be drawn of it now.") : null, shaded);
 }

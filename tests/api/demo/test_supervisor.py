@@ -13,7 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
+
+from api.demo.supervisor import speaks
+from forecasting.engine.format import FORMAT
+from grid.store.models import promote, save_model
 
 
 def start_demo(directory: Path, *options: str) -> subprocess.Popen[str]:
@@ -85,3 +90,13 @@ def test_an_occupied_port_is_named_with_its_remedy_before_anything_starts(server
     assert str(port) in output
     assert "--port" in output
     assert not (server_directory / "demo-port").exists()
+
+
+def test_only_a_champion_that_this_version_reads_spares_the_training(database_url: str) -> None:
+    with psycopg.connect(database_url) as conn:
+        assert not speaks(conn, "load")
+        for version, reads in ((FORMAT - 1, False), (FORMAT, True)):
+            save_model(conn, model_id=f"load-{version}", kind="load", manifest={"format": version}, weights=b"")
+            promote(conn, f"load-{version}")
+            assert speaks(conn, "load") is reads
+        assert not speaks(conn, "solar")
