@@ -52,13 +52,16 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
         matpower: Whether ``network`` is a MATPOWER file, else JSON.
 
     Raises:
-        InputError: With every fault of both files, each with its place.
+        InputError: With every fault of both files, each with its place; without a number of periods only those met
+            until then, as it is not known how long a profile must be.
     """
     faults: list[Fault] = []
     grid = _grid(network, matpower, faults)
     top = Fields(_json(periods, "periods.json", faults), "", faults)
     top.unknown(*_TOP)
     axis = _axis(top)
+    if any(fault.place == "periods" for fault in faults):
+        raise InputError(faults)
     scale = top.series("load_scale", axis.periods, default=1.0)
     loads = top.object("loads")
     profiles = {name: read_profile(loads, name, axis.periods, sign=1.0) for name in loads.names()}

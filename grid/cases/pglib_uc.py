@@ -49,6 +49,8 @@ def read_pglib_uc(text: str) -> DispatchProblem:
     faults: list[Fault] = []
     case = Fields(data, "", faults)
     periods = case.whole("time_periods", least=1, most=MOST_PERIODS)
+    if faults:  # how long a profile must be is not known
+        raise InputError(faults)
     demand = case.series("demand", periods)
     reserve = case.series("reserves", periods, default=0.0)
     if (reserve < 0.0).any():

@@ -42,3 +42,10 @@ def test_what_no_case_can_mean_is_a_fault_by_name(told: dict[str, Any], words: s
 
 def test_a_base_of_none_is_refused() -> None:
     assert "network: base_mva: must be above 0, got 0" in faults_of({**NETWORK, "base_mva": 0}, {})
+
+
+@pytest.mark.parametrize("periods", [0, "two", None])
+def test_a_number_of_periods_that_is_none_is_not_told_again_of_every_profile(periods: Any) -> None:
+    told = faults_of(NETWORK, {"periods": periods, "load_scale": [1, 1], "loads": {"a": [3, 4]}})
+    assert told.startswith("periods: ")
+    assert len(told.splitlines()) == 1
