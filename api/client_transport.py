@@ -16,13 +16,14 @@ class GridPilotError(Exception):
     """The service refused or could not answer.
 
     Attributes:
-        status: The HTTP status.
+        status: The HTTP status; 0 where nothing answered.
         problem: The problem document (RFC 9457); its ``faults`` list every fault of the request.
     """
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         faults = ["{place}: {problem}; {remedy}".format_map(fault) for fault in problem.get("faults", [])]
-        super().__init__("\n".join([f"{status} {problem.get('title', '')}: {problem.get('detail', '')}", *faults]))
+        title = f"{status or ''} {problem.get('title', '')}".strip()
+        super().__init__("\n".join([f"{title}: {problem.get('detail', '')}", *faults]))
         self.status = status
         self.problem = dict(problem)
 
@@ -65,10 +66,21 @@ class Transport:
         Raises:
             GridPilotError: If the service refused or could not answer.
         """
-        response = self.client.request(method, path, **options)
+        try:
+            response = self.client.request(method, path, **options)
+        except httpx.TimeoutException as error:
+            raise _unanswered(error, "in time", "ask for less, or allow a longer timeout_seconds") from error
+        except httpx.TransportError as error:
+            remedy = "check the address, and that `gridpilot serve` runs there"
+            raise _unanswered(error, f"({error})", remedy) from error
         if response.is_error:
             raise error_of(response)
         return response
+
+
+def _unanswered(error: httpx.TransportError, how: str, remedy: str) -> GridPilotError:
+    detail = f"{error.request.url} did not answer {how}; {remedy}"
+    return GridPilotError(0, {"title": "no answer", "detail": detail})
 
 
 def error_of(response: httpx.Response) -> GridPilotError:

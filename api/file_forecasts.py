@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from api.problems import Problem, invalid, unavailable
-from forecasting.series.request import read_settings_file
+from forecasting.series.request import parse_levels, read_settings_file
 from forecasting.series.table import read_request
 from grid.faults import Fault, InputError
 
@@ -52,6 +53,20 @@ class FileOptions:
     seed: int = 0
     scenarios: int = 0
     explain: bool = False
+
+    @property
+    def levels(self) -> tuple[float, ...] | None:
+        """The levels asked for, put in order; None for the usual ones.
+
+        Raises:
+            InputError: If they are none, or too many.
+        """
+        if self.quantiles is None:
+            return None
+        levels = parse_levels(self.quantiles, place="quantiles")
+        if len(levels) > MAX_LEVELS:
+            raise InputError([Fault("quantiles", f"has {len(levels)} levels", f"ask for {MAX_LEVELS} at most")])
+        return levels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,10 +108,9 @@ class FileForecaster:
         _table_in(folder, parquet=table.startswith(b"PAR1")).write_bytes(table)
         (folder / _SERIES).write_bytes(series)
         (folder / _REQUEST).write_text(json.dumps(asdict(options)))
-        try:
-            read_settings_file(folder / _SERIES)  # told at once, without a process
-        except InputError as error:
-            raise invalid(error.faults) from error
+        faults = [*_faults_of(lambda: options.levels), *_faults_of(lambda: read_settings_file(folder / _SERIES))]
+        if faults:  # told at once, without a process
+            raise invalid(faults)
         command = [sys.executable, "-m", "api.file_forecasts", str(folder)]
         try:
             ended = subprocess.run(command, timeout=self.max_seconds, stdin=subprocess.DEVNULL, check=False)
@@ -130,14 +144,11 @@ def work(folder: Path) -> None:
             raise InputError([Fault("scenarios", f"would be {values:,} values", remedy)])
         # Here, so that a file with faults is refused without waiting for torch.
         from forecasting.files.explanation import explanation_document
-        from forecasting.files.forecast import DEFAULT_LEVELS, forecast_file, parse_levels
+        from forecasting.files.forecast import DEFAULT_LEVELS, forecast_file
 
-        levels = DEFAULT_LEVELS if options.quantiles is None else parse_levels(options.quantiles)
-        if len(levels) > MAX_LEVELS:
-            raise InputError([Fault("quantiles", f"has {len(levels)} levels", f"ask for {MAX_LEVELS} at most")])
         made = forecast_file(
             found,
-            levels=levels,
+            levels=options.levels or DEFAULT_LEVELS,
             effort=options.effort,
             seed=options.seed,
             scenarios=options.scenarios,
@@ -152,6 +163,14 @@ def work(folder: Path) -> None:
         made.scenarios.to_parquet(folder / _SCENARIOS, index=False)
     if options.explain:
         (folder / _EXPLANATION).write_text(json.dumps(explanation_document(made.explanations)))
+
+
+def _faults_of(read: Callable[[], object]) -> tuple[Fault, ...]:
+    try:
+        read()
+    except InputError as error:
+        return error.faults
+    return ()
 
 
 def _table_in(folder: Path, *, parquet: bool) -> Path:

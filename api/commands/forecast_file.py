@@ -82,7 +82,8 @@ def forecast_to_file(
     Raises:
         InputError: With every fault of the call and of both files.
     """
-    from forecasting.files.forecast import DEFAULT_LEVELS, forecast_file, parse_levels
+    from forecasting.files.forecast import DEFAULT_LEVELS, forecast_file
+    from forecasting.series.request import parse_levels
     from forecasting.series.table import read_request
 
     faults = []

@@ -33,7 +33,6 @@ from forecasting.members.course import (
 from forecasting.quantiles.mixing import at_levels
 from forecasting.series.request import FileSeries
 from forecasting.series.rows import Rows, make_rows
-from grid.faults import Fault, InputError
 from grid.scores import mean_pinball_loss
 from grid.time_axis import FloatArray
 
@@ -84,22 +83,6 @@ class FileForecast:
     reports: tuple[SeriesReport, ...]
     scenarios: pd.DataFrame | None = None
     explanations: tuple[SeriesExplanation, ...] = ()
-
-
-def parse_levels(text: str) -> tuple[float, ...]:
-    """Levels such as ``0.1,0.5,0.9``, put in order.
-
-    Raises:
-        InputError: If they are no distinct numbers in (0, 1).
-    """
-    try:
-        levels = sorted(float(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        levels = []
-    if not levels or len(set(levels)) < len(levels) or not all(0.0 < level < 1.0 for level in levels):
-        remedy = "give distinct numbers between 0 and 1, such as 0.1,0.5,0.9"
-        raise InputError([Fault("--quantiles", f"cannot be {text[:80]!r}", remedy)])
-    return tuple(levels)
 
 
 def forecast_file(

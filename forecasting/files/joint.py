@@ -158,4 +158,6 @@ def _together(spoken: Sequence[Spoken]) -> list[list[int]]:
 def _moved(one: Spoken, mean: FloatArray) -> str:
     level = max(float(np.abs(one.mean).mean()), 1e-12)
     moved = float((mean - one.mean).mean()) / level
-    return f"It was changed to add up with its hierarchy: its mean moved by {moved:+.1%}."
+    told = f"{moved:+.1%}"
+    by = "by less than 0.1%" if told in ("+0.0%", "-0.0%") else f"by {told}"
+    return f"It was changed to add up with its hierarchy: its mean moved {by}."

@@ -174,3 +174,22 @@ def parent_faults(series: Sequence[FileSeries]) -> Iterator[Fault]:
 def _measure(one: FileSeries) -> tuple[object, ...]:
     axis = one.axis
     return one.settings.unit, axis.step, axis.start + axis.step * one.origin, axis.periods - one.origin
+
+
+def parse_levels(text: str, *, place: str = "--quantiles") -> tuple[float, ...]:
+    """Levels such as ``0.1,0.5,0.9``, put in order.
+
+    Args:
+        place: What the option is called where it was given.
+
+    Raises:
+        InputError: If they are no distinct numbers in (0, 1).
+    """
+    try:
+        levels = sorted(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        levels = []
+    if not levels or len(set(levels)) < len(levels) or not all(0.0 < level < 1.0 for level in levels):
+        remedy = "give distinct numbers between 0 and 1, such as 0.1,0.5,0.9"
+        raise InputError([Fault(place, f"cannot be {text[:80]!r}", remedy)])
+    return tuple(levels)

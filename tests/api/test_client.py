@@ -84,6 +84,14 @@ def test_errors_carry_the_problem_with_all_its_faults(grid: GridPilot) -> None:
     assert "body.colour" in str(caught.value)
 
 
+def test_where_nothing_answers_the_address_and_what_to_do_are_told() -> None:
+    with GridPilot("http://127.0.0.1:1", "key") as client, pytest.raises(GridPilotError) as caught:
+        client.site()
+    assert caught.value.status == 0
+    assert str(caught.value).startswith("no answer: http://127.0.0.1:1/api/v1/")
+    assert "gridpilot serve" in str(caught.value)
+
+
 def test_an_instant_without_a_zone_is_refused_before_anything_is_sent(grid: GridPilot) -> None:
     with pytest.raises(ValueError, match="start must have a zone"):
         grid.readings("town:load", datetime(2026, 3, 1), NOW)  # noqa: DTZ001 (that is the point)

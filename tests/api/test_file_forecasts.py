@@ -90,6 +90,13 @@ def test_every_fault_of_the_files_is_listed(api: Any) -> None:
     assert "series a: is not in SERIES.json" in told
 
 
+def test_levels_that_are_none_are_named_as_the_form_names_them_before_a_file_is_read() -> None:
+    with pytest.raises(Problem) as found:
+        FileForecaster(max_seconds=0.0).forecast(b"", b"{", FileOptions(quantiles="0.5,x"))
+    assert found.value.status == 422
+    assert [fault.place for fault in found.value.faults] == ["quantiles", "SERIES.json"]
+
+
 def test_a_meter_may_not_and_nothing_is_no_upload(
     api: Any, problem: Callable[[httpx.Response, int], dict[str, Any]]
 ) -> None:

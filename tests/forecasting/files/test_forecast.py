@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.files.forecast import FileForecast, forecast_file, parse_levels
+from forecasting.files.forecast import FileForecast, forecast_file
+from forecasting.series.request import parse_levels
 from forecasting.series.table import read_request
 from grid.faults import InputError
 
@@ -236,6 +237,8 @@ def test_negative_values_are_forecast(tmp_path: Path) -> None:
 def test_levels_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="--quantiles"):
         parse_levels(text)
+    with pytest.raises(InputError, match=r"^quantiles: "):
+        parse_levels(text, place="quantiles")
 
 
 def test_levels_are_put_in_order() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from forecasting.files import joint
 from forecasting.files.forecast import FileForecast, forecast_file
 from forecasting.series.table import read_request
 from grid.faults import InputError
@@ -101,3 +103,9 @@ def test_homes_without_a_meter_do_not_bias_the_others(tmp_path: Path) -> None:
 def test_a_hierarchy_that_cannot_be_is_refused(tmp_path: Path, entry: dict[str, str], told: str) -> None:
     with pytest.raises(InputError, match=told):
         asked(tmp_path, village(), {"home 0": {"kind": "load", **entry}})
+
+
+@pytest.mark.parametrize(("after", "words"), [(99.99, "by less than 0.1%."), (100.0, "by less"), (98.0, "by -2.0%.")])
+def test_a_mean_that_hardly_moves_is_not_told_to_move_by_nothing(after: float, words: str) -> None:
+    before: Any = SimpleNamespace(mean=np.array([100.0]))
+    assert f"its mean moved {words}" in joint._moved(before, np.array([after]))
