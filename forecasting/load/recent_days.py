@@ -29,10 +29,18 @@ def recent_days(values: FloatArray, origins: IndexArray, periods: int, *, levels
     """
     hour = np.arange(periods) % 24
     made = np.empty((len(values), len(origins), periods, len(levels)))
-    for row, own in enumerate(values):
-        days = recent(own, origins, _DAYS * 24).reshape(len(origins), _DAYS, 24)
-        counted = np.concatenate([days, *(days[:, -late:] for late in _COUNTED_AGAIN)], axis=1)
-        pooled = np.concatenate([np.roll(counted, shift, axis=2) for shift in (-1, 0, 1)], axis=1)
-        samples = pooled.transpose(0, 2, 1).reshape(len(origins) * 24, -1)
-        made[row] = known_quantiles(samples, levels).reshape(len(origins), 24, -1)[:, hour]
+    for i in range(len(origins)):
+        days = recent(values, origins[i : i + 1], _DAYS * 24)[:, 0]  # (rows, hours back)
+        samples = np.take(days, _POOLED, axis=1).reshape(len(values) * 24, -1)
+        made[:, i] = known_quantiles(samples, levels).reshape(len(values), 24, -1)[:, hour]
     return made
+
+
+def _pooled() -> IndexArray:
+    """Which of the hours back, oldest first, speak of each hour of a day, shape (24, samples)."""
+    days = np.concatenate([np.arange(_DAYS - late, _DAYS) for late in (_DAYS, *_COUNTED_AGAIN)])
+    hours = (np.arange(24)[:, None] + np.arange(-1, 2)) % 24  # (24, neighbours)
+    return np.asarray(24 * days + hours[:, :, None]).reshape(24, -1)
+
+
+_POOLED = _pooled()

@@ -57,9 +57,13 @@ def features_of(past: FloatArray, leads: IndexArray) -> FloatArray:
 
 
 def recent(values: FloatArray, origins: IndexArray, hours: int) -> FloatArray:
-    """The hours before each origin, oldest first, shape (origins, hours). NaN before the beginning."""
+    """The hours before each origin, oldest first, shape (..., origins, hours). NaN before the beginning.
+
+    Args:
+        values: Shape (..., hours of history).
+    """
     at = origins[:, None] + np.arange(-hours, 0)
-    return np.where(at >= 0, values[np.maximum(at, 0)], np.nan)
+    return np.where(at >= 0, values[..., np.maximum(at, 0)], np.nan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

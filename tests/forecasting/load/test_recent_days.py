@@ -40,3 +40,12 @@ def test_a_row_without_a_known_hour_is_silent_and_gaps_are_passed_over() -> None
     told = recent_days(values, np.array([800]), 24, levels=LEVELS)
     assert np.isnan(told[0]).all()
     np.testing.assert_array_equal(told[1], 1.0)
+
+
+def test_rows_and_origins_together_are_told_what_each_is_told_alone() -> None:
+    values = np.random.default_rng(0).gamma(1.0, size=(3, 1000))
+    values[1, 640:700] = np.nan
+    origins = np.array([400, 800, 999])  # before the first is less than is looked at
+    together = recent_days(values, origins, 24, levels=LEVELS)
+    alone = [[recent_days(row[None], one[None], 24, levels=LEVELS)[0, 0] for one in origins] for row in values]
+    np.testing.assert_array_equal(together, alone)
