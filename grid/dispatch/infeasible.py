@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from grid.dispatch.conflict import WayOut, find_conflict, in_words, limit_name
+from grid.dispatch.conflict import find_conflict, limit_name
+from grid.dispatch.ways_out import WayOut
 from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.unit_terms import UnitTerms
@@ -21,6 +22,7 @@ def infeasible_plan(
     ptdf: Ptdf,
     outages: Outages | None,
     *,
+    whole: bool,
     build_seconds: float,
     solve_seconds: float,
     seconds: float,
@@ -28,11 +30,12 @@ def infeasible_plan(
     """The outcome of a problem that has no plan: no schedule, but the conflict in ``message`` and ``reasons``.
 
     Args:
+        whole: The linear relaxation has a solution, and no commitment in whole numbers has.
         solve_seconds: What the proof took.
         seconds: For the search of the conflict.
     """
     began = time.monotonic()
-    conflict = find_conflict(problem, terms, ptdf, outages, seconds=seconds)
+    conflict = find_conflict(problem, terms, ptdf, outages, whole=whole, seconds=seconds)
     solve_seconds += time.monotonic() - began
     periods, buses = problem.axis.periods, len(problem.network.buses)
     units, plants, storages = (len(a) for a in (problem.thermal_units, problem.renewable_plants, problem.storages))
@@ -88,7 +91,7 @@ def infeasible_plan(
 
 def _reason(limit: SoftLimit, way: WayOut | None, periods: int) -> Reason:
     name = limit_name(limit)
-    text = f"{name}: cannot be kept together with the others" if way is None else in_words(way)
+    text = f"{name}: cannot be kept together with the others" if way is None else str(way)
     return Reason(
         asset_id=name,
         first_period=0 if way is None else way.first_period,

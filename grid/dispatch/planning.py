@@ -33,9 +33,6 @@ _ROUND_UP_FROM = 0.1
 _FIRST_SHARE = 0.4
 _CENTRAL_SHARE = 0.1
 _CONFLICT_SECONDS = 5.0
-_NO_COMMITMENT = (
-    "No commitment keeps every limit: that is proven. What the nearest plan found would relax stands in violations."
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,14 +89,17 @@ def plan_dispatch(
     def relaxation(start: LinearSolution | None = None) -> LinearSolution:
         return relax(model, terms, deadline=began + time_limit_seconds, start=start)
 
+    def without_plan(*, whole: bool) -> DispatchPlan:
+        took = time.monotonic() - began
+        return infeasible_plan(
+            problem, terms, ptdf, outages, whole=whole, build_seconds=build_seconds,
+            solve_seconds=took - build_seconds, seconds=max(time_limit_seconds - took, _CONFLICT_SECONDS),
+        )  # fmt: skip
+
     try:
         relaxed = relaxation()
     except UnsolvedError:
-        took = time.monotonic() - began
-        return infeasible_plan(
-            problem, terms, ptdf, outages, build_seconds=build_seconds, solve_seconds=took - build_seconds,
-            seconds=max(time_limit_seconds - took, _CONFLICT_SECONDS),
-        )  # fmt: skip
+        return without_plan(whole=False)
     candidates = _Candidates(model, terms, relaxed, tolerance=relative_gap / 2.0)
     found = first_plan(model, relaxed, gap=relative_gap, deadline=began + _FIRST_SHARE * time_limit_seconds)
     dispatching = time.monotonic()
@@ -131,11 +131,11 @@ def plan_dispatch(
     for late in (state.found for state in searches):  # what came after a search's end
         if late.values is not None:
             candidates.take(late)
-    infeasible = bool(searches) and searches[-1].found.values is None and searches[-1].found.bound == np.inf
+    if searches and searches[-1].found.values is None and searches[-1].found.bound == np.inf:
+        return without_plan(whole=True)
     best = candidates.best
     solve_seconds = time.monotonic() - began - build_seconds
-    plan = _plan(best, terms, bound, target=relative_gap, build_seconds=build_seconds, solve_seconds=solve_seconds)
-    return replace(plan, status=Status.INFEASIBLE, message=_NO_COMMITMENT) if infeasible else plan
+    return _plan(best, terms, bound, target=relative_gap, build_seconds=build_seconds, solve_seconds=solve_seconds)
 
 
 class _Candidates:

@@ -128,10 +128,10 @@ def test_a_commitment_instance_becomes_a_plan(tmp_path: Path, dispatch: Call) ->
 def test_a_commitment_without_a_plan_ends_with_three_and_a_way_out(tmp_path: Path, dispatch: Call) -> None:
     done = dispatch(instance(tmp_path, [0.0, 80.0]))
     assert done.returncode == 3
-    assert "relax load served in full by up to 50.0 MW in period 1" in done.stderr
+    assert "Way out: load shed at bus system, up to 50.0 MW for 60 min in period 1" in done.stderr
 
 
-def test_where_no_commitment_keeps_every_limit_it_is_said_which_are_relaxed(tmp_path: Path, dispatch: Call) -> None:
+def test_where_no_commitment_keeps_every_limit_a_way_out_is_told(tmp_path: Path, dispatch: Call) -> None:
     network, periods = (THREE_BUSES / name for name in ("network.m", "periods.json"))
     narrow = network.read_text().replace("1\t2\t0.01\t0.1\t0.02\t100", "1\t2\t0.01\t0.1\t0.02\t30")
     narrow = narrow.replace("1\t3\t0.01\t0.1\t0.02\t100", "1\t3\t0.01\t0.1\t0.02\t31.15")
@@ -141,8 +141,8 @@ def test_where_no_commitment_keeps_every_limit_it_is_said_which_are_relaxed(tmp_
     (tmp_path / "periods.json").write_text(json.dumps(json.loads(periods.read_text()) | changed))
     done = dispatch(tmp_path)
     assert done.returncode == 3
-    assert "No commitment keeps every limit" in done.stderr
-    assert "relaxed: overload of branch branch-2: " in done.stderr
+    assert "No plan keeps all of: load served in full, " in done.stderr
+    assert "Way out: overload of branch branch-2, up to 4.8 MW, 115.4 % of its rating, for 3 h in " in done.stderr
 
 
 def test_wrong_options_are_named_together(tmp_path: Path, dispatch: Call) -> None:

@@ -99,7 +99,7 @@ def test_a_limit_of_price_null_is_never_relaxed_and_its_conflict_is_named() -> N
     problem = read({"periods": 1, "load_scale": 9, "penalties": {"shedding": None, "overload": None}})
     plan = plan_dispatch(problem, time_limit_seconds=5.0)
     assert plan.status == "infeasible"
-    assert "load served in full by up to 50.0 MW in period 0" in plan.message
+    assert "load shed at bus a, up to 50.0 MW for 60 min in period 0" in plan.message
 
 
 def test_conflicting_limits_are_irreducible_and_each_has_its_way_out() -> None:
@@ -111,8 +111,8 @@ def test_conflicting_limits_are_irreducible_and_each_has_its_way_out() -> None:
     plan = plan_dispatch(read({"periods": 2, "load_scale": [1, 4], "penalties": none}, network), time_limit_seconds=5.0)
     assert plan.status == "infeasible"
     assert {reason.asset_id for reason in plan.reasons} == {"load served in full", "rating of branch ab"}
-    assert all("10.0 MW in period 1" in reason.text for reason in plan.reasons)
-    assert plan.message.index("branch ab by up to") < plan.message.index("load served in full by up to")
+    assert all("up to 10.0 MW" in reason.text and "for 60 min in period 1" in reason.text for reason in plan.reasons)
+    assert plan.message.index("overload of branch ab, up to") < plan.message.index("load shed at bus a, up to")
 
 
 def test_every_fault_of_both_files_comes_at_once() -> None:

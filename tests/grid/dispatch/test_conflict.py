@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from grid.assets import Storage
-from grid.dispatch import Limit, Penalties, SoftLimit, conflict, plan_dispatch
+from grid.cases import read_folder
+from grid.dispatch import DispatchProblem, Limit, Penalties, SoftLimit, plan_dispatch, relaxable
 from grid.dispatch.conflict import find_conflict, limit_name
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import LinearSolution, UnsolvedError, solve_with_lines
 from grid.formulation.unit_terms import unit_terms
 
+THREE_BUSES = Path(__file__).parent.parent / "cases" / "three_bus_day"
 SYSTEM: dict[str, Any] = {
     "step_hours": 0.5,
     "load_mw": {"a": [50, 50]},
@@ -37,7 +41,7 @@ def test_energy_that_is_missing_in_a_storage_is_told_in_mwh_whatever_the_step(ma
     assert plan.status == "infeasible"
     assert plan.message == (
         "No plan keeps the limit: final level of storage battery. "
-        "Way out: relax final level of storage battery by 25.0 MWh in period 1, at a cost of 12,500."
+        "Way out: energy missing in battery at the end, 25.0 MWh in period 1, at a cost of 12,500."
     )
 
 
@@ -45,7 +49,8 @@ def test_power_that_is_missing_is_told_in_mw_and_mwh(make_problem: Any) -> None:
     system = {**SYSTEM, "load_mw": {"a": [50, 130]}, "storages": {}}
     problem = replace(make_problem(system), penalties=Penalties(shedding=np.inf))
     plan = plan_dispatch(problem, relative_gap=0.0)
-    assert "relax load served in full by up to 30.0 MW in period 1, 15.0 MWh, at a cost of 150,000." in plan.message
+    told = "load shed at bus a, up to 30.0 MW for 30 min in period 1, 15.0 MWh, at a cost of 150,000."
+    assert told in plan.message
 
 
 def test_a_conflict_of_states_names_storages_beside_units(make_problem: Any) -> None:
@@ -62,7 +67,7 @@ def test_only_limits_that_are_never_relaxed_conflict(make_problem: Any) -> None:
     plan = plan_dispatch(problem, relative_gap=0.0)
     assert plan.message == (
         "No plan keeps the limit: load served in full. "
-        "Way out: relax load served in full by up to 20.0 MW in period 1, 10.0 MWh, at a cost of 100,000."
+        "Way out: load shed at bus a, up to 20.0 MW for 30 min in period 1, 10.0 MWh, at a cost of 100,000."
     )
 
 
@@ -82,7 +87,7 @@ def test_when_time_runs_out_the_limits_that_are_left_are_told_as_such(
             raise UnsolvedError("Time limit reached")
         return solve_with_lines(*args, **options)
 
-    monkeypatch.setattr(conflict, "solve_with_lines", solve_or_be_late)
+    monkeypatch.setattr(relaxable, "solve_with_lines", solve_or_be_late)
     assert "which of them conflict" in find_conflict(problem, terms, Ptdf(problem.network)).message
     left = 3
     late = find_conflict(problem, terms, Ptdf(problem.network))
@@ -91,3 +96,75 @@ def test_when_time_runs_out_the_limits_that_are_left_are_told_as_such(
     left = 100
     assert [limit.kind for limit in find_conflict(problem, terms, Ptdf(problem.network)).limits] == [Limit.SHEDDING]
     assert "which of them conflict" in find_conflict(problem, terms, Ptdf(problem.network), seconds=0.0).message
+
+
+NEVER = Penalties(*([np.inf] * 7))
+LUMPS: dict[str, Any] = {
+    "step_hours": 0.5,
+    "load_mw": {"a": [0, 0], "b": [30, 30]},
+    "branches": {"ab": {"from": "a", "to": "b", "limit_mw": 25}},
+    "units": {
+        "big": {"bus": "a", "minimum_mw": 40, "capacity_mw": 60, "cost_per_mwh": 10},
+        "small": {"bus": "b", "capacity_mw": 8, "cost_per_mwh": 50},
+    },
+}
+
+
+def test_where_only_whole_units_conflict_their_conflict_and_its_ways_out_are_named(make_problem: Any) -> None:
+    """Half of the big unit would serve the load; the whole of it feeds in 40 MW at least, of which 25 leave its bus."""
+    plan = plan_dispatch(replace(make_problem(LUMPS), penalties=NEVER), relative_gap=0.0)
+    assert plan.status == "infeasible"
+    assert plan.message == (
+        "No plan keeps all of: load served in full, production within what can be taken. "
+        "Way out: surplus power at bus a, up to 15.0 MW for 60 min in periods 0 to 1, 15.0 MWh, at a cost of 75,000. "
+        "Way out: load shed at bus b, up to 22.0 MW for 60 min in periods 0 to 1, 22.0 MWh, at a cost of 220,000."
+    )
+
+
+def test_a_way_out_that_whole_units_need_more_for_says_what_else_they_need(make_problem: Any) -> None:
+    """The relaxation would run 0.55 of the big unit over a line of 22 rather than 20 MW, or shed 2 MW."""
+    narrow = {**LUMPS, "branches": {"ab": {"from": "a", "to": "b", "limit_mw": 20}}}
+    plan = plan_dispatch(replace(make_problem(narrow), penalties=NEVER), relative_gap=0.0)
+    assert plan.message == (
+        "No plan keeps all of: load served in full, rating of branch ab. "
+        "Way out: surplus power at bus a, up to 10.0 MW for 60 min in periods 0 to 1, 10.0 MWh; and overload of branch "
+        "ab, up to 10.0 MW, 150.0 % of its rating, for 60 min in periods 0 to 1, 10.0 MWh, at a cost of 80,000. "
+        "Way out: load shed at bus b, up to 22.0 MW for 60 min in periods 0 to 1, 22.0 MWh, at a cost of 220,000."
+    )
+
+
+def test_where_time_allows_only_the_relaxation_its_ways_out_say_so(
+    make_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*_: Any) -> None:
+        raise UnsolvedError("Time limit reached")
+
+    monkeypatch.setattr(relaxable.Relaxable, "_committed", late)
+    narrow = {**LUMPS, "branches": {"ab": {"from": "a", "to": "b", "limit_mw": 20}}}
+    plan = plan_dispatch(replace(make_problem(narrow), penalties=NEVER), relative_gap=0.0)
+    assert plan.message.count("the linear relaxation says so, whole units may need more") == 2
+
+
+@pytest.mark.parametrize("second_mw", [30.0, 31.15])
+def test_a_plan_exists_with_each_way_out_that_is_told(second_mw: float) -> None:
+    """The relaxation would need a MW or nothing beyond the rating; minimum times and minimum outputs need more."""
+    text = (THREE_BUSES / "network.m").read_text()
+    told = json.loads((THREE_BUSES / "periods.json").read_text())
+    told |= {"load_scale": 1.6, "n_1": False, "reserves": {}}
+
+    def narrow(limits_mw: tuple[float, float]) -> DispatchProblem:
+        problem = read_folder(text, json.dumps(told), matpower=True)
+        first, second, third = problem.network.branches
+        branches = (replace(first, limit_mw=limits_mw[0]), replace(second, limit_mw=limits_mw[1]), third)
+        return replace(problem, network=replace(problem.network, branches=branches), penalties=NEVER)
+
+    problem = narrow((30.0, second_mw))
+    terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
+    found = find_conflict(problem, terms, Ptdf(problem.network), whole=second_mw > 31.0)
+    assert found.settled
+    ways = {way.limit.kind: way for way in found.ways_out if way.limit is not None}
+    (hotter,), (shed,) = ways[Limit.OVERLOAD].parts, ways[Limit.SHEDDING].parts
+    assert (hotter.rating_mw, shed.limit.of) == (second_mw, "3")
+    assert hotter.most_mw is not None
+    assert plan_dispatch(narrow((30.0, second_mw + hotter.most_mw + 0.01))).status != "infeasible"
+    assert plan_dispatch(replace(problem, penalties=replace(NEVER, shedding=1e4))).status != "infeasible"
