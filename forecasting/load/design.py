@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -43,9 +44,12 @@ class Design:
     """
 
     def __init__(self, calendar: Calendar, outlook: Outlook | None) -> None:
-        self.calendar, self.outlook = calendar, outlook
-        self.seasons = season_terms(calendar)
+        self.calendar, self.seasons = calendar, season_terms(calendar)
         self._fixed: dict[tuple[int, int], Float32Array] = {}
+        self._see(outlook)
+
+    def _see(self, outlook: Outlook | None) -> None:
+        self.outlook = outlook
         self.paths_c = Newest(self._paths_c)
         """Temperature about each origin as expected there, shape (origins, HISTORY_HOURS + periods)."""
         self.bends = Newest(self._bends)
@@ -53,8 +57,8 @@ class Design:
 
     def seeing(self, outlook: Outlook | None) -> Design:
         """The terms of another place by the same clock; those of the calendar are made once for both."""
-        other = Design(self.calendar, outlook)
-        other._fixed = self._fixed
+        other = copy.copy(self)
+        other._see(outlook)
         return other
 
     def _paths_c(self, origins: IndexArray, periods: int) -> FloatArray:

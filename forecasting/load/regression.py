@@ -20,7 +20,7 @@ import numpy as np
 
 from forecasting.load.normal_equations import NormalEquations
 from forecasting.nouns import Float32Array, IndexArray
-from forecasting.series.calendar import Calendar, harmonics
+from forecasting.series.calendar import Calendar, day_harmonics, harmonics
 from grid.time_axis import FloatArray
 
 CONTEXT_HOURS = 72
@@ -56,7 +56,7 @@ def calendar_terms(calendar: Calendar) -> Float32Array:
     weekday = np.eye(7)[np.where(calendar.holiday, 6, calendar.weekday)]  # (periods, 7)
     season = harmonics(calendar.year_angle, 3)[:, 1:]  # (periods, 6)
     slow = harmonics(calendar.year_angle, 2)[:, 1:]  # (periods, 4)
-    day = harmonics(2.0 * np.pi * calendar.hour / 24.0, 2)  # (periods, 5)
+    day = day_harmonics(calendar.hour, 2)  # (periods, 5)
     kind = np.eye(3)[calendar.day_type][:, :, None] * day[:, None]  # (periods, 3, 5)
     holiday = _HOLIDAY_WEIGHT * (calendar.holiday & (calendar.weekday < 5))[:, None] * day
     crossed = [
@@ -149,7 +149,7 @@ def season_terms(calendar: Calendar) -> Float32Array:
 
 
 def _day_terms(hour: IndexArray) -> Float32Array:
-    return harmonics(2.0 * np.pi * hour / 24.0, _DAY_ORDERS).astype(np.float32)
+    return day_harmonics(hour, _DAY_ORDERS).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from forecasting.nouns import IndexArray
-from forecasting.series.calendar import Calendar, harmonics
+from forecasting.series.calendar import Calendar, day_harmonics, harmonics
 from forecasting.series.rows import Rows
 from grid.time_axis import FloatArray
 
@@ -97,7 +97,7 @@ def _error(
     """Mean absolute error about its median on the later third, fitted on the earlier two."""
     total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(temperature_c, nan=float(np.nanmean(temperature_c))))])
     begin = np.maximum(shown - 23, 0)
-    day = harmonics(2.0 * np.pi * calendar.hour[shown] / 24.0, 2)
+    day = day_harmonics(calendar.hour[shown], 2)
     lines = [temperature_c[shown], (total[shown + 1] - total[begin]) / (shown + 1 - begin)]
     made = [fixed]
     for line in lines:

@@ -115,9 +115,14 @@ def harmonics(angle: npt.NDArray[np.floating[Any]], orders: int) -> FloatArray:
     return np.concatenate([np.ones((*angle.shape, 1)), np.sin(multiples), np.cos(multiples)], axis=-1)
 
 
+def day_harmonics(hour: npt.NDArray[np.int64], orders: int) -> FloatArray:
+    """Those of the hour of day, shape (periods, 1 + 2 * orders): of 24, looked up."""
+    return harmonics(2.0 * np.pi * np.arange(24) / 24.0, orders)[hour]
+
+
 def network_calendar(calendar: Calendar) -> npt.NDArray[np.float32]:
     """The calendar as a network reads it, shape (periods, NETWORK_CALENDAR_FEATURES): bounded, smooth where cyclic."""
-    day = harmonics(2.0 * np.pi * calendar.hour / 24.0, 3)[:, 1:]  # (periods, 6)
+    day = day_harmonics(calendar.hour, 3)[:, 1:]  # (periods, 6)
     season = harmonics(calendar.year_angle, 2)[:, 1:]  # (periods, 4)
     week = np.eye(7)[calendar.weekday]  # (periods, 7)
     free = np.stack([calendar.holiday, calendar.near_holiday], axis=1)  # (periods, 2)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.series.calendar import Calendar, harmonics
+from forecasting.series.calendar import Calendar, day_harmonics, harmonics
 from grid.time_axis import FloatArray
 
 _SEASON_ORDERS = 3
@@ -80,7 +80,7 @@ def fit_temperature(temperature_c: FloatArray, calendar: Calendar, *, periods: i
 
 def _climate_basis(calendar: Calendar) -> FloatArray:
     season = harmonics(calendar.year_angle, _SEASON_ORDERS)  # (periods, 7)
-    day = harmonics(2.0 * np.pi * calendar.hour / 24.0, _DAY_ORDERS)  # (periods, 7)
+    day = day_harmonics(calendar.hour, _DAY_ORDERS)  # (periods, 7)
     return (season[:, :, None] * day[:, None, :]).reshape(len(season), -1)  # (periods, 49)
 
 

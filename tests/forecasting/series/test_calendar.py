@@ -13,6 +13,7 @@ from forecasting.series.calendar import (
     SATURDAY,
     SUNDAY,
     WEEKDAY,
+    day_harmonics,
     harmonics,
     hours_since_epoch,
     make_calendar,
@@ -85,6 +86,11 @@ def test_harmonics_begin_with_one_and_go_round() -> None:
     np.testing.assert_allclose(turn[0], [1, 0, 0, 1, 1], atol=1e-12)
     np.testing.assert_allclose(turn[1], [1, 1, 0, 0, -1], atol=1e-12)
     np.testing.assert_allclose(turn[2], turn[0], atol=1e-12)
+
+
+def test_harmonics_of_the_hour_go_round_once_a_day() -> None:
+    hour = np.array([23, 0, 5, 5, 12])
+    np.testing.assert_allclose(day_harmonics(hour, 3), harmonics(2.0 * np.pi * hour / 24.0, 3), atol=1e-12)
 
 
 def test_hours_since_the_epoch_count_from_1970() -> None:
