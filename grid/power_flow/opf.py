@@ -13,13 +13,14 @@ References:
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from grid.cases.case import Case, Costs, IntArray
+from grid.cases.case import Case, IntArray
 from grid.power_flow.cost_pieces import cheapest, cost_of
 from grid.power_flow.dc_flow import DcFlow
+from grid.power_flow.opf_conflict import conflict_of
 from grid.power_flow.opf_program import Machines, OpfProgram, Solved
 from grid.problem.plan import Status
 from grid.time_axis import FloatArray
@@ -79,7 +80,7 @@ def solve_opf(case: Case) -> OpfResult:
     built = time.perf_counter()
     solved = _solve(program)
     if solved is None:
-        message = _conflict(case, flow, machines)
+        message = conflict_of(case, flow, machines, solve=_solve)
         status, solved = Status.INFEASIBLE, program.nothing()
         objective = bound = gap = np.nan
     else:
@@ -162,30 +163,3 @@ def _violated(program: OpfProgram, solved: Solved) -> IntArray:
     worst = np.argsort(-beyond)[:_ROWS_PER_ROUND]
     found: IntArray = worst[beyond[worst] > FLOW_TOLERANCE_MW]
     return found
-
-
-def _conflict(case: Case, flow: DcFlow, machines: Machines) -> str:
-    """Why no dispatch is feasible: the least by which loads, else branch limits, would have to give way, by name."""
-    program = OpfProgram(flow, replace(machines, costs=Costs.none(len(machines.low))), elastic=True)
-    solved = _solve(program)
-    assert solved is not None, "every limit of the elastic program can give way"
-    parts = []
-    for island in np.flatnonzero(np.abs(solved.short_mw) > FLOW_TOLERANCE_MW).tolist():
-        first = case.bus_ids[int(np.flatnonzero(flow.island == island)[0])]
-        where = f"the island of bus {first}" if flow.islands > 1 else "the network"
-        short = solved.short_mw[island]
-        what = (
-            "more load than its generators can serve" if short > 0 else "more production than it can be turned down to"
-        )
-        parts.append(f"{where} has {abs(short):.3f} MW {what}")
-    if parts:
-        return "; ".join(parts)
-    beyond = np.maximum(solved.flow_mw - flow.upper_mw, flow.lower_mw - solved.flow_mw)
-    for i in np.argsort(-beyond, kind="stable").tolist():
-        if beyond[i] > FLOW_TOLERANCE_MW:
-            table, limit = case.branches, flow.upper_mw[i] if solved.flow_mw[i] > 0 else flow.lower_mw[i]
-            ends = f"{case.bus_ids[table.from_bus[i]]} to {case.bus_ids[table.to_bus[i]]}"
-            parts.append(
-                f"{table.names[i]} ({ends}) would carry {solved.flow_mw[i]:.3f} MW, its limit is {limit:.3f} MW"
-            )
-    return "; ".join(parts)
