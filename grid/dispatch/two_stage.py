@@ -4,7 +4,7 @@ First stage: which thermal units are on. Second stage, in each scenario for itse
 all its soft limits. Minimised is the expected cost, and by choice a multiple of its conditional value at risk. The
 commitment for the central forecast, with the reserve that stands for its uncertainty, is the first answer, and the last
 one if time runs out; the plan tells what it would have come to. What the scenarios would cost at least if each had
-units of its own (wait and see) is a bound that every plan has; branch limits that bind there are likely to bind again.
+units of its own (wait and see) is a bound, if time allows; branch limits that bind there are likely to bind again.
 
 References:
     Madansky, "Inequalities for Stochastic Linear Programming Problems", Management Science 6(2), 1960 (wait and see).
@@ -67,12 +67,11 @@ def plan_for_scenarios(
 
     Args:
         central: Plan of the problem without its scenarios; its commitment is what there is to improve on.
-        deadline: Of the monotonic clock. What runs whatever it is: the dispatch of a commitment in every scenario, and
-            the linear relaxation of each.
+        deadline: Of the monotonic clock. What runs whatever it is: the dispatch of a commitment in every scenario.
 
     Returns:
         A plan whose objective, bound and gap are over the scenarios, and whose set-points and prices are for the
-        central forecast.
+        central forecast. Its bound is -inf if none was proven in time.
     """
     began = time.monotonic()
     assert problem.scenarios is not None
@@ -81,7 +80,7 @@ def plan_for_scenarios(
     first = best = cases.candidate(central.on, ())
     took = time.monotonic() - began
     until = deadline - 2.0 * took  # a better one is dispatched in every scenario, too, and scheduled
-    bound, lines = cases.wait_and_see(best.lines, deadline=until)
+    bound, lines = cases.wait_and_see(best.lines, until=until)
     stack, relaxed, found = None, None, Found(np.inf, -np.inf, None)
     while until > time.monotonic() and gap_between(best.objective, bound) > relative_gap:
         stack = stack or cases.stacked(lines)
@@ -140,19 +139,26 @@ class _Cases:
     ) -> FixedDispatch:
         return dispatch_fixed(problem, self._terms, on, charging, ptdf=self._ptdf, outages=self._outages, lines=lines)
 
-    def wait_and_see(self, lines: Iterable[Line], *, deadline: float) -> tuple[float, list[Line]]:
+    def wait_and_see(self, lines: Iterable[Line], *, until: float) -> tuple[float, list[Line]]:
         """A bound: each scenario has units of its own, and no more than relaxed ones.
 
         Returns:
-            The bound, and ``lines`` with the branch limits that were met.
+            The bound, -inf if a scenario was not relaxed in time, and ``lines`` with the branch limits that were met.
         """
         known, costs = list(lines), []
         solution: LinearSolution | None = None
         for problem in self._problems:
+            if time.monotonic() >= until:
+                return -np.inf, known
             model = build_model(problem, self._terms, self._groups, ptdf=self._ptdf, outages=self._outages, lines=known)
             columns, rows = model.linear.column_count, model.linear.row_count  # losses leave rows of one scenario alone
             alike = solution is not None and len(solution.values) == columns and len(solution.row_duals) <= rows
-            solution = relax(model, self._terms, deadline=deadline, start=solution if alike else None)
+            start = solution if alike else None
+            try:
+                solution = relax(model, self._terms, deadline=until, start=start, seconds=until - time.monotonic())
+            except UnsolvedError as error:
+                log.warning("a scenario is not relaxed: %s", error)
+                return -np.inf, list(model.lines.rows)
             costs.append(solution.objective)
             known = list(model.lines.rows)
         return self._scenarios.measure(np.array(costs)), known
@@ -219,5 +225,7 @@ def _unserved_mwh(dispatch: FixedDispatch) -> float:
 
 def _message(gap: float, target: float, scenarios: int, central: bool) -> str:
     whose = "The commitment for the central forecast" if central else "A commitment for the scenarios"
+    if not np.isfinite(gap):
+        return f"{whose}: time ran out before a bound over the {scenarios} scenarios was proven."
     late = "" if gap <= target else f", above the target of {100.0 * target:.2f} %, as time ran out"
     return f"{whose}: proven within {100.0 * gap:.2f} % of the best over the {scenarios} scenarios{late}."

@@ -46,6 +46,7 @@ def relax(
     *,
     deadline: float,
     start: LinearSolution | None = None,
+    seconds: float | None = None,
 ) -> LinearSolution:
     """The linear relaxation of ``model``, or if that has more than 250,000 columns what :func:`relax_by_prices` makes.
 
@@ -54,12 +55,13 @@ def relax(
         terms: Of the problem's units.
         deadline: Of :func:`relax_by_prices`.
         start: What this returned before the model grew.
+        seconds: Of wall time for the relaxation of a model that is not large; None: it ends when it is solved.
 
     Raises:
-        UnsolvedError: If the relaxation has no solution.
+        UnsolvedError: If the relaxation has no solution, or not in time.
     """
     if model.linear.column_count <= _LARGE or not terms:
-        return solve_with_lines(model, start=start)
+        return solve_with_lines(model, start=start, seconds=seconds)
     return relax_by_prices(model, terms, deadline=deadline, start=start)
 
 

@@ -25,11 +25,13 @@ from grid.dispatch import (
 )
 from grid.faults import InputError
 from grid.formulation.model import DispatchModel
+from grid.formulation.relaxation import LinearSolution, UnsolvedError
 from grid.problem.costs import running_cost_per_hour, start_costs
 from grid.problem.reduction import reduced
 from grid.problem.scenarios import conditional_value_at_risk
 from grid.problem.what_if import Changes, change_problem
 from grid.searching.incumbent import Found, Incumbent
+from grid.searching.pricing import relax
 from grid.searching.search import search
 from grid.time_axis import FloatArray
 
@@ -154,24 +156,53 @@ def test_the_optimum_over_scenarios_is_the_enumerated_one(data: st.DataObject, m
     plan = plan_dispatch(replace(problem, scenarios=scenarios), time_limit_seconds=20.0, relative_gap=0.0)
     assert check_plan(plan) == []
     expected = cheapest_by_enumeration(problem, scenarios)
-    in_no_time = plan_dispatch(replace(problem, scenarios=scenarios), time_limit_seconds=0.0)
-    assert in_no_time.best_bound <= expected + 1e-3 + 1e-6 * abs(expected)
-    assert in_no_time.objective >= expected - 1e-3 - 1e-6 * abs(expected)
+    roughly = plan_dispatch(replace(problem, scenarios=scenarios), time_limit_seconds=20.0, relative_gap=1e9)
+    assert roughly.best_bound <= expected + 1e-3 + 1e-6 * abs(expected)
+    assert roughly.objective >= expected - 1e-3 - 1e-6 * abs(expected)
     assert plan.objective == pytest.approx(expected, rel=1e-6, abs=1e-3)
     assert plan.best_bound <= expected + 1e-3 + 1e-6 * abs(expected)
 
 
-def test_without_time_the_commitment_for_the_central_forecast_answers(make_problem: Any) -> None:
+def test_without_time_the_commitment_for_the_central_forecast_answers(
+    make_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     problem = with_wind(make_problem(WINDY), [[60.0, 60.0], [0.0, 60.0]])
-    plan = plan_dispatch(problem, time_limit_seconds=0.0)
+    with monkeypatch.context() as patched:
+        patched.delattr(two_stage, "relax")
+        plan = plan_dispatch(problem, time_limit_seconds=0.0)
     assert check_plan(plan) == []
     assert plan.outlook is not None
     assert (plan.status, plan.objective) == ("feasible", pytest.approx(plan.outlook.central_objective))
     document = plan_document(plan, plan_id="p", site_id="s", issued_at=problem.axis.start)
     json.dumps(document, allow_nan=False)
+    assert (document["best_bound"], document["gap"]) == (None, None)
+    assert "time ran out before a bound" in plan.message
+
+
+def test_each_scenario_with_units_of_its_own_is_a_bound(make_problem: Any) -> None:
+    problem = with_wind(make_problem(WINDY), [[60.0, 60.0], [0.0, 60.0]])
+    plan = plan_dispatch(problem, time_limit_seconds=20.0, relative_gap=1e9)
     calm, windy = 2 * 20 * 20.0, 60 * 20.0 + 20 * 60.0 + 20 * 20.0  # a MWh of relaxed coal costs 20, of gas 60
-    assert document["best_bound"] == pytest.approx((calm + windy) / 2.0)
-    assert "above the target of 0.50 %, as time ran out" in plan.message
+    assert plan.best_bound == pytest.approx((calm + windy) / 2.0)
+
+
+def test_a_scenario_that_is_not_relaxed_in_time_leaves_the_plan_without_that_bound(
+    make_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[float] = []
+
+    def relaxes_once(*args: Any, seconds: float, **options: Any) -> LinearSolution:
+        left.append(seconds)
+        if len(left) > 1:
+            raise UnsolvedError("Time limit reached")
+        return relax(*args, seconds=seconds, **options)
+
+    monkeypatch.setattr(two_stage, "relax", relaxes_once)
+    problem = with_wind(make_problem(WINDY), [[60.0, 60.0], [0.0, 60.0]])
+    plan = plan_dispatch(problem, time_limit_seconds=20.0, relative_gap=0.0)
+    assert len(left) == 2
+    assert max(left) <= 20.0
+    assert plan.status == "optimal", "the model of all scenarios has a bound of its own"
 
 
 def test_a_commitment_that_is_found_after_the_search_gave_up_waiting_is_not_lost(
