@@ -28,6 +28,7 @@ from grid.formulation.unit_terms import UnitTerms
 from grid.problem.plan import DispatchProblem
 from grid.problem.soft_limits import Limit, SoftLimit
 
+_FILTER_SHARE = 0.5
 _KEPT = {
     Limit.SHEDDING: "load served in full",
     Limit.SURPLUS: "production within what can be taken",
@@ -67,7 +68,10 @@ class Conflict:
     def message(self) -> str:
         """The conflict and its ways out as sentences."""
         if not (self.limits or self.settled):
-            return "No plan keeps every limit: that is proven. Time ran out before it was known which of them conflict."
+            conflict = (
+                "No plan keeps every limit: that is proven. Time ran out before it was known which of them conflict."
+            )
+            return " ".join([conflict, *map(str, self.ways_out)])
         if not self.limits:
             theirs = "The own limits of thermal units or storages contradict their states before the plan"
             return f"{theirs}: no schedule of theirs exists."
@@ -91,15 +95,19 @@ def find_conflict(
     Args:
         whole: The linear relaxation has a solution, and no commitment in whole numbers has.
     """
-    program = Relaxable(problem, terms, ptdf, outages, until=time.monotonic() + seconds)
+    began = time.monotonic()
+    program = Relaxable(problem, terms, ptdf, outages, until=began + _FILTER_SHARE * seconds)
     relaxed: set[SoftLimit] = set()
     needed: set[SoftLimit] = set()
     limits: list[SoftLimit] = []  # proven to conflict
+    cheapest: list[WayOut] = []
     ways_out: list[WayOut] = []
     settled = True
     try:
-        if program.solve(None, whole=whole) is None:
+        solution = program.solve(None, whole=whole)
+        if solution is None:
             return Conflict((), ())
+        cheapest = [program.way_out(None, solution, whole=whole)]
         while untried := [limit for limit in program.limits if limit not in relaxed | needed]:
             limit = untried[0]  # branches that are met on the way come in at the end
             if program.solve({*relaxed, limit}, whole=whole) is not None:
@@ -108,7 +116,11 @@ def find_conflict(
             relaxed.add(limit)
             limits = [one for one in program.limits if one not in relaxed]
         limits = [one for one in program.limits if one in needed]
-        for limit in limits:
+    except UnsolvedError:
+        settled = False
+    program.until = began + seconds
+    try:
+        for limit in limits if settled else ():
             ways_out += _ways_out(program, limit, relaxed, whole=whole)
         if not whole:
             ways_out = _in_whole_numbers(program, ways_out, relaxed)
@@ -116,7 +128,8 @@ def find_conflict(
             ways_out = [program.way_out(None, solution, whole=True)]
     except UnsolvedError:
         settled = False
-    return Conflict(tuple(limits), tuple(sorted(ways_out, key=lambda way: way.extra_cost)), settled)
+    ways_out = sorted(ways_out, key=lambda way: way.extra_cost) or cheapest
+    return Conflict(tuple(limits), tuple(ways_out), settled)
 
 
 def _ways_out(program: Relaxable, limit: SoftLimit, others: Set[SoftLimit], *, whole: bool) -> list[WayOut]:

@@ -51,7 +51,7 @@ class Relaxable:
         """It is solved until ``until`` of the monotonic clock."""
         relaxable = replace(problem, penalties=problem.penalties.finite())
         self._model = build_model(relaxable, terms, identical_units(problem), ptdf=ptdf, outages=outages)
-        self._penalties, self._until = problem.penalties, until
+        self._penalties, self.until = problem.penalties, until
 
     @property
     def limits(self) -> list[SoftLimit]:
@@ -119,7 +119,7 @@ class Relaxable:
         raise UnsolvedError(highs.modelStatusToString(status), infeasible=status in _NONE)
 
     def _seconds(self) -> float:
-        seconds = self._until - time.monotonic()
+        seconds = self.until - time.monotonic()
         if seconds <= 0.0:
             raise UnsolvedError("time ran out")
         return seconds

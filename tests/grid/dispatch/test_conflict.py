@@ -92,6 +92,7 @@ def test_when_time_runs_out_the_limits_that_are_left_are_told_as_such(
     left = 3
     late = find_conflict(problem, terms, Ptdf(problem.network))
     assert [limit.kind for limit in late.limits] == [Limit.SHEDDING, Limit.RESERVE_UP]
+    assert "Way out: load shed at bus a, up to 20.0 MW" in late.message, "of the first solution"
     assert late.message.endswith("Time ran out: fewer of them may conflict, and there may be other ways out.")
     left = 100
     assert [limit.kind for limit in find_conflict(problem, terms, Ptdf(problem.network)).limits] == [Limit.SHEDDING]
