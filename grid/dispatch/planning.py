@@ -68,6 +68,7 @@ def plan_dispatch(
 
     Raises:
         InputError: If the problem is malformed; every fault is listed.
+        UnsolvedError: If the linear relaxation is not solved, and not proven to have no solution either.
     """
     began = time.monotonic()
     require_valid(problem)
@@ -98,7 +99,9 @@ def plan_dispatch(
 
     try:
         relaxed = relaxation()
-    except UnsolvedError:
+    except UnsolvedError as error:
+        if not error.infeasible:
+            raise
         return without_plan(whole=False)
     candidates = _Candidates(model, terms, relaxed, tolerance=relative_gap / 2.0)
     found = first_plan(model, relaxed, gap=relative_gap, deadline=began + _FIRST_SHARE * time_limit_seconds)

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grid.dispatch import DispatchPlan, DispatchProblem, check_plan, plan_always, plan_dispatch
+from grid.dispatch import DispatchPlan, DispatchProblem, check_plan, plan_always, plan_dispatch, planning
 from grid.dispatch import always as always_module
 from grid.dispatch.always import answer
+from grid.formulation.relaxation import UnsolvedError
 from grid.problem.plan import Status
 
 LOAD = [70.0, 90.0, 150.0, 190.0, 120.0, 80.0]
@@ -91,6 +92,19 @@ def test_a_solver_that_raises_says_what(problem: DispatchProblem, monkeypatch: p
     with receiver, sender:
         answer(problem, {}, sender)
         assert receiver.recv() == "the solver failed (RuntimeError: HiGHS refused run)"
+
+
+def test_a_relaxation_that_is_not_solved_proves_nothing(
+    problem: DispatchProblem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsolved(*_args: object, **_options: object) -> None:
+        raise UnsolvedError("branch limits still violated")
+
+    monkeypatch.setattr(planning, "relax", unsolved)
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    with receiver, sender:
+        answer(problem, {}, sender)
+        assert receiver.recv() == "the solver failed (UnsolvedError: branch limits still violated)"
 
 
 def test_what_the_solver_logs_in_its_process_is_logged_here(
