@@ -9,6 +9,7 @@ import numpy as np
 from grid.checking.network_check import check_network
 from grid.checking.reported import reported_faults
 from grid.checking.reserve_check import check_products, check_reserves
+from grid.checking.start_check import cost_of_calls
 from grid.checking.storage_check import check_storages
 from grid.checking.unit_check import check_units
 from grid.problem.costs import change_cost, production_cost
@@ -60,11 +61,7 @@ def _money(plan: DispatchPlan) -> Iterator[str]:
         cost += float(exchange.import_price @ imported - exchange.export_price @ exported) * problem.axis.step_hours
     for violation in plan.violations:
         cost += violation.cost(problem.axis.step_hours)
-    if problem.quick_starts is not None:
-        by_starts = np.where(plan.on, 0.0, plan.reserve_up_mw).sum(axis=0)
-        calls = problem.quick_starts.cost(by_starts, problem.reserve_up_mw, problem.thermal_units)
-        cost += float(calls.sum()) * problem.axis.step_hours
-    cost += change_cost(problem, plan.on, plan.power_mw, plan.discharge_mw - plan.charge_mw)
+    cost += cost_of_calls(plan) + change_cost(problem, plan.on, plan.power_mw, plan.discharge_mw - plan.charge_mw)
     slack = max(1.0, abs(plan.schedule_cost)) * _MONEY
     if abs(cost - plan.schedule_cost) > slack:
         yield f"the schedule costs {cost}, the plan says {plan.schedule_cost}"

@@ -95,10 +95,23 @@ def _power(course: _Course) -> Iterator[str]:
 def _energy(course: _Course, unexplained_mwh: FloatArray) -> Iterator[str]:
     """Only what is due may be missing; only what spills, or leaves with cars, may be gone."""
     can, energy, before = course.can, course.energy_mwh, course.before_mwh
-    wrong = (unexplained_mwh > can.due_mwh + _MWH) | (unexplained_mwh < -can.unused_mwh(before[0]) - _MWH)
+    wrong = (unexplained_mwh > can.due_mwh + _MWH) | (unexplained_mwh < -_may_be_gone_mwh(can, before[0]) - _MWH)
     yield from course.faults(wrong, lambda t: f"{energy[t]} MWh does not follow from {before[t]} MWh")
     outside = (energy < -_MWH) | (energy > can.energy_mwh + _MWH)
     yield from course.faults(outside, lambda t: f"{energy[t]} MWh lies outside [0, {can.energy_mwh[t]}]")
+
+
+def _may_be_gone_mwh(can: StorageProfile, initial_mwh: float) -> FloatArray:
+    """Most that spills, or leaves with cars beyond what is due: what those that stay could not hold."""
+    gone, room = np.zeros(len(can.energy_mwh)), initial_mwh
+    for t, most in enumerate(can.energy_mwh.tolist()):
+        marked = can.leaves is not None and can.leaves[t]
+        if can.spills:
+            gone[t] = np.inf
+        elif marked or can.due_mwh[t] > 0.0 or most < room:
+            gone[t] = max(room + can.inflow_mwh[t] - can.due_mwh[t] - most, 0.0)
+        room = most
+    return gone
 
 
 def _rebound(course: _Course, owed_from_before_mwh: FloatArray) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from grid.assets import ThermalUnit
+from grid.checking.start_check import may_hold_while_off
 from grid.problem.costs import whole_periods
 from grid.problem.plan import DispatchPlan, UnitState
 from grid.time_axis import FloatArray
@@ -85,7 +86,7 @@ def _startable_mw(plan: DispatchPlan, unit: ThermalUnit, state: UnitState | None
     """What a unit that is off could start with in each period: nothing before its minimum time off is over."""
     problem, step = plan.problem, plan.problem.axis.step_hours
     most = np.zeros(len(on))
-    if not problem.holds_while_off(unit):
+    if not may_hold_while_off(problem, unit):
         return most
     hours = np.inf if state is None else 0.0 if state.on else max(state.hours, step)
     for t, is_on in enumerate(on):

@@ -33,14 +33,16 @@ class ThermalSchedule:
         self.state = problem.initial.get(self.unit.unit_id)
         self.step = problem.axis.step_hours
         self.lmp = explained.lmp_at(self.unit.bus_id)
-        self.reserve_up, self.reserve_down = explained.prices.reserve_up, explained.prices.reserve_down
+        self.reserve_up, self.reserve_down = explained.prices.held_up, explained.prices.reserve_down
         self.last_cost, self.next_cost = _marginal_costs(self.term, above)
         self.rule = problem.start_rule
         self.start_cost = start_costs(self.unit, self.on, self.state, step_hours=self.step, rule=self.rule)
         reserves = self.reserve_up * up + self.reserve_down * down
         running = running_cost_per_hour(self.unit, self.power)
         self.freely = explained.freely_mw(i)
-        self.profit = np.where(self.on, (self.lmp * self.power + reserves - running) * self.step, 0.0) - self.start_cost
+        self.while_off = self._earned_while_off(explained.plan.reserve_up_mw[i])
+        earned = (self.lmp * self.power + reserves - running) * self.step - self.while_off
+        self.profit = np.where(self.on, earned, 0.0) - self.start_cost
 
     def findings(self) -> list[Finding]:
         """One finding per period, each run on or off with its alternative."""
@@ -144,6 +146,7 @@ class ThermalSchedule:
         best, window = math.inf, (first, end)
         for begin, stop, start in self._runs_within(first, end):
             cost = start - (spared if stop == end else 0.0) - float(earned[stop - first] - earned[begin - first])
+            cost += float(self.while_off[stop : min(stop + self.term.minimum_down, end)].sum())
             if cost < best:
                 best, window = cost, (begin, stop)
         return best, window
@@ -165,12 +168,21 @@ class ThermalSchedule:
             yield begin, end, start
 
     def _earned_if_on(self, first: int, end: int) -> FloatArray:
-        """What each hour on would earn over its running cost, at the best output for its prices. [money]"""
+        """What each hour on would earn over its running cost and what it earns off, at its best output. [money]"""
         price, up, down = self.lmp[first:end], self.reserve_up[first:end], self.reserve_down[first:end]
         earned = price * self.unit.minimum_mw + up * self.term.span_mw - self.unit.minimum_cost_per_hour
         for segment in self.term.segments:
             earned = earned + segment.width_mw * np.maximum(price - up + down - segment.cost_per_mwh, 0.0)
-        return np.asarray(earned * self.step)
+        return np.asarray(earned * self.step - self.while_off[first:end])
+
+    def _earned_while_off(self, held_mw: FloatArray) -> FloatArray:
+        """What the unit earns by reserve that it holds while off or, where it is on, could instead. [money]"""
+        if not self.explained.problem.holds_while_off(self.unit):
+            return np.zeros_like(held_mw)
+        startable = np.full_like(held_mw, self.unit.minimum_mw + self.term.start_span_mw)
+        if self.on[0]:
+            startable[: self.may_start_from(0)] = 0.0
+        return np.where(self.on, startable, held_mw) * self.explained.prices.held_by_start * self.step
 
     def _start_cost(self, first: int, begin: int) -> float:
         on = np.zeros(begin + 1, dtype=np.bool_)

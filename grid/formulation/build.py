@@ -104,7 +104,7 @@ def build_model(
     model.injections = Injections.of(fixed, _parts(model))
     linear.put(balance[None, :], model.injections.columns, model.injections.factors)
     hold_reserves(linear, reserves, model.storages, model.renewable)
-    reserves.starting.update(hold_by_starts(model, terms))
+    reserves.by_starts = hold_by_starts(model, terms)
     if problem.reserve_from_plants:
         hold_by_plants(linear, reserves, model.renewable, taken)
     holders = holders_of(problem, groups, thermal, model.storages, reserves.plants)

@@ -56,6 +56,9 @@ class Prices:
     Attributes:
         branch_shadow_price: Saving per MW of limit and hour, shape (branches, periods), >= 0; where the network must
             survive outages, of the emergency rating after each of them as well. Likewise of interfaces.
+        reserve_up, reserve_down: What a MW less would save that must be held for net load.
+        held_up, held_by_start: What a MW that is held upward is worth, by a unit that is on, and by one that is off:
+            the latter less what its calls are expected to cost. Less must be held by starts where less is required.
     """
 
     lmp: FloatArray
@@ -66,6 +69,8 @@ class Prices:
     interface_shadow_price: FloatArray
     reserve_up: FloatArray
     reserve_down: FloatArray
+    held_up: FloatArray
+    held_by_start: FloatArray
     requirements: FloatArray
 
 
@@ -118,6 +123,7 @@ def solve_fixed(
 def prices_of(dispatch: FixedDispatch) -> Prices:
     """Read the prices of a fixed dispatch off its duals."""
     model, duals = dispatch.model, dispatch.solution.row_duals
+    starts = model.reserves.by_starts
     problem, hours = model.problem, model.problem.axis.step_hours
     branches, interfaces = len(problem.network.branches), len(problem.network.interfaces)
     shadow = np.zeros((branches + interfaces, problem.axis.periods))
@@ -133,6 +139,12 @@ def prices_of(dispatch: FixedDispatch) -> Prices:
     shares = load_shares(problem)
     energy = np.tile((shares * lmp).sum(axis=0), (len(lmp), 1))
     loss = lossy - (shares * lossy).sum(axis=0)
+    held_up = duals[model.reserves.up_rows] / hours
+    reserve_up, held_by_start = held_up, np.zeros_like(held_up)
+    if starts is not None:
+        wider = np.minimum(dispatch.solution.reduced_costs[starts.called], 0.0) / hours  # were a part a MW wider
+        reserve_up = held_up + wider.mean(axis=0)
+        held_by_start = np.maximum(held_up - duals[starts.within] / hours, 0.0)
     return Prices(
         lmp=lmp,
         energy=energy,
@@ -140,8 +152,10 @@ def prices_of(dispatch: FixedDispatch) -> Prices:
         loss=loss,
         branch_shadow_price=shadow[:branches],
         interface_shadow_price=shadow[branches:],
-        reserve_up=duals[model.reserves.up_rows] / hours,
+        reserve_up=reserve_up,
         reserve_down=duals[model.reserves.down_rows] / hours,
+        held_up=held_up,
+        held_by_start=held_by_start,
         requirements=np.array([duals[rows] for rows in model.reserves.product_rows]).reshape(
             -1, len(duals[model.balance_rows])
         )

@@ -36,6 +36,21 @@ class PlantReserve(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class StartReserve:
+    """What units hold that are off.
+
+    Attributes:
+        held: By position of a group, columns of shape (periods,).
+        called: Of the equal parts of the requirement that starts hold, shape (parts, periods).
+        within: Rows that let starts hold no more than these parts, shape (periods,).
+    """
+
+    held: dict[int, IntArray]
+    called: IntArray
+    within: IntArray
+
+
+@dataclass(slots=True, eq=False)
 class Reserves:
     """Rows of the requirements (``>=``) and the columns of what is short of them, all of shape (periods,).
 
@@ -45,7 +60,7 @@ class Reserves:
         product_rows, product_short: By requirement, in the problem's order.
         parts: Of each product by holder: thermal groups, then storages, then plants by bus.
         plants: What the plants of each bus hold, where they may hold any reserve.
-        starting: What the units of each group hold that are off, by the group's position.
+        by_starts: What units hold that are off, where any may.
         coverage_rows: By loss that upward reserve must make up for; ``coverage_short`` is by how much it does not,
             shape (periods,); none where no loss is looked at.
     """
@@ -59,9 +74,14 @@ class Reserves:
     product_short: list[IntArray] = field(default_factory=list)
     parts: dict[Product, list[IntArray]] = field(default_factory=dict)
     plants: dict[int, PlantReserve] = field(default_factory=dict)
-    starting: dict[int, IntArray] = field(default_factory=dict)
+    by_starts: StartReserve | None = None
     coverage_rows: list[IntArray] = field(default_factory=list)
     coverage_short: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @property
+    def starting(self) -> dict[int, IntArray]:
+        """What the units of each group hold that are off, by the group's position."""
+        return {} if self.by_starts is None else self.by_starts.held
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -37,9 +37,8 @@ class QuickStarts:
     beyond: float
 
     def includes(self, unit: ThermalUnit) -> bool:
-        """Whether a unit can be started, and stopped again, within ``hours``."""
-        longest = max(unit.minimum_up_hours, unit.minimum_down_hours)
-        return longest <= self.hours and unit.capacity_mw > 0.0 and not unit.must_run
+        """Whether a unit that gives anything starts quickly."""
+        return unit.capacity_mw > 0.0 and starts_quickly(unit, hours=self.hours)
 
     def prices(self, units: Iterable[ThermalUnit]) -> FloatArray:
         """Expected cost of calls by equal parts of the reserve, the one called last first, shape (parts,).
@@ -62,16 +61,19 @@ class QuickStarts:
         called: FloatArray = ndtr(reach * ndtri(self.beyond))
         return called * max(float(np.mean(dear)) if dear else 0.0, 0.0)
 
-    def cost(self, held_mw: FloatArray, reserve_mw: FloatArray, units: Iterable[ThermalUnit]) -> FloatArray:
-        """What calls are expected to cost where units that are off hold ``held_mw``, per hour, shape (periods,)."""
-        part = reserve_mw / _STEPS
-        parts = np.array([np.clip(held_mw - k * part, 0.0, part) for k in range(_STEPS)])
-        cost: FloatArray = self.prices(units) @ parts
-        return cost
+
+def starts_quickly(unit: ThermalUnit, *, hours: float) -> bool:
+    """Whether a unit can be started, and stopped again, within ``hours``."""
+    return max(unit.minimum_up_hours, unit.minimum_down_hours) <= hours and not unit.must_run
 
 
 def quick_start_faults(quick_starts: QuickStarts | None) -> Iterator[Fault]:
     """What must hold of quick starts and does not."""
-    if quick_starts is not None and not 0.0 < quick_starts.beyond < 0.5:
+    if quick_starts is None:
+        return
+    if not quick_starts.hours >= 0.0:
+        told = f"the longest minimum time must not be negative, got {quick_starts.hours} h"
+        yield Fault("quick_starts", told, "give hours, or no quick starts if no unit is to hold any")
+    if not 0.0 < quick_starts.beyond < 0.5:
         told = f"the probability beyond the reserve must lie between 0 and 0.5, got {quick_starts.beyond}"
         yield Fault("quick_starts", told, "size the reserve from a quantile above the median")

@@ -22,6 +22,7 @@ from grid.formulation.prices import solve_fixed
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import solve_with_lines
 from grid.formulation.unit_terms import single_units, unit_terms
+from grid.problem.quick_starts import starts_quickly
 from grid.time_axis import FloatArray
 
 _GAP = 1e-4
@@ -44,11 +45,7 @@ class RealTime:
         self._outages = Outages(system.network, self._ptdf) if system.secure else None
         self._groups = single_units(system)
         self._quick = np.array(
-            [
-                max(unit.minimum_up_hours, unit.minimum_down_hours) <= quick_start_hours and not unit.must_run
-                for unit in system.thermal_units
-            ],
-            dtype=np.bool_,
+            [starts_quickly(unit, hours=quick_start_hours) for unit in system.thermal_units], dtype=np.bool_
         )
 
     def dispatch(self, problem: DispatchProblem, wanted: BoolArray, charging: BoolArray) -> DispatchPlan:

@@ -11,6 +11,7 @@ import pytest
 
 from grid.dispatch import DispatchPlan, Limit, SoftLimit, Violation, check_plan, plan_dispatch
 from grid.problem.plan import StartRule
+from grid.problem.storage_profiles import StorageProfile
 
 Spoil = Callable[[DispatchPlan], dict[str, Any]]
 
@@ -117,3 +118,20 @@ def test_hours_before_the_plan_that_are_no_whole_periods_count_alike_everywhere(
     })  # fmt: skip
     for rule in StartRule:
         assert check_plan(plan_dispatch(replace(problem, start_rule=rule), relative_gap=0.0)) == []
+
+
+def test_the_check_does_not_believe_what_the_model_says_may_leave(
+    make_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {
+        "load_mw": {"b": [50, 50]},
+        "units": {"base": {"bus": "b", "minimum_mw": 60, "capacity_mw": 100, "cost_per_mwh": 10, "must_run": True}},
+        "storages": {"cars": {"bus": "b", "power_mw": 20, "energy_mwh": 40, "initial_mwh": 38, "end_minimum_mwh": 0}},
+    }
+    cars = StorageProfile(*(np.full(2, value) for value in (20.0, 0.0, 40.0, 0.0, 0.0)))
+    problem = replace(make_problem(told), storage_profiles={"cars": cars})
+
+    assert check_plan(plan_dispatch(problem, relative_gap=0.0)) == []
+    monkeypatch.setattr(StorageProfile, "unused_mwh", lambda profile, initial_mwh: np.full(2, np.inf))
+    wasted = plan_dispatch(problem, relative_gap=0.0)
+    assert any(fault.startswith("cars period ") and "does not follow" in fault for fault in check_plan(wasted))

@@ -36,8 +36,8 @@ def test_a_quick_unit_need_not_run_to_hold_what_it_may_start_with(make_problem: 
 
     assert running.on[1].all()
     assert not off.on[1].any()
-    calls = QUICK.cost(np.full(3, 20.0), np.full(3, 30.0), quick.thermal_units)
-    assert off.objective == pytest.approx(3 * 900.0 + calls.sum())
+    parts = np.array([7.5, 7.5, 5.0, 0.0])  # 20 MW of four parts of 30
+    assert off.objective == pytest.approx(3 * (900.0 + parts @ QUICK.prices(quick.thermal_units)))
     assert off.reserve_up_mw.sum(axis=0) == pytest.approx([30.0] * 3)
     assert off.reserve_up_mw[1].min() >= 20.0 - 1e-6  # base has 10 MW left
     assert off.violations == ()
@@ -45,13 +45,59 @@ def test_a_quick_unit_need_not_run_to_hold_what_it_may_start_with(make_problem: 
 
 
 def test_the_reserve_says_that_a_start_holds_it(make_problem: Any) -> None:
-    plan = plan_dispatch(replace(make_problem(TIGHT), quick_starts=QUICK), relative_gap=0.0)
+    problem = replace(make_problem(TIGHT), quick_starts=QUICK)
+    plan = plan_dispatch(problem, relative_gap=0.0)
+    less = plan_dispatch(replace(problem, reserve_up_mw=problem.reserve_up_mw - 1.0), relative_gap=0.0)
 
+    saved = (plan.objective - less.objective) / 3.0
     told = {reason.asset_id: reason for reason in plan.reasons}["upward reserve"]
-    last_called = QUICK.prices(plan.problem.thermal_units)[2]  # 20 of 30 MW
-    assert told.text == (
-        f"30.0 MW, held by a start of peak 20.0, base 10.0; 1 MW less would save {last_called:.1f} USD/h"
-    )
+    assert told.text == f"30.0 MW, held by a start of peak 20.0, base 10.0; 1 MW less would save {saved:.1f} USD/h"
+
+
+@pytest.mark.parametrize("required", [12.0, 18.0, 24.0, 30.0, 45.0])
+def test_the_price_of_reserve_is_what_a_megawatt_less_required_saves(make_problem: Any, required: float) -> None:
+    problem = replace(make_problem(TIGHT), quick_starts=QUICK, reserve_up_mw=np.full(3, required))
+    plan = plan_dispatch(problem, relative_gap=0.0)
+    less = plan_dispatch(replace(problem, reserve_up_mw=problem.reserve_up_mw - 0.5), relative_gap=0.0)
+
+    assert plan.reserve_up_price.sum() == pytest.approx((plan.objective - less.objective) / 0.5, rel=1e-6)
+
+
+SHORT: dict[str, Any] = {**TIGHT, "load_mw": {"b": [40, 40, 40]}, "reserve_up_mw": [120, 120, 120],
+                         "initial": {**TIGHT["initial"], "base": {"on": True, "hours": 48, "power_mw": 40}},
+                         "units": {"base": BASE,
+                                   "peak": {**PEAK, "start_ramp_mw": 50, "stop_ramp_mw": 50}}}  # fmt: skip
+
+
+def test_a_run_of_a_unit_would_lose_what_it_holds_while_off(make_problem: Any) -> None:
+    problem = replace(make_problem(SHORT), quick_starts=QUICK)
+    plan = plan_dispatch(problem, relative_gap=0.0)
+    base, peak = problem.thermal_units
+    running = plan_dispatch(replace(problem, thermal_units=(base, replace(peak, must_run=True))), relative_gap=0.0)
+
+    told = next(reason for reason in plan.reasons if reason.asset_id == "peak")
+    held = plan.reserve_up_mw[1]
+    assert running.objective > plan.objective
+    assert held == pytest.approx([50.0] * 3)
+    # Reserve is short at 1000; off, it is worth that less its dearest calls. The best run is the last hour.
+    worth = 1000.0 - QUICK.prices([peak])[1]  # 50 of 120 MW reach into the second part
+    assert told.runner_up_cost == pytest.approx(100.0 + 500.0 - 1000.0 * 40.0 + worth * 50.0, rel=1e-6)
+    assert "its best run, Sun 02:00 UTC to Sun 03:00 UTC, would cost" in told.text
+
+
+def test_not_running_would_let_a_unit_hold_reserve_by_a_start(make_problem: Any) -> None:
+    units = SHORT["units"] | {"twin": {**SHORT["units"]["peak"], "cost_per_mwh": 60}}
+    states = SHORT["initial"] | {"twin": TIGHT["initial"]["peak"]}
+    told = {"load_mw": {"b": [40, 40, 110, 110]}, "units": units, "reserve_up_mw": [180] * 4, "initial": states}
+    plan = plan_dispatch(replace(make_problem(told), quick_starts=QUICK), relative_gap=0.0)
+
+    assert plan.on[1:].tolist() == [[False, False, True, True], [False] * 4]
+    assert plan.reserve_up_price.min() > 990.0
+    reason = next(reason for reason in plan.reasons if reason.asset_id == "peak" and reason.first_period >= 2)
+    price, power = plan.lmp[0, 2:], plan.power_mw[1, 2:]
+    running = price * power - 500.0 - 50.0 * (power - 10.0) + 1000.0 * (50.0 - power)
+    waiting = 50.0 * (1000.0 - QUICK.prices(plan.problem.thermal_units)[1])  # twin's 50 MW reach into the second part
+    assert reason.runner_up_cost == pytest.approx((running - waiting).sum() - 100.0)
 
 
 def test_a_unit_that_starts_slower_than_asked_holds_nothing_while_off(make_problem: Any) -> None:
@@ -104,6 +150,20 @@ def test_the_check_finds_a_unit_that_could_not_start_with_so_much(make_problem: 
     assert "peak period 2: off with output or reserve" in check_plan(replace(plan, reserve_up_mw=held))
     without = replace(plan, problem=replace(plan.problem, quick_starts=None))
     assert len([told for told in check_plan(without) if "off with output or reserve" in told]) == 3
+
+
+def test_the_check_does_not_believe_what_the_model_says_of_quick_starts(
+    make_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    priced, who = QuickStarts.prices, QuickStarts.includes
+    tight = replace(make_problem(TIGHT), quick_starts=QUICK)
+    with monkeypatch.context() as wrong:
+        wrong.setattr(QuickStarts, "prices", lambda quick, units: 0.5 * priced(quick, units))
+        assert any(told.startswith("the schedule costs") for told in check_plan(plan_dispatch(tight, relative_gap=0.0)))
+    slow = replace(tight, quick_starts=replace(QUICK, hours=2.5))
+    assert not who(slow.quick_starts, slow.thermal_units[1])
+    monkeypatch.setattr(QuickStarts, "includes", lambda quick, unit: unit.unit_id == "peak")
+    assert "peak period 0: off with output or reserve" in check_plan(plan_dispatch(slow, relative_gap=0.0))
 
 
 @settings(max_examples=25, deadline=None)

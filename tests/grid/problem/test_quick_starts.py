@@ -38,15 +38,6 @@ def test_the_part_of_a_reserve_that_is_called_last_is_the_cheapest_to_hold() -> 
     assert 0.05 * PER_MWH < prices[0] < prices[-1] < 0.5 * PER_MWH
 
 
-def test_what_is_held_fills_the_reserve_from_where_it_is_called_last() -> None:
-    quick = QuickStarts(3.0, 0.1)
-    dear = quick.prices([PEAK])
-
-    cost = quick.cost(np.array([0.0, 5.0, 25.0, 40.0]), np.full(4, 40.0), [PEAK])
-
-    assert cost == pytest.approx([0.0, 5.0 * dear[0], 10.0 * (dear[0] + dear[1]) + 5.0 * dear[2], 10.0 * dear.sum()])
-
-
 def test_only_units_that_may_start_and_stop_in_time_count() -> None:
     slow, always = replace(PEAK, minimum_up_hours=4.0), replace(PEAK, must_run=True)
     dear = replace(PEAK, minimum_cost_per_hour=1e6)
@@ -63,3 +54,12 @@ def test_only_units_that_may_start_and_stop_in_time_count() -> None:
 def test_a_reserve_that_is_called_as_often_as_not_is_named(beyond: float) -> None:
     assert [fault.place for fault in quick_start_faults(QuickStarts(3.0, beyond))] == ["quick_starts"]
     assert list(quick_start_faults(QuickStarts(3.0, 0.05))) == list(quick_start_faults(None)) == []
+
+
+@pytest.mark.parametrize("hours", [float("nan"), -1.0])
+def test_hours_that_no_unit_could_keep_are_named(hours: float) -> None:
+    (fault,) = quick_start_faults(QuickStarts(hours, 0.05))
+
+    assert fault.place == "quick_starts"
+    assert "must not be negative" in fault.problem
+    assert list(quick_start_faults(QuickStarts(0.0, 0.05))) == []
