@@ -86,7 +86,7 @@ class Redispatcher:
         changes = changes_since(plan, document, timezone=site.timezone)
         return {**document, "warm": warm, "solve_seconds": round(time.monotonic() - began, 3), "changes": changes}
 
-    def _dispatched(self, held: HeldPlan, kept: Redispatch | None) -> Redispatched:
+    def _dispatched(self, held: HeldPlan, kept: Redispatch) -> Redispatched:
         """The plan dispatched again; a solver that failed may be half changed, and is not kept."""
         try:
             return dispatch_held(held, kept=kept)

@@ -61,7 +61,7 @@ def dispatch(
     elif document["status"] != "infeasible":
         typer.echo(_summary(document))
     if document["status"] == "infeasible":
-        text = "\n".join([f"{case}: no feasible dispatch: {document['message']}", *_relaxed(document)])
+        text = "\n".join([f"{case}: no feasible dispatch: {document['message']}", *relaxed_limits(document)])
         Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(3)
 
@@ -226,7 +226,7 @@ def _summary(document: dict[str, Any]) -> str:
             f"{document['solve_seconds']:.2f} s to solve",
             f"prices from {min(prices):,.2f} to {max(prices):,.2f} per MWh; "
             + (f"full branches: {shown}" if full else "no branch is full"),
-            *_relaxed(document),
+            *relaxed_limits(document),
             *([_over_scenarios(document["outlook"])] if document.get("outlook") else []),
             *([f"AC power flow: {document['ac']['message']}"] if "ac" in document else []),
             *[f"  {v['what']}: {v['text']}; {v['remedy']}" for v in document.get("ac", {}).get("violations", [])[:8]],
@@ -234,7 +234,7 @@ def _summary(document: dict[str, Any]) -> str:
     )
 
 
-def _relaxed(document: dict[str, Any]) -> Iterator[str]:
+def relaxed_limits(document: dict[str, Any]) -> Iterator[str]:
     """The limits that a plan relaxes, in a line; no line without any."""
     relaxed = [f"{v['what']}: {v['amount_mw']:,.1f} MW" for v in document["violations"]]
     if relaxed:

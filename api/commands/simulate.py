@@ -50,7 +50,11 @@ def simulate(
         int, typer.Option(min=24, max=100_000, help="Hours that a plan looks ahead; one is made every day.")
     ] = 36,
     quick_start: Annotated[
-        float, typer.Option(min=0.0, help="Units of at most so many hours' minimum times start and stop in real time.")
+        float,
+        typer.Option(
+            min=0.0,
+            help="Units of at most so many hours' minimum times start and stop in real time and, off, hold reserve.",
+        ),
     ] = 0.0,
     gap: Annotated[float, typer.Option(min=0.0, help="The relative gap that suffices for a plan.")] = 0.001,
     time_limit: Annotated[float, typer.Option(min=0.0, help="Seconds for the search for a plan.")] = 60.0,

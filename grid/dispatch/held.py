@@ -7,7 +7,7 @@ Reserves are there to be used now, so none is held back, and changing the plan c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any
@@ -17,19 +17,14 @@ import numpy as np
 from grid.dispatch.inherit import PreviousPlan
 from grid.dispatch.redispatch import Redispatch
 from grid.dispatch.redispatched import Redispatched
-from grid.dispatch.results import plan_of
 from grid.dispatch.schedules import MONEY_DIGITS, PRICE_DIGITS, records, tables
 from grid.faults import Fault, InputError
-from grid.formulation.commitment import BoolArray
-from grid.formulation.lines import Line
-from grid.formulation.outages import Outages
-from grid.formulation.prices import FixedDispatch, dispatch_fixed
-from grid.formulation.ptdf import Ptdf
-from grid.formulation.unit_terms import unit_terms
+from grid.formulation.commitment import BoolArray, assign_units
+from grid.formulation.unit_terms import periods_in_state, single_units, unit_terms
 from grid.problem.costs import production_cost
 from grid.problem.exchanges import exchange_cost
 from grid.problem.in_scenarios import unreserved
-from grid.problem.plan import DispatchProblem, Status
+from grid.problem.plan import DispatchProblem
 
 _MW_DIGITS = 3
 _ROUNDED_MWH = 0.02
@@ -56,9 +51,13 @@ def hold_plan(problem: DispatchProblem, plan: Mapping[str, Any]) -> HeldPlan:
     """Hold the commitment of a plan's document in the periods of ``problem``.
 
     Raises:
-        InputError: If the document does not tell of every period, unit and storage.
+        InputError: If the document does not tell of every period, unit and storage, if its periods begin between those
+            of ``problem``, or if a unit may not be on and off as it says.
     """
     earlier = PreviousPlan(plan, at=problem.axis.start)
+    if not earlier.in_step:
+        told = f"its periods begin between those to dispatch, the first of which is {_when(problem, 0)}"
+        raise InputError([Fault("plan in force", told, "begin both at the same minute, or make a plan first")])
     periods, faults = problem.axis.periods, []
 
     def rows(kind: str, names: list[str], state: Callable[[Mapping[str, Any]], bool]) -> BoolArray:
@@ -72,7 +71,7 @@ def hold_plan(problem: DispatchProblem, plan: Mapping[str, Any]) -> HeldPlan:
     names = [storage.storage_id for storage in problem.storages]
     charging = rows("storages", names, lambda record: record["charge_mw"] > record["discharge_mw"])
     idle = rows("storages", names, lambda record: max(record["charge_mw"], record["discharge_mw"]) == 0.0)
-    if faults:
+    if faults := list(dict.fromkeys(faults)) or list(_forbidden(problem, on)):
         raise InputError(faults)
     loses = [storage.charge_efficiency * storage.discharge_efficiency <= 1.0 for storage in problem.storages]
     free = replace(
@@ -83,28 +82,13 @@ def hold_plan(problem: DispatchProblem, plan: Mapping[str, Any]) -> HeldPlan:
     return HeldPlan(free, on, charging, idle & np.array(loses, dtype=np.bool_)[:, None])
 
 
-def dispatch_held(held: HeldPlan, *, kept: Redispatch | None) -> Redispatched:
-    """Dispatch a held plan: by ``kept``, which has it in the solver already, or by the whole model.
+def dispatch_held(held: HeldPlan, *, kept: Redispatch) -> Redispatched:
+    """Dispatch a held plan by ``kept``, which has it in the solver already.
 
     Raises:
         UnsolvedError: If the commitment cannot be dispatched.
     """
-    problem = held.problem
-    if kept is not None:
-        return kept.solve(problem.load_mw, problem.available_mw)
-    terms = [unit_terms(unit, step_hours=problem.axis.step_hours) for unit in problem.thermal_units]
-    ptdf = Ptdf(problem.network)
-    outages = Outages(problem.network, ptdf) if problem.secure else None
-
-    def dispatched(charging: BoolArray | None, lines: Iterable[Line]) -> FixedDispatch:
-        return dispatch_fixed(problem, terms, held.on, charging, ptdf=ptdf, outages=outages, lines=lines)
-
-    if held.idle.any():  # which way they go is read off a dispatch that leaves it open
-        free = dispatched(None, ())
-        dispatch = dispatched(np.where(held.idle, free.charging, held.charging), free.model.lines.rows)
-    else:
-        dispatch = dispatched(held.charging, ())
-    return Redispatched.of(plan_of(dispatch, terms, held.on, status=Status.FEASIBLE, bound=-np.inf, message=""))
+    return kept.solve(held.problem.load_mw, held.problem.available_mw)
 
 
 def redispatch_document(held: HeldPlan, found: Redispatched) -> dict[str, Any]:
@@ -175,3 +159,31 @@ def redispatch_document(held: HeldPlan, found: Redispatched) -> dict[str, Any]:
             for v in found.violations
         ],
     }
+
+
+def _forbidden(problem: DispatchProblem, on: BoolArray) -> Iterator[Fault]:
+    """Where each unit that may not be on and off as ``on`` says first goes beyond its limits, and which it breaks."""
+    step = problem.axis.step_hours
+    terms = [unit_terms(unit, step_hours=step) for unit in problem.thermal_units]
+    allowed = assign_units(problem, terms, single_units(problem), on.astype(np.int64))
+    for i in np.flatnonzero((on != allowed).any(axis=1)):
+        unit, t = problem.thermal_units[i], int((on[i] != allowed[i]).argmax())
+        state, was_on = problem.initial.get(unit.unit_id), not on[i, t]
+        age = next((k for k in range(t) if on[i, t - 1 - k] != was_on), t)
+        if age == t and state is not None and state.on == was_on:
+            age += periods_in_state(state, step_hours=step)
+        told, since = f"it {'stops' if was_on else 'starts'} at {_when(problem, t)}", "on" if was_on else "off"
+        if was_on and unit.must_run:
+            told = f"it is off at {_when(problem, t)} and must run"
+        elif age < (terms[i].minimum_up if was_on else terms[i].minimum_down):
+            least = unit.minimum_up_hours if was_on else unit.minimum_down_hours
+            told += f" after {age * step:g} h {since}, at least {least:g} h are needed"
+        elif state is not None:
+            told += f" from {state.power_mw:g} MW before the first period, too soon to ramp down to where it may stop"
+        yield Fault(f"plan in force: {unit.unit_id}", told, "make a plan from its present state first, or correct that")
+
+
+def _when(problem: DispatchProblem, period: int) -> str:
+    """A period in words: when it begins, or its number where nothing is dated."""
+    start = problem.axis.interval_starts[period].astimezone(UTC)
+    return start.isoformat().replace("+00:00", "Z") if problem.timezone else f"period {period}"

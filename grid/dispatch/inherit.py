@@ -28,7 +28,9 @@ class PreviousPlan:
         step = timedelta(minutes=axis["step_minutes"])
         self._document = document
         self._step, self._step_hours = step, step / timedelta(hours=1)
-        self._done = (at - datetime.fromisoformat(axis["start"])) // step
+        self._done, past = divmod(at - datetime.fromisoformat(axis["start"]), step)
+        self.in_step = not past
+        """Whether a period of the document's begins, or would begin, just at ``at``."""
         self._told = 0 <= self._done <= axis["periods"]
 
     @property

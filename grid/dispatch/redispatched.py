@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from grid.dispatch.results import REPORTED_MW, missing_at_end, reported
-from grid.problem.plan import DispatchPlan, DispatchProblem
+from grid.problem.plan import DispatchProblem
 from grid.problem.soft_limits import Limit, SoftLimit, Violation
 from grid.time_axis import FloatArray
 
@@ -42,11 +42,6 @@ class Redispatched:
     branch_flow_mw: FloatArray
     lmp: FloatArray
     violations: tuple[Violation, ...]
-
-    @classmethod
-    def of(cls, plan: DispatchPlan) -> Redispatched:
-        """The same of a plan."""
-        return cls(**{told.name: getattr(plan, told.name) for told in fields(cls)})
 
 
 OfBuses = tuple[Sequence[int], FloatArray]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 from collections.abc import Callable
@@ -94,6 +95,7 @@ def test_a_commitment_that_cannot_be_dispatched_has_status_3(planned: tuple[Path
         ("{", "not a plan"),
         ("[]", "not a plan"),
         ('{"axis": {"step_minutes": 60, "periods": 6}}', "not a plan"),
+        ("[" * 200_000, "nested too deep"),
         (None, "cannot be read"),
     ],
 )
@@ -120,3 +122,86 @@ def test_a_plan_of_other_periods_or_units_is_a_fault(planned: tuple[Path, Path],
     status, _, said = gridpilot("redispatch", case, "--plan", plan)
     assert status == 2
     assert "60 minutes" in said
+
+
+def test_every_fault_of_a_plan_is_told_at_once(planned: tuple[Path, Path], gridpilot: Call) -> None:
+    case, file = planned
+    plan = json.loads(file.read_text())
+    plan["axis"] |= {"start": "2026-03-01T00:00:00", "step_minutes": True}
+    plan["units"]["ghost"] = plan["units"]["gen-1"]
+    plan["units"]["gen-2"] = [record | {"power_mw": math.nan} for record in plan["units"]["gen-2"]]
+    plan["units"]["smelter"][3]["on"] = "false"
+    plan["storages"]["battery"].pop()
+    plan["system"][1] = 7
+    file.write_text(json.dumps(plan))
+    status, _, said = gridpilot("redispatch", case, "--plan", file)
+    assert status == 2
+    for told in (
+        "axis.start: must be an instant with its offset",
+        "has periods of True minutes, the case of 60",
+        "units.ghost: the case has no such unit",
+        "units.gen-2[0].power_mw: must be a number, got nan",
+        "units.smelter[3].on: must be true or false, got 'false'",
+        "storages.battery: must have a record for each of 6 periods, got 5",
+        "system[1].load_mw: must be a number, got 7",
+    ):
+        assert told in " ".join(said.split())
+
+
+@pytest.mark.parametrize("periods", [6.0, True, "6", 0, None])
+def test_periods_are_a_whole_number(planned: tuple[Path, Path], gridpilot: Call, periods: object) -> None:
+    case, file = planned
+    plan = json.loads(file.read_text())
+    plan["axis"]["periods"] = periods
+    file.write_text(json.dumps(plan))
+    status, _, said = gridpilot("redispatch", case, "--plan", file)
+    assert status == 2
+    assert "axis.periods: must be a whole number" in said
+
+
+def test_a_unit_that_tripped_is_told_and_not_started_before_its_time(
+    planned: tuple[Path, Path], gridpilot: Call
+) -> None:
+    case, plan = planned
+    units = json.loads((case / "periods.json").read_text())["units"]
+    changed(case, units=units | {"gen-1": units["gen-1"] | {"initial": {"on": False, "hours": 1}}})
+    status, _, said = gridpilot("redispatch", case, "--plan", plan)
+    assert status == 2
+    assert "gen-1: it starts at 2026-02-28T23:00:00Z after 1 h off, at least 3 h are needed" in " ".join(said.split())
+    changed(case, units=units | {"gen-1": {"out_of_service": True}})
+    status, told, _ = gridpilot("redispatch", case, "--plan", plan)
+    assert status == 0
+    assert "gen-1: " in told
+    assert "no longer has it" in told
+
+
+def test_a_plan_that_begins_between_the_periods_is_a_fault(planned: tuple[Path, Path], gridpilot: Call) -> None:
+    case, plan = planned
+    changed(case, start="2026-03-01T00:30:00+01:00")
+    status, _, said = gridpilot("redispatch", case, "--plan", plan)
+    assert status == 2
+    assert "begin between those to dispatch" in " ".join(said.split())
+
+
+def test_a_plan_without_dates_begins_where_a_dated_case_does(planned: tuple[Path, Path], gridpilot: Call) -> None:
+    case, plan = planned
+    dated = json.loads((case / "periods.json").read_text())
+    changed(case, start=None, timezone=None)
+    assert gridpilot("dispatch", case, "--out", plan)[0] == 0
+    changed(case, start=dated["start"], timezone=dated["timezone"])
+    status, told, _ = gridpilot("redispatch", case, "--plan", plan, "--json")
+    assert status == 0
+    assert json.loads(told)["changes"]["inputs"] == []
+
+
+def test_a_long_list_says_how_many_more_there_are(planned: tuple[Path, Path], gridpilot: Call) -> None:
+    case, plan = planned
+    changed(case, loads={"3": [500.0, 90.0, 500.0, 90.0, 500.0, 90.0]})
+    status, told, _ = gridpilot("redispatch", case, "--plan", plan, "--json")
+    document = json.loads(told)
+    status, told, _ = gridpilot("redispatch", case, "--plan", plan)
+    assert status == 0
+    relaxed, assets = len(document["violations"]), len(document["changes"]["assets"])
+    assert min(relaxed, assets) > 8
+    assert f" and {relaxed - 8} more\n" in told
+    assert told.endswith(f"  and {assets - 8} more\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from grid.assets import CostSegment, StartCost, Storage, ThermalUnit
 from grid.dispatch import (
     DispatchProblem,
+    HeldPlan,
     Redispatch,
     Status,
     assemble_problem,
@@ -24,7 +25,13 @@ from grid.dispatch import (
 )
 from grid.dispatch.inherit import PreviousPlan
 from grid.dispatch.redispatched import Redispatched
+from grid.dispatch.results import plan_of
+from grid.faults import InputError
 from grid.forecasts import Forecast
+from grid.formulation.commitment import BoolArray
+from grid.formulation.prices import FixedDispatch, dispatch_fixed
+from grid.formulation.ptdf import Ptdf
+from grid.formulation.unit_terms import unit_terms
 from grid.network import Bus, Network
 from grid.site import BusLoad, ReservePolicy, Site
 from grid.time_axis import TimeAxis
@@ -45,7 +52,20 @@ def both_ways(problem: DispatchProblem, plan: dict[str, Any]) -> tuple[Redispatc
     """Dispatched again by what is kept in the solver, and by the whole model."""
     held = hold_plan(problem, plan)
     kept = Redispatch(held.problem, held.on, held.charging, idle=held.idle)
-    return dispatch_held(held, kept=kept), dispatch_held(held, kept=None)
+    return dispatch_held(held, kept=kept), by_the_whole_model(held)
+
+
+def by_the_whole_model(held: HeldPlan) -> Redispatched:
+    """A cold solve; which way idle storages go is read off a dispatch that leaves it open."""
+    terms = [unit_terms(unit, step_hours=held.problem.axis.step_hours) for unit in held.problem.thermal_units]
+    ptdf = Ptdf(held.problem.network)
+
+    def dispatched(charging: BoolArray | None) -> FixedDispatch:
+        return dispatch_fixed(held.problem, terms, held.on, charging, ptdf=ptdf, lines=())
+
+    charging = np.where(held.idle, dispatched(None).charging, held.charging) if held.idle.any() else held.charging
+    plan = plan_of(dispatched(charging), terms, held.on, status=Status.FEASIBLE, bound=-np.inf, message="")
+    return Redispatched(**{told.name: getattr(plan, told.name) for told in fields(Redispatched)})
 
 
 def unit(name: str, cost: float) -> ThermalUnit:
@@ -158,3 +178,78 @@ def test_a_storage_that_idles_never_burns_what_is_too_much(make_problem: Any) ->
         assert np.minimum(found.charge_mw, found.discharge_mw).max() < 1e-6
         assert sum(violation.amount_mw for violation in found.violations) == pytest.approx(40.0)
     assert kept.objective == pytest.approx(whole.objective)
+
+
+SLOW = {
+    "bus": "a", "minimum_mw": 20, "capacity_mw": 100, "cost_per_mwh": 10, "ramp_mw_per_hour": 30, "stop_ramp_mw": 30,
+    "minimum_up_hours": 2, "minimum_down_hours": 3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "on", "told"),
+    [
+        (
+            {"on": False, "hours": 1, "power_mw": 0},
+            [1, 1, 1, 1],
+            "starts at 2026-03-01T00:00:00Z after 1 h off, at least 3",
+        ),
+        (
+            {"on": True, "hours": 1, "power_mw": 25},
+            [0, 0, 0, 1],
+            "stops at 2026-03-01T00:00:00Z after 1 h on, at least 2",
+        ),
+        (
+            {"on": True, "hours": 9, "power_mw": 25},
+            [0, 0, 1, 1],
+            "starts at 2026-03-01T02:00:00Z after 2 h off, at least 3",
+        ),
+        (
+            {"on": True, "hours": 9, "power_mw": 70},
+            [1, 0, 0, 0],
+            "stops at 2026-03-01T01:00:00Z from 70 MW before the first",
+        ),
+        (None, [0, 1, 0, 0], "stops at 2026-03-01T02:00:00Z after 1 h on, at least 2"),
+    ],
+)
+def test_a_commitment_that_a_unit_cannot_follow_is_a_fault(
+    make_problem: Any, state: dict[str, Any] | None, on: list[int], told: str
+) -> None:
+    initial = {} if state is None else {"slow": state}
+    rest = {"bus": "a", "capacity_mw": 90, "cost_per_mwh": 50}
+    problem: DispatchProblem = make_problem(
+        {"load_mw": {"a": [60.0] * 4}, "units": {"slow": SLOW, "rest": rest}, "initial": initial}
+    )
+    _, plan = written(problem)
+    hold_plan(problem, plan)
+    for record, is_on in zip(plan["units"]["slow"], on, strict=True):
+        record["on"] = bool(is_on)
+    with pytest.raises(InputError) as refused:
+        hold_plan(problem, plan)
+    (fault,) = refused.value.faults
+    assert fault.place == "plan in force: slow"
+    assert told in fault.problem
+
+
+def test_a_unit_that_must_run_is_not_held_off(make_problem: Any) -> None:
+    fleet = {name: {"bus": "a", "capacity_mw": 90, "must_run": name == "must"} for name in ("must", "may")}
+    problem: DispatchProblem = make_problem({"load_mw": {"a": [60.0] * 2}, "units": fleet})
+    _, plan = written(problem)
+    for name in fleet:
+        plan["units"][name][1]["on"] = False
+    with pytest.raises(InputError, match=r"must: it is off at 2026-03-01T01:00:00Z and must run") as refused:
+        hold_plan(problem, plan)
+    assert len(refused.value.faults) == 1
+
+
+def test_a_plan_that_begins_between_the_periods_is_a_fault(make_problem: Any) -> None:
+    problem: DispatchProblem = make_problem(
+        {"load_mw": {"a": [60.0] * 4}, "units": {"one": {"bus": "a", "capacity_mw": 90}}}
+    )
+    _, plan = written(problem)
+    later = replace(
+        problem, axis=TimeAxis(problem.axis.start + HOUR / 2, HOUR, 2), load_mw=problem.load_mw[:, :2],
+        available_mw=problem.available_mw[:, :2], reserve_up_mw=np.zeros(2), reserve_down_mw=np.zeros(2),
+    )  # fmt: skip
+    with pytest.raises(InputError, match="its periods begin between those to dispatch"):
+        hold_plan(later, plan)
