@@ -45,7 +45,7 @@ class _Case:
 
     @property
     def name(self) -> str:
-        return f"after the loss of {self.of}" if self.emergency else f"when {self.of} is called"
+        return SoftLimit(self.kind, event=self.of).worded("")
 
 
 def check_events(plan: DispatchPlan) -> list[str]:

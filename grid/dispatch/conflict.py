@@ -42,9 +42,9 @@ _KEPT = {
     Limit.STORAGE_DUE: "energy due in storage {of}",
     Limit.OVERLOAD: "rating of branch {of}",
     Limit.INTERFACE_OVERLOAD: "rating of interface {of}",
-    Limit.OVERLOAD_AFTER_OUTAGE: "rating of branch {of} after the outage of {event}",
-    Limit.OVERLOAD_AFTER_LOSS: "rating of branch {of} after the loss of {event}",
-    Limit.OVERLOAD_BY_RESERVE: "rating of branch {of} when {event} is called",
+    Limit.OVERLOAD_AFTER_OUTAGE: "rating of branch {of}",
+    Limit.OVERLOAD_AFTER_LOSS: "rating of branch {of}",
+    Limit.OVERLOAD_BY_RESERVE: "rating of branch {of}",
 }
 """What keeping a limit is called; those of load and of surplus power stand for all buses together."""
 
@@ -154,4 +154,4 @@ def _in_whole_numbers(program: Relaxable, ways: Sequence[WayOut], others: Set[So
 
 def limit_name(limit: SoftLimit) -> str:
     """What keeping a limit is called."""
-    return _KEPT[limit.kind].format(of=limit.of, event=limit.event)
+    return limit.worded(_KEPT[limit.kind])

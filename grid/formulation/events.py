@@ -51,11 +51,6 @@ class Event:
     emergency: bool = False
 
     @property
-    def name(self) -> str:
-        """Such as ``after the loss of unit-7``."""
-        return f"after the loss of {self.of}" if self.emergency else f"when {self.of} is called"
-
-    @property
     def sign(self) -> float:
         return 1.0 if self.upward else -1.0
 

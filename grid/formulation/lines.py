@@ -94,10 +94,7 @@ class LineLimits:
         """A line in words."""
         if line.branch >= len(self._branches):
             return f"interface {self._interfaces[line.branch - len(self._branches)].interface_id}"
-        name = f"branch {self._branches[line.branch].branch_id}"
-        if line.event != NO_EVENT:
-            return f"{name} {self.events[line.event].name}"
-        return name if line.outage == INTACT else f"{name} after the outage of {self._branches[line.outage].branch_id}"
+        return self.soft_limit(line).worded("branch {of}")
 
     def soft_limit(self, line: Line) -> SoftLimit:
         """What is relaxed where a line goes beyond its rating; the same in every period."""

@@ -10,7 +10,7 @@ from enum import Enum
 class Limit(Enum):
     """A kind of soft limit: what going beyond it is called, and which of :class:`Penalties` prices it.
 
-    In the words ``{of}`` is whose limit it is, and ``{event}`` what must have happened for it to count.
+    In the words ``{of}`` is whose limit it is; ``when`` it counts only after an ``{event}``, says after which.
     """
 
     SPILL = "spilled renewables at bus {of}", "spill"
@@ -23,16 +23,17 @@ class Limit(Enum):
     LARGEST_LOSS = "upward reserve short of the largest loss", "reserve_up"
     OVERLOAD = "overload of branch {of}", "overload"
     INTERFACE_OVERLOAD = "overload of interface {of}", "overload"
-    OVERLOAD_AFTER_OUTAGE = "emergency overload of branch {of} after the outage of {event}", "overload"
-    OVERLOAD_AFTER_LOSS = "emergency overload of branch {of} after the loss of {event}", "overload"
-    OVERLOAD_BY_RESERVE = "overload by reserve of branch {of} when {event} is called", "overload"
+    OVERLOAD_AFTER_OUTAGE = "emergency overload of branch {of}", "overload", "after the outage of {event}"
+    OVERLOAD_AFTER_LOSS = "emergency overload of branch {of}", "overload", "after the loss of {event}"
+    OVERLOAD_BY_RESERVE = "overload by reserve of branch {of}", "overload", "when {event} is called"
     SURPLUS = "surplus power at bus {of}", "surplus"
     SHEDDING = "load shed at bus {of}", "shedding"
     LOSSES = "power lost that flows do not lose", None
 
-    def __init__(self, words: str, penalty: str | None) -> None:
+    def __init__(self, words: str, penalty: str | None, when: str = "") -> None:
         self.words = words
         self.penalty = penalty
+        self.when = when
 
 
 OVERLOADS = frozenset(kind for kind in Limit if kind.penalty == "overload")
@@ -54,7 +55,11 @@ class SoftLimit:
 
     def __str__(self) -> str:
         """What going beyond it is called, such as ``overload of branch A27``."""
-        return self.kind.words.format(of=self.of, event=self.event)
+        return self.worded(self.kind.words)
+
+    def worded(self, words: str) -> str:
+        """Words with whose limit it is in place of ``{of}``, and after them when it counts."""
+        return f"{words} {self.kind.when}".strip().format(of=self.of, event=self.event)
 
 
 @dataclass(frozen=True, slots=True)
