@@ -25,6 +25,9 @@ from grid.problem.plan import DispatchProblem
 from grid.problem.soft_limits import Limit, SoftLimit, Violation
 from grid.time_axis import FloatArray
 
+_NEWEST = 0.3
+"""Its share in the mean of the flows so far: there the losses have a second tangent, as dispatches leap about."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
@@ -91,6 +94,7 @@ class HeldNetwork:
         self.rows = Rows(
             csr_array((0, len(network.branches))), none.astype(np.int64), none.astype(np.bool_), none, none
         )
+        self._mean_flow: FloatArray | None = None
         self._lines: set[tuple[int, int, int]] = set()
         """Branch (or interface, beyond the last), period and outage of each limit that is in the program."""
 
@@ -98,6 +102,7 @@ class HeldNetwork:
         """Take new forecasts: loads, and what is fed in whatever is decided, both of shape (buses, periods)."""
         self._fixed_flow = self._ptdf.flows(fixed_mw)
         shares = load_shares(replace(self._problem, load_mw=load_mw))
+        self._mean_flow = None
         self._lost_flow = self._ptdf.moved(shares) if self._problem.losses else np.zeros_like(self._fixed_flow)
 
     def flows(self, entities_mw: FloatArray) -> FloatArray:
@@ -130,12 +135,16 @@ class HeldNetwork:
             self._lines.update(lines)
             yield self._come(self._limits(np.array(lines, dtype=np.int64)))
         if self._problem.losses:
-            actual = self._per_mw2 @ flow_mw**2
-            period = losing_too_little(lost_mw, actual)
-            if len(period):
-                slopes = csr_array(-2.0 * self._per_mw2 * flow_mw[:, period].T)
-                above, tangent = np.full(len(period), INFINITY), np.ones(len(period), dtype=np.bool_)
-                yield self._come(Rows(slopes, period, tangent, -actual[period], above))
+            period = losing_too_little(lost_mw, self._per_mw2 @ flow_mw**2)
+            before = self._mean_flow
+            self._mean_flow = flow_mw if before is None else (1.0 - _NEWEST) * before + _NEWEST * flow_mw
+            for at in (flow_mw,) if before is None else (flow_mw, self._mean_flow):
+                if len(period):
+                    yield self._come(self._tangents(at[:, period], period))
+
+    def losses_short_mw(self, flow_mw: FloatArray, lost_mw: FloatArray) -> float:
+        """By how much less is lost than flows lose, in the worst period."""
+        return float((self._per_mw2 @ flow_mw**2 - lost_mw).max())
 
     def drop(self, gone: BoolArray) -> None:
         """Tangents that left the program, shape (rows,)."""
@@ -188,6 +197,11 @@ class HeldNetwork:
             moved = [outages.factor(branch, out) for branch, _, out in lines[after].tolist()]
             weights += csr_array((np.array(moved), (after, outage[after])), shape=weights.shape)
         return Rows(weights, period, np.zeros(len(lines), dtype=np.bool_), -rating, rating)
+
+    def _tangents(self, flow_mw: FloatArray, period: IntArray) -> Rows:
+        """Tangents of the losses at flows, shape (branches, rows)."""
+        slopes, lost = csr_array(-2.0 * self._per_mw2 * flow_mw.T), self._per_mw2 @ flow_mw**2
+        return Rows(slopes, period, np.ones(len(period), dtype=np.bool_), -lost, np.full(len(period), INFINITY))
 
     def _come(self, rows: Rows) -> Rows:
         self.rows = self.rows.with_more(rows)

@@ -9,6 +9,7 @@ method goes on from it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ from grid.dispatch.results import taken_by_plant, traded
 from grid.formulation.build import available_by_bus
 from grid.formulation.commitment import BoolArray
 from grid.formulation.linear import INFINITY, IntArray, LinearModel, new_highs, require_ok
-from grid.formulation.relaxation import UnsolvedError
+from grid.formulation.relaxation import INFEASIBLE, UnsolvedError
 from grid.formulation.storages import add_energy
 from grid.problem.plan import DispatchProblem
 from grid.problem.validate import require_valid
@@ -33,7 +34,6 @@ from grid.time_axis import FloatArray
 _RAMP_TOLERANCE_MW = 1e-6
 _BOTH_MW = 1e-6
 _SLACK_MW = 1e-6
-_MAXIMUM_ROUNDS = 200
 
 
 class Redispatch:
@@ -81,25 +81,32 @@ class Redispatch:
         """Whether load stands only at buses that had some when this was built."""
         return not np.delete(load_mw, self._at["shed"], axis=0).any()
 
-    def solve(self, load_mw: FloatArray, available_mw: FloatArray) -> Redispatched:
+    def solve(self, load_mw: FloatArray, available_mw: FloatArray, *, seconds: float = 60.0) -> Redispatched:
         """Dispatch for new forecasts.
 
         Args:
             load_mw, available_mw: As in :class:`DispatchProblem`; load only at buses that had some when this was built.
+            seconds: Of wall time, at most. What is in the program by then stays in it: another call goes on from there.
 
         Raises:
             ValueError: If shapes differ from the problem's, or values are not finite, or a plant's are below 0.
-            UnsolvedError: If limits that are never relaxed leave no dispatch.
+            UnsolvedError: If limits that are never relaxed leave no dispatch (``infeasible``), or it is not settled in
+                time.
         """
+        until = time.monotonic() + seconds
         fixed = self._set_forecasts(load_mw, available_mw)
         self._network.expect(load_mw, fixed)
         self._set_idle(self._idle, np.ones_like(self._idle), np.ones_like(self._idle))
         self._set_rows(-fixed.sum(axis=0))
-        for _ in range(_MAXIMUM_ROUNDS):
+        still = ""
+        while (left := until - time.monotonic()) > 0.0:
+            self._highs.setOptionValue("time_limit", self._highs.getRunTime() + left)  # it adds up the time of its runs
             require_ok(self._highs.run(), "run")
             status = self._highs.getModelStatus()
+            if status == highspy.HighsModelStatus.kTimeLimit:
+                break
             if status != highspy.HighsModelStatus.kOptimal:
-                raise UnsolvedError(self._highs.modelStatusToString(status))
+                raise UnsolvedError(self._highs.modelStatusToString(status), infeasible=status in INFEASIBLE)
             solution = self._highs.getSolution()
             values = np.array(solution.col_value)
             flow = self._network.flows(values[self._entities])
@@ -109,7 +116,9 @@ class Redispatch:
                 found = self._read(told, values, np.array(solution.row_dual), above, flow)
                 self._drop_tangents(np.array(solution.row_value))
                 return found
-        raise UnsolvedError(f"limits still violated after {_MAXIMUM_ROUNDS} rounds")
+            if self._problem.losses:
+                still = f": losses still {self._network.losses_short_mw(flow, values[self._lost]):.3g} MW short"
+        raise UnsolvedError(f"not settled in {seconds:g} s{still}")
 
     def _add_columns(self, charging: BoolArray) -> None:
         """Columns of all that feeds in or takes out: entities of ``feed``, each with its periods."""

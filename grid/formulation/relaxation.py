@@ -14,7 +14,7 @@ from grid.formulation.model import DispatchModel
 from grid.time_axis import FloatArray
 
 _MAXIMUM_ROUNDS = 200
-_INFEASIBLE = (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible)
+INFEASIBLE = (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +97,7 @@ def solve_lazily(
         require_ok(highs.run(), "run")
         if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             status = highs.getModelStatus()
-            raise UnsolvedError(highs.modelStatusToString(status), bound=bound, infeasible=status in _INFEASIBLE)
+            raise UnsolvedError(highs.modelStatusToString(status), bound=bound, infeasible=status in INFEASIBLE)
         bound = float(highs.getInfo().objective_function_value)
         solution = highs.getSolution()
         values, columns, rows = np.array(solution.col_value), linear.column_count, linear.row_count

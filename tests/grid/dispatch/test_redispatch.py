@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grid.assets import Storage
-from grid.dispatch import DispatchProblem, Limit, Penalties, Redispatch, plan_dispatch
+from grid.dispatch import DispatchProblem, Limit, Penalties, Redispatch, plan_dispatch, redispatch
 from grid.formulation.commitment import BoolArray
 from grid.formulation.outages import Outages
 from grid.formulation.prices import FixedDispatch, dispatch_fixed
@@ -179,8 +181,9 @@ def test_limits_of_infinite_price_hold_or_there_is_no_dispatch(make_problem: Any
     hard = replace(make_problem(data), penalties=Penalties(overload=np.inf, shedding=np.inf))
     kept = Redispatch(hard, np.ones((1, 2), dtype=np.bool_), np.zeros((0, 2), dtype=np.bool_))
     available = np.zeros((0, 2))
-    with pytest.raises(UnsolvedError):
+    with pytest.raises(UnsolvedError) as caught:
         kept.solve(hard.load_mw, available)
+    assert caught.value.infeasible
     found = kept.solve(np.array([[0.0, 0.0], [30.0, 39.0]]), available)
     np.testing.assert_allclose(found.power_mw, [[30.0, 39.0]])
     np.testing.assert_allclose(found.branch_flow_mw, [[30.0, 39.0]])
@@ -244,6 +247,25 @@ def test_outages_and_losses_stay_in_the_program(
             if violation.limit.kind in (Limit.SURPLUS, Limit.LOSSES):
                 needless[violation.period] += violation.amount_mw
         np.testing.assert_allclose(fed, losses * (resistance @ found.branch_flow_mw**2) + needless, atol=2e-2)
+
+
+def test_what_is_not_settled_in_time_is_not_infeasible_and_goes_on_where_it_stopped(
+    make_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = hard_pressed(make_problem(system(1)), secure=True, losses=True)
+    on, charging = planned(problem)
+    kept = Redispatch(problem, on, charging)
+    with pytest.raises(UnsolvedError, match=r"^not settled in 0 s$"):
+        kept.solve(problem.load_mw, problem.available_mw, seconds=0.0)
+    clock = iter([0.0, 0.0, 10.0])  # when it begins, and before the first and second round
+    with monkeypatch.context() as patched:
+        patched.setattr(redispatch, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        with pytest.raises(UnsolvedError) as caught:
+            kept.solve(problem.load_mw, problem.available_mw, seconds=10.0)
+    assert re.fullmatch(r"not settled in 10 s: losses still [0-9.]+ MW short", str(caught.value))
+    assert not caught.value.infeasible
+    found = kept.solve(problem.load_mw, problem.available_mw)
+    assert found.objective == pytest.approx(cold(problem, on, charging).solution.objective, rel=1e-7, abs=1.0)
 
 
 def test_losses_of_one_line_cost_what_they_take(make_problem: Any) -> None:
