@@ -6,13 +6,13 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from grid.faults import Fault, InputError
@@ -25,12 +25,20 @@ RETRY_SECONDS = 5
 _KINDS = {413: "content-too-large", 414: "uri-too-long"}  # Python's words for these depend on its version
 
 
+def _utf8(text: str) -> str:
+    """Text that UTF-8 can hold: half a surrogate pair, which JSON can smuggle into a name, is shown escaped."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+Text = Annotated[str, AfterValidator(_utf8)]
+
+
 class FaultDocument(BaseModel):
     """One thing wrong with a request."""
 
-    place: str = Field(description="Where, such as `query.start` or `body.values[3]`.", examples=["query.start"])
-    problem: str = Field(description="What must hold, and what came.")
-    remedy: str = Field(default="", description="What to do; empty where the problem says it.")
+    place: Text = Field(description="Where, such as `query.start` or `body.values[3]`.", examples=["query.start"])
+    problem: Text = Field(description="What must hold, and what came.")
+    remedy: Text = Field(default="", description="What to do; empty where the problem says it.")
 
 
 class ProblemDocument(BaseModel):
@@ -39,7 +47,7 @@ class ProblemDocument(BaseModel):
     type: str = Field(description="What kind of problem: stable, for programs.", examples=["urn:gridpilot:not-found"])
     title: str = Field(description="The kind in words.")
     status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="What happened this time, and what to do.")
+    detail: Text = Field(description="What happened this time, and what to do.")
     faults: list[FaultDocument] = Field(default=[], description="Every fault of the request; empty unless it has any.")
 
 

@@ -141,8 +141,9 @@ def describe(reports: Sequence[SeriesReport]) -> Iterator[str]:
     for report in reports:
         weights = ", ".join(f"{name} {weight:.2f}" for name, weight in report.weights.items())
         skill = "no backtest"
-        if report.skill is not None:
-            skill = f"skill {report.skill:.3f} over {report.backtest_origins} origins"
+        if report.backtest_origins:
+            told = "no skill to tell" if report.skill is None else f"skill {report.skill:.3f}"
+            skill = f"{told} over {report.backtest_origins} origins"
         own = [reason for reason in report.reasons if reason not in shared]
         yield "\n    ".join([f"{report.series_id}: {weights}; {skill}", *own])
     if shared:

@@ -26,7 +26,9 @@ class FileReport(Document):
     method: str = Field(description="The members that spoke, the weightiest first.")
     weights: dict[str, float] = Field(description="Weight of each of them.")
     width: float = Field(description="By how much the bands were widened after mixing.")
-    skill: float | None = Field(description="Against the seasonal naive in the backtest that chose the weights.")
+    skill: float | None = Field(
+        description="Against the seasonal naive in the backtest that chose the weights; null where that never erred."
+    )
     backtest_origins: int = Field(description="How many forecasts that backtest held.")
     degraded: bool = Field(description="True if no network could speak.")
     reasons: list[str] = Field(description="What could not be used, and what stood in for it.")

@@ -46,7 +46,9 @@ class SeriesReport:
     Attributes:
         weights: Of every member that spoke.
         width: By how much the bands were widened or narrowed after mixing.
-        skill: 1 - pinball loss over that of the seasonal naive, in the backtest that chose the weights; None without.
+        skill: 1 - pinball loss over that of the seasonal naive, in the backtest that chose the weights; None without
+            one, or where the seasonal naive never erred.
+        backtest_origins: How many forecasts of the backtest were judged by a known value.
         degraded: Neither a regression nor trees nor a network could speak.
         reasons: Sentences: what could not be used, and what stood in for it.
     """
@@ -198,10 +200,12 @@ def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> Seri
     naive = heard.past[NAIVE][own].reshape(-1, len(LEVELS))
     loss, reference = (mean_pinball_loss(happened, said, levels=LEVELS) for said in (mixture.backtest, naive))
     skill = round(1.0 - loss / reference, 4) if reference > 0.0 and np.isfinite(loss) else None
+    judged = np.isfinite(happened - mixture.backtest[:, 0]).reshape(heard.actual[own].shape)
+    origins = int(judged.any(axis=(0, 2)).sum())
     spoken = {name: round(weight, 4) for name, weight in mixture.blend.weights.items()}
     reasons = [sentence for sentence in heard.reasons if _concerns(sentence, one, heard.rows)]
     reasons += _of_its_input(one)
-    if skill is None:
+    if not origins:
         reasons.append("No backtest was possible: members weigh what they count for beforehand.")
     return SeriesReport(
         series_id=one.series_id,
@@ -209,7 +213,7 @@ def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> Seri
         weights=spoken,
         width=mixture.blend.width,
         skill=skill,
-        backtest_origins=heard.actual.shape[1] if skill is not None else 0,
+        backtest_origins=origins,
         degraded=not set(heard.present) - {RECENT, CLIMATOLOGY, NAIVE},
         reasons=tuple(reasons),
     )

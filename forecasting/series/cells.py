@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from grid.faults import Fault, InputError
 
@@ -28,7 +31,7 @@ def read_cells(path: Path) -> tuple[pd.DataFrame, list[Fault]]:
     Raises:
         InputError: If it is no table, or none of series.
     """
-    raw = _read(path)
+    raw = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
     missing = [name for name in REQUIRED if name not in raw.columns]
     if missing:
         problem = f"has no column {', '.join(missing)}; it has {', '.join(map(str, raw.columns))[:200]}"
@@ -45,29 +48,60 @@ def read_cells(path: Path) -> tuple[pd.DataFrame, list[Fault]]:
     return frame[~unnamed], faults
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """The table as it stands, its rows counted from 0."""
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path).reset_index(drop=True)
-        head = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", header=None, nrows=1).iloc[0]
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror or error}"
-        raise InputError([Fault(path.name, problem, "name another file")]) from None
-    except (ValueError, pa.ArrowException, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        remedy = "give CSV, or Parquet with a name that ends in .parquet"
-        raise InputError([Fault(path.name, f"is no table: {_why_no_table(error)}", remedy)]) from None
+def _read_parquet(path: Path) -> pd.DataFrame:
+    with _in_our_words(path):
+        try:
+            head = pq.read_schema(path).names
+        except pa.ArrowInvalid:
+            raise ValueError("it is no Parquet") from None
+    _check_names(path, pd.Series(head))
+    with _in_our_words(path):
+        return pd.read_parquet(path).reset_index(drop=True)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """The named columns; those that a spreadsheet appends, without a name or a cell, are left out."""
+    with _in_our_words(path):
+        head = _texts(path, header=None, nrows=1).iloc[0]
     if len(head) == 1 and re.search(r"[;\t|]", head[0]):
         remedy = "separate cells by commas, and write decimals with a point"
         raise InputError([Fault(path.name, f"has one column, {head[0][:200]!r}", remedy)])
-    twice = list(dict.fromkeys(head[head.duplicated()]))
+    named = (head.str.strip() != "").to_numpy()
+    _check_names(path, head[named])
+    with _in_our_words(path):
+        raw = _texts(path)
+    if not isinstance(raw.index, pd.RangeIndex):  # pandas takes what is too many on the left for names of rows
+        raise InputError([Fault(path.name, "its rows have more cells than its head", "name every column")])
+    for place, (_, column) in enumerate(raw.items()):
+        if not named[place] and (column.fillna("").str.strip() != "").any():
+            remedy = "name it, or take it out (pandas writes its index so, without index=False)"
+            raise InputError([Fault(path.name, f"its column {place + 1} holds cells but has no name", remedy)])
+    return raw.loc[:, named]
+
+
+def _texts(path: Path, **options: Any) -> pd.DataFrame:
+    cells: pd.DataFrame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", **options)
+    return cells
+
+
+def _check_names(path: Path, names: pd.Series[Any]) -> None:
+    twice = list(dict.fromkeys(names[names.duplicated()]))
     if twice:
         problem = f"has two columns {', '.join(map(repr, twice))[:200]}"
         raise InputError([Fault(path.name, problem, "give every column a name of its own")])
-    if not isinstance(raw.index, pd.RangeIndex):  # pandas takes what is too many on the left for names of rows
-        raise InputError([Fault(path.name, "its rows have more cells than its head", "name every column")])
-    return raw
+
+
+@contextmanager
+def _in_our_words(path: Path) -> Iterator[None]:
+    """What pandas and Arrow say of a file that they cannot read, as a fault."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror or error}"
+        raise InputError([Fault(path.name, problem, "name another file")]) from None
+    except (ValueError, pa.ArrowException) as error:
+        remedy = "give CSV, or Parquet with a name that ends in .parquet"
+        raise InputError([Fault(path.name, f"is no table: {_why_no_table(error)}", remedy)]) from None
 
 
 def _why_no_table(error: Exception) -> str:
@@ -77,8 +111,6 @@ def _why_no_table(error: Exception) -> str:
         return "a quotation mark is never closed"
     if isinstance(error, UnicodeDecodeError):
         return "it is no UTF-8 text"
-    if isinstance(error, pa.ArrowException):
-        return "it is no Parquet"
     return "it is empty" if isinstance(error, pd.errors.EmptyDataError) else str(error)[:200]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from forecasting.series.cells import REQUIRED, read_cells, tell
+from forecasting.series.cells import REQUIRED, BoolArray, IndexArray, read_cells, tell
 from forecasting.series.request import (
     DEFAULTS,
     FileSeries,
@@ -25,10 +25,13 @@ from grid.time_axis import TimeAxis
 MAX_YEARS = 60
 LONGEST_HORIZON = timedelta(days=400)
 _OVER_CAPACITY = 2.0
+_HIGHEST = 0.99
+"""The quantile of a series' sizes that is usually its highest: a few larger ones may be faults."""
 _OVER_USUAL = 1e6
 _BELOW_ZERO = 0.1
-"""Below zero by such a share of its capacity, or of its highest value, solar power has the wrong sign; by less, it is
+"""Below zero by such a share of its capacity, or of its largest value, solar power has the wrong sign; by less, it is
 what an inverter draws at night."""
+_NEARLY_ALWAYS = 0.9
 _BOUNDS_C = (-90.0, 65.0)
 
 
@@ -99,7 +102,10 @@ def _series(name: str, settings: SeriesSettings, rows: pd.DataFrame) -> FileSeri
         if column not in rows.columns
     ]
     value = rows["value"].to_numpy()
-    _check_values(faults, place, settings, rows, number)
+    _check_sizes(faults, f"{place}: value", value, number)
+    if settings.kind == "solar" and np.isfinite(value).any():
+        _check_sun(faults, f"{place}: value", settings.capacity, value, number)
+    _check_temperatures(faults, name, settings, rows, number)
     known = np.flatnonzero(np.isfinite(value))
     if not len(known):
         faults.append(Fault(f"{place}: value", "is empty in every row", "give the history of the series"))
@@ -107,10 +113,10 @@ def _series(name: str, settings: SeriesSettings, rows: pd.DataFrame) -> FileSeri
     if known[-1] == len(value) - 1 and not (apart < 0).any():  # unsorted, a row's place says nothing
         remedy = "append the rows to forecast, with value empty"
         faults.append(Fault(f"{place}: value", "no row follows the last known value: there is no horizon", remedy))
-    minute = np.unique(seconds // 60 % 60)
-    never = [str(one) for one in minute if one not in seconds[known] // 60 % 60]
-    if never and step < 3_600:
-        problem = f"is never known at minute {', '.join(never)} of the hour"
+    minute = (seconds[0] // 60 + np.arange(0, 60, settings.interval_minutes)) % 60
+    never = np.setdiff1d(minute, seconds[known] // 60 % 60)
+    if len(never):
+        problem = f"is never known at minute {', '.join(map(str, never))} of the hour"
         faults.append(Fault(f"{place}: value", problem, "give it, or correct interval_minutes in SERIES.json"))
     if len(known) * step < 86_400:
         problem = f"has {len(known)} known values, less than a day of {settings.interval_minutes} minutes"
@@ -122,34 +128,54 @@ def _series(name: str, settings: SeriesSettings, rows: pd.DataFrame) -> FileSeri
     return faults or _on_axis(name, settings, rows, (seconds - seconds[0]) // step, known)
 
 
-def _check_values(
-    faults: list[Fault], place: str, settings: SeriesSettings, rows: pd.DataFrame, number: npt.NDArray[np.int64]
-) -> None:
-    value = rows["value"].to_numpy()
+def _check_sizes(faults: list[Fault], place: str, value: npt.NDArray[np.float64], number: IndexArray) -> None:
     size = np.abs(value[np.isfinite(value) & (value != 0.0)])
     if len(size):
-        problem = f"is absurd: more than a million times the usual {np.median(size):.3g}"
-        far = np.abs(value) > _OVER_USUAL * np.median(size)
-        tell(faults, far, f"{place}: value", problem, "correct it, or leave the cell empty", number)
-    if settings.kind == "solar" and settings.capacity is not None:
-        over = value > _OVER_CAPACITY * settings.capacity
-        problem = f"is more than twice the capacity of {settings.capacity:g}"
-        tell(faults, over, f"{place}: value", problem, "correct it, or capacity in SERIES.json", number)
-    if settings.kind == "solar" and len(size):
-        below = value < -_BELOW_ZERO * (settings.capacity or size.max())
+        usual = np.quantile(size, _HIGHEST, method="lower")  # at night, or in standby, most values are next to nothing
+        problem = f"is absurd: more than a million times what is usually its highest, {usual:.3g}"
+        far = np.abs(value) > _OVER_USUAL * usual
+        tell(faults, far, place, problem, "correct it, or leave the cell empty", number)
+
+
+def _check_sun(
+    faults: list[Fault], place: str, capacity: float | None, value: npt.NDArray[np.float64], number: IndexArray
+) -> None:
+    remedy = "turn its sign, leave the cell empty, or give capacity in SERIES.json"
+    if capacity is not None:
+        over, problem = value > _OVER_CAPACITY * capacity, f"is more than twice the capacity of {capacity:g}"
+        tell(faults, over, place, problem, "correct it, or capacity in SERIES.json", number)
         remedy = "turn its sign, or leave the cell empty"
-        tell(faults, below, f"{place}: value", "is far below zero, where solar power cannot be", remedy, number)
+    problem = "is far below zero, where solar power cannot be"
+    tell(faults, _of_wrong_sign(value, capacity), place, problem, remedy, number)
+
+
+def _of_wrong_sign(value: npt.NDArray[np.float64], capacity: float | None) -> BoolArray:
+    """Where solar power is further below zero than what an inverter draws.
+
+    Where capacity is unknown, a plant in snow must not be taken for one of the wrong sign: what it draws is less than
+    what it ever yields, or is drawn at nearly all hours, at which the sun does not shine.
+    """
+    if capacity is not None:
+        return np.less(value, -_BELOW_ZERO * capacity)
+    lowest, highest = np.nanmin(value), np.nanmax(value)
+    below: BoolArray = np.less(value, _BELOW_ZERO * lowest)
+    by_day = below[np.isfinite(value)].mean() < _NEARLY_ALWAYS
+    return np.logical_and(below, by_day and -lowest > highest)
+
+
+def _check_temperatures(
+    faults: list[Fault], name: str, settings: SeriesSettings, rows: pd.DataFrame, number: IndexArray
+) -> None:
     for column, about in settings.covariates.items():
-        if about.means == "air_temperature" and column in rows.columns:
-            celsius = to_celsius(rows[column].to_numpy(), about.unit)
-            if celsius is None:
-                problem = f"air_temperature has the unit {about.unit!r}"
-                faults.append(
-                    Fault(f"SERIES.json {place.removeprefix('series ')}: {column}", problem, "give degC, degF or K")
-                )
-            else:
-                absurd = (celsius < _BOUNDS_C[0]) | (celsius > _BOUNDS_C[1])
-                tell(faults, absurd, f"{place}: {column}", "is no air temperature", "correct it or its unit", number)
+        if about.means != "air_temperature" or column not in rows.columns:
+            continue
+        celsius = to_celsius(rows[column].to_numpy(), about.unit)
+        if celsius is None:
+            problem = f"air_temperature has the unit {about.unit!r}"
+            faults.append(Fault(f"SERIES.json {name}: {column}", problem, "give degC, degF or K"))
+        else:
+            absurd = (celsius < _BOUNDS_C[0]) | (celsius > _BOUNDS_C[1])
+            tell(faults, absurd, f"series {name}: {column}", "is no air temperature", "correct it or its unit", number)
 
 
 def to_celsius(values: npt.NDArray[np.float64], unit: str) -> npt.NDArray[np.float64] | None:

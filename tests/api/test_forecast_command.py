@@ -79,12 +79,17 @@ def test_what_cannot_be_written_is_refused_before_the_work(
 
 def test_a_reason_that_all_series_share_is_told_once() -> None:
     reports = [
-        SeriesReport(name, "seasonal-naive", {"seasonal-naive": 1.0}, 1.0, skill, 6, True, reasons)
-        for name, skill, reasons in (("a", 0.25, ("Short.", "Constant.")), ("b", None, ("Short.",)))
+        SeriesReport(name, "seasonal-naive", {"seasonal-naive": 1.0}, 1.0, skill, origins, True, reasons)
+        for name, skill, origins, reasons in (
+            ("a", 0.25, 6, ("Short.", "Constant.")),
+            ("b", None, 6, ("Short.",)),
+            ("c", None, 0, ("Short.",)),
+        )
     ]
     assert list(describe(reports)) == [
         "a: seasonal-naive 1.00; skill 0.250 over 6 origins\n    Constant.",
-        "b: seasonal-naive 1.00; no backtest",
+        "b: seasonal-naive 1.00; no skill to tell over 6 origins",
+        "c: seasonal-naive 1.00; no backtest",
         "of every series:\n    Short.",
     ]
-    assert list(describe(reports[1:])) == ["b: seasonal-naive 1.00; no backtest\n    Short."]
+    assert list(describe(reports[2:])) == ["c: seasonal-naive 1.00; no backtest\n    Short."]

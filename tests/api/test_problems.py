@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 from starlette.exceptions import HTTPException
 
-from api.problems import problem_from
+from api.problems import problem_from, problem_response
 from grid.faults import Fault, InputError
 
 
@@ -100,6 +101,11 @@ def test_unforeseen_errors_tell_an_incident_and_nothing_else(caplog: pytest.LogC
 def test_faults_of_our_own_checks_pass_through() -> None:
     problem = problem_from(InputError([Fault("here", "is wrong", "change it")]))
     assert (problem.status, problem.faults) == (422, (Fault("here", "is wrong", "change it"),))
+
+
+def test_half_a_surrogate_pair_in_a_name_is_told_escaped() -> None:
+    told = problem_response(problem_from(InputError([Fault("SERIES.json \ud800", "is no series", "correct it")])))
+    assert json.loads(told.body)["faults"][0]["place"] == r"SERIES.json \ud800"
 
 
 def test_the_words_of_an_http_error_are_kept() -> None:

@@ -156,6 +156,7 @@ def test_a_series_of_which_no_backtest_hour_is_known_has_no_skill_beside_one_tha
     assert first.skill is not None
     assert second.skill is None
     assert second.backtest_origins == 0
+    assert any("No backtest" in reason for reason in second.reasons)
 
 
 def test_a_constant_series_is_forecast_as_constant_and_says_so(tmp_path: Path) -> None:
@@ -163,7 +164,11 @@ def test_a_constant_series_is_forecast_as_constant_and_says_so(tmp_path: Path) -
     frame["value"] = frame["value"].where(frame["value"].isna(), 7.0)
     made = asked(tmp_path, frame, LOAD)
     assert made.table[COLUMNS[2:]].to_numpy() == pytest.approx(7.0)
-    assert any("constant" in reason for reason in made.reports[0].reasons)
+    (report,) = made.reports
+    assert any("constant" in reason for reason in report.reasons)
+    assert report.skill is None  # last week was right, too
+    assert report.backtest_origins > 0
+    assert not any("No backtest" in reason for reason in report.reasons)
 
 
 def test_what_covariates_do_not_tell_is_said(tmp_path: Path) -> None:

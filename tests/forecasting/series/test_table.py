@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from forecasting.series.table import read_request
@@ -81,10 +83,10 @@ SWAPPED = table().iloc[[1, 0, *range(2, 50)]]
             GOOD,
             "row 31, 32, 33, 34, 35, 36, 37, 38 and 12 more",
         ),
-        (changed("value", 3, "1e9"), GOOD, "row 4: is absurd: more than a million times the usual 25"),
+        (changed("value", 3, "1e9"), GOOD, "row 4: is absurd: more than a million times what is usually its highest"),
         (
             changed("value", 3, "-40"),
-            {**GOOD, "kind": "solar"},
+            {**GOOD, "kind": "solar", "capacity": 50.0},
             "row 4: is far below zero",
         ),
         (table(temp=["3"] * 50), {**TEMPERATURE, "covariates": {"temp": BAD_UNIT}}, "SERIES.json a: temp: air_temp"),
@@ -124,6 +126,7 @@ def test_what_is_no_table_is_told_in_our_words(tmp_path: Path, content: bytes, t
     [
         ("series_id,time,value,value\na,2026-03-01T00:00:00Z,1,2\n", "has two columns 'value'"),
         ("series_id,time,value\na,2026-03-01T00:00:00Z,1,2\n", "its rows have more cells than its head"),
+        (",series_id,time,value\n0,a,2026-03-01T00:00:00Z,1\n", "its column 1 holds cells but has no name"),
         ("series_id;time;value\na;2026-03-01T00:00:00Z;1,5\n", "separate cells by commas, and write decimals with"),
     ],
 )
@@ -156,6 +159,60 @@ def test_half_hours_that_are_never_known_are_a_fault(tmp_path: Path) -> None:
     assert "series a: value: is never known at minute 30 of the hour" in told
 
 
+def test_an_hourly_file_declared_as_quarters_is_a_fault(tmp_path: Path) -> None:
+    told = faults_of(tmp_path, table(), {"a": {**GOOD, "interval_minutes": 15}})
+    assert "series a: value: is never known at minute 15, 30, 45 of the hour" in told
+
+
+def by_hour(night: float, day: float, *, bright: range = range(8, 16)) -> pd.DataFrame:
+    """What holds at night and by day, as a table."""
+    known = [str(day if time.hour in bright else night) for time in TIMES[:48]]
+    return table(value=[*known, "", ""])
+
+
+@pytest.mark.parametrize(
+    ("kind", "frame"),
+    [
+        ("solar", by_hour(0.3, 5e6)),  # W
+        ("solar", by_hour(-1e-14, 5.0)),  # what floating point leaves
+        ("load", by_hour(0.004, 11e3, bright=range(2, 4))),  # a charger in standby
+        ("solar", by_hour(-0.02, -0.02)),  # under snow
+        ("solar", by_hour(-0.02, 0.05)),
+    ],
+)
+def test_nights_standby_and_snow_are_no_faults(tmp_path: Path, kind: str, frame: pd.DataFrame) -> None:
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    (tmp_path / "series.json").write_text(json.dumps({"series": {"a": {**GOOD, "kind": kind}}}))
+    assert len(read_request(tmp_path / "in.csv", tmp_path / "series.json")) == 1
+
+
+def test_a_plant_of_the_wrong_sign_is_a_fault_though_its_capacity_is_unknown(tmp_path: Path) -> None:
+    told = faults_of(tmp_path, by_hour(0.0, -3.0), {"a": {**GOOD, "kind": "solar"}})
+    assert "row 9, 10, 11, 12, 13, 14, 15, 16 and 8 more: is far below zero" in told
+
+
+def test_a_spike_in_a_day_is_found(tmp_path: Path) -> None:
+    frame = changed("value", 3, "1e9").iloc[:26]
+    frame.loc[24:, "value"] = ""
+    assert "row 4: is absurd: more than a million times" in faults_of(tmp_path, frame, {"a": GOOD})
+
+
+def test_columns_without_a_name_or_a_cell_are_left_out(tmp_path: Path) -> None:
+    lines = table().to_csv(index=False).splitlines()
+    (tmp_path / "in.csv").write_text("\n".join(f"{line},," for line in lines))
+    (tmp_path / "series.json").write_text(json.dumps({"series": {"a": GOOD}}))
+    (one,) = read_request(tmp_path / "in.csv", tmp_path / "series.json")
+    assert (one.origin, one.covariates) == (48, {})
+
+
+def test_a_doubled_column_of_parquet_is_told_as_such(tmp_path: Path) -> None:
+    cells = pa.table([["a"], ["2026-03-01T00:00:00Z"], [1.0], [2.0]], names=["series_id", "time", "value", "value"])
+    pq.write_table(cells, tmp_path / "in.parquet")
+    (tmp_path / "series.json").write_text(json.dumps({"series": {"a": GOOD}}))
+    with pytest.raises(InputError, match="has two columns 'value'"):
+        read_request(tmp_path / "in.parquet", tmp_path / "series.json")
+
+
 def test_a_file_that_stands_upside_down_is_told_to_be_sorted_and_nothing_else(tmp_path: Path) -> None:
     told = faults_of(tmp_path, table().iloc[::-1], {"a": GOOD})
     assert "is earlier than the row before it" in told
@@ -179,7 +236,7 @@ def test_json_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_bytes_that_are_no_table_are_refused(tmp_path: Path) -> None:
     (tmp_path / "in.parquet").write_bytes(b"PAR1 nothing")
     (tmp_path / "series.json").write_text(json.dumps({"series": {"*": GOOD}}))
-    with pytest.raises(InputError, match="is no table"):
+    with pytest.raises(InputError, match="is no table: it is no Parquet"):
         read_request(tmp_path / "in.parquet", tmp_path / "series.json")
 
 
