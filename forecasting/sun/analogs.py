@@ -27,8 +27,6 @@ from grid.time_axis import FloatArray
 _LOOK_BACK_HOURS = (12, 24, 168)
 _USUAL_DAYS = 14
 _TREND_HOURS = 3
-_FIRST_HOURS = 8 * DAY_HOURS
-"""Before that there are no last days to look at."""
 _BLOCK_HOURS = 6
 """Hours ahead that are foretold together; divides a day."""
 _RIDGE = 10.0
@@ -37,7 +35,8 @@ _ALIKE = 0.6
 _NEAR_DAYS = 25.0
 _FAR_WEIGHT = 1e-6
 """Of a day that is like no other, so that some day always speaks."""
-_FEWEST_DAYS = 20
+_FEWEST_ALIKE = 20
+"""Days that must be known for any of them to speak."""
 _RECENT_DAYS = 80
 """Where earlier years are not read: an issue of stored telemetry reads three months."""
 
@@ -54,6 +53,7 @@ class AnalogDays:
     def __init__(self, panel: SolarPanel, withheld: FloatArray, *, yearly: bool = True) -> None:
         self._most = None if yearly else _RECENT_DAYS
         self._index, self._year_angle = panel.index, panel.year_angle
+        self._lit = np.any(panel.clear_kw > 0.0, axis=0)  # (hours + periods,)
         hours = panel.axis.periods
         known = np.isfinite(self._index)
         power = _running(np.where(known, panel.kw, 0.0))
@@ -73,61 +73,77 @@ class AnalogDays:
         self._traits = np.stack(traits, axis=-1)  # (rows, origins, traits)
         self._clearness = clearness(origin, np.minimum(origin + _BLOCK_HOURS, hours))  # of what follows
 
+    def speaks(self, origin: int, periods: int) -> bool:
+        """Whether enough days lie before an origin for every hour of a horizon."""
+        return len(self._days_before(origin, periods - 1)) >= _FEWEST_ALIKE
+
     def quantiles(self, origins: IndexArray, periods: int) -> FloatArray:
         """At LEVELS, of the clear-sky index, shape (rows, origins, periods, levels), by what lies before each origin.
 
-        NaN where fewer than twenty days are known.
+        NaN at night and where fewer than twenty days are known.
         """
         made = np.full((len(self._index), len(origins), periods, len(LEVELS)), np.nan)
         for number, origin in enumerate(origins.tolist()):
-            for first in range(0, periods, _BLOCK_HOURS):
-                # So many days ago that their hours, too, lie before the origin.
-                latest = origin - (first // DAY_HOURS + 1) * DAY_HOURS
-                past = np.arange(latest, _FIRST_HOURS - 1, -DAY_HOURS)[: self._most]
-                if len(past) < _FEWEST_DAYS:
+            lit = np.flatnonzero(self._lit[origin : origin + periods])
+            for first in np.unique(lit // _BLOCK_HOURS * _BLOCK_HOURS).tolist():
+                past = self._days_before(origin, first)
+                if len(past) < _FEWEST_ALIKE:
                     continue
-                weight = self._weights(origin, past, first)
-                for lead in range(first, min(first + _BLOCK_HOURS, periods)):
-                    made[:, number, lead] = _spread(self._index[:, past + lead], weight)
+                leads = lit[(lit >= first) & (lit < first + _BLOCK_HOURS)]
+                came = self._index[:, leads[:, None] + past]  # (rows, leads, past)
+                made[:, number, leads] = _spread(came, self._weights(origin, past, first))
         return made
+
+    def _days_before(self, origin: int, lead: int) -> IndexArray:
+        """Origins at the same hour of earlier days, the newest first, so long ago that their hour, too, had come."""
+        latest = origin - (lead // DAY_HOURS + 1) * DAY_HOURS
+        return np.arange(latest, _LOOK_BACK_HOURS[-1] + DAY_HOURS - 1, -DAY_HOURS)[: self._most]
 
     def _weights(self, origin: int, past: IndexArray, first: int) -> FloatArray:
         """How much each earlier origin counts for what begins ``first`` hours after this one, shape (rows, past)."""
         apart = np.abs(self._year_angle[past] - self._year_angle[origin]) * 365.25 / (2.0 * np.pi)
         near = np.exp(-0.5 * (np.minimum(apart, 365.25 - apart) / _NEAR_DAYS) ** 2)
-        made = np.tile(near + _FAR_WEIGHT, (len(self._traits), 1))
-        for row, traits in enumerate(self._traits):
-            known = np.isfinite(came := self._clearness[row, past + first])
-            if known.sum() < _FEWEST_DAYS:
-                continue
-            shown = _standardised(traits[past], traits[origin])  # (1 + past, traits), the origin first
-            learnt = shown[1:][known]
-            gram = learnt.T @ learnt + _RIDGE * np.eye(learnt.shape[1])
-            foretold = shown @ np.linalg.solve(gram, learnt.T @ (came[known] - came[known].mean()))
-            usual = _ALIKE * max(float(foretold[1:].std()), 1e-9)
-            made[row] = near * np.exp(-0.5 * ((foretold[1:] - foretold[0]) / usual) ** 2) + _FAR_WEIGHT
-        return made
+        came = self._clearness[:, past + first]  # (rows, past)
+        known = np.isfinite(came)
+        count = known.sum(axis=1, keepdims=True)
+        mean = np.where(known, came, 0.0).sum(axis=1, keepdims=True) / np.maximum(count, 1)
+        shown = _standardised(self._traits[:, past], self._traits[:, [origin]])  # (rows, 1 + past, traits)
+        learnt = np.where(known[..., None], shown[:, 1:], 0.0).swapaxes(1, 2)  # (rows, traits, past)
+        gram = learnt @ learnt.swapaxes(1, 2) + _RIDGE * np.eye(learnt.shape[1])
+        worth = np.linalg.solve(gram, learnt @ np.where(known, came - mean, 0.0)[..., None])  # (rows, traits, 1)
+        foretold = (shown @ worth)[..., 0]  # (rows, 1 + past)
+        usual = _ALIKE * np.maximum(foretold[:, 1:].std(axis=1, keepdims=True), 1e-9)
+        alike = np.exp(-0.5 * ((foretold[:, 1:] - foretold[:, :1]) / usual) ** 2)
+        return np.asarray(near * np.where(count >= _FEWEST_ALIKE, alike, 1.0) + _FAR_WEIGHT)
 
 
 def _spread(values: FloatArray, weight: FloatArray) -> FloatArray:
-    """Weighted quantiles of the known values of each row, shape (rows, levels), for both of shape (rows, days)."""
-    made = np.full((len(values), len(LEVELS)), np.nan)
-    order = np.argsort(values, axis=1)  # NaN at the end
-    ordered, weight = np.take_along_axis(values, order, axis=1), np.take_along_axis(weight, order, axis=1)
-    count = np.isfinite(values).sum(axis=1)
-    for row in np.flatnonzero(count >= _FEWEST_DAYS):
-        own = slice(0, count[row])
-        share = np.cumsum(weight[row, own])
-        made[row] = np.interp(LEVELS, (share - 0.5 * weight[row, own]) / share[-1], ordered[row, own])
-    return made
+    """Weighted quantiles of what is known, shape (rows, leads, levels).
+
+    Args:
+        values: Shape (rows, leads, days).
+        weight: Shape (rows, days).
+    """
+    order = np.argsort(values, axis=-1)  # NaN at the end
+    ordered = np.take_along_axis(values, order, axis=-1)
+    own = np.where(np.isfinite(ordered), np.take_along_axis(weight[:, None], order, axis=-1), 0.0)
+    total = np.cumsum(own, axis=-1)
+    share = (total - 0.5 * own) / np.maximum(total[..., -1:], _FAR_WEIGHT)
+    count = np.isfinite(values).sum(axis=-1)[..., None]  # (rows, leads, 1)
+    passed = np.stack([(share < level).sum(axis=-1) for level in LEVELS], axis=-1)  # (rows, leads, levels)
+    above = np.clip(passed, 1, np.maximum(count - 1, 1))
+    low, high = (np.take_along_axis(share, at, axis=-1) for at in (above - 1, above))
+    begin, end = (np.take_along_axis(ordered, at, axis=-1) for at in (above - 1, above))
+    part = np.clip((LEVELS - low) / np.maximum(high - low, np.finfo(float).tiny), 0.0, 1.0)
+    return np.where(count >= _FEWEST_ALIKE, begin + part * (end - begin), np.nan)
 
 
 def _standardised(past: FloatArray, now: FloatArray) -> FloatArray:
-    """Traits in deviations from their mean over the past, those of now first, (1 + past, traits); 0 where unknown."""
+    """Traits in deviations from their mean over the past, of now first, (rows, 1 + past, traits); 0 if unknown."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a trait that was never known
-        mean, deviation = np.nanmean(past, axis=0), np.nanstd(past, axis=0)
-    every = (np.concatenate([now[None], past]) - mean) / np.maximum(deviation, 1e-9)
+        mean, deviation = np.nanmean(past, axis=1, keepdims=True), np.nanstd(past, axis=1, keepdims=True)
+    every = (np.concatenate([now, past], axis=1) - mean) / np.maximum(deviation, 1e-9)
     return np.asarray(np.nan_to_num(every))
 
 

@@ -17,7 +17,7 @@ from forecasting.series.rows import Rows
 from forecasting.sun.plant import Plant, clear_sky_kw, fit_plant, make_clear_sky
 from grid.time_axis import FloatArray
 
-_NEAR_DAYS, _FEWEST_DAYS = 20, 15
+_NEAR_DAYS, _FEWEST_NEAR = 20, 15
 _UPPER = 0.9
 _NIGHT_SHARE = 0.005
 _CLEAR_QUANTILE = 0.85
@@ -105,7 +105,7 @@ def _by_its_past(own: FloatArray, calendar: Calendar) -> FloatArray:
                 apart = np.abs(day_of_year[past] - day)
                 apart = np.minimum(apart, 365 - apart)
                 near = past[apart <= _NEAR_DAYS]
-                if len(near) < _FEWEST_DAYS:
+                if len(near) < _FEWEST_NEAR:
                     near = past[np.argsort(apart, kind="stable")[: 2 * _NEAR_DAYS]]
                 upper = float(np.quantile(values[near], _UPPER))
                 made[row, every[day_of_year[every] == day]] = upper if upper > _NIGHT_SHARE * peak else 0.0

@@ -45,7 +45,7 @@ from forecasting.sun.core import SolarCore
 from forecasting.sun.plant import Plant
 from forecasting.sun.trees import SolarTrees
 from forecasting.sun.twilight import twilight_quantiles
-from forecasting.sun.weather_ahead import weather_ahead
+from forecasting.sun.weather_ahead import weather_ahead, weather_told
 from forecasting.sun.weather_network import Intervals, WeatherNetwork, train_weather_networks, weather_quantiles
 from forecasting.sun.windows import SOLAR_CONTEXT_HOURS, SolarPanel, SolarWindows, before_test
 from grid.time_axis import FloatArray, TimeAxis
@@ -55,7 +55,7 @@ _DEFAULT_HEADROOM = 1.1
 _LATE_HOURS = 8 * 24
 """What a forecast of the sun reads of its last days."""
 _FIRST_HOURS, _FEWEST_HOURS = 10 * 24, 100
-"""The trees speak where so many hours of daylight are known after the first ones."""
+"""History is long enough to learn from where so many hours of daylight are known after the first ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,26 +99,24 @@ class SolarMembers:
         self._rows, self._course, self._parts = rows, course, parts
         longer = TimeAxis(rows.axis.start, timedelta(hours=1), rows.axis.periods + rows.periods)
         calendar = make_calendar(longer, timezone="UTC", holidays="")
+        self._split, self._yearly = trial.split, not trial.nightly
+        self._first_origin = int(trial.origins.min(initial=trial.split.end))
         self._plants = parts.plants if parts else tuple(fit_plants(rows))
         clear, told = clear_power(rows, calendar, self._plants)
         self.reasons += told
         limit = np.array([1.0 if one.settings.capacity else _DEFAULT_HEADROOM for one in rows.series])
         self._limit = np.repeat(limit, rows.parts)  # (rows,)
         self._weather_networks: dict[int, list[WeatherNetwork]] = {}
-        self._panel = _panel(rows, calendar, clear, self._limit)
-        self._split, self._yearly = trial.split, not trial.nightly
-        self._climatology = Climatology(
-            self._panel.index, calendar, by_day_type=False, level_hours=None, yearly=self._yearly
-        )
-        self._naive = NaiveMember(rows.values, calendar, DAY_HOURS)
-        self._trees: SolarTrees | None = None
         self._grown: dict[int, dict[str, QuantileTrees | QuantileForest]] = {}
-        self._weather_tells = self._panel.weather is not None and bool(
-            np.isfinite(self._panel.index[:, : self._split.test]).any()
-        )
+        told_ahead = weather_told(rows, until=self._split.test)
+        if not told_ahead and any(rows.given(one, name) for one in rows.series for name in one.covariates):
+            self.reasons.append(
+                "Nothing that is known ahead changes from day to day as the sun's power does: none is read as weather."
+            )
+        self._panel = _panel(rows, calendar, clear, self._limit, weather_told=told_ahead)
         daylight = np.isfinite(self._panel.index[:, _FIRST_HOURS : self._split.test]).sum()
-        if parts.trees is not None if parts else trained and daylight >= _FEWEST_HOURS:
-            self._trees = self._make_trees(self._panel, rows)
+        self._long_enough = parts.trees is not None if parts else trained and bool(daylight >= _FEWEST_HOURS)
+        self._look_at(rows, calendar)
         self._core: SolarCore | None = None
         self._networks: dict[str, TrainedNetwork] = {}
         enough = np.isfinite(self._panel.index[:, : self._split.tail]).sum() >= 50
@@ -138,15 +136,23 @@ class SolarMembers:
             at = np.arange(rows.axis.periods, clear.shape[1])
             calendar = calendar.ending_as(calendar.part(slice(at[0] - back, at[-1] + 1 - back)))
             clear = np.concatenate([clear[:, : at[0]], clear[:, at - back]], axis=1)
-        other._rows = rows
-        other._panel = _panel(rows, calendar, clear, self._limit)
-        other._climatology = Climatology(
-            other._panel.index, calendar, by_day_type=False, level_hours=None, yearly=self._yearly
-        )
-        other._naive = NaiveMember(rows.values, calendar, DAY_HOURS)
-        if self._trees is not None:
-            other._trees = self._make_trees(other._panel, rows)
+        other._panel = _panel(rows, calendar, clear, self._limit, weather_told=self._panel.weather is not None)
+        other._look_at(rows, calendar)
         return other
+
+    def _look_at(self, rows: Rows, calendar: Calendar) -> None:
+        """Make the members that are made anew of every panel; those that history is too short for are None."""
+        self._rows, panel, withheld = rows, self._panel, _withheld(rows)
+        self._climatology = Climatology(panel.index, calendar, by_day_type=False, level_hours=None, yearly=self._yearly)
+        self._naive = NaiveMember(rows.values, calendar, DAY_HOURS)
+        self._trees: SolarTrees | None = None
+        self._analogs: AnalogDays | None = None
+        if self._long_enough:
+            self._trees = SolarTrees(panel, withheld, self._limit, periods=rows.periods, seed=self._course.seed)
+        if self._long_enough and panel.weather is None:
+            analogs = AnalogDays(panel, withheld, yearly=self._yearly)
+            # Only where they can be judged from the first origin on: silence would be judged as climatology.
+            self._analogs = analogs if analogs.speaks(self._first_origin, rows.periods) else None
 
     def ordinary(self) -> FloatArray:
         clear = self._panel.clear_kw[:, : self._rows.axis.periods]
@@ -176,18 +182,11 @@ class SolarMembers:
         if NAIVE in asked:
             naive = filled(self._naive.quantiles(origins, periods), climatology)
             said[NAIVE] = np.where(clear > 0.0, np.clip(naive, 0.0, limit), 0.0)
-        if ANALOGS in asked and self._trees is not None and self._panel.weather is None:
-            analogs = AnalogDays(self._panel, _withheld(self._rows), yearly=self._yearly)
-            alike = filled(analogs.quantiles(origins, periods) * clear, climatology)
+        if ANALOGS in asked and self._analogs is not None:
+            alike = filled(self._analogs.quantiles(origins, periods) * clear, climatology)
             said[ANALOGS] = np.where(clear > 0.0, np.clip(alike, 0.0, limit), 0.0)
-        if WEATHER in asked and self._weather_tells:
-            if until not in self._weather_networks:
-                self._weather_networks[until] = self._train_weather(until)
-            networks = self._weather_networks[until]
-            where = np.broadcast_to(np.arange(len(clear))[:, None, None], clear.shape[:-1])
-            features = self._features()[where, ahead[None]]  # (rows, origins, periods, features)
-            answer = weather_quantiles(networks, features.reshape(-1, features.shape[-1]), where.ravel())
-            said[WEATHER] = np.clip(answer.reshape(*clear.shape[:-1], len(LEVELS)) * clear, 0.0, limit)
+        if WEATHER in asked and self._panel.weather is not None:
+            said[WEATHER] = np.clip(self._by_weather(ahead, until=until) * clear, 0.0, limit)
         if self._trees is not None:
             grown = self._grow(until)
             said |= {name: self._trees.speak(one, origins, periods) for name, one in grown.items() if name in asked}
@@ -211,9 +210,6 @@ class SolarMembers:
         assert not isinstance(trees, QuantileForest)
         assert not isinstance(forest, QuantileTrees)
         return SolarParts(self._plants, self._core, trees, dict(self._networks), forest)
-
-    def _make_trees(self, panel: SolarPanel, rows: Rows) -> SolarTrees:
-        return SolarTrees(panel, _withheld(rows), self._limit, periods=rows.periods, seed=self._course.seed)
 
     def _grow(self, until: int) -> dict[str, QuantileTrees | QuantileForest]:
         """Trees and forest that know what lies before ``until``."""
@@ -251,6 +247,15 @@ class SolarMembers:
 
         return core, train_all(self._course.networks, train, on_progress=on_progress)
 
+    def _by_weather(self, ahead: IndexArray, *, until: int) -> FloatArray:
+        """What weather networks say of hours, at LEVELS, of the clear-sky index, shape (rows, *ahead.shape, levels)."""
+        if until not in self._weather_networks:
+            self._weather_networks[until] = self._train_weather(until)
+        row = np.broadcast_to(np.arange(len(self._limit)).reshape(-1, 1, 1), (len(self._limit), *ahead.shape))
+        features = self._features()[row, ahead[None]]  # (rows, origins, periods, features)
+        answer = weather_quantiles(self._weather_networks[until], features.reshape(-1, features.shape[-1]), row.ravel())
+        return answer.reshape(*row.shape, len(LEVELS))
+
     def _train_weather(self, until: int) -> list[WeatherNetwork]:
         """Networks on the weather, trained on the hours before ``until``."""
         index = self._panel.index[:, :until]
@@ -281,7 +286,7 @@ class SolarMembers:
         return np.concatenate([panel.weather, day, share], axis=-1)
 
 
-def _panel(rows: Rows, calendar: Calendar, clear: FloatArray, limit: FloatArray) -> SolarPanel:
+def _panel(rows: Rows, calendar: Calendar, clear: FloatArray, limit: FloatArray, *, weather_told: bool) -> SolarPanel:
     """The rows with the sun over them; the calendar, in UTC, tells the hour of day and the season."""
     angle = 2.0 * np.pi * (calendar.hour + 0.5) / 24.0
     return SolarPanel(
@@ -292,7 +297,7 @@ def _panel(rows: Rows, calendar: Calendar, clear: FloatArray, limit: FloatArray)
         clear_kw=clear,
         day_angle=np.tile(angle, (len(clear), 1)),
         year_angle=calendar.year_angle,
-        weather=weather_ahead(rows, clear),
+        weather=weather_ahead(rows, clear) if weather_told else None,
         first_row=rows.first,
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from forecasting.members.course import ANALOGS, LEVELS, Course, single_trial
+from forecasting.members.course import ANALOGS, LEVELS, WEATHER, Course, single_trial
 from forecasting.series.request import FileSeries, SeriesSettings
 from forecasting.series.rows import make_rows
 from forecasting.sun.analogs import AnalogDays
@@ -124,20 +125,58 @@ def test_a_sensor_that_never_spoke_and_a_short_history_are_no_ground_to_fail() -
     assert np.isnan(made[1]).all()
 
 
-@pytest.mark.parametrize("ahead", [True, False])
-def test_they_speak_only_where_no_weather_is_known_ahead(ahead: bool) -> None:
-    cloudless = np.random.default_rng(5).uniform(0.1, 1.0, DAYS + PERIODS // 24)
-    power = np.repeat(cloudless, 24) * CLEAR
-    past = np.arange(HOURS + PERIODS) < HOURS
+def test_hours_that_are_further_ahead_than_days_are_known_are_not_spoken_of() -> None:
+    analogs = AnalogDays(panel(np.full(DAYS, 0.5)), nothing())
+    origin = 24 * (8 + 20)
+    assert analogs.speaks(origin, 24)
+    assert not analogs.speaks(origin, 25)
+    assert not analogs.speaks(origin - 1, 24)
+    told = analogs.quantiles(np.array([origin]), 48)[0, 0]
+    assert np.isfinite(told[NOON]).all()
+    assert np.isnan(told[24 + NOON]).all()
+
+
+def members_of(days: int, *, covariate: Callable[[FloatArray], FloatArray], ahead: bool) -> SolarMembers:
+    """Of a plant with so many days of history, and what may be known of each day's cloudless share, by hour."""
+    hours = 24 * days
+    clear = CLEAR[: hours + PERIODS]
+    cloudless = np.repeat(np.random.default_rng(5).uniform(0.1, 1.0, days + PERIODS // 24), 24)
+    past = np.arange(hours + PERIODS) < hours
     one = FileSeries(
         series_id="plant",
         settings=SeriesSettings(kind="solar", interval_minutes=60, capacity=1.0),
-        axis=TimeAxis(START, timedelta(hours=1), HOURS + PERIODS),
-        values=np.where(past, power, np.nan),
-        covariates={"cloud": np.where(past | ahead, 1.0 - np.repeat(cloudless, 24), np.nan)},
-        origin=HOURS,
-        asked=np.arange(HOURS, HOURS + PERIODS),
+        axis=TimeAxis(START, timedelta(hours=1), hours + PERIODS),
+        values=np.where(past, cloudless * clear, np.nan),
+        covariates={"column": np.where(past | ahead, covariate(cloudless), np.nan)},
+        origin=hours,
+        asked=np.arange(hours, hours + PERIODS),
     )
-    trial = single_trial(HOURS, PERIODS)
-    members = SolarMembers(make_rows([one]), course=Course(share=0.01), trial=trial, trained=True)
-    assert (ANALOGS in members.present(asked={ANALOGS})) is not ahead
+    trial = single_trial(hours, PERIODS)
+    return SolarMembers(make_rows([one]), course=Course(share=0.01), trial=trial, trained=True)
+
+
+def cloud(cloudless: FloatArray) -> FloatArray:
+    return 1.0 - cloudless
+
+
+def number_of_the_row(cloudless: FloatArray) -> FloatArray:
+    return np.arange(len(cloudless), dtype=np.float64)
+
+
+@pytest.mark.parametrize(
+    ("covariate", "ahead", "speaking"),
+    [(cloud, True, WEATHER), (cloud, False, ANALOGS), (number_of_the_row, True, ANALOGS)],
+)
+def test_they_speak_only_where_no_weather_is_known_ahead(
+    covariate: Callable[[FloatArray], FloatArray], ahead: bool, speaking: str
+) -> None:
+    members = members_of(DAYS, covariate=covariate, ahead=ahead)
+    assert members.present(asked={ANALOGS, WEATHER}).keys() & {ANALOGS, WEATHER} == {speaking}
+    told = any("none is read as weather" in reason for reason in members.reasons)
+    assert told is (covariate is number_of_the_row)
+
+
+@pytest.mark.parametrize(("days", "speak"), [(34, False), (60, True)])
+def test_they_speak_only_where_they_are_judged_from_the_first_origin_on(days: int, speak: bool) -> None:
+    members = members_of(days, covariate=cloud, ahead=False)
+    assert (ANALOGS in members.present(asked={ANALOGS})) is speak

@@ -9,7 +9,7 @@ import pytest
 
 from forecasting.series.request import Covariate, FileSeries, SeriesSettings
 from forecasting.series.rows import Rows, make_rows
-from forecasting.sun.weather_ahead import weather_ahead
+from forecasting.sun.weather_ahead import weather_ahead, weather_told
 from grid.time_axis import FloatArray, TimeAxis
 
 DAYS, HORIZON = 20, 24
@@ -22,9 +22,9 @@ SHARES = slice(1, 8)
 DAY = 8
 
 
-def rows_with(**covariates: FloatArray) -> Rows:
-    """A plant under half a sky, with covariates of every hour; those named in MEANT mean just that."""
-    value = np.where(np.arange(HOURS + HORIZON) < HOURS, 0.5 * SUN, np.nan)
+def rows_with(cloudless: FloatArray | float = 0.5, **covariates: FloatArray) -> Rows:
+    """A plant under such a share of the sky, with covariates of every hour; those named in MEANT mean just that."""
+    value = np.where(np.arange(HOURS + HORIZON) < HOURS, cloudless * SUN, np.nan)
     meant = {name: Covariate(means=name, unit=unit) for name, unit in MEANT.items() if name in covariates}
     axis = TimeAxis(datetime(2026, 4, 1, tzinfo=UTC), timedelta(hours=1), HOURS + HORIZON)
     one = FileSeries(
@@ -40,9 +40,7 @@ def rows_with(**covariates: FloatArray) -> Rows:
 
 
 def features_of(**covariates: FloatArray) -> FloatArray:
-    made = weather_ahead(rows_with(**covariates), CLEAR)
-    assert made is not None
-    return made
+    return weather_ahead(rows_with(**covariates), CLEAR)
 
 
 def test_a_covariate_shows_its_value_in_deviations_from_its_mean_in_daylight() -> None:
@@ -95,5 +93,24 @@ def test_where_nothing_is_known_stands_the_mean() -> None:
 
 
 def test_weather_that_ends_before_the_horizon_is_not_known_ahead() -> None:
-    cloud = np.where(np.arange(HOURS + HORIZON) < HOURS, 1.0, np.nan)
-    assert weather_ahead(rows_with(cloud=cloud), CLEAR) is None
+    cloudless = np.repeat(np.random.default_rng(5).uniform(0.2, 1.0, DAYS + 1), 24)
+    known_ahead = 1.0 - cloudless
+    withheld = np.where(np.arange(HOURS + HORIZON) < HOURS, known_ahead, np.nan)
+    assert weather_told(rows_with(cloudless, cloud=known_ahead), until=HOURS)
+    assert not weather_told(rows_with(cloudless, cloud=withheld), until=HOURS)
+
+
+def test_weather_is_told_by_what_changes_with_the_power_not_by_the_sky_above_or_a_number_of_the_row() -> None:
+    hour = np.arange(HOURS + HORIZON)
+    cloudless = np.repeat(np.random.default_rng(6).uniform(0.2, 1.0, DAYS + 1), 24)
+    higher = SUN * (1.0 + 0.002 * hour / 24.0)
+    known = {"clear_sky_ghi": 1000.0 * higher, "solar_zenith": 90.0 - 60.0 * higher, "row": 0.1 * hour}
+    assert not weather_told(rows_with(cloudless, **known), until=HOURS)
+    assert weather_told(rows_with(cloudless, **known, ghi=1000.0 * SUN * cloudless), until=HOURS)
+
+
+def test_what_comes_after_the_hour_looked_until_does_not_make_weather() -> None:
+    cloudless = np.repeat(np.random.default_rng(7).uniform(0.2, 1.0, DAYS + 1), 24)
+    cloud = np.where(np.arange(HOURS + HORIZON) < HOURS // 2, 0.5, 1.0 - cloudless)
+    assert not weather_told(rows_with(cloudless, cloud=cloud), until=HOURS // 2)
+    assert weather_told(rows_with(cloudless, cloud=cloud), until=HOURS)
