@@ -53,7 +53,8 @@ class Redispatcher:
         """Dispatch what is left of the plan in force, and tell what changes; nothing is stored.
 
         Raises:
-            Problem: 409 without a plan in force or forecasts for what is left of it, 503 while others wait too long.
+            Problem: 409 without a plan in force or forecasts for what is left of it, or if its commitment cannot be
+                dispatched; 503 while others wait too long, or if it is not settled in time.
         """
         began = time.monotonic()
         if not self._at_work.acquire(timeout=_WAIT_SECONDS):
@@ -76,6 +77,9 @@ class Redispatcher:
         except InputError as error:
             raise Problem(409, "not-ready", "there is nothing to dispatch again", faults=error.faults) from error
         except UnsolvedError as error:
+            if not error.infeasible:
+                told = f"the plan in force is not dispatched again: {error}; ask again, to go on from there"
+                raise unavailable(told, retry_seconds=3) from error
             raise Problem(
                 409, "not-ready", f"the commitment of the plan in force cannot be dispatched: {error}"
             ) from error
@@ -90,6 +94,8 @@ class Redispatcher:
         """The plan dispatched again; a solver that failed may be half changed, and is not kept."""
         try:
             return dispatch_held(held, kept=kept)
+        except UnsolvedError:  # the program is whole
+            raise
         except Exception:
             self._kept = None
             raise

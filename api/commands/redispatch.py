@@ -41,9 +41,10 @@ def redispatch(
     try:
         found = dispatch_held(held, kept=Redispatch(held.problem, held.on, held.charging, idle=held.idle))
     except UnsolvedError as error:
-        told = f"{case}: the commitment of {plan} cannot be dispatched: {error}"
+        why = "cannot be" if error.infeasible else "is not"
+        told = f"{case}: the commitment of {plan} {why} dispatched: {error}"
         Console(stderr=True).print(told, markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(3) from None
+        raise typer.Exit(3 if error.infeasible else 1) from None
     document = redispatch_document(held, found)
     changes = changes_since(in_force, document, timezone=problem.timezone) if problem.timezone else None
     seconds = round(time.monotonic() - began, 3)

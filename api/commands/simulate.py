@@ -81,6 +81,8 @@ def simulate(
     try:
         simulated = [run(actual, way, operation=operation) for way in ways]
     except UnsolvedError as error:
+        if not error.infeasible:
+            raise
         Console(stderr=True).print(f"{folder}: no feasible dispatch in real time: {error}", markup=False)
         raise typer.Exit(3) from None
     scores = [score(result) for result in simulated]

@@ -106,6 +106,7 @@ class Redispatch:
             if status == highspy.HighsModelStatus.kTimeLimit:
                 break
             if status != highspy.HighsModelStatus.kOptimal:
+                self._highs.clearSolver()  # its basis may be at fault, and would be the next one's start
                 raise UnsolvedError(self._highs.modelStatusToString(status), infeasible=status in INFEASIBLE)
             solution = self._highs.getSolution()
             values = np.array(solution.col_value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partialmethod
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,18 @@ def test_a_solver_that_failed_is_not_kept(planned: tuple[Any, str], monkeypatch:
         patched.setattr(Redispatch, "solve", failing)
         assert api.post("/plans/redispatch").status_code == 500
     assert not api.post("/plans/redispatch").json()["warm"]
+
+
+def test_what_is_not_settled_in_time_is_asked_for_again(
+    planned: tuple[Any, str], monkeypatch: pytest.MonkeyPatch, problem: Any
+) -> None:
+    api, _ = planned
+    with monkeypatch.context() as patched:
+        patched.setattr(Redispatch, "solve", partialmethod(Redispatch.solve, seconds=0.0))
+        told = problem(api.post("/plans/redispatch"), 503)["detail"]
+    assert "not settled in 0 s" in told
+    assert "cannot be dispatched" not in told
+    assert api.post("/plans/redispatch").json()["warm"]
 
 
 def failing(*_: object) -> None:

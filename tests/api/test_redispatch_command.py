@@ -7,12 +7,14 @@ import math
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.cli import main
+from grid.dispatch import Redispatch
 
 DAY = Path(__file__).resolve().parents[1] / "grid" / "cases" / "three_bus_day"
 Call = Callable[..., tuple[int, str, str]]
@@ -87,6 +89,16 @@ def test_a_commitment_that_cannot_be_dispatched_has_status_3(planned: tuple[Path
     status, _, said = gridpilot("redispatch", case, "--plan", plan)
     assert status == 3
     assert "cannot be dispatched" in said
+
+
+def test_what_is_not_settled_in_time_has_status_1(
+    planned: tuple[Path, Path], gridpilot: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, plan = planned
+    monkeypatch.setattr(Redispatch, "solve", partialmethod(Redispatch.solve, seconds=0.0))
+    status, _, said = gridpilot("redispatch", case, "--plan", plan)
+    assert status == 1
+    assert "is not dispatched: not settled in 0 s" in said
 
 
 @pytest.mark.parametrize(

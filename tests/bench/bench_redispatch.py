@@ -30,7 +30,7 @@ from grid.formulation.ptdf import Ptdf
 from grid.formulation.unit_terms import unit_terms
 
 CASES = {"case162_ieee_dtc": ("plain", "N-1", "losses", "both"), "case1354_pegase": ("plain", "N-1", "losses")}
-"""With both the tangents of the larger case do not end within 200 rounds."""
+"""With both the tangents of the larger case do not end within a minute."""
 KINDS = {"plain": (False, False), "N-1": (True, False), "losses": (False, True), "both": (True, True)}
 EMERGENCY = 1.2
 ALLOWED = 1e-5
