@@ -71,7 +71,7 @@ def hold_plan(problem: DispatchProblem, plan: Mapping[str, Any]) -> HeldPlan:
     names = [storage.storage_id for storage in problem.storages]
     charging = rows("storages", names, lambda record: record["charge_mw"] > record["discharge_mw"])
     idle = rows("storages", names, lambda record: max(record["charge_mw"], record["discharge_mw"]) == 0.0)
-    if faults := list(dict.fromkeys(faults)) or list(_forbidden(problem, on)):
+    if faults := list(dict.fromkeys(faults)) or list(_forbidden(_as_planned(problem, earlier), on)):
         raise InputError(faults)
     loses = [storage.charge_efficiency * storage.discharge_efficiency <= 1.0 for storage in problem.storages]
     free = replace(
@@ -159,6 +159,16 @@ def redispatch_document(held: HeldPlan, found: Redispatched) -> dict[str, Any]:
             for v in found.violations
         ],
     }
+
+
+def _as_planned(problem: DispatchProblem, earlier: PreviousPlan) -> DispatchProblem:
+    """With those units free to start and stop that the plan in force took for free, their past being unknown."""
+    free = {
+        unit.unit_id: replace(state, hours=state.hours + max(unit.minimum_up_hours, unit.minimum_down_hours))
+        for unit in problem.thermal_units
+        if (state := problem.initial.get(unit.unit_id)) is not None and earlier.of_unknown_past(unit.unit_id)
+    }
+    return replace(problem, initial={**problem.initial, **free})
 
 
 def _forbidden(problem: DispatchProblem, on: BoolArray) -> Iterator[Fault]:

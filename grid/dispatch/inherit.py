@@ -46,6 +46,12 @@ class PreviousPlan:
         schedule: Sequence[Mapping[str, Any]] = self._document[kind].get(asset_id, ()) if self._told else ()
         return schedule[self._done :]
 
+    def of_unknown_past(self, unit_id: str) -> bool:
+        """Whether a site's unit was free at the document's beginning and has been as it was there until ``at``."""
+        inherited = self._document.get("inputs", {}).get("initial")
+        past = self._document["units"].get(unit_id, ())[: self._done] if self._told else ()
+        return inherited is not None and unit_id not in inherited and len({bool(row["on"]) for row in past}) == 1
+
     def told(
         self, units: Sequence[ThermalUnit], storages: Sequence[Storage], *, axis: TimeAxis, prices: ChangePrices
     ) -> EarlierPlan | None:

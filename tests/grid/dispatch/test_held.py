@@ -182,7 +182,7 @@ def test_a_storage_that_idles_never_burns_what_is_too_much(make_problem: Any) ->
 
 SLOW = {
     "bus": "a", "minimum_mw": 20, "capacity_mw": 100, "cost_per_mwh": 10, "ramp_mw_per_hour": 30, "stop_ramp_mw": 30,
-    "minimum_up_hours": 2, "minimum_down_hours": 3,
+    "minimum_up_hours": 1.5, "minimum_down_hours": 3,
 }  # fmt: skip
 
 
@@ -197,7 +197,7 @@ SLOW = {
         (
             {"on": True, "hours": 1, "power_mw": 25},
             [0, 0, 0, 1],
-            "stops at 2026-03-01T00:00:00Z after 1 h on, at least 2",
+            "stops at 2026-03-01T00:00:00Z after 1 h on, at least 1.5",
         ),
         (
             {"on": True, "hours": 9, "power_mw": 25},
@@ -209,7 +209,7 @@ SLOW = {
             [1, 0, 0, 0],
             "stops at 2026-03-01T01:00:00Z from 70 MW before the first",
         ),
-        (None, [0, 1, 0, 0], "stops at 2026-03-01T02:00:00Z after 1 h on, at least 2"),
+        (None, [0, 1, 0, 0], "stops at 2026-03-01T02:00:00Z after 1 h on, at least 1.5"),
     ],
 )
 def test_a_commitment_that_a_unit_cannot_follow_is_a_fault(
@@ -253,3 +253,22 @@ def test_a_plan_that_begins_between_the_periods_is_a_fault(make_problem: Any) ->
     )  # fmt: skip
     with pytest.raises(InputError, match="its periods begin between those to dispatch"):
         hold_plan(later, plan)
+
+
+def test_a_unit_of_unknown_past_is_held_where_its_plan_stops_it_at_once(make_problem: Any) -> None:
+    """The first plan of a site takes units as long on or off; an hour later its document tells of that hour only."""
+    rest = {"bus": "a", "capacity_mw": 90, "cost_per_mwh": 50}
+    whole: DispatchProblem = make_problem({"load_mw": {"a": [60.0] * 4}, "units": {"slow": SLOW, "rest": rest}})
+    _, plan = written(whole, {"initial": {}})
+    for record, is_on in zip(plan["units"]["slow"], [True, False, False, False], strict=True):
+        record |= {"on": is_on, "power_mw": 25.0 * is_on}
+    axis = TimeAxis(whole.axis.start + HOUR, HOUR, 3)
+    left = replace(
+        whole, axis=axis, load_mw=whole.load_mw[:, 1:], available_mw=whole.available_mw[:, 1:],
+        reserve_up_mw=np.zeros(3), reserve_down_mw=np.zeros(3),
+        initial=PreviousPlan(plan, at=axis.start).unit_states(whole.thermal_units),
+    )  # fmt: skip
+    assert hold_plan(left, plan).on.tolist()[0] == [False] * 3
+    plan["inputs"]["initial"] = {"slow": {"on": False, "hours": 9, "power_mw": 0.0}}
+    with pytest.raises(InputError, match=r"slow: it stops at .* after 1 h on"):
+        hold_plan(left, plan)
