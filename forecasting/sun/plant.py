@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ SUBSTEPS = 4
 _TILTS_DEG = (0.0, 10.0, 20.0, 30.0, 40.0, 55.0)
 _AZIMUTHS_DEG = (90.0, 120.0, 150.0, 180.0, 210.0, 240.0, 270.0)
 _CLEAR_QUANTILE = 5.0 / 6.0
+_PLACES = 4096
+"""Whose altitude and turbidity are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +72,13 @@ def make_clear_sky(axis: TimeAxis, *, latitude: float, longitude: float) -> Clea
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         # pvlib 0.16 still reads an attribute that pandas 3 renamed.
         warnings.filterwarnings("ignore", message="DatetimeIndex.dayofyear is deprecated")
-        altitude = pvlib.location.lookup_altitude(latitude, longitude)
+        altitude = _altitude(latitude, longitude)
         # The almanac formula is within 0.01 degree here and fifty times faster than the full algorithm.
         sun = pvlib.solarposition.ephemeris(moments, latitude, longitude)
         zenith = sun["apparent_zenith"].to_numpy(dtype=np.float64)
         pressure = pvlib.atmosphere.alt2pres(altitude)
         airmass = pvlib.atmosphere.get_absolute_airmass(pvlib.atmosphere.get_relative_airmass(zenith), pressure)
-        turbidity = pvlib.clearsky.lookup_linke_turbidity(moments, latitude, longitude).to_numpy()
+        turbidity = _turbidity(latitude, longitude)[moments.day_of_year - 1 + 365 * moments.is_leap_year]
         extra = pvlib.irradiance.get_extra_radiation(moments).to_numpy()
         sky = pvlib.clearsky.ineichen(zenith, airmass, turbidity, altitude=altitude, dni_extra=extra)
     up = zenith < 90.0
@@ -87,6 +90,21 @@ def make_clear_sky(axis: TimeAxis, *, latitude: float, longitude: float) -> Clea
         dhi_w_m2=np.where(up, np.nan_to_num(sky["dhi"]), 0.0),
         extra_w_m2=extra,
     )
+
+
+@lru_cache(maxsize=_PLACES)
+def _altitude(latitude: float, longitude: float) -> float:
+    return float(pvlib.location.lookup_altitude(latitude, longitude))
+
+
+@lru_cache(maxsize=_PLACES)
+def _turbidity(latitude: float, longitude: float) -> FloatArray:
+    """Linke turbidity of every day of a common year and of a leap year after it, shape (365 + 366,).
+
+    It is kept, since pvlib opens its file for every question.
+    """
+    days = pd.date_range("2015-01-01", "2016-12-31", tz="UTC")
+    return np.asarray(pvlib.clearsky.lookup_linke_turbidity(days, latitude, longitude), dtype=np.float64)
 
 
 def plane_irradiance(sky: ClearSky, *, tilt_deg: float, azimuth_deg: float) -> FloatArray:

@@ -41,8 +41,8 @@ def twilight_quantiles(panel: SolarPanel, wanted: IndexArray, *, until: int) -> 
             if len(past) < _FEWEST:
                 continue
             past = past[np.argsort(light[past], kind="stable")]
-            for at in np.flatnonzero(alike & asked):
-                place = int(np.searchsorted(light[past], light[at])) - _ALIKE // 2
-                begin = max(min(place, len(past) - _ALIKE), 0)
-                made[row, at] = np.quantile(panel.kw[row, past[begin : begin + _ALIKE]], LEVELS)
+            at = np.flatnonzero(alike & asked)
+            begin = np.clip(np.searchsorted(light[past], light[at]) - _ALIKE // 2, 0, max(len(past) - _ALIKE, 0))
+            near = past[begin[:, None] + np.arange(min(_ALIKE, len(past)))]  # (dim hours, alike)
+            made[row, at] = np.quantile(panel.kw[row, near], LEVELS, axis=1).T
     return made[:, wanted]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pvlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.sun.core import climatology_index, recent_deviation
-from forecasting.sun.plant import SUBSTEPS, Plant, clear_sky_kw, fit_plant, make_clear_sky, plane_irradiance
+from forecasting.sun.plant import SUBSTEPS, Plant, _turbidity, clear_sky_kw, fit_plant, make_clear_sky, plane_irradiance
 from grid.time_axis import TimeAxis
 
 GOLDEN = {"latitude": 39.7406, "longitude": -105.1775}
@@ -30,6 +33,15 @@ def test_clear_sky_irradiance_is_that_of_a_mountain_summer() -> None:
     sky = make_clear_sky(SUMMER, **GOLDEN)
     assert 950.0 < sky.ghi_w_m2.max() < 1100.0
     assert sky.zenith_deg.min() == pytest.approx(39.74 - 23.44, abs=0.6)
+
+
+def test_the_haze_that_is_kept_of_a_place_is_that_of_every_day_of_common_and_leap_years() -> None:
+    days = pd.date_range("2023-01-01", "2025-12-31", tz="UTC")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="DatetimeIndex.dayofyear is deprecated")
+        kept = _turbidity(50.0, 8.0)[days.day_of_year - 1 + 365 * days.is_leap_year]
+        told = pvlib.clearsky.lookup_linke_turbidity(days, 50.0, 8.0).to_numpy()
+    assert np.array_equal(kept, told)
 
 
 def test_the_clear_sky_power_stays_within_the_capacity() -> None:
