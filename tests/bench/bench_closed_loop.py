@@ -48,7 +48,7 @@ AS_PUBLISHED = Operation(horizon=HORIZON, relative_gap=2e-4, time_limit_seconds=
 OURS = Operation(horizon=HORIZON, relative_gap=2e-3, time_limit_seconds=600.0)
 QUICK = replace(OURS, quick_start_hours=3.0)
 SEASON = replace(QUICK, relative_gap=0.005)
-SIX_HOURS = timedelta(hours=6)
+OFTEN = {"six": timedelta(hours=6), "three": timedelta(hours=3)}
 
 
 def result_of(week: Week, name: str, forecaster: Forecaster, operation: Operation, kept: Path) -> dict[str, Any]:
@@ -76,13 +76,15 @@ def result_of(week: Week, name: str, forecaster: Forecaster, operation: Operatio
 
 def replanned(
     week: Week, operation: Operation, foresight: dict[str, Any], kept: Path, *, level: float = 0.95
-) -> dict[str, Any]:
-    """The same with a plan every six hours, made at its beginning from the errors until then; a line of the table."""
-    often = replace(operation, plan_every=SIX_HOURS, lead=timedelta(0))
-    name = f"P{100.0 * level:g}, planned every six hours"
-    result = result_of(week, name, Calibrated(week, level, updated=True), often, kept)
-    show(name, result, foresight)
-    return result
+) -> dict[str, dict[str, Any]]:
+    """The same with a plan every few hours, made at its beginning from the errors until then; a line each."""
+    results = {}
+    for hours, every in OFTEN.items():
+        name = f"P{100.0 * level:g}, planned every {hours} hours"
+        often = replace(operation, plan_every=every, lead=timedelta(0))
+        results[name] = result_of(week, name, Calibrated(week, level, updated=True), often, kept)
+        show(name, results[name], foresight)
+    return results
 
 
 def reserve_name(level: float | None, units: str = "running and quick units") -> str:
@@ -158,8 +160,8 @@ def run_seasons(kept: Path, _plots: Path | None) -> None:
             result = result_of(week, name, Calibrated(week, level), SEASON, kept)
             show(name, result, foresight)
             days.setdefault(name, []).append(np.array([result["daily"], foresight["daily"]]))
-        often = replanned(week, SEASON, foresight, kept)
-        days.setdefault("planned every six hours", []).append(np.array([often["daily"], foresight["daily"]]))
+        for name, result in replanned(week, SEASON, foresight, kept).items():
+            days.setdefault(name, []).append(np.array([result["daily"], foresight["daily"]]))
     print()
     for name, found in days.items():
         cost, known = np.concatenate(found, axis=1)
