@@ -45,7 +45,6 @@ class Climatology:
         yearly: bool = True,
     ) -> None:
         hours = values.shape[1]
-        self._hours = hours
         self._yearly = yearly and hours >= 1.25 * YEAR_HOURS
         self._day = np.rint(calendar.year_angle / (2.0 * np.pi) * 365.0).astype(np.int64)  # (all hours,)
         kind = calendar.day_type if by_day_type else np.zeros(len(calendar.hour), dtype=np.int64)

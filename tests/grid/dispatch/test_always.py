@@ -83,15 +83,20 @@ def test_a_solver_that_hangs_is_killed_and_its_plan_replaced(problem: DispatchPr
     assert_falls_back(plan, status=Status.RULE_BASED, why="no answer within 0.5 s and was killed")
 
 
+def answered(problem: DispatchProblem) -> object:
+    """What the solver's process would send back."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    with receiver, sender:
+        answer(problem, {}, sender)
+        return receiver.recv()
+
+
 def test_a_solver_that_raises_says_what(problem: DispatchProblem, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: object, **_options: object) -> None:
         raise RuntimeError("HiGHS refused run")
 
     monkeypatch.setattr(always_module, "plan_dispatch", refuse)
-    receiver, sender = multiprocessing.Pipe(duplex=False)
-    with receiver, sender:
-        answer(problem, {}, sender)
-        assert receiver.recv() == "the solver failed (RuntimeError: HiGHS refused run)"
+    assert answered(problem) == "the solver failed (RuntimeError: HiGHS refused run)"
 
 
 def test_a_relaxation_that_is_not_solved_proves_nothing(
@@ -101,10 +106,7 @@ def test_a_relaxation_that_is_not_solved_proves_nothing(
         raise UnsolvedError("branch limits still violated")
 
     monkeypatch.setattr(planning, "relax", unsolved)
-    receiver, sender = multiprocessing.Pipe(duplex=False)
-    with receiver, sender:
-        answer(problem, {}, sender)
-        assert receiver.recv() == "the solver failed (UnsolvedError: branch limits still violated)"
+    assert answered(problem) == "the solver failed (UnsolvedError: branch limits still violated)"
 
 
 def test_what_the_solver_logs_in_its_process_is_logged_here(
