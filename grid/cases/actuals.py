@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from grid.cases.fields import Fields
 from grid.faults import Fault, InputError
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.records import parse_json
 from grid.time_axis import FloatArray
 

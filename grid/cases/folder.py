@@ -31,7 +31,7 @@ from grid.cases.network_files import Grid, grid_of_case, grid_of_json, read_inte
 from grid.cases.spans import MOST_PERIODS, span_problem
 from grid.cases.uncertain import Profile, net_load_spread, read_profile
 from grid.faults import Fault, InputError
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.soft_limits import Penalties
 from grid.records import parse_json
 from grid.site import Contingency

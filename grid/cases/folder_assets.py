@@ -17,8 +17,8 @@ from grid.assets import CostSegment, RenewableKind, RenewablePlant, StartCost, S
 from grid.cases.fields import Fields
 from grid.cases.network_files import Grid
 from grid.cases.uncertain import Profile, read_profile
+from grid.problem.dispatch_problem import UnitState
 from grid.problem.exchanges import Exchange
-from grid.problem.plan import UnitState
 from grid.problem.storage_profiles import StorageProfile
 from grid.time_axis import FloatArray
 

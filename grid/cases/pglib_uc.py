@@ -23,7 +23,7 @@ from grid.cases.must_take import split_plant
 from grid.cases.spans import MOST_PERIODS
 from grid.faults import Fault, InputError
 from grid.network import Bus, Network
-from grid.problem.plan import DispatchProblem, StartRule, UnitState
+from grid.problem.dispatch_problem import DispatchProblem, StartRule, UnitState
 from grid.problem.soft_limits import Penalties
 from grid.records import parse_json
 from grid.time_axis import FloatArray, TimeAxis

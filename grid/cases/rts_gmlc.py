@@ -22,7 +22,7 @@ from grid.cases.source_system import Series, SeriesKey, Simulation, SourceReserv
 from grid.cases.source_tables import Row, read_table
 from grid.cases.source_units import thermal_unit
 from grid.faults import Fault, InputError
-from grid.problem.plan import UnitState
+from grid.problem.dispatch_problem import UnitState
 from grid.problem.requirements import Product
 from grid.time_axis import EPOCH
 

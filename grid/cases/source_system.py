@@ -15,7 +15,7 @@ from grid.cases.must_take import split_plant
 from grid.cases.source_network import SourceNetwork
 from grid.cases.spans import span_problem
 from grid.faults import Fault, InputError
-from grid.problem.plan import DispatchProblem, UnitState
+from grid.problem.dispatch_problem import DispatchProblem, UnitState
 from grid.problem.requirements import Product, ReserveRequirement
 from grid.time_axis import FloatArray, TimeAxis
 

@@ -54,7 +54,7 @@ def _plants(plan: DispatchPlan) -> Iterator[str]:
 
 def _money(plan: DispatchPlan) -> Iterator[str]:
     problem = plan.problem
-    if not np.allclose(plan.lmp, plan.energy_price + plan.congestion_price + plan.loss_price, atol=1e-6):
+    if not np.allclose(plan.prices.lmp, plan.prices.energy + plan.prices.congestion + plan.prices.loss, atol=1e-6):
         yield "prices are not the sum of energy, congestion and loss"
     cost = float(production_cost(problem, plan.on, plan.power_mw, plan.discharge_mw).sum())
     for exchange, imported, exported in zip(problem.exchanges, plan.import_mw, plan.export_mw, strict=True):

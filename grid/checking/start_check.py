@@ -7,7 +7,8 @@ from statistics import NormalDist, fmean
 import numpy as np
 
 from grid.assets import ThermalUnit
-from grid.problem.plan import DispatchPlan, DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
+from grid.problem.plan import DispatchPlan
 
 _PARTS = 4
 

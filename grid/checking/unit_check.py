@@ -9,7 +9,8 @@ import numpy as np
 from grid.assets import ThermalUnit
 from grid.checking.start_check import may_hold_while_off
 from grid.problem.costs import whole_periods
-from grid.problem.plan import DispatchPlan, UnitState
+from grid.problem.dispatch_problem import UnitState
+from grid.problem.plan import DispatchPlan
 from grid.time_axis import FloatArray
 
 _MW = 1e-2

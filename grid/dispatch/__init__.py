@@ -9,13 +9,8 @@ from grid.dispatch.planning import plan_dispatch
 from grid.dispatch.realised import Realised, realised
 from grid.dispatch.redispatch import Redispatch
 from grid.dispatch.redispatched import Redispatched
-from grid.problem.plan import (
-    DispatchPlan,
-    DispatchProblem,
-    Reason,
-    Status,
-    UnitState,
-)
+from grid.problem.dispatch_problem import DispatchProblem, UnitState
+from grid.problem.plan import DispatchPlan, Reason, Status
 from grid.problem.scenarios import Outlook, Scenarios
 from grid.problem.soft_limits import Limit, Penalties, SoftLimit, Violation
 

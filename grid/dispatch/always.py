@@ -21,7 +21,8 @@ from typing import Any
 from grid.dispatch.fallback import fallback_plan
 from grid.dispatch.inherit import PreviousPlan
 from grid.dispatch.planning import plan_dispatch
-from grid.problem.plan import DispatchPlan, DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
+from grid.problem.plan import DispatchPlan
 from grid.problem.validate import require_valid
 
 log = logging.getLogger(__name__)

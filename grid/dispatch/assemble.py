@@ -26,7 +26,7 @@ from grid.dispatch.inherit import PreviousPlan
 from grid.faults import Fault, InputError
 from grid.forecasts import Forecast
 from grid.problem.by_clock import exchanges_by_clock, present_mwh, stored_by_clock
-from grid.problem.plan import DispatchProblem, UnitState
+from grid.problem.dispatch_problem import DispatchProblem, UnitState
 from grid.problem.rebound import Taken, owed_mwh
 from grid.problem.requirements import Product, ReserveRequirement
 from grid.problem.spread import NetLoadSpread

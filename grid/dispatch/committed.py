@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from grid.formulation.commitment import BoolArray
 from grid.formulation.unit_terms import UnitTerms, unit_terms
 from grid.problem.costs import start_costs
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray
 
 

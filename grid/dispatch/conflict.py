@@ -25,7 +25,7 @@ from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import UnsolvedError
 from grid.formulation.unit_terms import UnitTerms
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.soft_limits import Limit, SoftLimit
 
 _FILTER_SHARE = 0.5

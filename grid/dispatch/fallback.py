@@ -25,7 +25,8 @@ from grid.formulation.prices import FixedDispatch, dispatch_fixed
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import UnsolvedError
 from grid.formulation.unit_terms import UnitTerms, single_units, unit_terms
-from grid.problem.plan import DispatchPlan, DispatchProblem, Status
+from grid.problem.dispatch_problem import DispatchProblem
+from grid.problem.plan import DispatchPlan, Status
 
 log = logging.getLogger(__name__)
 

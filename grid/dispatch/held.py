@@ -22,9 +22,9 @@ from grid.faults import Fault, InputError
 from grid.formulation.commitment import BoolArray, assign_units
 from grid.formulation.unit_terms import periods_in_state, single_units, unit_terms
 from grid.problem.costs import production_cost
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.exchanges import exchange_cost
 from grid.problem.in_scenarios import unreserved
-from grid.problem.plan import DispatchProblem
 
 _MW_DIGITS = 3
 _ROUNDED_MWH = 0.02

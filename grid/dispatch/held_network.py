@@ -21,7 +21,7 @@ from grid.formulation.lines import FLOW_TOLERANCE_MW, INTACT, interface_members
 from grid.formulation.losses import losing_too_little, losses_per_mw2
 from grid.formulation.outages import Outages, emergency_ratings_mw
 from grid.formulation.ptdf import Ptdf
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.soft_limits import Limit, SoftLimit, Violation
 from grid.time_axis import FloatArray
 

@@ -12,7 +12,9 @@ from grid.dispatch.ways_out import WayOut
 from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.unit_terms import UnitTerms
-from grid.problem.plan import DispatchPlan, DispatchProblem, Reason, Status
+from grid.problem.dispatch_problem import DispatchProblem
+from grid.problem.plan import DispatchPlan, Reason, Status
+from grid.problem.prices import Prices
 from grid.problem.soft_limits import SoftLimit
 
 
@@ -41,9 +43,22 @@ def infeasible_plan(
     units, plants, storages = (len(a) for a in (problem.thermal_units, problem.renewable_plants, problem.storages))
     network, exchanges = problem.network, len(problem.exchanges)
     branches, links, interfaces = len(network.branches), len(network.dc_links), len(network.interfaces)
-    nothing = np.zeros(periods)
-    sizes = {units, plants, storages, buses, branches, links, interfaces, exchanges}
+    requirements, nothing = len(problem.requirements), np.zeros(periods)
+    sizes = {requirements, units, plants, storages, buses, branches, links, interfaces, exchanges}
     zeros = {rows: np.zeros((rows, periods)) for rows in sizes}
+    prices = Prices(
+        lmp=zeros[buses],
+        energy=zeros[buses],
+        congestion=zeros[buses],
+        loss=zeros[buses],
+        branches=zeros[branches],
+        interfaces=zeros[interfaces],
+        reserve_up=nothing,
+        reserve_down=nothing,
+        held_up=nothing,
+        held_by_start=nothing,
+        requirements=zeros[requirements],
+    )
     ways = {way.limit: way for way in conflict.ways_out}
     return DispatchPlan(
         status=Status.INFEASIBLE,
@@ -71,16 +86,9 @@ def infeasible_plan(
         export_mw=zeros[exchanges],
         link_flow_mw=zeros[links],
         branch_flow_mw=zeros[branches],
-        branch_shadow_price=zeros[branches],
         interface_flow_mw=zeros[interfaces],
-        interface_shadow_price=zeros[interfaces],
-        lmp=zeros[buses],
-        energy_price=zeros[buses],
-        congestion_price=zeros[buses],
-        loss_price=zeros[buses],
         losses_mw=nothing,
-        reserve_up_price=nothing,
-        reserve_down_price=nothing,
+        prices=prices,
         violations=(),
         reasons=tuple(_reason(limit, ways.get(limit), periods) for limit in conflict.limits),
         message=conflict.message,

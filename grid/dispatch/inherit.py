@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from grid.assets import Storage, ThermalUnit
+from grid.problem.dispatch_problem import UnitState
 from grid.problem.earlier import EarlierPlan
-from grid.problem.plan import UnitState
 from grid.problem.rebound import Taken, taken_after
 from grid.site import ChangePrices
 from grid.time_axis import FloatArray, TimeAxis

@@ -13,7 +13,7 @@ import numpy as np
 
 from grid.assets import ThermalUnit
 from grid.formulation.commitment import BoolArray
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.requirements import leading
 
 

@@ -20,7 +20,8 @@ from grid.formulation.prices import FixedDispatch, dispatch_fixed
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import LinearSolution, UnsolvedError
 from grid.formulation.unit_terms import UnitTerms, identical_units, unit_terms
-from grid.problem.plan import DispatchPlan, DispatchProblem, Status
+from grid.problem.dispatch_problem import DispatchProblem
+from grid.problem.plan import DispatchPlan, Status
 from grid.problem.validate import require_valid
 from grid.searching.incumbent import Found, Incumbent, gap_between
 from grid.searching.pricing import relax

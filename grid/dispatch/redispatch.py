@@ -27,7 +27,7 @@ from grid.formulation.commitment import BoolArray
 from grid.formulation.linear import INFINITY, IntArray, LinearModel, new_highs, require_ok
 from grid.formulation.relaxation import INFEASIBLE, UnsolvedError
 from grid.formulation.storages import add_energy
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.validate import require_valid
 from grid.time_axis import FloatArray
 

@@ -22,7 +22,7 @@ from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import LinearSolution, UnsolvedError, solve_with_lines
 from grid.formulation.unit_terms import UnitTerms, identical_units
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.soft_limits import OVERLOADS, Limit, SoftLimit
 from grid.time_axis import FloatArray
 

@@ -18,7 +18,8 @@ from grid.formulation.lines import interface_members
 from grid.formulation.prices import FixedDispatch, dispatch_fixed, prices_of
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.costs import change_cost
-from grid.problem.plan import DispatchPlan, DispatchProblem, Status
+from grid.problem.dispatch_problem import DispatchProblem
+from grid.problem.plan import DispatchPlan, Status
 from grid.problem.soft_limits import Limit, Penalties, SoftLimit, Violation
 from grid.searching.incumbent import gap_between
 from grid.time_axis import FloatArray
@@ -99,25 +100,17 @@ def plan_of(
         export_mw=exported,
         link_flow_mw=x[model.link],
         branch_flow_mw=flows,
-        branch_shadow_price=prices.branch_shadow_price,
         interface_flow_mw=interface_members(problem.network) @ flows,
-        interface_shadow_price=prices.interface_shadow_price,
-        lmp=prices.lmp,
-        energy_price=prices.energy,
-        congestion_price=prices.congestion,
-        loss_price=prices.loss,
         losses_mw=np.zeros(periods) if model.losses is None else x[model.losses.columns],
-        reserve_up_price=prices.reserve_up,
-        reserve_down_price=prices.reserve_down,
+        prices=prices,
         products=products,
-        requirement_prices=prices.requirements,
         violations=tuple(_violations(dispatch)),
         reasons=(),
         message=message,
         change_cost=moved,
         forgone=max(objective - moved - free.solution.objective, 0.0) if free is not dispatch else 0.0,
     )
-    return replace(plan, reasons=explain(plan, free, terms, prices))
+    return replace(plan, reasons=explain(plan, free, terms))
 
 
 def _by_bus(blocks: Mapping[int, IntArray], values: FloatArray, problem: DispatchProblem) -> FloatArray:

@@ -135,7 +135,7 @@ def _exchanges(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def _buses(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
-    parts = (plan.energy_price, plan.congestion_price, plan.loss_price)
+    parts = (plan.prices.energy, plan.prices.congestion, plan.prices.loss)
     energy, congestion, loss = (np.round(part, PRICE_DIGITS) for part in parts)
     columns = {
         "lmp": (energy + congestion + loss, PRICE_DIGITS),
@@ -158,7 +158,7 @@ def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, An
             {
                 "flow_mw": (plan.branch_flow_mw, mw),
                 "limit_mw": (limits, None),
-                "shadow_price": (plan.branch_shadow_price, PRICE_DIGITS),
+                "shadow_price": (plan.prices.branches, PRICE_DIGITS),
             },
         ),
         "interfaces": tables(
@@ -166,7 +166,7 @@ def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, An
             {
                 "flow_mw": (plan.interface_flow_mw, mw),
                 "limit_mw": (interface_limits, None),
-                "shadow_price": (plan.interface_shadow_price, PRICE_DIGITS),
+                "shadow_price": (plan.prices.interfaces, PRICE_DIGITS),
             },
         ),
         "links": tables(
@@ -184,7 +184,7 @@ def _reserves(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
     names = [u.unit_id for u in problem.thermal_units] + [s.storage_id for s in problem.storages]
     names += [plant.plant_id for plant in problem.renewable_plants]
     tables = {}
-    for need, price in zip(problem.requirements, plan.requirement_prices, strict=True):
+    for need, price in zip(problem.requirements, plan.prices.requirements, strict=True):
         inside = {bus.bus_id for bus in problem.network.buses if not need.areas or bus.area in need.areas}
         rows = held[need.product].all_mw
         holders = [i for i, bus_id in enumerate(buses) if bus_id in inside]
@@ -210,10 +210,10 @@ def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
         "load_mw": (problem.load_mw.sum(axis=0), mw),
         "reserve_up_mw": (np.asarray(up), mw),
         "reserve_up_required_mw": (problem.reserve_up_mw, mw),
-        "reserve_up_price": (plan.reserve_up_price, PRICE_DIGITS),
+        "reserve_up_price": (plan.prices.reserve_up, PRICE_DIGITS),
         "reserve_down_mw": (np.asarray(down), mw),
         "reserve_down_required_mw": (problem.reserve_down_mw, mw),
-        "reserve_down_price": (plan.reserve_down_price, PRICE_DIGITS),
+        "reserve_down_price": (plan.prices.reserve_down, PRICE_DIGITS),
         "losses_mw": (plan.losses_mw, mw),
         "curtailed_mw": ((problem.available_mw - plan.renewable_mw).sum(axis=0), mw),
         "production_cost": (production_cost(problem, plan.on, plan.power_mw, plan.discharge_mw), MONEY_DIGITS),

@@ -18,7 +18,8 @@ import numpy as np
 
 from grid.explaining.headroom import headroom_mw
 from grid.formulation.unit_terms import unit_terms
-from grid.problem.plan import DispatchPlan, DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
+from grid.problem.plan import DispatchPlan
 from grid.time_axis import FloatArray
 
 DIRECTIONS = ("up", "down")

@@ -29,8 +29,9 @@ from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import LinearSolution, UnsolvedError, solve_lazily
 from grid.formulation.stacked import StackedModel
 from grid.formulation.unit_terms import identical_units, unit_terms
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.in_scenarios import in_scenarios, unreserved
-from grid.problem.plan import DispatchPlan, DispatchProblem, Status
+from grid.problem.plan import DispatchPlan, Status
 from grid.problem.scenarios import Outlook, Scenarios
 from grid.searching.incumbent import Found, gap_between
 from grid.searching.pricing import relax

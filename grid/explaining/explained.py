@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from grid.formulation.prices import FixedDispatch, Prices
+from grid.formulation.prices import FixedDispatch
 from grid.formulation.unit_terms import UnitTerms
-from grid.problem.plan import DispatchPlan, DispatchProblem, Reason
+from grid.problem.dispatch_problem import DispatchProblem
+from grid.problem.plan import DispatchPlan, Reason
 from grid.time_axis import FloatArray
 
 TOLERANCE_MW = 1e-3
@@ -21,12 +22,11 @@ STEADY_MW = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explained:
-    """A plan with the dispatch and the prices it was read off, as every reason reads it."""
+    """A plan with the dispatch that its prices were read off, as every reason reads it."""
 
     plan: DispatchPlan
     dispatch: FixedDispatch
     terms: Sequence[UnitTerms]
-    prices: Prices
 
     @property
     def problem(self) -> DispatchProblem:
@@ -34,7 +34,7 @@ class Explained:
 
     def lmp_at(self, bus_id: str) -> FloatArray:
         """Price at a bus, shape (periods,). [money/MWh]"""
-        lmp: FloatArray = self.prices.lmp[self.bus(bus_id)]
+        lmp: FloatArray = self.plan.prices.lmp[self.bus(bus_id)]
         return lmp
 
     def freely_mw(self, unit: int) -> FloatArray:

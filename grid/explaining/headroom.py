@@ -8,7 +8,7 @@ import numpy as np
 
 from grid.formulation.commitment import BoolArray
 from grid.formulation.unit_terms import UnitTerms
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray
 
 

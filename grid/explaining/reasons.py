@@ -23,17 +23,15 @@ from grid.explaining.reserve_reasons import reserve_reasons
 from grid.explaining.thermal_reasons import thermal_reasons
 from grid.explaining.trade_reasons import exchange_reasons
 from grid.formulation.injections import load_shares
-from grid.formulation.prices import FixedDispatch, Prices
+from grid.formulation.prices import FixedDispatch
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.plan import DispatchPlan, Reason
 from grid.time_axis import FloatArray
 
 
-def explain(
-    plan: DispatchPlan, dispatch: FixedDispatch, terms: Sequence[UnitTerms], prices: Prices
-) -> tuple[Reason, ...]:
+def explain(plan: DispatchPlan, dispatch: FixedDispatch, terms: Sequence[UnitTerms]) -> tuple[Reason, ...]:
     """Reasons of every asset, then of every reserve, each in order of time."""
-    explained = Explained(plan, dispatch, terms, prices)
+    explained = Explained(plan, dispatch, terms)
     reasons = thermal_reasons(explained)
     for p, plant in enumerate(explained.problem.renewable_plants):
         reasons += _plant_reasons(explained, p, plant)

@@ -37,7 +37,7 @@ def reserve_reasons(explained: Explained) -> list[Reason]:
 
 
 def _requirements(explained: Explained) -> Iterator[_Requirement]:
-    plan, problem, prices = explained.plan, explained.problem, explained.prices
+    plan, problem, prices = explained.plan, explained.problem, explained.plan.prices
     at = {unit.unit_id: unit.bus_id for unit in problem.thermal_units}
     at |= {storage.storage_id: storage.bus_id for storage in problem.storages}
     at |= {plant.plant_id: plant.bus_id for plant in problem.renewable_plants}

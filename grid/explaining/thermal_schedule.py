@@ -33,7 +33,7 @@ class ThermalSchedule:
         self.state = problem.initial.get(self.unit.unit_id)
         self.step = problem.axis.step_hours
         self.lmp = explained.lmp_at(self.unit.bus_id)
-        self.reserve_up, self.reserve_down = explained.prices.held_up, explained.prices.reserve_down
+        self.reserve_up, self.reserve_down = explained.plan.prices.held_up, explained.plan.prices.reserve_down
         self.last_cost, self.next_cost = _marginal_costs(self.term, above)
         self.rule = problem.start_rule
         self.start_cost = start_costs(self.unit, self.on, self.state, step_hours=self.step, rule=self.rule)
@@ -182,7 +182,7 @@ class ThermalSchedule:
         startable = np.full_like(held_mw, self.unit.minimum_mw + self.term.start_span_mw)
         if self.on[0]:
             startable[: self.may_start_from(0)] = 0.0
-        return np.where(self.on, startable, held_mw) * self.explained.prices.held_by_start * self.step
+        return np.where(self.on, startable, held_mw) * self.explained.plan.prices.held_by_start * self.step
 
     def _start_cost(self, first: int, begin: int) -> float:
         on = np.zeros(begin + 1, dtype=np.bool_)

@@ -27,7 +27,7 @@ from grid.formulation.storages import add_storage
 from grid.formulation.thermal import Commitment, add_thermal_group
 from grid.formulation.trade import add_exchange
 from grid.formulation.unit_terms import UnitTerms
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from grid.formulation.linear import IntArray
 from grid.formulation.unit_terms import UnitTerms, periods_in_state
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 
 BoolArray = npt.NDArray[np.bool_]
 _LONG = 1_000_000

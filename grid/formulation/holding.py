@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grid.formulation.prices import FixedDispatch
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.requirements import HeldReserve
 from grid.time_axis import FloatArray
 

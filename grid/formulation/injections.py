@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grid.formulation.linear import IntArray, LinearModel
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray
 
 Part = tuple[int, IntArray, float | FloatArray]

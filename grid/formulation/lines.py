@@ -17,7 +17,7 @@ from grid.formulation.linear import IntArray, LinearModel
 from grid.formulation.outages import Outages, emergency_ratings_mw
 from grid.formulation.ptdf import Ptdf
 from grid.network import Network
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.soft_limits import Limit, SoftLimit
 from grid.time_axis import FloatArray
 

@@ -13,7 +13,7 @@ from grid.formulation.reserves import Reserves
 from grid.formulation.storages import StorageColumns
 from grid.formulation.thermal import ThermalGroup
 from grid.formulation.trade import ExchangeColumns
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray
 
 

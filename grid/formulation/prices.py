@@ -30,8 +30,8 @@ from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import LinearSolution, solve_with_lines
 from grid.formulation.unit_terms import UnitTerms, single_units
-from grid.problem.plan import DispatchProblem
-from grid.time_axis import FloatArray
+from grid.problem.dispatch_problem import DispatchProblem
+from grid.problem.prices import Prices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,31 +47,6 @@ class FixedDispatch:
         values, storages = self.solution.values, self.model.storages
         charging = np.array([values[stored.charge] > values[stored.discharge] for stored in storages], dtype=np.bool_)
         return charging.reshape(-1, self.model.problem.axis.periods)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prices:
-    """Prices of a dispatch, arrays as in :class:`grid.problem.plan.DispatchPlan`. [money/MWh]
-
-    Attributes:
-        branch_shadow_price: Saving per MW of limit and hour, shape (branches, periods), >= 0; where the network must
-            survive outages, of the emergency rating after each of them as well. Likewise of interfaces.
-        reserve_up, reserve_down: What a MW less would save that must be held for net load.
-        held_up, held_by_start: What a MW that is held upward is worth, by a unit that is on, and by one that is off:
-            the latter less what its calls are expected to cost. Less must be held by starts where less is required.
-    """
-
-    lmp: FloatArray
-    energy: FloatArray
-    congestion: FloatArray
-    loss: FloatArray
-    branch_shadow_price: FloatArray
-    interface_shadow_price: FloatArray
-    reserve_up: FloatArray
-    reserve_down: FloatArray
-    held_up: FloatArray
-    held_by_start: FloatArray
-    requirements: FloatArray
 
 
 def dispatch_fixed(
@@ -150,8 +125,8 @@ def prices_of(dispatch: FixedDispatch) -> Prices:
         energy=energy,
         congestion=lmp - energy - loss,
         loss=loss,
-        branch_shadow_price=shadow[:branches],
-        interface_shadow_price=shadow[branches:],
+        branches=shadow[:branches],
+        interfaces=shadow[branches:],
         reserve_up=reserve_up,
         reserve_down=duals[model.reserves.down_rows] / hours,
         held_up=held_up,

@@ -21,7 +21,7 @@ from grid.assets import ThermalUnit
 from grid.formulation.linear import INFINITY, IntArray, LinearModel
 from grid.formulation.storages import StorageColumns
 from grid.formulation.thermal import ThermalGroup
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.requirements import Product, products_of
 from grid.time_axis import FloatArray
 

@@ -11,7 +11,7 @@ from grid.formulation.injections import Injections, Part, load_shares
 from grid.formulation.linear import IntArray, LinearModel
 from grid.formulation.model import DispatchModel
 from grid.formulation.reserves import Holder, Reserves
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.requirements import DOWNWARD_RESERVE, UPWARD_RESERVE, products_of
 from grid.time_axis import FloatArray
 

@@ -26,7 +26,7 @@ from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.thermal import add_commitment
 from grid.formulation.unit_terms import UnitTerms
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.scenarios import Scenarios
 from grid.time_axis import FloatArray
 

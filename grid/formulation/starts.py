@@ -18,7 +18,7 @@ import numpy as np
 
 from grid.formulation.linear import IntArray, LinearModel
 from grid.formulation.unit_terms import UnitTerms
-from grid.problem.plan import StartRule
+from grid.problem.dispatch_problem import StartRule
 
 
 def add_start_costs(

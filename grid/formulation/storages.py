@@ -13,7 +13,7 @@ import numpy as np
 
 from grid.assets import Storage
 from grid.formulation.linear import IntArray, LinearModel
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray
 
 _ROUNDING = 1e-9

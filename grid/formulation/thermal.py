@@ -27,7 +27,7 @@ from grid.formulation.linear import IntArray, LinearModel
 from grid.formulation.starts import add_start_costs
 from grid.formulation.trajectories import SwitchLosses, put_capacity, switch_losses
 from grid.formulation.unit_terms import UnitTerms, periods_in_state
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray
 
 _TOLERANCE_MW = 1e-6

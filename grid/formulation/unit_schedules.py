@@ -22,7 +22,7 @@ import numpy as np
 from grid.formulation.commitment import earliest_stop
 from grid.formulation.starts import start_saving
 from grid.formulation.unit_terms import UnitTerms, periods_in_state
-from grid.problem.plan import DispatchProblem, StartRule
+from grid.problem.dispatch_problem import DispatchProblem, StartRule
 from grid.time_axis import FloatArray
 
 ON, START, STOP, ABOVE, RESERVE_UP, RESERVE_DOWN = range(6)

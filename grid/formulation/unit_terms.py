@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from grid.assets import CostSegment, ThermalUnit
 from grid.problem.costs import whole_periods
-from grid.problem.plan import DispatchProblem, UnitState
+from grid.problem.dispatch_problem import DispatchProblem, UnitState
 
 _ROUNDING = 1e-9
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.assets import ThermalUnit
-from grid.problem.plan import DispatchProblem, StartRule, UnitState
+from grid.problem.dispatch_problem import DispatchProblem, StartRule, UnitState
 from grid.time_axis import FloatArray
 
 _ROUNDING = 1e-9

@@ -8,7 +8,7 @@ from dataclasses import astuple, replace
 import numpy as np
 
 from grid.faults import Fault
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.scenarios import Scenarios
 from grid.site import ChangePrices
 

@@ -14,10 +14,10 @@ from grid.assets import ThermalUnit
 from grid.faults import Fault, InputError
 from grid.network import Branch, Network
 from grid.network_checks import interface_faults
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.earlier import earlier_faults
 from grid.problem.exchanges import exchange_faults
 from grid.problem.in_scenarios import scenario_faults
-from grid.problem.plan import DispatchProblem
 from grid.problem.quick_starts import quick_start_faults
 from grid.problem.requirements import requirement_faults
 from grid.problem.storage_profiles import profile_faults

@@ -10,7 +10,7 @@ import numpy as np
 from grid.assets import RenewableKind, RenewablePlant
 from grid.faults import Fault, InputError
 from grid.network import Interface
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray, TimeAxis
 
 

@@ -23,7 +23,7 @@ from grid.formulation.build import build_model
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import solve_with_lines
 from grid.formulation.unit_terms import identical_units, unit_terms
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.readings import series_id
 from grid.site import SITE_LOAD
 from grid.time_axis import FloatArray, TimeAxis

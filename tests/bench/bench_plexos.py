@@ -91,7 +91,7 @@ def _table(theirs: PlexosDay, ours: Ours) -> Iterator[str]:
     areas = np.array([bus.area for bus in ours.plan.problem.network.buses])
     for area in np.unique(areas):
         for title, level in PARTS.items():
-            both = [_part(lmp[areas == area, :HOURS], level) for lmp in (theirs.lmp, ours.plan.lmp)]
+            both = [_part(lmp[areas == area, :HOURS], level) for lmp in (theirs.lmp, ours.plan.prices.lmp)]
             yield f"{f'price in area {area}, {title}, $/MWh':<30}{both[0]:>12.2f}{both[1]:>12.2f}"
 
 
@@ -128,10 +128,11 @@ def _differences(theirs: PlexosDay, ours: Ours, alike: Ours, stored: Ours) -> It
         hours = int(theirs.on[rows].sum()), int(ours.plan.on[rows, :HOURS].sum())
         if hours[0] != hours[1]:
             yield f"- {fuel}: {hours[0]} unit hours on in PLEXOS' plan, {hours[1]} in ours."
+    lmp = ours.plan.prices.lmp[:, :HOURS]
     yield (
         f"- Prices: PLEXOS has {int((theirs.lmp.mean(axis=0) < 1.0).sum())} hours below 1 $/MWh and "
         f"{_congested(theirs.lmp)} with different prices in the network, we have "
-        f"{int((ours.plan.lmp[:, :HOURS].mean(axis=0) < 1.0).sum())} and {_congested(ours.plan.lmp[:, :HOURS])}."
+        f"{int((lmp.mean(axis=0) < 1.0).sum())} and {_congested(lmp)}."
     )
     yield (
         f"- Stores: with the solar thermal plant and the storage our day costs {stored.cost:,.0f} $, "

@@ -12,7 +12,7 @@ from peer_day import SHED_PRICE, Day, tell
 from grid.assets import CostSegment, StartCost, ThermalUnit
 from grid.dispatch.redispatch import Redispatch
 from grid.network import Branch, Bus, Network
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.soft_limits import Penalties
 from grid.time_axis import TimeAxis
 

@@ -18,7 +18,7 @@ from api.jobs import planning
 from api.plan_schemas import PlanDocument
 from api.planning import PlanLimits, has_schedule, make_plan
 from api.settings import PlanProcess
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.site import ScenarioPolicy
 from grid.site_file import EXAMPLE_SITE, read_site_file
 from grid.store.plans import latest_plan, save_plan

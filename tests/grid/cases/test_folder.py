@@ -49,7 +49,7 @@ def test_the_example_is_planned_secure_and_sound(day: DispatchProblem) -> None:
     assert plan.violations == ()
     flows = np.abs(plan.branch_flow_mw[:2]).sum(axis=0)  # after the outage of one line from bus 1 the other has it all
     assert flows.max() == pytest.approx(105.0)
-    assert plan.branch_shadow_price.max() > 0.0
+    assert plan.prices.branches.max() > 0.0
 
 
 def test_the_example_says_what_its_files_say(day: DispatchProblem) -> None:

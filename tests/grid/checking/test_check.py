@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from grid.dispatch import DispatchPlan, Limit, SoftLimit, Violation, check_plan, plan_dispatch
-from grid.problem.plan import StartRule
+from grid.problem.dispatch_problem import StartRule
 from grid.problem.storage_profiles import StorageProfile
 
 Spoil = Callable[[DispatchPlan], dict[str, Any]]
@@ -55,6 +55,10 @@ def changed(field: str, index: tuple[int, ...], by: float) -> Spoil:
     return spoil
 
 
+def priced(plan: DispatchPlan) -> dict[str, Any]:
+    return {"prices": replace(plan.prices, lmp=plan.prices.lmp + 1.0)}
+
+
 def reporting(limit: SoftLimit) -> Spoil:
     return lambda plan: {"violations": (Violation(limit, 0, 3.0, 1e4),)}
 
@@ -84,7 +88,7 @@ def test_a_plan_of_ours_passes(plan: DispatchPlan) -> None:
         (changed("state_of_charge_mwh", (0, 1), 1.0), "does not follow"),
         (changed("branch_flow_mw", (0, 0), 1.0), "do not follow from the injections"),
         (changed("shed_mw", (0, 0), 1.0), "load shed at bus a"),
-        (changed("lmp", (0, 0), 1.0), "sum of energy"),
+        (priced, "sum of energy"),
         (lambda plan: {"objective": plan.objective + 50.0}, "the schedule costs"),
         (lambda plan: {"best_bound": plan.objective + 50.0}, "the bound"),
         (reporting(SoftLimit(Limit.SHEDDING, "a")), "load shed at bus a in period 0"),

@@ -65,7 +65,8 @@ def by_the_whole_model(held: HeldPlan) -> Redispatched:
 
     charging = np.where(held.idle, dispatched(None).charging, held.charging) if held.idle.any() else held.charging
     plan = plan_of(dispatched(charging), terms, held.on, status=Status.FEASIBLE, bound=-np.inf, message="")
-    return Redispatched(**{told.name: getattr(plan, told.name) for told in fields(Redispatched)})
+    own = {told.name: getattr(plan, told.name) for told in fields(Redispatched) if told.name != "lmp"}
+    return Redispatched(**own, lmp=plan.prices.lmp)
 
 
 def unit(name: str, cost: float) -> ThermalUnit:

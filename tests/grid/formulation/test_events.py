@@ -181,5 +181,5 @@ def test_prices_of_a_secure_plan_are_what_a_little_more_load_costs(make_problem:
 
     for period in range(2):
         numeric = (optimum(2, period, 0.01) - optimum(2, period, -0.01)) / 0.02
-        assert plan.lmp[2, period] == pytest.approx(numeric, abs=1e-4)
-    assert plan.lmp[2, 1] > plan.lmp[0, 1] + 1.0, "the case must have a response that fills a line"
+        assert plan.prices.lmp[2, period] == pytest.approx(numeric, abs=1e-4)
+    assert plan.prices.lmp[2, 1] > plan.prices.lmp[0, 1] + 1.0, "the case must have a response that fills a line"

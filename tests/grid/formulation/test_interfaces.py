@@ -52,8 +52,8 @@ def test_an_interface_limits_the_flows_of_its_branches_together(make_problem: An
     assert check_plan(plan) == []
     assert plan.power_mw[:, 0] == pytest.approx([60.0, 30.0])
     assert plan.interface_flow_mw[0, 0] == pytest.approx(60.0)
-    assert plan.interface_shadow_price[0, 0] == pytest.approx(30.0)
-    assert plan.lmp[:, 0] == pytest.approx([10.0, 10.0, 40.0])
+    assert plan.prices.interfaces[0, 0] == pytest.approx(30.0)
+    assert plan.prices.lmp[:, 0] == pytest.approx([10.0, 10.0, 40.0])
     table = case_document(plan, case="loop")["interfaces"]["into c"]
     assert table == [{"flow_mw": 60.0, "limit_mw": 60.0, "shadow_price": 30.0}]
 
@@ -77,7 +77,7 @@ def test_the_shadow_price_of_an_interface_is_what_a_little_more_of_it_saves(make
         return dispatch.solution.objective
 
     numeric = (optimum(59.9) - optimum(60.1)) / 0.2
-    assert plan.interface_shadow_price[0, 0] == pytest.approx(numeric, abs=1e-4)
+    assert plan.prices.interfaces[0, 0] == pytest.approx(numeric, abs=1e-4)
 
 
 @settings(max_examples=25, deadline=None)

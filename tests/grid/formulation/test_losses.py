@@ -54,7 +54,7 @@ def test_a_line_loses_resistance_times_flow_squared_and_the_far_end_pays_for_the
     sent = (1.0 - np.sqrt(1.0 - 4.0 * 0.0005 * 80.0)) / (2.0 * 0.0005)
     assert plan.power_mw[0, 0] == pytest.approx(sent, abs=1e-3)
     assert plan.losses_mw[0] == pytest.approx(sent - 80.0, abs=1e-3)
-    assert plan.lmp[:, 0] == pytest.approx([10.0, 10.0 / (1.0 - 0.001 * sent)], abs=1e-3)
+    assert plan.prices.lmp[:, 0] == pytest.approx([10.0, 10.0 / (1.0 - 0.001 * sent)], abs=1e-3)
     assert check_plan(plan) == []
 
 
@@ -73,7 +73,7 @@ def test_prices_with_losses_are_what_a_little_more_load_costs(make_problem: Any,
         dispatch = dispatch_fixed(moved, terms, plan.on, charging, ptdf=Ptdf(problem.network), lines=())
         return dispatch.solution.objective
 
-    assert plan.lmp[2, 0] == pytest.approx((optimum(0.1) - optimum(-0.1)) / 0.2, abs=1e-4)
+    assert plan.prices.lmp[2, 0] == pytest.approx((optimum(0.1) - optimum(-0.1)) / 0.2, abs=1e-4)
 
 
 def test_prices_with_losses_are_what_a_little_more_feed_in_saves(make_problem: Any) -> None:
@@ -94,21 +94,23 @@ def test_prices_with_losses_are_what_a_little_more_feed_in_saves(make_problem: A
         mw = [0.0, 0.0]
         mw[t] = 0.05
         saved = (optimum("abc"[b], [0.0, 0.0]) - optimum("abc"[b], mw)) / 0.05
-        assert plan.lmp[b, t] == pytest.approx(saved, abs=0.02)
+        assert plan.prices.lmp[b, t] == pytest.approx(saved, abs=0.02)
     saved = (optimum("a", [0.0, 0.0], 49.9) - optimum("a", [0.0, 0.0], 50.1)) / 0.2
-    assert plan.branch_shadow_price[2].sum() == pytest.approx(saved, abs=0.02)
-    assert plan.branch_shadow_price[2].sum() > 1.0, "the branch must be full"
+    assert plan.prices.branches[2].sum() == pytest.approx(saved, abs=0.02)
+    assert plan.prices.branches[2].sum() > 1.0, "the branch must be full"
 
 
 def test_price_is_the_sum_of_energy_congestion_and_loss(make_problem: Any) -> None:
     problem = lossy(make_problem(LOOP))
     plan = plan_dispatch(problem, relative_gap=0.0)
-    np.testing.assert_allclose(plan.lmp, plan.energy_price + plan.congestion_price + plan.loss_price, atol=1e-12)
-    np.testing.assert_allclose((plan.congestion_price * problem.load_mw).sum(axis=0), 0.0, atol=1e-9)
-    np.testing.assert_allclose((plan.loss_price * problem.load_mw).sum(axis=0), 0.0, atol=1e-9)
-    assert plan.loss_price[0, 1] < -0.5
-    assert plan.congestion_price[0, 1] < -0.5
-    assert plan.congestion_price[0, 0] == pytest.approx(0.0, abs=1e-6)
+    np.testing.assert_allclose(
+        plan.prices.lmp, plan.prices.energy + plan.prices.congestion + plan.prices.loss, atol=1e-12
+    )
+    np.testing.assert_allclose((plan.prices.congestion * problem.load_mw).sum(axis=0), 0.0, atol=1e-9)
+    np.testing.assert_allclose((plan.prices.loss * problem.load_mw).sum(axis=0), 0.0, atol=1e-9)
+    assert plan.prices.loss[0, 1] < -0.5
+    assert plan.prices.congestion[0, 1] < -0.5
+    assert plan.prices.congestion[0, 0] == pytest.approx(0.0, abs=1e-6)
 
 
 @settings(max_examples=20, deadline=None)

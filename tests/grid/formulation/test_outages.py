@@ -72,7 +72,7 @@ def test_a_secure_plan_costs_more_and_survives_what_the_other_does_not(make_prob
     assert any("branch bc after the outage of ac" in problem for problem in check_outages(plain))
     assert plain.objective == pytest.approx(1500.0)
     assert secure.objective == pytest.approx(1500.0 + 20.0 * 30.0)
-    assert secure.lmp[:, 1].tolist() == pytest.approx([10.0, 10.0, 40.0])
+    assert secure.prices.lmp[:, 1].tolist() == pytest.approx([10.0, 10.0, 40.0])
 
 
 def test_what_no_dispatch_can_save_is_reported_by_outage(make_problem: Any) -> None:

@@ -73,10 +73,10 @@ def test_prices_are_what_a_little_more_costs(problem: DispatchProblem) -> None:
         values[index] += by
         return replace(problem, **{field: values})
 
-    for bus, t in np.ndindex(plan.lmp.shape):
+    for bus, t in np.ndindex(plan.prices.lmp.shape):
         numeric = slope(moved("load_mw", (bus, t), STEP_MW), moved("load_mw", (bus, t), -STEP_MW))
-        assert plan.lmp[bus, t] == pytest.approx(numeric, abs=1e-4)
-    for field, price in (("reserve_up_mw", plan.reserve_up_price), ("reserve_down_mw", plan.reserve_down_price)):
+        assert plan.prices.lmp[bus, t] == pytest.approx(numeric, abs=1e-4)
+    for field, price in (("reserve_up_mw", plan.prices.reserve_up), ("reserve_down_mw", plan.prices.reserve_down)):
         for t in range(2):
             numeric = slope(moved(field, (t,), STEP_MW), moved(field, (t,), -STEP_MW))
             assert price[t] == pytest.approx(numeric, abs=1e-4)
@@ -90,16 +90,16 @@ def test_prices_are_what_a_little_more_costs(problem: DispatchProblem) -> None:
 
     for branch in (1, 2):
         numeric = -slope(rated(branch, STEP_MW), rated(branch, -STEP_MW))
-        assert plan.branch_shadow_price[branch].sum() == pytest.approx(numeric, abs=1e-4)
-    assert plan.branch_shadow_price.max() > 1.0, "the case must have a full line"
-    assert plan.reserve_up_price.max() > 1.0, "the case must have a reserve that binds"
+        assert plan.prices.branches[branch].sum() == pytest.approx(numeric, abs=1e-4)
+    assert plan.prices.branches.max() > 1.0, "the case must have a full line"
+    assert plan.prices.reserve_up.max() > 1.0, "the case must have a reserve that binds"
 
 
 def test_price_is_energy_plus_congestion_and_energy_is_the_loads_mean(problem: DispatchProblem) -> None:
     plan = plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=0.0)
-    np.testing.assert_array_equal(plan.lmp, plan.energy_price + plan.congestion_price)
-    weighted = (plan.lmp * problem.load_mw).sum(axis=0) / problem.load_mw.sum(axis=0)
-    np.testing.assert_allclose(plan.energy_price, np.tile(weighted, (3, 1)))
+    np.testing.assert_array_equal(plan.prices.lmp, plan.prices.energy + plan.prices.congestion)
+    weighted = (plan.prices.lmp * problem.load_mw).sum(axis=0) / problem.load_mw.sum(axis=0)
+    np.testing.assert_allclose(plan.prices.energy, np.tile(weighted, (3, 1)))
 
 
 def test_flows_do_not_depend_on_the_reference_bus(problem: DispatchProblem) -> None:
@@ -142,7 +142,7 @@ def test_prices_hold_beside_the_loads_where_reserve_is_short_of_a_loss(make_prob
 
     for bus in range(3):
         saved = (optimum_fed(bus, -STEP_MW) - optimum_fed(bus, STEP_MW)) / (2 * STEP_MW)
-        assert plan.lmp[bus, 0] == pytest.approx(saved, abs=1e-4)
+        assert plan.prices.lmp[bus, 0] == pytest.approx(saved, abs=1e-4)
 
 
 def test_whoever_is_short_of_capacity_pays_for_it(make_problem: Any) -> None:
@@ -155,5 +155,5 @@ def test_whoever_is_short_of_capacity_pays_for_it(make_problem: Any) -> None:
         }
     )
     plan = plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=0.0)
-    assert plan.reserve_up_price.tolist() == pytest.approx([1000.0, 1000.0])
-    assert plan.lmp[0].tolist() == pytest.approx([1020.0, 10_000.0])
+    assert plan.prices.reserve_up.tolist() == pytest.approx([1000.0, 1000.0])
+    assert plan.prices.lmp[0].tolist() == pytest.approx([1020.0, 10_000.0])

@@ -60,7 +60,7 @@ def test_the_price_of_reserve_is_what_a_megawatt_less_required_saves(make_proble
     plan = plan_dispatch(problem, relative_gap=0.0)
     less = plan_dispatch(replace(problem, reserve_up_mw=problem.reserve_up_mw - 0.5), relative_gap=0.0)
 
-    assert plan.reserve_up_price.sum() == pytest.approx((plan.objective - less.objective) / 0.5, rel=1e-6)
+    assert plan.prices.reserve_up.sum() == pytest.approx((plan.objective - less.objective) / 0.5, rel=1e-6)
 
 
 SHORT: dict[str, Any] = {**TIGHT, "load_mw": {"b": [40, 40, 40]}, "reserve_up_mw": [120, 120, 120],
@@ -92,9 +92,9 @@ def test_not_running_would_let_a_unit_hold_reserve_by_a_start(make_problem: Any)
     plan = plan_dispatch(replace(make_problem(told), quick_starts=QUICK), relative_gap=0.0)
 
     assert plan.on[1:].tolist() == [[False, False, True, True], [False] * 4]
-    assert plan.reserve_up_price.min() > 990.0
+    assert plan.prices.reserve_up.min() > 990.0
     reason = next(reason for reason in plan.reasons if reason.asset_id == "peak" and reason.first_period >= 2)
-    price, power = plan.lmp[0, 2:], plan.power_mw[1, 2:]
+    price, power = plan.prices.lmp[0, 2:], plan.power_mw[1, 2:]
     running = price * power - 500.0 - 50.0 * (power - 10.0) + 1000.0 * (50.0 - power)
     waiting = 50.0 * (1000.0 - QUICK.prices(plan.problem.thermal_units)[1])  # twin's 50 MW reach into the second part
     assert reason.runner_up_cost == pytest.approx((running - waiting).sum() - 100.0)

@@ -130,8 +130,8 @@ def test_the_price_of_a_requirement_is_what_a_little_more_of_it_costs(make_probl
 
     for place in np.ndindex(3, 2):
         numeric = (optimum(*place, 0.01) - optimum(*place, -0.01)) / 0.02
-        assert plan.requirement_prices[place] == pytest.approx(numeric, abs=1e-4)
-    assert plan.requirement_prices.max() > 1.0, "the case must have a requirement that binds"
+        assert plan.prices.requirements[place] == pytest.approx(numeric, abs=1e-4)
+    assert plan.prices.requirements.max() > 1.0, "the case must have a requirement that binds"
 
 
 @pytest.mark.parametrize(

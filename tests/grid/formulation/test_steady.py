@@ -79,7 +79,7 @@ def test_what_was_forgone_is_said_and_prices_of_energy_know_nothing_of_it(make_p
     problem = make_problem(TWINS)
     again = after(with_costs(problem, north=20.3), solved(problem))
     kept = solved(again)
-    assert kept.lmp[0, 2] == pytest.approx(20.1), "what south would cost, though north is kept where it was"
+    assert kept.prices.lmp[0, 2] == pytest.approx(20.1), "what south would cost, though north is kept where it was"
     (reason,) = [r for r in kept.reasons if r.asset_id == "north" and r.last_period == 2]
     assert reason.binding == ("price of changes",)
     assert "at 55 MW: if changing the plan before were free it would be at 10 MW" in reason.text
@@ -112,7 +112,7 @@ def test_prices_are_those_of_the_commitment_and_equal_finite_differences(make_pr
         return dispatch_fixed(moved, terms, plan.on, charging, ptdf=Ptdf(again.network), lines=()).solution.objective
 
     for t in range(3):
-        assert plan.lmp[0, t] == pytest.approx((cost(t, 0.01) - cost(t, -0.01)) / 0.02, abs=1e-4)
+        assert plan.prices.lmp[0, t] == pytest.approx((cost(t, 0.01) - cost(t, -0.01)) / 0.02, abs=1e-4)
 
 
 def test_hours_beyond_the_former_plan_and_new_assets_are_free(make_problem: Any) -> None:

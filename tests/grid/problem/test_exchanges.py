@@ -48,8 +48,8 @@ def test_power_is_bought_where_it_is_cheap_and_sold_where_it_is_dear(make_proble
 
 def test_the_price_at_the_market_is_its_own_while_it_trades(make_problem: Any) -> None:
     plan = plan_dispatch(trading(make_problem(TWO_BUSES), import_mw=[200, 0, 0], export_mw=[0, 0, 9]), relative_gap=0.0)
-    assert plan.lmp[1, 0] == pytest.approx(30.0)
-    assert plan.lmp[1, 1] == pytest.approx(40.0)
+    assert plan.prices.lmp[1, 0] == pytest.approx(30.0)
+    assert plan.prices.lmp[1, 1] == pytest.approx(40.0)
 
 
 @settings(max_examples=20, deadline=None)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from grid.assets import CostSegment, RenewableKind, RenewablePlant, StartCost, Storage, ThermalUnit
 from grid.faults import InputError
 from grid.network import Branch, Bus, DcLink, Network
-from grid.problem.plan import DispatchProblem, UnitState
+from grid.problem.dispatch_problem import DispatchProblem, UnitState
 from grid.problem.what_if import Changes, change_problem
 from grid.time_axis import TimeAxis
 
