@@ -14,7 +14,7 @@ from api.planning import Change, PlanLimits, make_plan
 from api.problems import Problem, invalid, unavailable
 from grid.assets import RenewableKind
 from grid.faults import InputError
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.validate import require_valid
 from grid.problem.what_if import Changes, change_problem
 from grid.site import Site

@@ -16,7 +16,7 @@ from grid.dispatch.changed import changes_since
 from grid.dispatch.document import plan_document
 from grid.faults import Fault, InputError
 from grid.forecasts import Forecast
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.site import SITE_LOAD, Site
 from grid.store.forecasts import latest_forecasts, load_forecast
 from grid.store.plans import WITH_SCHEDULE, latest_plan, save_plan

@@ -10,7 +10,7 @@ from typing import Any
 
 from api.commands.dispatch import text_of
 from grid.faults import Fault, InputError
-from grid.problem.plan import DispatchProblem
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.records import parse_json
 from grid.time_axis import TimeAxis
 

@@ -21,7 +21,7 @@ def names_of(plan: DispatchPlan, field: str) -> list[str]:
         return [unit.unit_id for unit in problem.thermal_units]
     if field == "renewable_mw":
         return [plant.plant_id for plant in problem.renewable_plants]
-    if field == "lmp":
+    if field == "prices.lmp":
         return [bus.bus_id for bus in network.buses]
     if field.startswith("branch_"):
         return [branch.branch_id for branch in network.branches]
