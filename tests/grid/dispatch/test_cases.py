@@ -23,7 +23,7 @@ def names_of(plan: DispatchPlan, field: str) -> list[str]:
         return [plant.plant_id for plant in problem.renewable_plants]
     if field == "prices.lmp":
         return [bus.bus_id for bus in network.buses]
-    if field.startswith("branch_"):
+    if field.startswith("branch_") or field == "prices.branches":
         return [branch.branch_id for branch in network.branches]
     if field == "link_flow_mw":
         return [link.link_id for link in network.dc_links]
