@@ -138,7 +138,7 @@ class ForecastDocument(Document):
 
     series_id: str = Field(description="Which series.")
     role: Literal["primary", "baseline"] = Field(description="`baseline` is the seasonal-naive one.")
-    issued_at: datetime = Field(description="Nothing received after this instant was used.")
+    issued_at: datetime = Field(description="Nothing that ended later was used; readings before it as they stood.")
     unit: str = Field(description="Unit of every quantile.")
     interval_minutes: int = Field(description="Length of each interval. [min]")
     model_id: str = Field(description="Which model spoke for the first interval.")

@@ -49,7 +49,7 @@ class Forecast:
     Attributes:
         series_id: Which series, such as ``zone-1:load``.
         axis: The intervals that are forecast.
-        issued_at: Nothing received after this instant was used.
+        issued_at: No interval that ended later was used; earlier ones as they stood when it was made.
         levels: Probability levels, strictly increasing in (0, 1), 0.5 among them.
         quantiles: Shape (periods, levels), non-decreasing along levels. [kW]
         model_id: Which model spoke, of the first interval.

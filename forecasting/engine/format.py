@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-FORMAT = 4
-"""Raised when windows, networks or cores change so that older weights would be misread."""
+FORMAT = 5
+"""Raised when windows, networks, cores or seals change so that older models would be misread."""
 
 
 class ModelRefusedError(ValueError):

@@ -1,6 +1,7 @@
 """Sealing a model into bytes and opening it again: safetensors weights beside a JSON manifest that carries their hash.
 
-Neither can run code when it is read. A model whose bytes do not match its manifest, or whose manifest is of another
+Neither can run code when it is read. All that speaks lies under the hash: what is no tensor is JSON in one, so that the
+manifest only tells about the model. A model whose bytes do not match its manifest, or whose manifest is of another
 format, is refused.
 """
 
@@ -13,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
@@ -20,6 +22,8 @@ from safetensors.torch import save as write_tensors
 from forecasting.engine.format import FORMAT, ModelRefusedError, check_format
 from forecasting.engine.model import TrainedModel
 
+_STATE = "state"
+"""The tensor of bytes that holds, as JSON, what else must be known to read the others."""
 WEIGHTS_FILE, MANIFEST_FILE = "weights.safetensors", "manifest.json"
 _KINDS = ("load", "solar")
 
@@ -49,7 +53,7 @@ def seal(model: TrainedModel, *, trained_at: datetime, about: dict[str, Any]) ->
     """
     kind = model.kind
     tensors, state = model.state()
-    weights = write_tensors(tensors)
+    weights = write_tensors({**tensors, _STATE: _bytes_of(state)})
     digest = hashlib.sha256(weights).hexdigest()
     model_id = f"{kind}-{trained_at:%Y%m%dT%H%MZ}-{digest[:10]}"
     manifest = {
@@ -61,7 +65,6 @@ def seal(model: TrainedModel, *, trained_at: datetime, about: dict[str, Any]) ->
         "sha256": digest,
         "parameters": sum(value.numel() for value in tensors.values()),
         **about,
-        "state": state,
     }
     # What is stored is what a reader will get back: plain JSON, nothing that only Python knows.
     return SealedModel(model_id, kind, json.loads(json.dumps(manifest, allow_nan=False)), weights)
@@ -87,9 +90,15 @@ def unseal(sealed: SealedModel) -> TrainedModel:
             " they were changed after training: restore them or train a new model"
         )
     try:
-        return TrainedModel.from_state(read_tensors(sealed.weights), manifest["state"])
+        tensors = read_tensors(sealed.weights)
+        state = json.loads(tensors.pop(_STATE).numpy().tobytes())
+        return TrainedModel.from_state(tensors, state)
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelRefusedError(f"{name}: weights and manifest do not fit: {error}; train a new model") from error
+        raise ModelRefusedError(f"{name}: its weights cannot be read: {error}; train a new model") from error
+
+
+def _bytes_of(state: dict[str, Any]) -> torch.Tensor:
+    return torch.frombuffer(bytearray(json.dumps(state, allow_nan=False).encode()), dtype=torch.uint8)
 
 
 def export_model(sealed: SealedModel, folder: Path) -> Path:

@@ -26,6 +26,8 @@ REGRESSION, NEIGHBOURS, PARTS, CAPACITY = "regression-refit", "neighbours", "sum
 REFIT_HOURS = 28 * 24
 """Known hours that a regression wants."""
 MOST_NEIGHBOURS = 25
+TELLING_HOURS = 24
+"""Known hours from which on readings, not capacity, tell how large a meter is."""
 _FINE = tuple(((np.arange(49) + 0.5) / 49).tolist())
 
 
@@ -146,8 +148,8 @@ def short_naive(baseline: Forecast | None) -> Answer | str:
 def neighbours(one: Asked, others: Sequence[Neighbour], issuance: Issuance) -> Answer | str:
     """The forecasts of series of the same kind, each scaled to this one, pooled into one distribution.
 
-    Scaled by the hours that both know; without any, by capacity; without that they stand as large as they are. How the
-    neighbours differ is part of the bands.
+    Scaled by the hours that both know, or within a meter's first day by capacity; where neither is known they stand as
+    large as they are. How the neighbours differ is part of the bands.
     """
     scales, how = _scales(one, others, issuance)
     usable = [(scale, other) for scale, other in zip(scales, others, strict=True) if np.isfinite(scale)]
@@ -195,19 +197,25 @@ def capacity_band(ceiling_kw: FloatArray | None, issuance: Issuance) -> Answer |
 
 
 def _scales(one: Asked, others: Sequence[Neighbour], issuance: Issuance) -> tuple[list[float], str]:
-    """By what each neighbour is multiplied, NaN for one that cannot be compared; and how that was found."""
+    """By what each neighbour is multiplied, NaN for one that cannot be compared; and how that was found.
+
+    A few first readings tell less of a meter's size than its capacity does, and zeros alone tell nothing.
+    """
     own = one.kw[: issuance.origin]
+    known = int(np.isfinite(own).sum())
     by_readings = [_ratio(own, other.kw[: issuance.origin]) for other in others]
-    if np.isfinite(by_readings).any():
-        return by_readings, f"scaled to {int(np.isfinite(own).sum())} hours of its readings"
-    if one.capacity_kw is not None:
-        by_capacity = [one.capacity_kw / other.capacity_kw if other.capacity_kw else np.nan for other in others]
-        if np.isfinite(by_capacity).any():
-            return by_capacity, "scaled by capacity"
+    by_capacity = [
+        one.capacity_kw / other.capacity_kw if one.capacity_kw and other.capacity_kw else np.nan for other in others
+    ]
+    told = [(by_readings, f"scaled to {known} hours of its readings"), (by_capacity, "scaled by capacity")]
+    for scales, how in told if known >= TELLING_HOURS else told[::-1]:
+        if np.isfinite(scales).any():
+            return scales, how
     return [1.0] * len(others), "as large as they are"
 
 
 def _ratio(kw: FloatArray, other_kw: FloatArray) -> float:
+    """How much larger a series is than another in the hours that both know; NaN where either has nothing but zeros."""
     both = np.isfinite(kw) & np.isfinite(other_kw)
-    total = float(other_kw[both].sum())
-    return float(kw[both].sum()) / total if total > 0.0 else float("nan")
+    own, other = float(kw[both].sum()), float(other_kw[both].sum())
+    return own / other if own > 0.0 and other > 0.0 else float("nan")

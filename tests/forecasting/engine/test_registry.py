@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save as write_tensors
 
 from forecasting.engine.format import FORMAT, ModelRefusedError
 from forecasting.engine.model import TrainedModel, ask_now
@@ -80,7 +83,6 @@ def test_one_changed_byte_is_noticed(sealed: SealedModel, position: int) -> None
     [
         ({"format": 99}, f"format must be {FORMAT}, got 99"),
         ({"kind": "solar"}, "kind must be one of load, solar"),
-        ({"state": {}}, "do not fit"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(sealed: SealedModel, change: dict[str, Any], said: str) -> None:
@@ -88,12 +90,25 @@ def test_a_manifest_that_does_not_fit_is_refused(sealed: SealedModel, change: di
         unseal(replace(sealed, manifest={**sealed.manifest, **change}))
 
 
-def test_bytes_that_are_no_tensors_are_refused_even_with_their_hash(sealed: SealedModel) -> None:
-    import hashlib
+def test_the_hash_lies_over_all_that_speaks_not_over_tensors_alone(sealed: SealedModel) -> None:
+    share = next(iter(sealed.manifest["weights"]["m-0:load"].values()))
+    there = repr(share).encode()
+    assert there in sealed.weights
+    with pytest.raises(ModelRefusedError, match="SHA-256"):
+        unseal(replace(sealed, weights=sealed.weights.replace(there, there[:-1] + b"0")))
 
+
+def test_tensors_without_a_state_are_refused(sealed: SealedModel) -> None:
+    weights = write_tensors({"other": torch.zeros(3)})
+    manifest = {**sealed.manifest, "sha256": hashlib.sha256(weights).hexdigest()}
+    with pytest.raises(ModelRefusedError, match="cannot be read: 'state'"):
+        unseal(replace(sealed, weights=weights, manifest=manifest))
+
+
+def test_bytes_that_are_no_tensors_are_refused_even_with_their_hash(sealed: SealedModel) -> None:
     pickle = b"\x80\x04cos\nsystem\n(S'true'\ntR."
     manifest = {**sealed.manifest, "sha256": hashlib.sha256(pickle).hexdigest()}
-    with pytest.raises(ModelRefusedError, match="do not fit"):
+    with pytest.raises(ModelRefusedError, match="cannot be read"):
         unseal(replace(sealed, weights=pickle, manifest=manifest))
 
 

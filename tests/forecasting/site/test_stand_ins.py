@@ -96,6 +96,26 @@ def test_a_new_meter_takes_its_neighbours_profile_scaled_to_its_first_readings()
     np.testing.assert_allclose(answer.quantiles[:, [0, 2]], [[4.5, 5.5]] * 48, rtol=0.02)
 
 
+@pytest.mark.parametrize("reading", [0.0, 5000.0])
+def test_a_few_readings_of_nothing_or_of_too_much_scale_no_profile_where_capacity_can(reading: float) -> None:
+    kw = NOTHING.copy()
+    kw[-3:] = reading
+    others = [neighbour(daily(1.0), 10.0, capacity_kw=12.0), neighbour(daily(4.0), 40.0, capacity_kw=48.0)]
+    answer, unread = (neighbours(asked(known, capacity_kw=6.0), others, ISSUANCE) for known in (kw, NOTHING))
+    assert isinstance(answer, Answer)
+    assert isinstance(unread, Answer)
+    np.testing.assert_array_equal(answer.quantiles, unread.quantiles)
+    assert answer.quantiles.min() > 0.0
+
+
+def test_zeros_alone_are_no_size() -> None:
+    kw = NOTHING.copy()
+    kw[-30:] = 0.0
+    answer = neighbours(asked(kw), [neighbour(daily(1.0), 10.0)], ISSUANCE)
+    assert isinstance(answer, Answer)
+    assert answer.speaker == "The profile of 1 neighbours, as large as they are,"
+
+
 def test_without_a_reading_capacity_scales_and_without_that_neighbours_stand_as_large_as_they_are() -> None:
     others = [neighbour(daily(1.0), 10.0, 20.0), neighbour(daily(4.0), 40.0, 80.0), neighbour(daily(1.0), 12.0)]
     answer = neighbours(asked(NOTHING, capacity_kw=6.0, bound_kw=np.full(48, 3.1)), others, ISSUANCE)
