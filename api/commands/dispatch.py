@@ -205,7 +205,7 @@ def folder_files(case: Path) -> tuple[Path, Path]:
 def text_of(file: Path) -> str:
     """The text of a file; a fault where it cannot be read."""
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError([Fault(str(file), f"cannot be read: {error.strerror}", _ACCEPTED)]) from None
     except UnicodeDecodeError:

@@ -165,12 +165,12 @@ def _table(scores: list[Score], regret: Regret, *, currency: str) -> str:
     lines = [f"{'':<34}{'forecasts':>16}{'perfect foresight':>20}"]
     for key, title in _ROWS:
         ours, known = (getattr(s, key) for s in scores)
-        lines.append(f"{title:<34}{ours:>16,.2f}{known:>20,.2f}")
-    share = "" if math.isnan(regret.share) else f", {regret.share:.2%} of the cost with perfect foresight"
-    lines.append(f"regret: {regret.money:,.2f} {currency}{share}")
+        lines.append(f"{title:<34}{ours:>z16,.2f}{known:>z20,.2f}")
+    share = "" if math.isnan(regret.share) else f", {regret.share:z.2%} of the cost with perfect foresight"
+    lines.append(f"regret: {regret.money:z,.2f} {currency}{share}")
     low, high = regret.interval()
     if len(regret.cost) > 1 and not math.isnan(low):
-        lines.append(f"90 % interval over {len(regret.cost)} days: {low:.2%} to {high:.2%}")
+        lines.append(f"90 % interval over {len(regret.cost)} days: {low:z.2%} to {high:z.2%}")
     if not math.isnan(forecast.promised):
         lines.append(
             f"net load lay beyond forecast and reserve in {forecast.exceeded:.1%} of the periods, "

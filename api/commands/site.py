@@ -51,7 +51,7 @@ def _read(file: Path) -> Site:
     from grid.site_file import read_site_file
 
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError([Fault(str(file), f"cannot be read: {error}", "name a readable UTF-8 file")]) from None
     return read_site_file(text)

@@ -17,6 +17,7 @@ import numpy as np
 from grid.cases.case import BoolArray, Branches, Case, Costs, DcConvention, Generators, IntArray, Links
 from grid.cases.matpower_costs import read_costs
 from grid.cases.matpower_tables import CaseText, read_tables
+from grid.cases.spans import MOST
 from grid.faults import Fault, InputError
 from grid.time_axis import FloatArray
 
@@ -68,12 +69,13 @@ class _Tables:
             self.faults.append(Fault(f"mpc.{name} row {i + 1}", problem(i), remedy))
 
     def finite(self, name: str, columns: dict[str, int], *, where: BoolArray) -> BoolArray:
-        """Rows whose ``columns`` all are finite numbers; the others become faults if ``where``."""
+        """Rows whose ``columns`` all are numbers of at most 1e12 in size; the others become faults if ``where``."""
         table = self.rows(name)
-        finite = np.isfinite(table[:, list(columns.values())])
+        finite = np.abs(table[:, list(columns.values())]) <= MOST
         for i, k in np.argwhere(~finite & where[:, None]).tolist():
             title, column = list(columns.items())[k]
-            problem = f"{title} must be finite, got {table[i, column]:g}"
+            wanted = f"at most {MOST:g} in size" if np.isfinite(table[i, column]) else "finite"
+            problem = f"{title} must be {wanted}, got {table[i, column]:g}"
             self.faults.append(Fault(f"mpc.{name} row {i + 1}", problem, "give a number"))
         return np.asarray(finite.all(axis=1))
 
@@ -139,7 +141,7 @@ def _base_mva(parts: CaseText, faults: list[Fault]) -> float:
         value = float(parts.scalars["baseMVA"])
     except ValueError:
         value = np.nan
-    if not (np.isfinite(value) and value > 0.0):
+    if not 0.0 < value <= MOST:
         shown = parts.scalars["baseMVA"]
         faults.append(
             Fault("mpc.baseMVA", f"must be a number above 0, got {shown}", "give the base of the per-unit system")
@@ -170,8 +172,11 @@ def _check_buses(tables: _Tables) -> BoolArray:
     return isolated
 
 
-def _alive(status: FloatArray, isolated: BoolArray, *ends: IntArray) -> BoolArray:
-    alive: BoolArray = status > 0
+def _alive(tables: _Tables, name: str, status: int, isolated: BoolArray, *ends: IntArray) -> BoolArray:
+    """Which rows are in service by their column ``status`` and the buses at their ends."""
+    column = tables.rows(name)[:, status]
+    tables.finite(name, {"status": status}, where=np.ones(len(column), dtype=bool))
+    alive: BoolArray = column > 0
     for end in ends:
         if isolated.size:
             alive = alive & ~isolated[end]
@@ -190,7 +195,7 @@ def _reversed(tables: _Tables, name: str, low: FloatArray, high: FloatArray, *, 
 def _generators(tables: _Tables, isolated: BoolArray) -> Generators:
     gen = tables.rows("gen")
     bus = tables.ends("gen", 0, "bus")
-    alive = _alive(gen[:, 7], isolated, bus)
+    alive = _alive(tables, "gen", 7, isolated, bus)
     tables.finite("gen", {"Pmax": 8, "Pmin": 9}, where=alive)
     _reversed(tables, "gen", gen[:, 9], gen[:, 8], where=alive, words="Pmin and Pmax")
     costs = Costs.none(len(gen))
@@ -202,15 +207,13 @@ def _generators(tables: _Tables, isolated: BoolArray) -> Generators:
 def _branches(tables: _Tables, isolated: BoolArray) -> Branches:
     branch = tables.rows("branch")
     from_bus, to_bus = tables.ends("branch", 0, "from bus"), tables.ends("branch", 1, "to bus")
-    alive = _alive(branch[:, 10], isolated, from_bus, to_bus)
-    tables.finite("branch", {"r": 2, "x": 3}, where=alive)
+    alive = _alive(tables, "branch", 10, isolated, from_bus, to_bus)
+    tables.finite("branch", {"r": 2, "x": 3, "ratio": 8, "angle": 9}, where=alive)
     loop = branch[:, 0] == branch[:, 1]
     tables.fault("branch", alive & loop, lambda i: f"both ends are bus {branch[i, 0]:g}", "correct an end")
     zero = alive & (branch[:, 3] == 0.0)
     tables.fault("branch", zero, lambda i: "the reactance x must not be 0", "give the true one, or merge the two buses")
-    rate = branch[:, 5]
-    bad_rate = alive & ~(rate >= 0.0)
-    tables.fault("branch", bad_rate, lambda i: f"rateA must be 0 (none) or more, got {rate[i]:g}", "correct it")
+    limit, emergency = _ratings(tables, alive)
     angles = branch[:, 11:13] if branch.shape[1] > 12 else np.tile([-360.0, 360.0], (len(branch), 1))
     unclear = alive & np.isnan(angles).any(axis=1)
     tables.fault("branch", unclear, lambda i: "angmin and angmax must be numbers, got nan", "give degrees; 0 0 is none")
@@ -222,27 +225,31 @@ def _branches(tables: _Tables, isolated: BoolArray) -> Branches:
         to_bus=to_bus,
         resistance_pu=branch[:, 2],
         reactance_pu=branch[:, 3],
-        limit_mw=np.where(rate == 0.0, np.inf, rate),
-        emergency_mw=_emergency(branch),
+        limit_mw=limit,
+        emergency_mw=emergency,
         tap_ratio=np.where(branch[:, 8] == 0.0, 1.0, branch[:, 8]),
-        shift_rad=np.radians(np.nan_to_num(branch[:, 9])),
+        shift_rad=np.radians(branch[:, 9]),
         angle_minimum=np.where(none | (angles[:, 0] <= -90.0), -DEFAULT_ANGLE, np.radians(angles[:, 0])),
         angle_maximum=np.where(none | (angles[:, 1] >= 90.0), DEFAULT_ANGLE, np.radians(angles[:, 1])),
         in_service=alive,
     )
 
 
-def _emergency(branch: FloatArray) -> FloatArray:
-    """The rating after an outage, shape (branches,): rateC, else rateB, never below rateA; 0 and NaN are none."""
-    normal, short, emergency = (np.nan_to_num(rate) for rate in branch[:, 5:8].T)
-    rating = np.maximum(np.where(emergency > 0.0, emergency, short), normal)
-    return np.where(normal == 0.0, np.inf, rating)
+def _ratings(tables: _Tables, alive: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """The rating of each branch, and that after an outage: rateC, else rateB, never below rateA; infinite is none."""
+    rates = tables.rows("branch")[:, 5:8]
+    for i, k in np.argwhere(alive[:, None] & ~(rates >= 0.0)).tolist():
+        problem = f"rate{'ABC'[k]} must be 0 (none) or more, got {rates[i, k]:g}"
+        tables.faults.append(Fault(f"mpc.branch row {i + 1}", problem, "correct it"))
+    normal, short, emergency = np.where(rates > MOST, np.inf, rates).T
+    limit = np.where(normal == 0.0, np.inf, normal)
+    return limit, np.maximum(np.where(emergency > 0.0, emergency, short), limit)
 
 
 def _links(tables: _Tables, isolated: BoolArray) -> Links:
     dcline = tables.rows("dcline")
     from_bus, to_bus = tables.ends("dcline", 0, "from bus"), tables.ends("dcline", 1, "to bus")
-    alive = _alive(dcline[:, 2], isolated, from_bus, to_bus)
+    alive = _alive(tables, "dcline", 2, isolated, from_bus, to_bus)
     low, high, loss_mw, loss_share = dcline[:, 9], dcline[:, 10], dcline[:, 15], dcline[:, 16]
     finite = tables.finite("dcline", {"Pmin": 9, "Pmax": 10, "loss0": 15, "loss1": 16}, where=alive)
     lossy = alive & finite & ((loss_share < 0.0) | (loss_share >= 1.0))

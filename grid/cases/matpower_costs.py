@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from grid.cases.case import BoolArray, Costs
+from grid.cases.spans import MOST
 from grid.faults import Fault
 from grid.time_axis import FloatArray
 
@@ -12,6 +13,7 @@ _CURVE, _POLYNOMIAL = 1, 2
 _FIRST = 4
 _HIGHEST_DEGREE = 2
 _ROUNDING = 1e-4
+_FINITE = f"the coefficients must be finite and at most {MOST:g} in size"
 
 
 def read_costs(name: str, table: FloatArray, alive: BoolArray, faults: list[Fault], *, twice: bool) -> Costs:
@@ -41,8 +43,8 @@ def read_costs(name: str, table: FloatArray, alive: BoolArray, faults: list[Faul
         if problem:
             faults.append(Fault(f"mpc.{name} row {i + 1}", problem, "correct the row"))
     terms = np.stack([costs.quadratic, costs.linear, costs.constant])
-    endless = np.flatnonzero(~np.isfinite(terms).all(axis=0)).tolist()
-    faults += [Fault(f"mpc.{name} row {i + 1}", "the coefficients must be finite", "give numbers") for i in endless]
+    endless = np.flatnonzero(~(np.abs(terms) <= MOST).all(axis=0)).tolist()
+    faults += [Fault(f"mpc.{name} row {i + 1}", _FINITE, "give numbers") for i in endless]
     for i in np.flatnonzero(costs.quadratic < 0.0).tolist():
         problem = f"the cost must be convex, got the quadratic term {costs.quadratic[i]:g}"
         faults.append(Fault(f"mpc.{name} row {i + 1}", problem, "give one of 0 or more, or a convex curve"))
@@ -58,8 +60,8 @@ def _read_row(costs: Costs, row: int, kind: float, count: float, cells: FloatArr
     if not (count >= least and count == np.round(count) and needed <= len(cells)):
         return f"n must be a whole number from {least} up to what the row holds, got {count:g}"
     used = cells[: int(needed)]
-    if not np.isfinite(used).all():
-        return "the coefficients must be finite"
+    if not (np.abs(used) <= MOST).all():
+        return _FINITE
     if kind == _CURVE:
         points = used.reshape(-1, 2)
         widths, rises = np.diff(points, axis=0).T

@@ -21,6 +21,7 @@ from grid.cases.pandapower_buses import NetBuses, read_buses
 from grid.cases.pandapower_costs import CostTables
 from grid.cases.pandapower_tables import NetTables
 from grid.cases.source_tables import Row
+from grid.cases.spans import MOST
 from grid.faults import Fault, InputError
 
 _FEEDS = {"gen": 1.0, "sgen": 1.0, "ext_grid": 1.0, "load": -1.0, "storage": -1.0}
@@ -58,7 +59,7 @@ def read_pandapower(text: str) -> Case:
                 machines.append(_machine(kind, index, row, bus, alive))
                 costs.read(kind, index, sign)
             elif alive:
-                demand[bus] -= sign * row.number("p_mw") * row.number("scaling", default=1.0)
+                demand[bus] -= sign * _standing_mw(row)
     for _, row in tables.rows("shunt"):
         if buses.alive(row):
             demand[buses.at(row)] += _shunt_mw(row, buses)
@@ -99,7 +100,7 @@ def _machine(kind: str, index: int, row: Row, bus: int, alive: bool) -> _Machine
     """A machine; one that is not controllable stands at its power, an external grid may lack limits."""
     sign, name = _FEEDS[kind], f"{kind}-{index}"
     if kind == "gen" and not row.flag("controllable", default=True):
-        fixed = row.number("p_mw") * row.number("scaling", default=1.0)
+        fixed = _standing_mw(row)
         return _Machine(name, bus, fixed, fixed, alive)
     endless = (-math.inf, math.inf) if kind == "ext_grid" else (None, None)
     low = row.number("min_p_mw", default=endless[0])
@@ -108,6 +109,14 @@ def _machine(kind: str, index: int, row: Row, bus: int, alive: bool) -> _Machine
         row.fault("min_p_mw", f"{low:g} is above max_p_mw {high:g}", "exchange or correct them")
     low, high = sorted((sign * low, sign * high))
     return _Machine(name, bus, low, high, alive)
+
+
+def _standing_mw(row: Row) -> float:
+    """The power at which something that is not dispatched stands."""
+    power = row.number("p_mw") * row.number("scaling", default=1.0)
+    if abs(power) > MOST:
+        row.fault("scaling", f"makes {power:g} MW, at most {MOST:g} can be planned", "correct it, or p_mw")
+    return power
 
 
 def _shunt_mw(row: Row, buses: NetBuses) -> float:

@@ -69,6 +69,15 @@ def test_json_is_printed_on_request(tmp_path: Path, dispatch: Call) -> None:
     assert json.loads(done.stdout)["status"] == "optimal"
 
 
+def test_a_byte_order_mark_counts_for_nothing(tmp_path: Path, dispatch: Call) -> None:
+    (tmp_path / "two.m").write_text(CASE, encoding="utf-8-sig")
+    (tmp_path / "day").mkdir()
+    (tmp_path / "day" / "network.m").write_text(CASE, encoding="utf-8-sig")
+    (tmp_path / "day" / "periods.json").write_text('{"periods": 2}', encoding="utf-8-sig")
+    for case in ("two.m", "day"):
+        assert dispatch(tmp_path / case).returncode == 0
+
+
 def test_no_feasible_dispatch_ends_with_three_and_the_reason(tmp_path: Path, dispatch: Call) -> None:
     case, out = tmp_path / "two.m", tmp_path / "plan.json"
     case.write_text(CASE.replace("2 1 50", "2 1 170"))

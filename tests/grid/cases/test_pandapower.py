@@ -127,6 +127,7 @@ def test_without_any_cost_every_megawatt_costs_one() -> None:
         ("trafo", "vkr_percent", -1e300, "trafo 0: vkr_percent: must be a finite number of at most 1e+12"),
         ("pwl_cost", "points", [[0.0, 1e300, 5.0]], "pwl_cost 0: points: must be a list of [lower, upper, slope]"),
         ("load", "p_mw", 10**400, "load 0: p_mw: must be a finite number"),
+        ("load", "scaling", 1e12, "load 0: scaling: makes "),
         ("load", "in_service", "perhaps", "load 0: in_service: must be true or false"),
         ("bus", "vn_kv", 1e-320, "bus 0: vn_kv: must be above 0"),
         ("bus", "vn_kv", -1.0, "bus 0: vn_kv: must be above 0"),
