@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import replace
 
 import highspy
@@ -63,12 +63,15 @@ class Relaxable:
         of = self._penalties.of
         return {limit: blocks for limit, blocks in _blocks(self._model).items() if math.isinf(of(limit.kind))}
 
-    def solve(self, relaxed: Set[SoftLimit] | None, *, whole: bool = False) -> LinearSolution | None:
-        """The cheapest solution with these limits relaxed and the others held; None: all relaxed.
+    def solve(
+        self, relaxed: Set[SoftLimit] | None, *, held: Collection[SoftLimit] = (), whole: bool = False
+    ) -> LinearSolution | None:
+        """The cheapest solution with these limits relaxed and the others held; None: all but ``held`` relaxed.
 
         The model grows by the branch limits that are met.
 
         Args:
+            held: Held whatever is relaxed.
             whole: With the commitment as whole numbers; near the cheapest then, in half of the time that is left.
 
         Returns:
@@ -81,7 +84,8 @@ class Relaxable:
         while True:
             lower, upper, _, integer = self._model.linear.column_arrays()
             for limit, blocks in self._blocks.items():
-                if relaxed is not None and _everywhere(limit) not in relaxed:
+                named = _everywhere(limit)
+                if named in held or (relaxed is not None and named not in relaxed):
                     for columns, _ in blocks:
                         upper[columns] = 0.0
             known = len(self._model.lines.rows)

@@ -17,6 +17,7 @@ from grid.dispatch.conflict import find_conflict, limit_name
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import LinearSolution, UnsolvedError, solve_with_lines
 from grid.formulation.unit_terms import unit_terms
+from grid.problem.dispatch_problem import UnitState
 
 THREE_BUSES = Path(__file__).parent.parent / "cases" / "three_bus_day"
 SYSTEM: dict[str, Any] = {
@@ -66,7 +67,7 @@ def test_only_limits_that_are_never_relaxed_conflict(make_problem: Any) -> None:
     problem = replace(make_problem({**SYSTEM, "load_mw": {"a": [50, 130]}}), penalties=Penalties(shedding=np.inf))
     plan = plan_dispatch(problem, relative_gap=0.0)
     assert plan.message == (
-        "No plan keeps the limit: load served in full. "
+        "No plan keeps the limit: load served in full. Limits of units take part: capacity of unit. "
         "Way out: load shed at bus a, up to 20.0 MW for 30 min in period 1, 10.0 MWh, at a cost of 100,000."
     )
 
@@ -117,6 +118,9 @@ def test_where_only_whole_units_conflict_their_conflict_and_its_ways_out_are_nam
     assert plan.status == "infeasible"
     assert plan.message == (
         "No plan keeps all of: load served in full, production within what can be taken. "
+        "Limits of units take part: minimum output of big; capacity of small. "
+        "Way out: surplus power at bus a, up to 10.0 MW for 60 min in periods 0 to 1, 10.0 MWh; and overload of branch "
+        "ab, up to 5.0 MW, 120.0 % of its rating, for 60 min in periods 0 to 1, 5.0 MWh, at a cost of 65,000. "
         "Way out: surplus power at bus a, up to 15.0 MW for 60 min in periods 0 to 1, 15.0 MWh, at a cost of 75,000. "
         "Way out: load shed at bus b, up to 22.0 MW for 60 min in periods 0 to 1, 22.0 MWh, at a cost of 220,000."
     )
@@ -127,7 +131,7 @@ def test_a_way_out_that_whole_units_need_more_for_says_what_else_they_need(make_
     narrow = {**LUMPS, "branches": {"ab": {"from": "a", "to": "b", "limit_mw": 20}}}
     plan = plan_dispatch(replace(make_problem(narrow), penalties=NEVER), relative_gap=0.0)
     assert plan.message == (
-        "No plan keeps all of: load served in full, rating of branch ab. "
+        "No plan keeps all of: load served in full, rating of branch ab. Limits of units take part: capacity of small. "
         "Way out: surplus power at bus a, up to 10.0 MW for 60 min in periods 0 to 1, 10.0 MWh; and overload of branch "
         "ab, up to 10.0 MW, 150.0 % of its rating, for 60 min in periods 0 to 1, 10.0 MWh, at a cost of 80,000. "
         "Way out: load shed at bus b, up to 22.0 MW for 60 min in periods 0 to 1, 22.0 MWh, at a cost of 220,000."
@@ -144,6 +148,56 @@ def test_where_time_allows_only_the_relaxation_its_ways_out_say_so(
     narrow = {**LUMPS, "branches": {"ab": {"from": "a", "to": "b", "limit_mw": 20}}}
     plan = plan_dispatch(replace(make_problem(narrow), penalties=NEVER), relative_gap=0.0)
     assert plan.message.count("the linear relaxation says so, whole units may need more") == 2
+
+
+@pytest.mark.parametrize(
+    ("system", "cost"),
+    [
+        ({**LUMPS, "load_mw": {"a": [0, 0], "b": [130, 130]}}, 725_000.0),
+        ({**LUMPS, "load_mw": {"a": [0, 0], "b": [65, 65]}}, 96_000.0),
+    ],
+)
+def test_the_cheapest_way_out_relaxes_what_a_plan_with_prices_would(
+    make_problem: Any, system: dict[str, Any], cost: float
+) -> None:
+    """However few limits are in conflict: shedding alone, the only limit in it, would cost more."""
+    problem = replace(make_problem(system), penalties=NEVER)
+    terms = [unit_terms(unit, step_hours=0.5) for unit in problem.thermal_units]
+    found = find_conflict(problem, terms, Ptdf(problem.network))
+    priced = plan_dispatch(replace(problem, penalties=Penalties()), relative_gap=0.0)
+    mixed, *single = [way.extra_cost for way in found.ways_out]
+    assert mixed == pytest.approx(sum(violation.cost(0.5) for violation in priced.violations))
+    assert mixed == pytest.approx(cost)
+    assert min(single) > 1.01 * mixed
+
+
+@pytest.mark.parametrize(
+    ("unit", "told"),
+    [
+        ({"ramp_mw_per_hour": 20, "start_ramp_mw": 20}, "ramps of unit; capacity of other"),
+        (
+            {"minimum_down_hours": 4},
+            "minimum up and down times of unit; the state before the plan of unit; capacity of other",
+        ),
+    ],
+)
+def test_limits_of_units_that_leave_no_plan_are_named(make_problem: Any, unit: dict[str, Any], told: str) -> None:
+    """The other unit gives 30 of 100 MW, and its ramps do not matter."""
+    off = UnitState(on=False, hours=1.0, power_mw=0.0)
+    system = {
+        **SYSTEM,
+        "storages": {},
+        "units": {
+            "unit": {"bus": "a", "capacity_mw": 100, "cost_per_mwh": 10, **unit},
+            "other": {"bus": "a", "capacity_mw": 30, "cost_per_mwh": 10, "ramp_mw_per_hour": 40},
+        },
+        "load_mw": {"a": [20, 100]},
+    }
+    problem = replace(make_problem(system), penalties=NEVER)
+    if "state" in told:
+        problem = replace(problem, initial={"unit": off})
+    plan = plan_dispatch(problem, relative_gap=0.0)
+    assert f"Limits of units take part: {told}. Way out: " in plan.message
 
 
 @pytest.mark.parametrize("second_mw", [30.0, 31.15])
