@@ -315,11 +315,16 @@ def demo(
     ),
 ) -> None:
     """Run the whole chain on real data: telemetry, forecasts, plan, dashboard. No docker, no set-up."""
+    from api.demo.server_process import ServerError
     from api.demo.supervisor import run_demo
 
     if "log_level" not in read_settings(LogSettings).model_fields_set:
         logging.getLogger().setLevel(logging.WARNING)  # its own words are on the terminal
-    run_demo(once=once, port=port, hour_seconds=hour_seconds, directory=directory)
+    try:
+        run_demo(once=once, port=port, hour_seconds=hour_seconds, directory=directory)
+    except ServerError as error:
+        errors.print(_plain(str(error)), soft_wrap=True)
+        raise typer.Exit(1) from None
 
 
 app.add_typer(keys.app, name="keys")

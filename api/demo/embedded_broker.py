@@ -40,17 +40,16 @@ class EmbeddedBroker(EmbeddedServer):
     ) -> None:
         super().__init__(data_directory, port=port, start_timeout_s=start_timeout_s)
         self._advertised_port = advertised_port
-        self._port = 0
 
     @property
     def bootstrap(self) -> str:
         """The bootstrap address, such as ``127.0.0.1:9092``; valid while running."""
-        self._require_running()
+        self._running()
         return f"{HOST}:{self._port}"
 
     def _start(self) -> ServerProcess:
         program = _broker_program()
-        self._port = self._wanted_port or free_port()
+        self._port = self._port or free_port()
         address = f"tcp://{HOST}:{self._port}"
         options = ["--storage-engine=memory://tansu/", "--cluster-id=gridpilot-demo"]
         advertised = f"tcp://{HOST}:{self._advertised_port or self._port}"

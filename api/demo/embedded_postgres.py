@@ -64,7 +64,7 @@ class EmbeddedPostgres(EmbeddedServer):
     @property
     def url(self) -> str:
         """Connection URL of the database ``gridpilot``, password included; valid while running."""
-        self._require_running()
+        self._running()
         return self._url
 
     def _start(self) -> ServerProcess:
@@ -78,9 +78,9 @@ class EmbeddedPostgres(EmbeddedServer):
         if major is None:
             make_cluster(install, cluster, password=password, superuser=SUPERUSER, account=account)
         clear_stale_pid(cluster)
-        attempts = 1 if self._wanted_port else 3  # a free port may be taken between the look and the bind
+        attempts = 1 if self._port else 3  # a free port may be taken between the look and the bind
         while True:
-            port = self._wanted_port or free_port()
+            port = self._port or free_port()
             try:
                 return self._launch(install, cluster, port, password, account)
             except ServerError as error:
@@ -101,7 +101,7 @@ class EmbeddedPostgres(EmbeddedServer):
         )
         server = f"postgresql://{SUPERUSER}:{password}@{HOST}:{port}"
         answering(process, lambda: _wait_for_postgres(process, f"{server}/postgres", self._start_timeout_s))
-        self._url = f"{server}/{DATABASE}"
+        self._port, self._url = port, f"{server}/{DATABASE}"
         logger.info("PostgreSQL %s listens on %s:%d", install.version, HOST, port)
         return process
 

@@ -16,7 +16,7 @@ class EmbeddedServer(ABC):
 
     Args:
         data_directory: Made if missing.
-        port: 0 picks a free one.
+        port: 0 picks a free one, and then stays with it.
         start_timeout_s: Longest wait for the first answer.
     """
 
@@ -25,7 +25,7 @@ class EmbeddedServer(ABC):
 
     def __init__(self, data_directory: Path, *, port: int, start_timeout_s: float) -> None:
         self._directory = Path(data_directory).absolute()
-        self._wanted_port = port
+        self._port = port
         self._start_timeout_s = start_timeout_s
         self._process: ServerProcess | None = None
 
@@ -39,9 +39,9 @@ class EmbeddedServer(ABC):
         """
         if self._process is not None:
             return
-        if self._wanted_port:
+        if self._port:
             remedy = "stop that program, or choose another port"
-            require_free_port(self._wanted_port, purpose=f"embedded {self.name}", remedy=remedy)
+            require_free_port(self._port, purpose=f"embedded {self.name}", remedy=remedy)
         make_data_directory(self._directory)
         self._process = self._start()
 
@@ -49,9 +49,32 @@ class EmbeddedServer(ABC):
     def _start(self) -> ServerProcess:
         """Start the program and return it when it answers."""
 
-    def _require_running(self) -> None:
+    def restart(self) -> None:
+        """Start it again, on the same port, after it ended by itself.
+
+        Raises:
+            ServerError: If it does not answer in time.
+        """
+        self._running().stop(timeout_s=self._stop_timeout_s)
+        self._process = self._start()
+
+    @property
+    def status(self) -> int | None:
+        """With what it ended by itself; None while it runs."""
+        return self._running().status
+
+    @property
+    def log_path(self) -> Path:
+        return self._running().log_path
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The last lines that it wrote."""
+        return self._running().log_tail(lines)
+
+    def _running(self) -> ServerProcess:
         if self._process is None:
             raise ServerError(f"the embedded {self.name} is not running; call start() first")
+        return self._process
 
     def stop(self) -> None:
         """Shut down in good order. Calling it again does nothing."""

@@ -55,6 +55,9 @@ class Account:
 class ServerProcess:
     """A running server behind its guard. The server gets the stop signal when this process ends, however it ends.
 
+    Attributes:
+        name: That of its log.
+
     Args:
         command: Program and arguments.
         log_path: Where its output goes; the previous run's log is kept beside it as ``<name>.1``.
@@ -72,17 +75,25 @@ class ServerProcess:
         account: Account | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._log_path = log_path
-        if log_path.exists():
-            log_path.replace(log_path.with_name(log_path.name + ".1"))
-        with log_path.open("wb") as log:
-            self._guard = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARD, "guard", stop_signal, *command],
+        self.name = log_path.stem
+        self.log_path = log_path
+        self._command = ["/bin/sh", "-c", _GUARD, "guard", stop_signal, *command]
+        self._account = account
+        self._environment = dict(os.environ if environment is None else environment)
+        self._guard = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self.log_path.exists():
+            self.log_path.replace(self.log_path.with_name(self.log_path.name + ".1"))
+        account = self._account
+        with self.log_path.open("wb") as log:
+            return subprocess.Popen(
+                self._command,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd="/",
-                env=dict(os.environ if environment is None else environment),
+                env=self._environment,
                 start_new_session=True,  # Ctrl-C reaches us, and we stop the server after its clients
                 user=account.uid if account else None,
                 group=account.gid if account else None,
@@ -90,13 +101,23 @@ class ServerProcess:
             )
 
     @property
+    def status(self) -> int | None:
+        """With what it ended, 128 more than a signal's number as shells tell it; None while it runs."""
+        return self._guard.poll()
+
+    @property
     def running(self) -> bool:
-        return self._guard.poll() is None
+        return self.status is None
+
+    def restart(self) -> None:
+        """Start the same again; one that still runs is stopped first."""
+        self.stop()
+        self._guard = self._start()
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines that the server wrote."""
         try:
-            text = self._log_path.read_text(errors="replace")
+            text = self.log_path.read_text(errors="replace")
         except OSError:
             return "(no log)"
         return "\n".join(text.splitlines()[-lines:]) or "(the log is empty)"
@@ -108,7 +129,7 @@ class ServerProcess:
         try:
             self._guard.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            logger.warning("%s did not stop within %.0f s and is killed", self._log_path.stem, timeout_s)
+            logger.warning("%s did not stop within %.0f s and is killed", self.name, timeout_s)
             os.killpg(self._guard.pid, signal.SIGKILL)
             self._guard.wait()
 

@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from api.demo.embedded_broker import EmbeddedBroker
 from api.demo.embedded_postgres import EmbeddedPostgres
+from api.demo.keeper import Keeper, ServerRenewedError
 from api.demo.replay import Replay
 from api.demo.server_process import HOST, ServerError, ServerProcess, require_free_port
 from api.demo.site import load_demo_site
@@ -31,17 +32,20 @@ from api.demo.state_folder import sole_user
 from api.demo.telemetry import load_telemetry
 from api.settings import CacheSettings, read_settings
 from forecasting.engine.format import ModelRefusedError, check_format
-from grid.store.database import connect
+from grid.store.database import DatabaseUnavailableError, connect
 from grid.store.keys import create_key, list_keys, rotate_key
 from grid.store.migrate import migrate
 from grid.store.models import find_champion
 from grid.store.sites import save_site
+from ingest.producer import DeliveryError
+from ingest.topics import BrokerUnavailableError
 
 _OPERATOR = "demo operator"
 _TRAIN_SECONDS = 30
 _FIRST_PLAN_SECONDS = 40
 _LIVE_PLAN_SECONDS = 20
 _PLAN_GAP = "0.005"
+_LOST = (DeliveryError, BrokerUnavailableError, DatabaseUnavailableError, psycopg.OperationalError)
 
 
 def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> None:
@@ -72,17 +76,22 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
         with chain.step("PostgreSQL and the broker"):
             postgres = stack.enter_context(EmbeddedPostgres(directory / "postgres"))
             broker = stack.enter_context(EmbeddedBroker(directory / "broker"))
-            chain.environment |= {"GRIDPILOT_DATABASE_URL": postgres.url, "GRIDPILOT_KAFKA_BOOTSTRAP": broker.bootstrap}
-        conn = stack.enter_context(connect(postgres.url, application_name="gridpilot-demo"))
-        conn.autocommit = True
-        migrate(conn)
-        save_site(conn, site)
-        replay = stack.enter_context(Replay(telemetry, site, conn, broker.bootstrap))
+            chain.stand_on(postgres, broker)
+
+        @contextmanager
+        def replaying() -> Iterator[Replay]:
+            with _connect(postgres.url) as conn, Replay(telemetry, site, conn, broker.bootstrap) as replay:
+                yield replay
+
+        with _connect(postgres.url) as conn:
+            migrate(conn)
+            save_site(conn, site)
         chain.start("ingest")
-        with chain.bar() as progress:
-            replay.send_history(progress, check=chain.check)
+        chain.send(replaying)
         chain.run("validate", "--until-caught-up")
-        if not all(speaks(conn, kind) for kind in ("load", "solar")):
+        with _connect(postgres.url) as conn:
+            speaking = all(speaks(conn, kind) for kind in ("load", "solar"))
+        if not speaking:
             chain.run("train", "--budget-seconds", str(_TRAIN_SECONDS))
         chain.run("forecast", "--once")
         chain.run("plan", "--once", GRIDPILOT_PLAN_TIME_LIMIT_SECONDS=str(_FIRST_PLAN_SECONDS))
@@ -95,9 +104,10 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
         chain.start("forecast")
         chain.start("plan", GRIDPILOT_PLAN_TIME_LIMIT_SECONDS=str(_LIVE_PLAN_SECONDS))
         chain.wait_for_api(port)
-        _welcome(console, port, _operator_key(conn))
+        with _connect(postgres.url) as conn:
+            _welcome(console, port, _operator_key(conn))
         try:
-            replay.run_live(hour_seconds=hour_seconds, check=chain.check, announce=chain.say)
+            chain.send(replaying, hour_seconds=hour_seconds)
         except KeyboardInterrupt:  # the ordinary end
             console.print("stopping: each process finishes what it has in hand")
 
@@ -122,8 +132,13 @@ class _Chain:
         self._logs = directory / "logs"
         self._logs.mkdir(exist_ok=True)
         self._console = console
-        self._running: dict[str, ServerProcess] = {}
+        self._keeper = Keeper((), tell=self._tell)
         self.environment = {**os.environ, "GRIDPILOT_CLOCK": "telemetry", "GRIDPILOT_PLAN_GAP": _PLAN_GAP}
+
+    def stand_on(self, postgres: EmbeddedPostgres, broker: EmbeddedBroker) -> None:
+        """Let every process find these servers, and look after them."""
+        self.environment |= {"GRIDPILOT_DATABASE_URL": postgres.url, "GRIDPILOT_KAFKA_BOOTSTRAP": broker.bootstrap}
+        self._keeper = Keeper((postgres, broker), tell=self._tell)
 
     def start(self, command: str, **settings: str) -> None:
         """Start a command that stays; it ends with the demo, however the demo ends."""
@@ -134,7 +149,7 @@ class _Chain:
             environment={**self.environment, **settings},
         )
         self._stack.callback(process.stop)
-        self._running[command] = process
+        self._keeper.keep(process)
 
     def run(self, command: str, *arguments: str, **settings: str) -> None:
         """Run a command to its end, its output on this terminal."""
@@ -143,26 +158,49 @@ class _Chain:
         if status.returncode != 0:
             raise ServerError(f"gridpilot {command} ended with status {status.returncode}; its words stand above")
 
-    def check(self) -> None:
-        """Raise if a process that should stay has ended."""
-        for command, process in self._running.items():
-            if not process.running:
-                raise ServerError(f"gridpilot {command} ended by itself; its log ends with:\n{process.log_tail()}")
+    def send(
+        self, replaying: Callable[[], AbstractContextManager[Replay]], *, hour_seconds: float | None = None
+    ) -> None:
+        """Send the history that is missing; with ``hour_seconds``, where it is there, hour after hour.
 
-    def say(self, instant: datetime) -> None:
+        A server that was started again may have lost some: a fresh replay then begins with the history.
+
+        Raises:
+            ServerError: If something ends again and again.
+        """
+        filled = hour_seconds is not None
+        while True:
+            try:
+                self._keeper.check()
+                with replaying() as replay:
+                    if not filled:
+                        with self._bar() as progress:
+                            replay.send_history(progress, check=self._keeper.check)
+                    if hour_seconds is not None:
+                        replay.run_live(hour_seconds=hour_seconds, check=self._keeper.check, announce=self._say)
+                    return
+            except ServerRenewedError:
+                pass
+            except _LOST as error:
+                time.sleep(self._keeper.ended("the replay", f"lost its connection ({error})"))
+            filled = False
+
+    def _say(self, instant: datetime) -> None:
         """Tell which hour the replay has reached."""
         self._console.print(f"[dim]the replay stands at {instant:%Y-%m-%d %H:%M} UTC[/]")
+
+    def _tell(self, line: str) -> None:
+        self._console.print(line, style="yellow", soft_wrap=True, highlight=False, markup=False)
 
     def wait_for_api(self, port: int, *, timeout_s: float = 60.0) -> None:
         """Return when the API says that it is ready."""
         deadline = time.monotonic() + timeout_s
         with self.step("the API"):
             while not _answers(f"http://{HOST}:{port}/health/ready"):
-                self.check()
+                with suppress(ServerRenewedError):
+                    self._keeper.check()
                 if time.monotonic() > deadline:
-                    raise ServerError(
-                        f"the API was not ready in time; its log ends with:\n{self._running['serve'].log_tail()}"
-                    )
+                    raise ServerError(f"the API was not ready in time; see {self._logs / 'serve.log'}")
                 time.sleep(0.2)
 
     @contextmanager
@@ -173,7 +211,7 @@ class _Chain:
             yield
         self._console.print(f"  {what} [dim]{time.monotonic() - begun:.1f} s[/]")
 
-    def bar(self) -> Progress:
+    def _bar(self) -> Progress:
         """A progress bar on the demo's terminal."""
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         return Progress(*columns, TimeElapsedColumn(), console=self._console)
@@ -184,6 +222,12 @@ def _answers(url: str) -> bool:
         return httpx.get(url, timeout=2.0).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
+
+
+def _connect(url: str) -> psycopg.Connection[Any]:
+    conn = connect(url, application_name="gridpilot-demo")
+    conn.autocommit = True
+    return conn
 
 
 def _operator_key(conn: psycopg.Connection) -> str:

@@ -130,10 +130,28 @@ def test_database_recovers_after_it_was_killed_itself(lasting: Path) -> None:
     workers = server.children()
     server.kill()
     wait_until_gone([server, *workers])
-    postgres.stop()
     assert (lasting / "postgres" / "cluster" / "postmaster.pid").exists()
-    with EmbeddedPostgres(lasting / "postgres") as again:
-        assert answer(again.url, "SELECT number FROM recovered") == 42
+    url = postgres.url
+    postgres.restart()
+    assert (postgres.status, postgres.url) == (None, url)
+    assert answer(url, "SELECT number FROM recovered") == 42
+    postgres.stop()
+
+
+def test_broker_that_was_killed_starts_again_at_the_same_address(folder: Path) -> None:
+    with EmbeddedBroker(folder) as broker:
+        address = broker.bootstrap
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if child.name() == "tansu" and f"--listener-url=tcp://{address}" in child.cmdline():
+                    child.kill()
+        deadline = time.monotonic() + 15
+        while broker.status is None:
+            assert time.monotonic() < deadline, "it still runs"
+            time.sleep(0.01)
+        assert broker.status == 128 + signal.SIGKILL
+        broker.restart()
+        assert (broker.status, broker.bootstrap) == (None, address)
 
 
 def test_pid_file_of_a_crashed_run_is_cleared_though_its_number_lives_on(folder: Path) -> None:
