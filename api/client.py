@@ -62,6 +62,9 @@ class GridPilot:
             base_url: Such as ``http://127.0.0.1:8000``.
             key: ``gp_…``, from ``gridpilot keys create``.
             timeout_seconds: For one answer; a plan is waited for longer, as long as any server may take.
+
+        Raises:
+            ValueError: If the key cannot be one; the message does not show it.
         """
         self._transport = Transport(base_url, key, timeout_seconds=timeout_seconds)
         self.quality = QualityClient(self._transport)

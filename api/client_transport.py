@@ -29,12 +29,16 @@ class GridPilotError(Exception):
 
 
 class Transport:
-    """One connection to a service with one key; every answer that is an error is raised."""
+    """One connection to a service with one key; every answer that is an error is raised.
+
+    Raises:
+        ValueError: If the key cannot be one; the message does not show it.
+    """
 
     def __init__(self, base_url: str, key: str, *, timeout_seconds: float) -> None:
         self.client = httpx.Client(
-            base_url=base_url.rstrip("/") + _PREFIX,
-            headers={"Authorization": f"Bearer {key}"},
+            base_url=base_url.rstrip("/").removesuffix(_PREFIX) + _PREFIX,
+            headers={"Authorization": f"Bearer {_checked(key)}"},
             timeout=httpx.Timeout(timeout_seconds, connect=10.0),
         )
 
@@ -76,6 +80,14 @@ class Transport:
         if response.is_error:
             raise error_of(response)
         return response
+
+
+def _checked(key: str) -> str:
+    """The key without the white space that files and terminals put around it."""
+    key = key.strip()
+    if not key or not all("!" <= letter <= "~" for letter in key):
+        raise ValueError("the key must be printable ASCII without spaces, gp_… as `gridpilot keys create` printed it")
+    return key
 
 
 def _unanswered(error: httpx.TransportError, how: str, remedy: str) -> GridPilotError:

@@ -92,6 +92,18 @@ def test_where_nothing_answers_the_address_and_what_to_do_are_told() -> None:
     assert "gridpilot serve" in str(caught.value)
 
 
+def test_a_key_may_come_with_white_space_and_an_address_with_the_prefix(api: Any) -> None:
+    with GridPilot(api.url + "/api/v1/", f" {api.keys['operator']}\n") as client:
+        assert client.site()["site_id"] == "harbour-town"
+
+
+@pytest.mark.parametrize("key", ["", " \n", "gp_secret\nHost: elsewhere", "gp_secret key", "gp_secret…"])
+def test_what_cannot_be_a_key_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(ValueError, match="gridpilot keys create") as caught:
+        GridPilot("http://127.0.0.1:8000", key)
+    assert "secret" not in str(caught.value)
+
+
 def test_an_instant_without_a_zone_is_refused_before_anything_is_sent(grid: GridPilot) -> None:
     with pytest.raises(ValueError, match="start must have a zone"):
         grid.readings("town:load", datetime(2026, 3, 1), NOW)  # noqa: DTZ001 (that is the point)
