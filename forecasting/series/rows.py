@@ -7,7 +7,7 @@ core and its own place in the network's embedding, and put together again afterw
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -59,6 +59,20 @@ class Rows:
             return made
         ahead = TimeAxis(self.axis.end - 24 * self.days_back * HOUR, HOUR, self.periods)
         return made.ending_as(make_calendar(ahead, timezone=settings.timezone, holidays=settings.holidays))
+
+    def before(self, hour: int) -> Rows:
+        """The same rows as they stood when nothing from an hour on had been measured: later values are NaN."""
+        if hour >= self.axis.periods:
+            return self
+        later = (self.axis.periods - hour) * self.parts
+        return replace(
+            self,
+            series=tuple(
+                replace(one, values=np.where(np.arange(one.axis.periods) < one.origin - later, one.values, np.nan))
+                for one in self.series
+            ),
+            values=np.where(np.arange(self.axis.periods) < hour, self.values, np.nan),
+        )
 
     def spread(self, one: FileSeries, native: FloatArray) -> FloatArray:
         """A covariate of one series on the panel's hours, shape (parts, hours + periods)."""

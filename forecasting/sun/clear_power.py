@@ -94,7 +94,7 @@ def _by_its_past(own: FloatArray, calendar: Calendar) -> FloatArray:
     hours = own.shape[1]
     day_of_year = np.rint(calendar.year_angle / (2.0 * np.pi) * 365.0).astype(np.int64)
     made = np.zeros((len(own), len(calendar.hour)))
-    peak = max(float(np.nanmax(own)), 1e-9)
+    peak = float(np.max(own, initial=1e-9, where=np.isfinite(own)))
     for row, values in enumerate(own):
         for clock in range(24):
             past = np.flatnonzero((calendar.hour[:hours] == clock) & np.isfinite(values))

@@ -20,6 +20,7 @@ from forecasting.members.course import NAIVE, Course, Quantiles, course_within
 from forecasting.members.splits import split_in_time
 from forecasting.series.outlook import SentTemperature
 from forecasting.series.request import FileSeries
+from forecasting.sun.members import SolarParts
 from grid.forecasts import DEFAULT_LEVELS
 from grid.time_axis import FloatArray, TimeAxis
 
@@ -192,11 +193,39 @@ def _doubled(one: FileSeries, *, after: int) -> np.ndarray:
     return np.where(np.arange(len(one.values)) >= after, 2.0 * one.values, one.values)
 
 
-def test_a_plant_is_trained_and_scored_by_daylight(made: Any) -> None:
-    contest = hold_contest(made.solar_series, [""], kind="solar", levels=DEFAULT_LEVELS, course=QUICK, champion=None)
-    assert contest.scores.skill > 0.0
-    assert contest.scores.windows > 5
-    assert 0.5 < contest.scores.coverage_90 < 1.0
+@pytest.fixture(scope="module")
+def plants(made: Any) -> list[FileSeries]:
+    """Of whom nothing is told but the place: the plane is learnt, and the unit is the highest that was given."""
+    untold = {"tilt_deg": None, "azimuth_deg": None, "capacity": None}
+    return [replace(one, settings=one.settings.model_copy(update=untold)) for one in made.solar_series]
+
+
+@pytest.fixture(scope="module")
+def sunny(plants: list[FileSeries]) -> Contest:
+    return solar_contest(plants)
+
+
+def solar_contest(series: list[FileSeries]) -> Contest:
+    return hold_contest(series, [""], kind="solar", levels=DEFAULT_LEVELS, course=QUICK, champion=None)
+
+
+def test_a_plant_is_trained_and_scored_by_daylight(sunny: Contest) -> None:
+    assert sunny.scores.skill > 0.0
+    assert sunny.scores.windows > 5
+    assert 0.5 < sunny.scores.coverage_90 < 1.0
+
+
+def test_a_clear_sky_never_sees_what_scores_it(plants: list[FileSeries], sunny: Contest) -> None:
+    changed = solar_contest([replace(one, values=_doubled(one, after=sunny.split.test)) for one in plants])
+    one, two = sunny.model.parts, changed.model.parts
+    assert isinstance(one, SolarParts)
+    assert isinstance(two, SolarParts)
+    assert one.plants[0] is not None
+    assert one.plants == two.plants
+    assert one.trees is not None
+    assert two.trees is not None
+    np.testing.assert_array_equal(one.trees.value, two.trees.value)
+    assert sunny.scores != changed.scores
 
 
 def test_a_weather_forecast_moves_those_alone_who_read_its_site(made: Any, first: Contest) -> None:
