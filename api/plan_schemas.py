@@ -53,8 +53,15 @@ class PlanViolation(Document):
 
     what: str = Field(description="Which limit.")
     interval_start: datetime = Field(description="When. RFC 3339, UTC.")
-    amount_mw: float = Field(description="By how much. [MW]")
+    amount_mw: float = Field(description="By how much, in `unit`.")
+    unit: Literal["MW", "MWh"] = Field(
+        default="MW", description="`MWh` where energy is missing in a storage, when it is due or at the end."
+    )
+    energy_mwh: float | None = Field(
+        default=None, description="What it comes to in the interval; null in plans that did not tell it. [MWh]"
+    )
     price_per_mwh: float = Field(description="What each MWh of it was priced at. [money/MWh]")
+    cost: float | None = Field(default=None, description="`energy_mwh` at that price. [money]")
 
 
 class PlanReason(Document):

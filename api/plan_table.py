@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.planning import has_schedule
+from api.relaxed import relaxed_by
 
 Document = dict[str, Any]
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -147,8 +148,9 @@ def _mark(power_mw: float, capacity_mw: float) -> str:
 def _violations(plan: Document, timezone: str) -> list[RenderableType]:
     return [
         Text(
-            f"! {item['what']} at {_local(item['interval_start'], timezone):%a %H:%M}: {item['amount_mw']:.1f} MW "
-            f"at {item['price_per_mwh']:,.0f} {plan['currency']}/MWh",
+            f"! {item['what']} at {_local(item['interval_start'], timezone):%a %H:%M}: "
+            f"{relaxed_by(item)} at {item['price_per_mwh']:,.0f} {plan['currency']}/MWh, "
+            f"{item['cost']:,.0f} {plan['currency']}",
             style="bold red",
         )
         for item in plan["violations"]

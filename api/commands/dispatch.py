@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 
 from api.commands.session import AsJson, print_json
+from api.relaxed import relaxed_limits
 from grid.faults import Fault, InputError
 
 _ACCEPTED = (
@@ -232,13 +232,6 @@ def _summary(document: dict[str, Any]) -> str:
             *[f"  {v['what']}: {v['text']}; {v['remedy']}" for v in document.get("ac", {}).get("violations", [])[:8]],
         ]
     )
-
-
-def relaxed_limits(document: dict[str, Any]) -> Iterator[str]:
-    """The limits that a plan relaxes, in a line; no line without any."""
-    relaxed = [f"{v['what']}: {v['amount_mw']:,.1f} MW" for v in document["violations"]]
-    if relaxed:
-        yield f"relaxed: {'; '.join(relaxed[:8])}" + (f" and {len(relaxed) - 8} more" if len(relaxed) > 8 else "")
 
 
 def _over_scenarios(outlook: dict[str, Any]) -> str:

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from api.commands.dispatch import faults_of_out, folder_files, relaxed_limits, text_of, write_document
+from api.commands.dispatch import faults_of_out, folder_files, text_of, write_document
 from api.commands.session import AsJson, print_json
+from api.relaxed import relaxed_limits
 from grid.faults import InputError
 
 _LISTED = 8

@@ -10,7 +10,6 @@ from typing import Any
 from grid.dispatch.schedules import MONEY_DIGITS, PRICE_DIGITS, assets_of, schedules
 from grid.dispatch.shortfall import promised
 from grid.problem.plan import DispatchPlan, Reason, Status
-from grid.problem.soft_limits import Violation
 from grid.time_axis import require_utc
 
 _MW_DIGITS = 3
@@ -44,7 +43,7 @@ def plan_document(
         "axis": _axis(plan, stamps),
         **schedules(plan, _MW_DIGITS),
         "violations": [
-            {"what": v.what, "interval_start": stamps[v.period], **_amount(v, _MW_DIGITS)} for v in plan.violations
+            {**v.told(axis.step_hours, digits=_MW_DIGITS), "interval_start": stamps[v.period]} for v in plan.violations
         ],
         "reasons": _reasons(
             plan, lambda reason: {"from": stamps[reason.first_period], "to": stamps[reason.last_period + 1]}
@@ -69,7 +68,9 @@ def case_document(plan: DispatchPlan, *, case: str) -> dict[str, Any]:
         **_outcome(plan),
         "axis": _axis(plan, stamps),
         **(schedules(plan, _CASE_MW_DIGITS) if solved else {"assets": assets_of(plan), **empty, "system": []}),
-        "violations": [{"what": v.what, "period": v.period, **_amount(v, _CASE_MW_DIGITS)} for v in plan.violations],
+        "violations": [
+            {**v.told(axis.step_hours, digits=_CASE_MW_DIGITS), "period": v.period} for v in plan.violations
+        ],
         "reasons": _reasons(plan, lambda reason: {"from": reason.first_period, "to": reason.last_period + 1}),
     }
 
@@ -95,10 +96,6 @@ def _axis(plan: DispatchPlan, stamps: list[str] | None) -> dict[str, Any]:
     axis = plan.problem.axis
     undated = {"step_minutes": round(axis.step_hours * 60), "periods": axis.periods}
     return undated if stamps is None else {"start": stamps[0], **undated, "interval_starts": stamps[:-1]}
-
-
-def _amount(violation: Violation, mw: int) -> dict[str, float]:
-    return {"amount_mw": round(violation.amount_mw, mw), "price_per_mwh": violation.price_per_mwh}
 
 
 def _stamp(instant: datetime) -> str:

@@ -151,10 +151,8 @@ def redispatch_document(held: HeldPlan, found: Redispatched) -> dict[str, Any]:
         ),
         "violations": [
             {
-                "what": v.what,
+                **v.told(step, digits=_MW_DIGITS),
                 **({"interval_start": starts[v.period]} if problem.timezone else {"period": v.period}),
-                "amount_mw": round(v.amount_mw, _MW_DIGITS),
-                "price_per_mwh": v.price_per_mwh,
             }
             for v in found.violations
         ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import astuple, dataclass
 from enum import Enum
+from typing import Any
 
 
 class Limit(Enum):
@@ -101,7 +102,7 @@ class Violation:
     """A soft limit that was relaxed: by how much, in which period, at which price.
 
     Attributes:
-        amount_mw: Of energy due or left in a storage it is in MWh.
+        amount_mw: Of energy due or left in a storage it is in MWh, as ``unit`` says.
     """
 
     limit: SoftLimit
@@ -114,11 +115,30 @@ class Violation:
         """In words, such as ``load shed at bus north``."""
         return str(self.limit)
 
+    @property
+    def unit(self) -> str:
+        """What the amount is told in: MW, or MWh where energy is missing at one instant."""
+        return "MWh" if self.limit.kind in (Limit.STORAGE_DUE, Limit.STORAGE_END) else "MW"
+
     def mwh(self, step_hours: float) -> float:
         """How much energy it comes to in a period."""
-        energy = self.limit.kind in (Limit.STORAGE_DUE, Limit.STORAGE_END)
-        return self.amount_mw * (1.0 if energy else step_hours)
+        return self.amount_mw * (1.0 if self.unit == "MWh" else step_hours)
 
     def cost(self, step_hours: float) -> float:
         """What it costs. [money]"""
         return self.mwh(step_hours) * self.price_per_mwh
+
+    def told(self, step_hours: float, *, digits: int) -> dict[str, Any]:
+        """As documents have it, but for when it is.
+
+        Args:
+            digits: Of MW and MWh.
+        """
+        return {
+            "what": self.what,
+            "amount_mw": round(self.amount_mw, digits),
+            "unit": self.unit,
+            "energy_mwh": round(self.mwh(step_hours), digits),
+            "price_per_mwh": self.price_per_mwh,
+            "cost": round(self.cost(step_hours), 2),
+        }

@@ -206,6 +206,22 @@ def test_a_plan_that_could_not_be_made_is_an_alarm_with_its_reason(own_api: Any,
 
 
 @pytest.mark.browser
+def test_a_relaxed_limit_is_an_alarm_with_its_energy_and_cost(own_api: Any, browser: Browser) -> None:
+    plan = own_api.get(f"/plans/{own_api.post('/plans', json={}).json()['plan_id']}").json()
+    limit = {"interval_start": plan["axis"]["start"], "price_per_mwh": 500.0, "amount_mw": 4.0, "energy_mwh": 4.0}
+    missing = {**limit, "what": "energy missing in s at the end", "unit": "MWh", "cost": 2000.0}
+    shed = {**limit, "what": "load shed at bus b", "unit": "MW", "amount_mw": 16.0, "cost": 2000.0}
+    with psycopg.connect(own_api.database_url) as conn:
+        conn.execute("UPDATE plan SET document = document || %s", (Jsonb({"violations": [missing, shed]}),))
+    browser.call("Page.navigate", url=f"{own_api.url}/#key={own_api.keys['operator']}")
+    browser.wait("document.querySelector('#alarms')?.textContent.includes('shed at bus b')")
+    told = browser.value("document.querySelector('#alarms').textContent").replace("\u202f", " ")
+    assert f"Energy missing in s at the end: 4.0 MWh, 2 000 {plan['currency']}, " in told
+    assert f"Load shed at bus b: up to 16.0 MW, 4.0 MWh, 2 000 {plan['currency']}, " in told
+    assert browser.errors == []
+
+
+@pytest.mark.browser
 def test_a_board_without_data_says_what_is_missing_and_asks_for_a_key(empty_api: Any, browser: Browser) -> None:
     browser.call("Page.navigate", url=f"{empty_api.url}/")
     browser.wait("document.querySelector('#key-dialog')?.open")

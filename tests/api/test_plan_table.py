@@ -41,7 +41,10 @@ def plan() -> dict[str, Any]:
                 "what": "branch x over its limit",
                 "interval_start": "2008-06-16T12:00:00Z",
                 "amount_mw": 3.0,
+                "unit": "MW",
+                "energy_mwh": 0.75,
                 "price_per_mwh": 3000.0,
+                "cost": 2250.0,
             }
         ],
         "reasons": {"steam": [{"text": "part load, follows the price"}]},
@@ -86,7 +89,8 @@ def test_nothing_is_cut_off(width: int) -> None:
 
 
 def test_a_relaxed_limit_is_shown_with_its_price() -> None:
-    assert "branch x over its limit at Mon 08:00: 3.0 MW at 3,000 USD/MWh" in " ".join(shown(80).split())
+    told = "branch x over its limit at Mon 08:00: 3.0 MW (0.8 MWh) at 3,000 USD/MWh, 2,250 USD"
+    assert told in " ".join(shown(80).split())
 
 
 def test_a_plan_of_which_nothing_is_proven_says_so() -> None:

@@ -1,7 +1,7 @@
 // Alarms: each with its cause, its consequence and what to do. What is normal is not shown.
 
 import { byId, element, replace } from "./dom.js";
-import { age, dayTime, number, zoneName } from "./format.js";
+import { age, dayTime, money, number, zoneName } from "./format.js";
 import { hasSchedule } from "./plan_card.js";
 
 // What a relaxed limit means, by how the plan names it; the first match speaks.
@@ -23,9 +23,10 @@ function runs(plan) {
     if (last && last.what === v.what && new Date(v.interval_start) - last.end <= 0) {
       last.end = new Date(+new Date(v.interval_start) + step);
       last.mw = Math.max(last.mw, v.amount_mw);
-      last.mwh += v.amount_mw * plan.axis.step_minutes / 60;
+      last.mwh += v.energy_mwh;
+      last.cost += v.cost;
     } else {
-      found.push({ what: v.what, from: v.interval_start, end: new Date(+new Date(v.interval_start) + step), mw: v.amount_mw, mwh: v.amount_mw * plan.axis.step_minutes / 60 });
+      found.push({ what: v.what, from: v.interval_start, end: new Date(+new Date(v.interval_start) + step), unit: v.unit, mw: v.amount_mw, mwh: v.energy_mwh, cost: v.cost });
     }
   }
   return found;
@@ -39,7 +40,8 @@ function planAlarms(plan) {
   const early = !["timeout", "rolled-on", "rule-based"].includes(plan.status) ? [] : [{ level: "medium", cause: `The latest plan is not an optimised one (${plan.status}). ${plan.message}`, consequence: "Its set-points may cost more than they need to.", action: "Raise the time limit of gridpilot plan, or “Plan now” when the machine is less busy." }];
   return early.concat(runs(plan).map((run) => {
     const [, level, consequence, action] = MEANING.find(([pattern]) => pattern.test(run.what)) ?? [null, "medium", "A limit is relaxed.", "Check it before accepting the plan."];
-    return { level, consequence, action, cause: `${run.what[0].toUpperCase()}${run.what.slice(1)}: up to ${number(run.mw, 1)} MW (${number(run.mwh, 1)} MWh), ${dayTime(run.from)} to ${dayTime(run.end)} ${zoneName(run.end)}` };
+    const power = run.unit === "MWh" ? "" : `up to ${number(run.mw, 1)} MW, `;
+    return { level, consequence, action, cause: `${run.what[0].toUpperCase()}${run.what.slice(1)}: ${power}${number(run.mwh, 1)} MWh, ${money(run.cost, plan.currency)}, ${dayTime(run.from)} to ${dayTime(run.end)} ${zoneName(run.end)}` };
   }));
 }
 

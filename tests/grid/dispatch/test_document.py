@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from grid.dispatch import DispatchPlan, plan_dispatch, plan_document
+from grid.problem.soft_limits import Limit, SoftLimit, Violation
 
 ISSUED = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -73,8 +74,15 @@ def test_every_asset_bus_and_branch_has_a_record_for_every_period(document: dict
 def test_production_cost_and_violations_are_the_objective(document: dict[str, Any]) -> None:
     assert document["violations"], "the case must have a violation"
     cost = sum(record["production_cost"] for record in document["system"])
-    cost += sum(v["amount_mw"] * v["price_per_mwh"] for v in document["violations"])
+    cost += sum(v["cost"] for v in document["violations"])
     assert cost == pytest.approx(document["objective"], abs=1.0)
+
+
+def test_a_violation_is_told_as_energy_and_money_whatever_the_step() -> None:
+    shed = Violation(SoftLimit(Limit.SHEDDING, "a"), 0, 8.0, 10_000.0).told(0.25, digits=3)
+    assert (shed["amount_mw"], shed["unit"], shed["energy_mwh"], shed["cost"]) == (8.0, "MW", 2.0, 20_000.0)
+    due = Violation(SoftLimit(Limit.STORAGE_END, "s"), 0, 49.5, 500.0).told(0.25, digits=3)
+    assert (due["amount_mw"], due["unit"], due["energy_mwh"], due["cost"]) == (49.5, "MWh", 49.5, 24_750.0)
 
 
 def test_price_is_exactly_the_sum_of_its_components(document: dict[str, Any]) -> None:
