@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.console import Console
 from api.commands.session import AsJson, print_json
 from api.relaxed import relaxed_limits
 from grid.faults import Fault, InputError
+
+if TYPE_CHECKING:
+    from grid.dispatch import DispatchPlan, DispatchProblem
 
 _ACCEPTED = (
     "give a MATPOWER case file (.m), a pandapower network or a unit commitment instance of pglib-uc (.json), a folder "
@@ -133,19 +136,35 @@ def _plan_pandapower(text: str) -> dict[str, Any]:
     return opf_document(solve_opf(read_pandapower(text)))
 
 
+def _planned(problem: DispatchProblem, gap: float, time_limit: float) -> DispatchPlan:
+    """The best plan with its gap, or one by rule and labelled so."""
+    from grid.dispatch import plan_always
+    from grid.formulation.relaxation import UnsolvedError
+
+    try:
+        return plan_always(problem, time_limit_seconds=time_limit, relative_gap=gap)
+    except UnsolvedError as error:
+        _end_without_time(f"not even a plan by rule: {error}", "give more, or fewer periods")
+
+
+def _end_without_time(problem: str, remedy: str) -> NoReturn:
+    Console(stderr=True).print(f"--time-limit: {problem}\n    {remedy}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
 def _plan_instance(text: str, name: str, gap: float, time_limit: float) -> dict[str, Any]:
     from grid.cases import read_pglib_uc
     from grid.cases.must_take import joined_plan
-    from grid.dispatch import case_document, plan_dispatch
+    from grid.dispatch import case_document
 
-    plan = plan_dispatch(read_pglib_uc(text), time_limit_seconds=time_limit, relative_gap=gap)
+    plan = _planned(read_pglib_uc(text), gap, time_limit)
     return joined_plan(case_document(plan, case=name))
 
 
 def _plan_folder(case: Path, gap: float, time_limit: float, ac_check: bool) -> dict[str, Any]:
     from grid.cases import read_folder, read_matpower
     from grid.cases.ac_data import read_ac_data
-    from grid.dispatch import case_document, plan_dispatch
+    from grid.dispatch import case_document
 
     network, periods = folder_files(case)
     matpower = network.suffix == ".m"
@@ -155,7 +174,7 @@ def _plan_folder(case: Path, gap: float, time_limit: float, ac_check: bool) -> d
     text = text_of(network)
     problem_of_case = read_folder(text, text_of(periods), matpower=matpower)
     ac = read_ac_data(text) if ac_check else None
-    plan = plan_dispatch(problem_of_case, time_limit_seconds=time_limit, relative_gap=gap)
+    plan = _planned(problem_of_case, gap, time_limit)
     document = case_document(plan, case=case.resolve().name)
     if ac is not None and document["status"] != "infeasible":
         from grid.checking.flows import injections_of
@@ -175,7 +194,7 @@ def _plan_source(
 ) -> dict[str, Any]:
     from api.commands.source_folder import read_source_folder
     from grid.cases.must_take import joined_plan
-    from grid.dispatch import case_document, plan_dispatch
+    from grid.dispatch import case_document
 
     try:
         system = read_source_folder(case, simulations=("DAY_AHEAD",))
@@ -184,7 +203,7 @@ def _plan_source(
     window = system.simulations["DAY_AHEAD"]
     periods = None if hours is None else int(timedelta(hours=hours) / window.step)
     problem = system.problem(start=start and start.replace(tzinfo=UTC), periods=periods, secure=n_1)
-    plan = plan_dispatch(problem, time_limit_seconds=time_limit, relative_gap=gap)
+    plan = _planned(problem, gap, time_limit)
     return joined_plan(case_document(plan, case=case.resolve().name))
 
 
@@ -226,6 +245,7 @@ def _summary(document: dict[str, Any]) -> str:
             f"{document['solve_seconds']:.2f} s to solve",
             f"prices from {min(prices):,.2f} to {max(prices):,.2f} per MWh; "
             + (f"full branches: {shown}" if full else "no branch is full"),
+            *([document["message"]] if document["status"] == "rule-based" else []),
             *relaxed_limits(document),
             *([_over_scenarios(document["outlook"])] if document.get("outlook") else []),
             *([f"AC power flow: {document['ac']['message']}"] if "ac" in document else []),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from api.cli import main
+from grid.formulation.relaxation import UnsolvedError
 
 CASE = """function mpc = two
 mpc.version = '2';
@@ -132,6 +133,26 @@ def test_a_commitment_instance_becomes_a_plan(tmp_path: Path, dispatch: Call) ->
     assert [record["on"] for record in plan["units"]["u"]] == [False, True]
     assert plan["units"]["u"][1]["power_mw"] == 20.0
     assert plan["reasons"]["u"][-1]["text"]
+
+
+def test_without_time_there_is_a_plan_by_rule_that_says_so(tmp_path: Path, dispatch: Call) -> None:
+    done = dispatch(instance(tmp_path, [0.0, 20.0]), "--time-limit", "0")
+    assert done.returncode == 0, done.stderr
+    assert "two-hours: rule-based, 350.00 over 2 periods (no bound is proven)" in done.stdout
+    assert "There is no optimised plan: no time was given to search for one. This is a plan by rule" in done.stdout
+
+
+def test_without_even_a_plan_by_rule_the_remedy_is_told(
+    tmp_path: Path, dispatch: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*_args: object, **_options: object) -> None:
+        raise UnsolvedError("no commitment to fall back on can be dispatched")
+
+    monkeypatch.setattr("grid.dispatch.plan_always", late)
+    done = dispatch(instance(tmp_path, [0.0, 20.0]))
+    assert done.returncode == 1
+    assert "--time-limit: not even a plan by rule: no commitment to fall back on" in done.stderr
+    assert "give more" in done.stderr
 
 
 def test_a_commitment_without_a_plan_ends_with_three_and_a_way_out(tmp_path: Path, dispatch: Call) -> None:
