@@ -298,7 +298,7 @@ class GridPilot:
     def send(self, readings: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Send one message of readings, or several, as they would stand on ``gridpilot.readings.v1``.
 
-        The answer tells for each message whether it was accepted, and if not, why.
+        The answer tells for each message whether it was accepted, and if not, why; where none was, that is raised.
         """
         return self._transport.document(
             "POST", "/readings", json=readings if isinstance(readings, Mapping) else list(readings)

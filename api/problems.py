@@ -56,6 +56,7 @@ class Problem(Exception):  # noqa: N818 (the noun of RFC 9457)
 
     Attributes:
         kind: Stable short name, the last part of the problem's ``type``.
+        members: What else the document holds.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Problem(Exception):  # noqa: N818 (the noun of RFC 9457)
         *,
         faults: Sequence[Fault] = (),
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -73,6 +75,7 @@ class Problem(Exception):  # noqa: N818 (the noun of RFC 9457)
         self.detail = detail
         self.faults = tuple(faults)
         self.headers = dict(headers or {})
+        self.members = dict(members or {})
 
 
 def not_found(what: str, name: str, *, remedy: str) -> Problem:
@@ -94,7 +97,7 @@ def problem_response(problem: Problem) -> JSONResponse:
         detail=problem.detail,
         faults=[FaultDocument(place=f.place, problem=f.problem, remedy=f.remedy) for f in problem.faults],
     )
-    content = document.model_dump(exclude=set() if problem.faults else {"faults"})
+    content = document.model_dump(exclude=set() if problem.faults else {"faults"}) | problem.members
     return JSONResponse(content, status_code=problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 

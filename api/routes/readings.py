@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.auth import Writer
 from api.metrics import ACCEPTED
-from api.problems import invalid, problems, unavailable
+from api.problems import Problem, invalid, problems, unavailable
 from api.schemas import MessageResult, SendResult
 from api.service import ServiceParts
 from grid.faults import Fault
@@ -44,8 +44,8 @@ _BODY: dict[str, Any] = {
 async def send_readings(caller: Writer, service: ServiceParts, request: Request) -> SendResult:
     """Send one message, or a list of them, as they would stand on the topic `gridpilot.readings.v1`.
 
-    Each message is taken whole or refused whole; the answer says which. Accepted ones are stored by the stream within
-    moments. Sending the same again changes nothing. A key of role `meter` may write its own meter only.
+    Each message is taken whole or refused whole; the answer says which, and is 422 where all of them are refused.
+    Accepted ones are stored by the stream within moments. Sending the same again changes nothing. A key of role `meter` may write its own meter only.
     """
     messages = _split(await request.body())
     if service.sender is None:
@@ -56,7 +56,20 @@ async def send_readings(caller: Writer, service: ServiceParts, request: Request)
         await run_in_threadpool(service.sender.send, taken)
     ACCEPTED.inc(sum(result.values for result, _ in checked))
     results = [result for result, _ in checked]
-    return SendResult(accepted=len(taken), refused=len(results) - len(taken), results=results)
+    answer = SendResult(accepted=len(taken), refused=len(results) - len(taken), results=results)
+    if not taken:
+        raise _refused(answer)
+    return answer
+
+
+def _refused(answer: SendResult) -> Problem:
+    """422 with the answer's own members: whoever looks at the status only learns that nothing was taken."""
+    faults = []
+    for result in answer.results:
+        place = f"body[{result.index}].{result.field}".rstrip(".")
+        faults.append(Fault(place, result.detail, f"mend it and send it again ({result.error_class})"))
+    detail = f"none of the messages was accepted ({answer.refused}); each is listed with its reason"
+    return Problem(422, "readings-refused", detail, faults=faults, members=answer.model_dump(mode="json"))
 
 
 def _split(body: bytes) -> list[msgspec.Raw]:

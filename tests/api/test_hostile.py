@@ -140,7 +140,7 @@ def test_the_api_says_the_same_of_each_message(broker: str, database_url: str, s
             if bad.error_class == "not_json" or bad.payload == b"[1, 2]":
                 assert response.status_code == 422 or not document["results"][0]["accepted"], name
                 continue
-            assert response.status_code == 202, (name, document)
+            assert response.status_code == 422, (name, document)
             (result,) = document["results"]
             assert (result["accepted"], result["error_class"], result["field"]) == (
                 False,

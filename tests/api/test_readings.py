@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
+from api.client import GridPilot, GridPilotError
 from ingest.topics import READINGS_TOPIC, ensure_topics
 
 MESSAGE = {
@@ -66,6 +67,18 @@ def test_a_bad_message_is_refused_alone_with_its_reason(sending: Any, broker: st
     assert document["results"][0]["field"] == "unit"
     assert document["results"][2]["detail"]
     assert received(broker, marker=marker, count=1) == [(b"m-17", good)]
+
+
+def test_where_every_message_is_refused_the_status_and_the_client_say_so(sending: Any, problem: Any) -> None:
+    messages = [MESSAGE | {"unit": "litre"}, MESSAGE | {"values": [False]}]
+    document = problem(sending.post("/readings", json=messages), 422)
+    assert [fault["place"] for fault in document["faults"]] == ["body[0].unit", "body[1].values"]
+    assert (document["accepted"], document["refused"]) == (0, 2)
+    assert [result["error_class"] for result in document["results"]] == ["unknown_unit", "wrong_type"]
+    with GridPilot(sending.url, sending.keys["operator"]) as grid:
+        with pytest.raises(GridPilotError, match="litre"):
+            grid.send(messages[0])
+        assert grid.send([MESSAGE, messages[0]])["refused"] == 1
 
 
 def test_a_meter_writes_its_own_meter_only(sending: Any) -> None:
