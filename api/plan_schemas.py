@@ -143,6 +143,9 @@ class PlanDocument(Document):
     reserves: dict[str, list[ReservePeriod]] = Field(default={}, description="Reserve products, by requirement.")
     system: list[SystemPeriod] = Field(description="The whole system.")
     violations: list[PlanViolation] = Field(description="Soft limits that were relaxed.")
+    unsecured: list[str] = Field(
+        default=[], description="With `n_1`: branches whose outage would split the network, which nothing secures."
+    )
     reasons: dict[str, list[PlanReason]] = Field(description="By asset id, or name of a reserve, in order of time.")
     inputs: PlanInputs = Field(description="The forecasts, the reserve and the changes it was made from.")
     changes: PlanChanges | None = Field(

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.planning import has_schedule
-from api.relaxed import relaxed_by
+from api.relaxed import relaxed_by, unsecured_outages
 
 Document = dict[str, Any]
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -32,7 +32,11 @@ def plan_report(plan: Document, *, timezone: str) -> RenderableType:
     if not has_schedule(plan):
         return Group(_headline(plan, timezone), *_violations(plan, timezone))
     return Group(
-        _headline(plan, timezone), _system_table(plan, timezone), _unit_table(plan), *_violations(plan, timezone)
+        _headline(plan, timezone),
+        _system_table(plan, timezone),
+        _unit_table(plan),
+        *_violations(plan, timezone),
+        *unsecured_outages(plan),
     )
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from api.commands.session import AsJson, print_json
-from api.relaxed import relaxed_limits
+from api.relaxed import relaxed_limits, unsecured_outages
 from grid.faults import Fault, InputError
 
 if TYPE_CHECKING:
@@ -247,6 +247,7 @@ def _summary(document: dict[str, Any]) -> str:
             + (f"full branches: {shown}" if full else "no branch is full"),
             *([document["message"]] if document["status"] == "rule-based" else []),
             *relaxed_limits(document),
+            *unsecured_outages(document),
             *([_over_scenarios(document["outlook"])] if document.get("outlook") else []),
             *([f"AC power flow: {document['ac']['message']}"] if "ac" in document else []),
             *[f"  {v['what']}: {v['text']}; {v['remedy']}" for v in document.get("ac", {}).get("violations", [])[:8]],

@@ -89,6 +89,7 @@ def _outcome(plan: DispatchPlan) -> dict[str, Any]:
         "change_price": None if earlier is None else earlier.told(cost=plan.change_cost, forgone=plan.forgone),
         "outlook": None if plan.outlook is None else plan.outlook.told(),
         "shortfall": None if plan.status is Status.INFEASIBLE else promised(plan),
+        "unsecured": list(plan.unsecured),
     }
 
 

@@ -109,6 +109,7 @@ def plan_of(
         message=message,
         change_cost=moved,
         forgone=max(objective - moved - free.solution.objective, 0.0) if free is not dispatch else 0.0,
+        unsecured=() if model.lines.outages is None else model.lines.outages.bridges,
     )
     return replace(plan, reasons=explain(plan, free, terms))
 

@@ -2,7 +2,8 @@
 
 After the outage of branch k, branch l carries ``flow_l + LODF[l, k] flow_k`` with ``LODF[l, k] = H[l, k] / (1 -
 H[k, k])`` and ``H[l, k]`` the flow on l per MW sent from one end of k to the other. A branch whose outage would split
-the network (``H[k, k] = 1``) has no such factors: it is a bridge, and its outage is left out and named.
+the network (``H[k, k] = 1``) has no such factors: it is a bridge, and its outage is left out and named
+(``unsecured`` of a plan).
 
 References:
     Guo, Fu, Li and Shahidehpour, "Direct calculation of line outage distribution factors", IEEE Trans. Power Systems
@@ -28,7 +29,7 @@ class Outages:
 
     Attributes:
         branches: Positions of the branches whose outages are looked at, shape (outages,).
-        bridges: Positions of those whose outage would split the network.
+        bridges: Those whose outage would split the network, which is left out.
     """
 
     def __init__(self, network: Network, ptdf: Ptdf) -> None:
@@ -41,7 +42,8 @@ class Outages:
         moved = ptdf.moved(transfers)
         stays = 1.0 - np.diag(moved)
         survives = stays > _BRIDGE
-        self.branches, self.bridges = np.flatnonzero(survives), np.flatnonzero(~survives)
+        self.branches = np.flatnonzero(survives)
+        self.bridges = tuple(b.branch_id for b, stays in zip(network.branches, survives, strict=True) if not stays)
         self._factors = moved[:, survives] / stays[survives]
         self._factors[self.branches, np.arange(len(self.branches))] = -1.0  # what is out carries nothing
         self._column = {int(branch): i for i, branch in enumerate(self.branches)}

@@ -77,6 +77,7 @@ class DispatchPlan:
         change_cost: What its changes of the problem's earlier plan are priced at; no cost of production. [money]
         forgone: What the same commitment would cost less if set-points moved freely. [money]
         outlook: Of a problem with scenarios.
+        unsecured: Branches of a secure problem whose outage splits the network; nothing secures against it.
     """
 
     status: Status
@@ -114,6 +115,7 @@ class DispatchPlan:
     change_cost: float = 0.0
     forgone: float = 0.0
     outlook: Outlook | None = None
+    unsecured: tuple[str, ...] = ()
 
     @property
     def schedule_cost(self) -> float:

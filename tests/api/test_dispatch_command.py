@@ -200,6 +200,13 @@ def test_a_folder_is_planned_and_checked_with_alternating_current(tmp_path: Path
     assert len(plan["ac"]["losses_mw"]) == 2
 
 
+def test_a_secure_plan_names_the_outages_that_it_leaves_out(tmp_path: Path, dispatch: Call) -> None:
+    (tmp_path / "network.m").write_text(CASE)
+    (tmp_path / "periods.json").write_text('{"periods": 1, "n_1": true}')
+    done = dispatch(tmp_path)
+    assert "not secured, since their outage splits the network: branch-1" in done.stdout
+
+
 def test_what_a_folder_lacks_is_named_together(tmp_path: Path, dispatch: Call) -> None:
     done = dispatch(tmp_path)
     assert done.returncode == 2

@@ -93,6 +93,13 @@ def test_a_relaxed_limit_is_shown_with_its_price() -> None:
     assert told in " ".join(shown(80).split())
 
 
+def test_outages_that_nothing_secures_are_named() -> None:
+    told = " ".join(shown(120, unsecured=[f"l{i}" for i in range(9)]).split())
+    assert told.endswith(
+        "not secured, since their outage splits the network: l0, l1, l2, l3, l4, l5, l6, l7 and 1 more"
+    )
+
+
 def test_a_plan_of_which_nothing_is_proven_says_so() -> None:
     text = " ".join(shown(120, gap=None, status="timeout").split())
     assert "timeout, cost 12,346 USD, nothing proven about the optimum" in text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from grid.checking.flows import flows_by_angles
 from grid.checking.outage_check import check_outages
-from grid.dispatch import check_plan, plan_dispatch
+from grid.dispatch import case_document, check_plan, plan_dispatch
 from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.network import Branch, Bus, Network
@@ -40,7 +40,8 @@ def test_flows_after_an_outage_are_those_of_the_network_without_the_branch(netwo
     injection = np.random.default_rng(seed).normal(0.0, 50.0, (len(network.buses), 2))
     injection -= injection.mean(axis=0)
     before = ptdf.flows(injection)
-    assert set(outages.branches.tolist()) | set(outages.bridges.tolist()) == set(range(len(network.branches)))
+    survived = {network.branches[out].branch_id for out in outages.branches.tolist()}
+    assert sorted([*survived, *outages.bridges]) == sorted(branch.branch_id for branch in network.branches)
     for out in outages.branches.tolist():
         rest = replace(network, branches=tuple(b for k, b in enumerate(network.branches) if k != out))
         after = flows_by_angles(rest, injection)
@@ -82,6 +83,15 @@ def test_what_no_dispatch_can_save_is_reported_by_outage(make_problem: Any) -> N
     told = {violation.what: violation.amount_mw for violation in plan.violations if violation.period == 1}
     assert told["emergency overload of branch bc after the outage of ac"] == pytest.approx(20.0)
     assert check_plan(plan) == check_outages(plan) == []
+
+
+def test_outages_that_would_split_the_network_are_named(make_problem: Any) -> None:
+    far = {**RING, "load_mw": {**RING["load_mw"], "d": [5, 5]}}
+    far["branches"] = {**RING["branches"], "cd": {"from": "c", "to": "d"}}
+    problem = make_problem(far)
+    secure = plan_dispatch(replace(problem, secure=True), relative_gap=0.0)
+    assert case_document(secure, case="far")["unsecured"] == ["cd"]
+    assert case_document(plan_dispatch(problem, relative_gap=0.0), case="far")["unsecured"] == []
 
 
 def test_the_emergency_rating_holds_after_an_outage_only(make_problem: Any) -> None:
