@@ -117,7 +117,8 @@ class PlanDocument(Document):
         "what there is where the solver gave no answer; nothing is proven about its cost."
     )
     objective: float | None = Field(
-        description="Cost with penalties and the price of changes, or what was minimised over scenarios. [money]"
+        description="Cost with penalties and the price of changes less `end_value`, or what was minimised over "
+        "scenarios. [money]"
     )
     best_bound: float | None = Field(description="No plan can cost less. [money]")
     gap: float | None = Field(description="(objective - best_bound) / objective.")
@@ -129,6 +130,9 @@ class PlanDocument(Document):
     outlook: PlanOutlook | None = Field(default=None, description="Where the plan was made for scenarios.")
     shortfall: PlanShortfall | None = Field(
         default=None, description="Null where nothing tells how uncertain net load is."
+    )
+    end_value: float = Field(
+        default=0.0, description="What storages and reservoirs hold at the end, at their `end_value_per_mwh`. [money]"
     )
     axis: PlanAxis = Field(description="The plan's intervals; every list below has one entry per interval.")
     assets: dict[str, PlanAsset] = Field(description="By asset id.")

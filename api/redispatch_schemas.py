@@ -46,7 +46,10 @@ class RedispatchDocument(Document):
 
     plan_id: str = Field(description="The plan in force, whose commitment is held.")
     issued_at: datetime = Field(description="Of the newest forecasts; nothing known later was used.")
-    objective: float = Field(description="Cost of what is left of the plan, relaxed limits included. [money]")
+    objective: float = Field(
+        description="Cost of what is left of the plan, relaxed limits included, less `end_value`. [money]"
+    )
+    end_value: float = Field(description="What storages hold at the end, at their `end_value_per_mwh`. [money]")
     currency: str = Field(description="ISO 4217 code of every price and cost.")
     warm: bool = Field(description="Whether it went on from the last call's basis.")
     solve_seconds: float = Field(description="From reading the forecasts to the answer. [s]")

@@ -32,6 +32,9 @@ def asset_faults(
             if getattr(storage, field) > storage.energy_mwh:
                 problem = f"{getattr(storage, field):g} MWh exceed energy_mwh {storage.energy_mwh:g}"
                 yield Fault(f"{place}: {field}", problem, "lower it")
+        if storage.rebound_hours is not None and storage.standing_loss_per_hour:
+            problem = "a demand response loses nothing while it waits to put back"
+            yield Fault(f"{place}: standing_loss_per_hour", problem, "leave it out, or tell it by charge_efficiency")
 
 
 def _cost_curve(place: str, unit: ThermalUnit) -> Iterator[Fault]:

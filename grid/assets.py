@@ -96,6 +96,9 @@ class Storage:
         end_minimum_mwh: State of charge that the plan must leave at its end.
         cycle_cost_per_mwh: Wear, paid per MWh discharged.
         rebound_hours: Of a demand response: what it takes out must be put back within so many hours. None of a storage.
+        standing_loss_per_hour: Share of what is in it that is lost in an hour, compounding; PyPSA's ``standing_loss``,
+            and 1 less FlexMeasures' ``storage-efficiency`` of an hour. None of a demand response.
+        end_value_per_mwh: What a MWh that the plan leaves in it is worth.
     """
 
     storage_id: str
@@ -108,6 +111,12 @@ class Storage:
     end_minimum_mwh: float
     cycle_cost_per_mwh: float = 0.0
     rebound_hours: float | None = None
+    standing_loss_per_hour: float = 0.0
+    end_value_per_mwh: float = 0.0
+
+    def kept_share(self, hours: float) -> float:
+        """Share of what is in it that is still there so many hours later."""
+        return float((1.0 - self.standing_loss_per_hour) ** hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,7 @@ class Reservoir:
         initial_mwh: What is in it at the start when no plan before tells it.
         end_minimum_mwh: What the plan must leave at its end.
         cost_per_mwh: Paid per MWh that it gives.
+        end_value_per_mwh: What the water of a MWh that the plan leaves is worth (the water value).
     """
 
     reservoir_id: str
@@ -131,3 +141,4 @@ class Reservoir:
     inflow_mw: float = 0.0
     monthly_inflow_mw: tuple[float, ...] = ()
     cost_per_mwh: float = 0.0
+    end_value_per_mwh: float = 0.0

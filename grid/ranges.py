@@ -101,6 +101,8 @@ _RANGES: dict[type, dict[str, _Range]] = {
         "end_minimum_mwh": _NOT_NEGATIVE,
         "cycle_cost_per_mwh": _NOT_NEGATIVE,
         "rebound_hours": _POSITIVE,
+        "standing_loss_per_hour": _Range(high=0.999),
+        "end_value_per_mwh": _NOT_NEGATIVE,
     },
     TariffExchange: {"import_mw": _NOT_NEGATIVE, "export_mw": _NOT_NEGATIVE},
     EvFleet: {
@@ -125,6 +127,7 @@ _RANGES: dict[type, dict[str, _Range]] = {
         "end_minimum_mwh": _NOT_NEGATIVE,
         "inflow_mw": _NOT_NEGATIVE,
         "cost_per_mwh": _NOT_NEGATIVE,
+        "end_value_per_mwh": _NOT_NEGATIVE,
     },
     ChangePrices: {"per_mwh": _NOT_NEGATIVE, "per_commitment_hour": _NOT_NEGATIVE},
     ProductPolicy: {"minutes": _POSITIVE, "mw": _NOT_NEGATIVE, "load_share": _NOT_NEGATIVE},

@@ -203,6 +203,8 @@ discharge_efficiency = 0.95
 initial_mwh = 10.0      # when no telemetry tells it
 end_minimum_mwh = 10.0  # what a plan must leave
 cycle_cost_per_mwh = 5.0
+standing_loss_per_hour = 0.0001  # share of what is in it
+end_value_per_mwh = 0.0  # what each MWh is worth that a plan leaves
 
 # Imports and exports at a tariff. Where windows hold, the first that tells a price decides it. They follow the site's
 # clock; a public holiday counts as a Sunday. One that does not end later than it starts goes on past midnight.
@@ -259,4 +261,5 @@ cycle_cost_per_mwh = 5.0
 # inflow_mw = 1.5  # or monthly_inflow_mw = [1.0, 1.2, 2.5, 3.0, 2.2, 1.4, 0.9, 0.6, 0.7, 1.0, 1.3, 1.1]
 # initial_mwh = 60.0
 # end_minimum_mwh = 60.0
+# end_value_per_mwh = 40.0  # what the water of a MWh is worth that a plan leaves
 """

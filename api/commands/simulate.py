@@ -26,6 +26,7 @@ _ROWS = (
     ("starts", "starts"),
     ("wear", "wear of storages"),
     ("trade", "imports, less what exports earn"),
+    ("drawn_down", "storages drawn down, at their end value"),
     ("relaxed", "limits relaxed, at their prices"),
     ("total", "total cost"),
     ("unserved_mwh", "load not served, MWh"),

@@ -28,14 +28,17 @@ _UNIT = (
 )  # fmt: skip
 _STORAGE = (
     "bus", "power_mw", "energy_mwh", "charge_efficiency", "discharge_efficiency", "initial_mwh", "end_minimum_mwh",
-    "cycle_cost_per_mwh",
+    "cycle_cost_per_mwh", "standing_loss_per_hour", "end_value_per_mwh",
 )  # fmt: skip
 _FLEET = (
     "bus", "charge_mw", "discharge_mw", "energy_mwh", "arrivals_mwh", "departures_mwh", "initial_mwh",
     "end_minimum_mwh", "charge_efficiency", "discharge_efficiency", "cost_per_mwh",
 )  # fmt: skip
 _REBOUNDS = (1e-3, 1e3)
-_RESERVOIR = ("bus", "power_mw", "energy_mwh", "inflow_mwh", "initial_mwh", "end_minimum_mwh", "cost_per_mwh")
+_RESERVOIR = (
+    "bus", "power_mw", "energy_mwh", "inflow_mwh", "initial_mwh", "end_minimum_mwh", "cost_per_mwh",
+    "end_value_per_mwh",
+)  # fmt: skip
 
 
 def read_plants(
@@ -120,6 +123,8 @@ def read_storages(top: Fields) -> Iterator[Storage]:
             initial_mwh=storage.number("initial_mwh", default=0.0),
             end_minimum_mwh=storage.number("end_minimum_mwh", default=0.0),
             cycle_cost_per_mwh=storage.number("cycle_cost_per_mwh", default=0.0),
+            standing_loss_per_hour=storage.number("standing_loss_per_hour", default=0.0),
+            end_value_per_mwh=storage.number("end_value_per_mwh", default=0.0),
         )
 
 
@@ -202,4 +207,5 @@ def _stored(name: str, fields: Fields, profile: StorageProfile) -> Storage:
         initial_mwh=fields.number("initial_mwh", default=0.0),
         end_minimum_mwh=fields.number("end_minimum_mwh", default=0.0),
         cycle_cost_per_mwh=fields.number("cost_per_mwh", default=0.0),
+        end_value_per_mwh=fields.number("end_value_per_mwh", default=0.0),
     )

@@ -62,6 +62,8 @@ def _money(plan: DispatchPlan) -> Iterator[str]:
     for violation in plan.violations:
         cost += violation.cost(problem.axis.step_hours)
     cost += cost_of_calls(plan) + change_cost(problem, plan.on, plan.power_mw, plan.discharge_mw - plan.charge_mw)
+    for storage, energy in zip(problem.storages, plan.state_of_charge_mwh, strict=True):
+        cost -= storage.end_value_per_mwh * float(energy[-1])
     slack = max(1.0, abs(plan.schedule_cost)) * _MONEY
     if abs(cost - plan.schedule_cost) > slack:
         yield f"the schedule costs {cost}, the plan says {plan.schedule_cost}"

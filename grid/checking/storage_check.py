@@ -78,10 +78,11 @@ def _course(plan: DispatchPlan, s: int, storage: Storage) -> _Course:
 
 
 def _unexplained_mwh(course: _Course) -> FloatArray:
-    """What is in the storage at each period's end beyond what came in, went out and was due."""
+    """What is in the storage at each period's end beyond what was left, came in, went out and was due."""
+    left = course.before_mwh * (1.0 - course.storage.standing_loss_per_hour) ** course.step_hours
     into, out = course.charge_mw * course.storage.charge_efficiency, course.discharge_mw
     gained = course.step_hours * (into - out / course.storage.discharge_efficiency)
-    return np.asarray(course.energy_mwh - course.before_mwh - gained - course.can.inflow_mwh + course.can.due_mwh)
+    return np.asarray(course.energy_mwh - left - gained - course.can.inflow_mwh + course.can.due_mwh)
 
 
 def _power(course: _Course) -> Iterator[str]:

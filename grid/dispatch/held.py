@@ -21,7 +21,7 @@ from grid.dispatch.schedules import MONEY_DIGITS, PRICE_DIGITS, records, tables
 from grid.faults import Fault, InputError
 from grid.formulation.commitment import BoolArray, assign_units
 from grid.formulation.unit_terms import periods_in_state, single_units, unit_terms
-from grid.problem.costs import production_cost
+from grid.problem.costs import end_value, production_cost
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.exchanges import exchange_cost
 from grid.problem.in_scenarios import unreserved
@@ -104,6 +104,7 @@ def redispatch_document(held: HeldPlan, found: Redispatched) -> dict[str, Any]:
     return {
         "objective": round(found.objective, MONEY_DIGITS),
         "currency": problem.currency,
+        "end_value": round(end_value(problem, found.state_of_charge_mwh), MONEY_DIGITS),
         "axis": {
             "step_minutes": round(step * 60),
             "periods": axis.periods,

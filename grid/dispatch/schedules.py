@@ -200,7 +200,7 @@ def _reserves(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
-    """One record per period; production and exchange cost, priced violations and ``change_price`` are the cost."""
+    """One record per period; costs, priced violations and ``change_price`` less ``end_value`` are the objective."""
     problem = plan.problem
     up = sum(mw.sum(axis=0) for mw in (plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw))
     down = sum(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from grid.assets import RenewablePlant, Storage
 from grid.explaining.explained import (
     STEADY_MW,
@@ -123,6 +125,9 @@ def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Rea
     profile = explained.problem.profile_of(storage)
     net, freely = discharge - charge, values[columns.discharge] - values[columns.charge]
     stored = -explained.dispatch.solution.row_duals[explained.dispatch.model.storages[s].energy_rows]
+    valued = storage.end_value_per_mwh > 0.0 and energy[-1] > storage.end_minimum_mwh + TOLERANCE_MW
+    gives_after = np.cumsum(discharge[::-1])[::-1] > TOLERANCE_MW
+    for_end = valued & (energy > TOLERANCE_MW) & ~gives_after
     pays_to_charge = stored * storage.charge_efficiency
     pays_to_discharge = stored / storage.discharge_efficiency + storage.cycle_cost_per_mwh
 
@@ -141,8 +146,9 @@ def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Rea
         if energy[t] <= TOLERANCE_MW:
             return Finding("empty", ("empty",), max(float(lmp[t] - pays_to_discharge[t]), 0.0))
         if energy[t] >= profile.energy_mwh[t] - TOLERANCE_MW:
-            return Finding("full", ("full",), max(float(pays_to_charge[t] - lmp[t]), 0.0))
-        return Finding("idle")
+            limits = ("full", "end value") if for_end[t] else ("full",)
+            return Finding("full", limits, max(float(pays_to_charge[t] - lmp[t]), 0.0))
+        return Finding("idle", ("end value",) if for_end[t] else ())
 
     def describe(kind: str, run: slice, findings: Sequence[Finding]) -> str:
         price = f"bus price {spread(lmp[run])}"
@@ -150,6 +156,8 @@ def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Rea
         limit = f" ({' and '.join(findings[0].binding)} reached)" if findings[0].binding else ""
         held = plan.storage_reserve_up_mw[s][run].mean()
         reserve = f"; holds {held:.0f} MW of upward reserve" if held > TOLERANCE_MW else ""
+        if for_end[run].all():
+            reserve += f"; kept to the end, where it counts {storage.end_value_per_mwh:.1f} per MWh"
         match kind:
             case "steady":
                 way = f"feeding in {spread(net[run])} MW: if changing the plan before were free it would be"

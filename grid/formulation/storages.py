@@ -1,6 +1,7 @@
 """A storage's part of the model: charging or discharging, its state of charge, and the reserve that it could serve.
 
-Reserve counts only as far as the storage could serve it for a whole period.
+Standing losses are those of what was in it when a period began. Reserve counts only as far as the storage could serve
+it for a whole period.
 """
 
 from __future__ import annotations
@@ -53,18 +54,20 @@ def add_energy(
     """Add what is in one storage, whose columns ``charge`` and ``discharge`` are there, both of shape (periods,)."""
     periods, step = problem.axis.periods, problem.axis.step_hours
     profile, price = problem.profile_of(storage), problem.penalties.storage_end
-    initial = problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
+    initial, kept = problem.initial_mwh.get(storage.storage_id, storage.initial_mwh), storage.kept_share(step)
     start = profile.inflow_mwh - profile.due_mwh
-    start[:1] += initial
+    start[:1] += kept * initial
+    value = np.zeros(periods)
+    value[-1:] = storage.end_value_per_mwh
     columns = EnergyColumns(
-        energy=linear.columns(periods, upper=profile.energy_mwh),
+        energy=linear.columns(periods, upper=profile.energy_mwh, cost=-value),
         end_shortfall=linear.priced(1, upper=storage.end_minimum_mwh, price=price),
         energy_rows=linear.rows(periods, lower=start - profile.unused_mwh(initial), upper=start),
         due_shortfall=linear.priced(periods, upper=profile.due_mwh, price=price),
     )
     rows = columns.energy_rows
     linear.put(rows, columns.energy, 1.0)
-    linear.put(rows[1:], columns.energy[:-1], -1.0)
+    linear.put(rows[1:], columns.energy[:-1], -kept)
     linear.put(rows, charge, -storage.charge_efficiency * step)
     linear.put(rows, discharge, step / storage.discharge_efficiency)
     linear.put(rows, columns.due_shortfall, -1.0)

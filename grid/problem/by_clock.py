@@ -58,7 +58,7 @@ def _reservoir(told: Reservoir, axis: TimeAxis, timezone: str) -> _Stored:
         inflow = np.array(told.monthly_inflow_mw)[months - 1].mean(axis=1)
     storage = Storage(
         told.reservoir_id, told.bus_id, told.power_mw, told.energy_mwh, 1.0, 1.0, told.initial_mwh,
-        told.end_minimum_mwh, told.cost_per_mwh,
+        told.end_minimum_mwh, told.cost_per_mwh, end_value_per_mwh=told.end_value_per_mwh,
     )  # fmt: skip
     return storage, StorageProfile(nothing, power, energy, inflow * axis.step_hours, nothing, spills=True)
 

@@ -101,3 +101,13 @@ def change_cost(problem: DispatchProblem, on: np.ndarray, power_mw: FloatArray, 
         if unit.unit_id in earlier.on
     )
     return (moved * earlier.prices.per_mwh + switched * earlier.prices.per_commitment_hour) * problem.axis.step_hours
+
+
+def end_value(problem: DispatchProblem, state_of_charge_mwh: FloatArray) -> float:
+    """What is left in the storages at the end, at ``end_value_per_mwh``; no cost of production is less by it. [money]
+
+    Args:
+        state_of_charge_mwh: At each period's end, shape (storages, periods).
+    """
+    value = np.array([storage.end_value_per_mwh for storage in problem.storages])
+    return float(value @ state_of_charge_mwh[:, -1])

@@ -59,7 +59,8 @@ class DispatchPlan:
     """A plan, every array with the periods of ``axis`` last.
 
     Attributes:
-        objective: Total cost of the plan, ``change_cost`` included, or with scenarios what was minimised over them;
+        objective: Total cost of the plan, ``change_cost`` included, less what is left in storages at its end value, or
+            with scenarios what was minimised over them;
             ``best_bound`` is proven, ``gap`` = (objective - bound) / objective.
         on: Thermal commitment, shape (units, periods).
         power_mw, reserve_up_mw, reserve_down_mw: Thermal output and reserve, shape (units, periods).

@@ -106,9 +106,9 @@ def _overflow(
 ) -> Iterator[Fault]:
     """The first period whose end finds more inside than there is room for, though all has left that may."""
     out_mwh = profile.discharge_mw * step_hours / storage.discharge_efficiency
-    leaves, least = profile.unused_mwh(initial_mwh), initial_mwh
+    leaves, least, kept = profile.unused_mwh(initial_mwh), initial_mwh, storage.kept_share(step_hours)
     for t, room in enumerate(profile.energy_mwh.tolist()):
-        least = max(least + float(profile.inflow_mwh[t] - profile.due_mwh[t] - out_mwh[t]), 0.0)
+        least = max(kept * least + float(profile.inflow_mwh[t] - profile.due_mwh[t] - out_mwh[t]), 0.0)
         least = max(least - float(leaves[t]), min(least, room))
         if least > room + _ROUNDING_MWH:
             told = f"in period {t} at least {least:g} MWh would be in it, energy_mwh allows {room:g}"

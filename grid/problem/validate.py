@@ -189,6 +189,14 @@ def _storages(problem: DispatchProblem) -> Iterator[Fault]:
             yield Fault(
                 name, f"rebound_hours must be above 0, got {storage.rebound_hours}", "leave it out, or correct it"
             )
+        if not 0.0 <= storage.standing_loss_per_hour < 1.0:
+            told = f"standing_loss_per_hour must lie in [0, 1), got {storage.standing_loss_per_hour}"
+            yield Fault(name, told, "give the share that is lost in an hour")
+        if storage.standing_loss_per_hour and storage.rebound_hours is not None:
+            yield Fault(name, "a demand response has no standing_loss_per_hour", "leave it out")
+        if not 0.0 <= storage.end_value_per_mwh <= _MOST:
+            told = f"end_value_per_mwh must lie in [0, {_MOST:g}], got {storage.end_value_per_mwh}"
+            yield Fault(name, told, "give what a MWh is worth that is left")
         if not -_TOLERANCE_MW <= initial <= storage.energy_mwh + _TOLERANCE_MW:
             yield Fault(name, f"initial charge must lie in [0, {storage.energy_mwh}] MWh, got {initial}", "correct it")
         if not 0.0 <= storage.end_minimum_mwh <= storage.energy_mwh:

@@ -11,7 +11,7 @@ import numpy as np
 from grid.assets import Storage, ThermalUnit
 from grid.dispatch import DispatchPlan, DispatchProblem, Limit, UnitState, Violation
 from grid.dispatch.results import missing_at_end
-from grid.problem.costs import production_cost
+from grid.problem.costs import end_value, production_cost
 from grid.problem.exchanges import exchange_cost
 from grid.problem.rebound import Taken, owed_mwh, taken_after
 from grid.time_axis import FloatArray, TimeAxis
@@ -82,7 +82,7 @@ def put_together(actual: DispatchProblem, steps: Sequence[DispatchPlan]) -> Disp
     violations, step = (*_relaxed(steps), *_left_empty(problem, stored)), problem.axis.step_hours
     cost = production_cost(problem, arrays["on"], arrays["power_mw"], arrays["discharge_mw"])
     cost += exchange_cost(problem.exchanges, arrays["import_mw"], arrays["export_mw"], step_hours=step)
-    objective = float(cost.sum()) + sum(violation.cost(step) for violation in violations)
+    objective = float(cost.sum()) + sum(violation.cost(step) for violation in violations) - end_value(problem, stored)
     return replace(
         first, problem=problem, objective=objective, violations=violations, reasons=(), products=(), **arrays
     )

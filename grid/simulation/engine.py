@@ -226,7 +226,9 @@ class _Loop:
             load_mw=_persisting(actual.load_mw, self._load_mw, span),
             available_mw=available,
             storages=tuple(
-                replace(storage, end_minimum_mwh=min(max(float(mwh), 0.0), storage.energy_mwh))
+                replace(
+                    storage, end_minimum_mwh=min(max(float(mwh), 0.0), storage.energy_mwh), end_value_per_mwh=0.0
+                )  # the plan knows what is worth keeping
                 for storage, mwh in zip(actual.storages, ends, strict=True)
             ),
             initial=dict(self._carried.units),

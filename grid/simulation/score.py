@@ -8,6 +8,7 @@ import numpy as np
 
 from grid.problem.costs import running_cost_per_hour, start_costs
 from grid.problem.exchanges import exchange_cost
+from grid.problem.plan import DispatchPlan
 from grid.problem.soft_limits import OVERLOADS
 from grid.simulation.engine import Simulated
 from grid.time_axis import FloatArray
@@ -23,6 +24,7 @@ class Score:
         no_load: Of units on at their lowest output; ``energy`` is of what they produce above it.
         starts, wear: Of thermal units, of storages.
         trade: Of what is imported, less what exports earn.
+        drawn_down: What storages hold less at the end than at the beginning, at their end value.
         relaxed: Of relaxed limits, load that was not served among them, at the prices of the problem's ``penalties``.
         unserved_mwh: Load not served.
         curtailed_mwh: Available power not taken.
@@ -39,6 +41,7 @@ class Score:
     starts: float
     wear: float
     trade: float
+    drawn_down: float
     relaxed: float
     unserved_mwh: float
     curtailed_mwh: float
@@ -50,13 +53,13 @@ class Score:
 
     @property
     def production(self) -> float:
-        """Without relaxed limits."""
+        """Without relaxed limits and what was in store."""
         return self.no_load + self.energy + self.starts + self.wear + self.trade
 
     @property
     def total(self) -> float:
-        """With relaxed limits at their prices."""
-        return self.production + self.relaxed
+        """With relaxed limits at their prices, and what storages were drawn down by."""
+        return self.production + self.drawn_down + self.relaxed
 
 
 def score(simulated: Simulated, *, first: int = 0, periods: int | None = None) -> Score:
@@ -87,6 +90,7 @@ def score(simulated: Simulated, *, first: int = 0, periods: int | None = None) -
         starts=starts,
         wear=float((wear @ plan.discharge_mw)[span].sum()) * step,
         trade=float(trade[span].sum()),
+        drawn_down=_drawn_down(simulated.realised, span),
         relaxed=sum(violation.cost(step) for violation in relaxed),
         unserved_mwh=_mwh(plan.shed_mw, span, step),
         curtailed_mwh=_mwh(problem.available_mw - plan.renewable_mw, span, step),
@@ -108,6 +112,15 @@ def daily_totals(simulated: Simulated) -> FloatArray:
             for first in range(0, axis.periods, per_day)
         ]
     )
+
+
+def _drawn_down(plan: DispatchPlan, span: slice) -> float:
+    money = 0.0
+    for storage, energy in zip(plan.problem.storages, plan.state_of_charge_mwh, strict=True):
+        initial = plan.problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
+        before = initial if span.start == 0 else float(energy[span.start - 1])
+        money += storage.end_value_per_mwh * (before - float(energy[span.stop - 1]))
+    return money
 
 
 def _mwh(power_mw: FloatArray, span: slice, step_hours: float) -> float:

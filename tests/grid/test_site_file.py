@@ -119,6 +119,18 @@ def test_solar_meter_without_its_place_is_refused(document: dict[str, Any]) -> N
     assert "a solar meter must have its place" in only_fault(document)
 
 
+def test_what_a_storage_loses_and_is_worth_is_kept_within_its_range(document: dict[str, Any]) -> None:
+    battery = document["storages"][0]
+    battery |= {"standing_loss_per_hour": 0.02, "end_value_per_mwh": 40.0}
+    site = parse_site(document)
+    assert (site.storages[0].standing_loss_per_hour, site.storages[0].end_value_per_mwh) == (0.02, 40.0)
+    assert parse_site(site_to_document(site)) == site
+    document["storages"][0] = {**battery, "standing_loss_per_hour": 2.0}
+    assert "standing_loss_per_hour: must be at least 0 and at most 0.999, got 2" in only_fault(document)
+    document["storages"][0] = {**battery, "rebound_hours": 4.0}
+    assert "a demand response loses nothing while it waits" in only_fault(document)
+
+
 def test_zero_reactance_is_refused(document: dict[str, Any]) -> None:
     document["network"]["branches"][0]["reactance_pu"] = 0
     assert 'network.branches "plant-west": reactance_pu: must not be 0' in only_fault(document)

@@ -7,7 +7,7 @@ import { hasSchedule } from "./plan_card.js";
 
 const SCALES = [["load_scale", "Load"], ["solar_scale", "Solar"], ["wind_scale", "Wind"]];
 
-const costOf = (plan) => plan.system.reduce((sum, s) => sum + s.production_cost + (s.exchange_cost ?? 0), 0);
+const costOf = (plan) => plan.system.reduce((sum, s) => sum + s.production_cost + (s.exchange_cost ?? 0), -(plan.end_value ?? 0));
 
 function inWords(changes) {
   const parts = SCALES.filter(([name]) => name in changes).map(([name, label]) => `${label} × ${number(changes[name], 2)}`);

@@ -175,13 +175,14 @@ def test_cars_that_are_there_at_first_hold_no_more_than_their_batteries() -> Non
 
 def test_water_flows_in_by_the_months_of_the_clock() -> None:
     lake = Reservoir(
-        "lake", "b", 5.0, 80.0, 30.0, 20.0, monthly_inflow_mw=tuple(float(month) for month in range(1, 13))
-    )
+        "lake", "b", 5.0, 80.0, 30.0, 20.0, monthly_inflow_mw=tuple(float(month) for month in range(1, 13)),
+        end_value_per_mwh=45.0,
+    )  # fmt: skip
     axis = TimeAxis(datetime(2026, 2, 28, 22, tzinfo=UTC), HOUR, 3)  # an hour of February is left in Berlin
     ((storage, profile),) = stored_by_clock(replace(SITE, reservoirs=(lake,)), axis)
     assert profile.inflow_mwh.tolist() == [2.0, 3.0, 3.0]
     assert (profile.charge_mw.max(), profile.discharge_mw.tolist(), profile.spills) == (0.0, [5.0] * 3, True)
-    assert (storage.initial_mwh, storage.end_minimum_mwh) == (30.0, 20.0)
+    assert (storage.initial_mwh, storage.end_minimum_mwh, storage.end_value_per_mwh) == (30.0, 20.0, 45.0)
     steady = replace(lake, inflow_mw=2.0, monthly_inflow_mw=())
     ((_, quarters),) = stored_by_clock(replace(SITE, reservoirs=(steady,)), TimeAxis(axis.start, HOUR / 4, 2))
     assert quarters.inflow_mwh.tolist() == [0.5, 0.5]
