@@ -320,6 +320,7 @@ def demo(
 
     if "log_level" not in read_settings(LogSettings).model_fields_set:
         logging.getLogger().setLevel(logging.WARNING)  # its own words are on the terminal
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)  # and what becomes of the broker
     try:
         run_demo(once=once, port=port, hour_seconds=hour_seconds, directory=directory)
     except ServerError as error:

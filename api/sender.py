@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
+from api.broker_probe import require_answer
 from api.problems import unavailable
 from grid.faults import InputError
 from ingest.producer import DeliveryError, ReadingProducer
@@ -14,15 +17,35 @@ from ingest.topics import READINGS_TOPIC
 logger = logging.getLogger(__name__)
 
 DELIVERY_SECONDS = 15
+ANSWER_SECONDS = 2.0
+ASKED_AGAIN_SECONDS = 10.0
 
 
 class Sender:
-    """Sends messages of meters, one request at a time; returns when the broker has acknowledged them all."""
+    """Sends messages of meters, one request at a time; returns when the broker has acknowledged them all.
 
-    def __init__(self, bootstrap: str) -> None:
+    Args:
+        bootstrap: ``host:port``, several separated by commas.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, bootstrap: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._bootstrap = bootstrap
         self._lock = threading.Lock()
         self._producer: ReadingProducer | None = None
+        self._clock = clock
+        self._trouble, self._known_until = "", -math.inf
+
+    def trouble(self) -> str:
+        """Why the broker does not answer; empty if it does. Asked anew at most every 10 seconds."""
+        if self._clock() >= self._known_until:
+            try:
+                require_answer(self._bootstrap, timeout_seconds=ANSWER_SECONDS)
+                self._trouble = ""
+            except OSError as error:
+                self._trouble = type(error).__name__  # its words may name the address
+            self._known_until = self._clock() + ASKED_AGAIN_SECONDS
+        return self._trouble
 
     def send(self, messages: Sequence[tuple[str, bytes]]) -> None:
         """Produce (meter id, payload) pairs, in order.

@@ -10,11 +10,10 @@ import importlib.util
 import logging
 import os
 import shutil
-import socket
-import struct
 import time
 from pathlib import Path
 
+from api.broker_probe import require_answer
 from api.demo.embedded_server import EmbeddedServer, answering
 from api.demo.server_process import HOST, ServerProcess, free_port, give_up_if_late
 from grid.faults import Fault, InputError
@@ -66,20 +65,16 @@ class EmbeddedBroker(EmbeddedServer):
 
 
 def _wait_for_broker(process: ServerProcess, port: int, timeout_s: float) -> None:
-    """Return when the broker answers an ApiVersions request (key 18, version 0), as any client's first word.
+    """Return when the broker answers.
 
     Raises:
         ServerError: If it ends or stays silent.
     """
-    request = struct.pack(">hhih", 18, 0, 1, -1)
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            with socket.create_connection((HOST, port), timeout=2) as connection:
-                connection.sendall(struct.pack(">i", len(request)) + request)
-                if len(connection.recv(8)) == 8:
-                    return
-            raise ConnectionError("the answer ended early")
+            require_answer(f"{HOST}:{port}", timeout_seconds=2.0)
+            return
         except OSError as error:
             give_up_if_late(process, deadline, f"the broker did not answer: {error}")
 

@@ -75,7 +75,7 @@ class Replay:
             time.sleep(_POLL_SECONDS)
         tell()
         refused = sum(message.values for message in messages) - (self._counted("readings") - stored_before)
-        if refused:
+        if refused > 0:  # below 0 where what an earlier replay sent arrived meanwhile
             _log.warning("%d of the recorded values could not be stored; see gridpilot dlq list", refused)
 
     def run_live(self, *, hour_seconds: float, check: Callable[[], None], announce: Callable[[datetime], None]) -> None:

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from api.metrics import exposition
 from api.problems import Problem, problem_from
 from api.schemas import Alive, Check, Freshness, Ready
+from api.sender import Sender
 from api.service import Service, ServiceParts, freshness, present_of, site_of
 from grid.faults import InputError
 from grid.store.freshness import chain_state
@@ -73,7 +74,6 @@ def _checks(service: Service) -> list[Check]:
             waits = validation_backlog(conn)
     except psycopg.Error as error:
         return [Check(name="database", state="failed", detail=problem_from(error).detail)]
-    broker = "readings are accepted" if service.sender else "none is set: readings are not accepted here"
     return [
         _ok("database"),
         _ok("schema"),
@@ -82,7 +82,7 @@ def _checks(service: Service) -> list[Check]:
         _validation(waits),
         _age("forecast", ages.forecast),
         _age("plan", ages.plan),
-        Check(name="broker", state="ok" if service.sender else "missing", detail=broker),
+        _broker(service.sender),
     ]
 
 
@@ -98,6 +98,15 @@ def _age(name: str, age: Freshness) -> Check:
         state="stale" if age.state == "stale" else "ok",
         detail=f"{age.age_seconds / 60:.0f} min old on the site's clock",
     )
+
+
+def _broker(sender: Sender | None) -> Check:
+    if sender is None:
+        return Check(name="broker", state="missing", detail="none is set: readings are not accepted here")
+    if trouble := sender.trouble():
+        detail = f"it does not answer ({trouble}): readings are refused until it is started, or reached again"
+        return Check(name="broker", state="stale", detail=detail)
+    return Check(name="broker", state="ok", detail="it answers: readings are accepted")
 
 
 def _validation(waits: Backlog) -> Check:

@@ -45,7 +45,8 @@ async def send_readings(caller: Writer, service: ServiceParts, request: Request)
     """Send one message, or a list of them, as they would stand on the topic `gridpilot.readings.v1`.
 
     Each message is taken whole or refused whole; the answer says which, and is 422 where all of them are refused.
-    Accepted ones are stored by the stream within moments. Sending the same again changes nothing. A key of role `meter` may write its own meter only.
+    Accepted ones are stored by the stream within moments. Sending the same again changes nothing. A key of role `meter`
+    may write its own meter only.
     """
     messages = _split(await request.body())
     if service.sender is None:

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
+
+from api.sender import ASKED_AGAIN_SECONDS, Sender
+
+
+@contextmanager
+def answering(listening: socket.socket) -> Iterator[None]:
+    """Answer the next request on ``listening`` with eight bytes, as a broker would begin."""
+
+    def answer() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(64)
+            connection.sendall(bytes(8))
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    yield
+    thread.join()
 
 
 def checks(api: Any) -> dict[str, str]:
@@ -24,6 +46,29 @@ def test_a_filled_service_is_ready_and_its_data_fresh(api: Any) -> None:
 def test_an_empty_service_is_ready_and_says_what_is_missing(empty_api: Any) -> None:
     assert httpx.get(f"{empty_api.url}/health/ready").status_code == 200
     assert checks(empty_api)["site"] == "missing"
+
+
+def test_a_broker_that_went_away_is_told_within_seconds_and_came_back_too() -> None:
+    now = 0.0
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        sender = Sender(f"127.0.0.1:{port}", clock=lambda: now)
+        with answering(listening):
+            assert sender.trouble() == ""
+    now += ASKED_AGAIN_SECONDS - 1
+    assert sender.trouble() == "", "known from before"
+    now += 1
+    assert sender.trouble() == "ConnectionRefusedError"
+
+
+def test_a_service_with_a_dead_broker_is_ready_and_says_that_readings_are_refused(town_url: str, serve: Any) -> None:
+    with socket.socket() as closed:  # bound, and nobody listens
+        closed.bind(("127.0.0.1", 0))
+        with serve(town_url, kafka_bootstrap=f"127.0.0.1:{closed.getsockname()[1]}") as api:
+            response = httpx.get(f"{api.url}/health/ready")
+    (check,) = (check for check in response.json()["checks"] if check["name"] == "broker")
+    assert (response.status_code, check["state"]) == (200, "stale")
+    assert "readings are refused" in check["detail"]
 
 
 def test_a_database_without_the_schema_is_not_ready(empty_api: Any, problem: Any) -> None:
