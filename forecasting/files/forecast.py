@@ -31,7 +31,7 @@ from forecasting.members.course import (
     split_history,
 )
 from forecasting.quantiles.mixing import at_levels
-from forecasting.series.request import FileSeries
+from forecasting.series.request import FileSeries, level_name
 from forecasting.series.rows import Rows, make_rows
 from grid.scores import mean_pinball_loss
 from grid.time_axis import FloatArray
@@ -131,7 +131,7 @@ def forecast_file(
 
 def _table(one: Spoken, levels: Sequence[float]) -> pd.DataFrame:
     told = one.bounded(at_levels(one.quantiles, levels=LEVELS, wanted=levels))
-    table = _rows(one, np.maximum.accumulate(told, axis=1), [f"q{level:g}" for level in levels])
+    table = _rows(one, np.maximum.accumulate(told, axis=1), [level_name(level) for level in levels])
     table.insert(2, "mean", one.bounded(one.mean)[one.series.asked - one.series.origin])
     return table
 

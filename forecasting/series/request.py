@@ -5,16 +5,16 @@ Nothing is repaired quietly: whatever is wrong is listed, with its rows, and all
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import holidays as holiday_calendars
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from forecasting.series.outlook import SentTemperature
 from grid.faults import Fault, InputError
@@ -24,7 +24,18 @@ from grid.time_axis import FloatArray, TimeAxis
 Kind = Literal["load", "solar", "generic"]
 DEFAULTS = "*"
 """The entry of SERIES.json whose settings every series has that does not state its own."""
+REQUIRED = ("series_id", "time", "value")
+"""The columns of FILE that are no covariates."""
 MINUTES = (5, 10, 15, 20, 30, 60)
+MEANINGS = (
+    "air_temperature", "ghi", "clear_sky_ghi", "solar_zenith",
+    "apparent_temperature", "dew_point", "relative_humidity", "specific_humidity", "pressure", "visibility",
+    "wind_speed", "wind_direction", "wind_gust", "wind_u", "wind_v", "precipitation", "rain", "snowfall", "snow_depth",
+    "cloud_cover", "cloud_liquid_water", "cloud_ice_water", "albedo", "dni", "dhi", "poa", "clear_sky_dni",
+    "net_solar", "net_solar_top", "longwave_down", "longwave_net", "solar_azimuth", "solar_elevation",
+    "price", "load", "generation", "occupancy", "calendar", "other",
+)  # fmt: skip
+"""What a covariate may mean. The first four are read as such; the others tell people what a column is."""
 
 
 class Covariate(BaseModel):
@@ -34,6 +45,15 @@ class Covariate(BaseModel):
 
     means: str = Field(default="", max_length=100)
     unit: str = Field(default="", max_length=50)
+
+    @field_validator("means")
+    @classmethod
+    def _is_known(cls, means: str) -> str:
+        if means and means not in MEANINGS:
+            like = get_close_matches(means.lower(), MEANINGS, n=1, cutoff=0.5)
+            meant = f"did you mean {like[0]}? " if like else ""
+            raise ValueError(f"{meant}must be empty, or one of {', '.join(MEANINGS)}")
+        return means
 
 
 class SeriesSettings(BaseModel):
@@ -77,6 +97,21 @@ class SeriesSettings(BaseModel):
             raise ValueError("must be a country code such as US, or empty")
         return country
 
+    @field_validator("covariates")
+    @classmethod
+    def _are_columns_of_their_own(cls, covariates: dict[str, Covariate]) -> dict[str, Covariate]:
+        if taken := [name for name in REQUIRED if name in covariates]:
+            raise ValueError(f"{', '.join(taken)} cannot be a covariate")
+        return covariates
+
+    @model_validator(mode="after")
+    def _is_a_whole_place(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude must both be given, or neither")
+        if self.latitude is None and (self.tilt_deg is not None or self.azimuth_deg is not None):
+            raise ValueError("tilt_deg and azimuth_deg need latitude and longitude")
+        return self
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileSeries:
@@ -119,9 +154,11 @@ def read_settings_file(path: Path) -> dict[str, dict[str, Any]]:
         InputError: If it cannot be read or is not what CONTRACTS calls SERIES.json.
     """
     try:
-        document = parse_json(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise InputError([Fault(path.name, f"cannot be read: {error.strerror}", "name another file")]) from None
+        raise InputError(
+            [Fault(path.name or str(path), f"cannot be read: {error.strerror}", "name another file")]
+        ) from None
     except ValueError as error:
         raise InputError([Fault(path.name, f"is no JSON: {error}", "correct it")]) from None
     entries = document.get("series") if isinstance(document, dict) else None
@@ -150,32 +187,6 @@ def settings_of(series_id: str, entries: Mapping[str, dict[str, Any]]) -> Series
         ]
 
 
-def parent_faults(series: Sequence[FileSeries]) -> Iterator[Fault]:
-    """What is wrong with the hierarchy that the series' ``parent`` make: a series is a part of its parent."""
-    by_name = {one.series_id: one for one in series}
-    for one in series:
-        place, parent = f"SERIES.json {one.series_id}: parent", one.settings.parent
-        if parent is None:
-            continue
-        if parent not in by_name:
-            yield Fault(place, f"the file has no series {parent!r}", "name a series of the file, or leave it out")
-            continue
-        above = by_name[parent]
-        if _measure(one) != _measure(above):
-            problem = f"{one.series_id} and {parent} must have one unit, interval and horizon to add up"
-            yield Fault(place, problem, "give both alike, or leave the parent out")
-    try:
-        TopologicalSorter({one.series_id: {one.settings.parent} - {None} for one in series}).prepare()
-    except CycleError as error:
-        problem = f"goes round in a circle: {' → '.join(error.args[1])}, each the parent of the next"
-        yield Fault("SERIES.json: parent", problem, "take one out")
-
-
-def _measure(one: FileSeries) -> tuple[object, ...]:
-    axis = one.axis
-    return one.settings.unit, axis.step, axis.start + axis.step * one.origin, axis.periods - one.origin
-
-
 def parse_levels(text: str, *, place: str = "--quantiles") -> tuple[float, ...]:
     """Levels such as ``0.1,0.5,0.9``, put in order.
 
@@ -183,13 +194,22 @@ def parse_levels(text: str, *, place: str = "--quantiles") -> tuple[float, ...]:
         place: What the option is called where it was given.
 
     Raises:
-        InputError: If they are no distinct numbers in (0, 1).
+        InputError: If they are no numbers in (0, 1) whose columns have distinct names.
     """
     try:
         levels = sorted(float(part) for part in text.split(",") if part.strip())
     except ValueError:
         levels = []
-    if not levels or len(set(levels)) < len(levels) or not all(0.0 < level < 1.0 for level in levels):
-        remedy = "give distinct numbers between 0 and 1, such as 0.1,0.5,0.9"
+    if (
+        not levels
+        or len({level_name(level) for level in levels}) < len(levels)
+        or not all(0.0 < level < 1.0 for level in levels)
+    ):
+        remedy = "give numbers between 0 and 1 that differ in six digits, such as 0.1,0.5,0.9"
         raise InputError([Fault(place, f"cannot be {text[:80]!r}", remedy)])
     return tuple(levels)
+
+
+def level_name(level: float) -> str:
+    """The column of a level, such as ``q0.05``."""
+    return f"q{level:g}"

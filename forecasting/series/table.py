@@ -10,28 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from forecasting.series.cells import REQUIRED, BoolArray, IndexArray, read_cells, tell
-from forecasting.series.request import (
-    DEFAULTS,
-    FileSeries,
-    SeriesSettings,
-    parent_faults,
-    read_settings_file,
-    settings_of,
-)
+from forecasting.series.cells import Numbers, read_cells, tell
+from forecasting.series.parents import parent_faults
+from forecasting.series.request import DEFAULTS, REQUIRED, FileSeries, SeriesSettings, read_settings_file, settings_of
+from forecasting.series.sizes import check_sizes, check_sun
 from grid.faults import Fault, InputError
 from grid.time_axis import TimeAxis
 
 MAX_YEARS = 60
 LONGEST_HORIZON = timedelta(days=400)
-_OVER_CAPACITY = 2.0
-_HIGHEST = 0.99
-"""The quantile of a series' sizes that is usually its highest: a few larger ones may be faults."""
-_OVER_USUAL = 1e6
-_BELOW_ZERO = 0.1
-"""Below zero by such a share of its capacity, or of its largest value, solar power has the wrong sign; by less, it is
-what an inverter draws at night."""
-_NEARLY_ALWAYS = 0.9
+_STRAY = timedelta(days=1)
+"""Less than this before a gap that is longer than all that follows are stray rows."""
 _BOUNDS_C = (-90.0, 65.0)
 
 
@@ -39,7 +28,7 @@ def read_request(table: Path, series: Path) -> list[FileSeries]:
     """Every series of a file, in the order of its rows.
 
     Raises:
-        InputError: With every fault of both files; rows are counted from 1 below the head of the table.
+        InputError: With every fault of both files; with the lines of CSV, or the rows of Parquet from 1 on.
     """
     faults: list[Fault] = []
     entries: dict[str, dict[str, Any]] = {}
@@ -82,7 +71,7 @@ def _series(name: str, settings: SeriesSettings, rows: pd.DataFrame) -> FileSeri
     faults: list[Fault] = []
     place = f"series {name}"
     rows = rows[rows["time"].notna()]
-    number = rows.index.to_numpy(dtype=np.int64)
+    number = rows.index
     if rows.empty:
         return [Fault(place, "has no row with a usable time", "correct its times")]
     seconds = rows["time"].dt.as_unit("ns").astype("int64").to_numpy() // 10**9
@@ -96,15 +85,20 @@ def _series(name: str, settings: SeriesSettings, rows: pd.DataFrame) -> FileSeri
     tell(faults, off, f"{place}: time", problem, "correct it, or interval_minutes in SERIES.json", number)
     if (settings.interval_minutes < 60 or not off.any()) and seconds[0] % 60:
         faults.append(Fault(f"{place}: time", "the first row is not on a whole minute", "round the times"))
+    stray = int(np.argmax(apart))
+    if stray * step < _STRAY.total_seconds() and apart[stray] > seconds[-1] - seconds[stray] and not (apart < 0).any():
+        problem = f"stands before a gap of {apart[stray] // 86_400:,} days, longer than all that follows"
+        before = np.arange(len(seconds)) < stray
+        tell(faults, before, f"{place}: time", problem, "correct it, or leave the row out", number)
     faults += [
         Fault(f"SERIES.json {name}: covariates", f"the file has no column {column}", "add it, or remove the entry")
         for column in settings.covariates
         if column not in rows.columns
     ]
     value = rows["value"].to_numpy()
-    _check_sizes(faults, f"{place}: value", value, number)
+    check_sizes(faults, f"{place}: value", settings, value, number)
     if settings.kind == "solar" and np.isfinite(value).any():
-        _check_sun(faults, f"{place}: value", settings.capacity, value, number)
+        check_sun(faults, f"{place}: value", settings.capacity, value, number)
     _check_temperatures(faults, name, settings, rows, number)
     known = np.flatnonzero(np.isfinite(value))
     if not len(known):
@@ -128,43 +122,8 @@ def _series(name: str, settings: SeriesSettings, rows: pd.DataFrame) -> FileSeri
     return faults or _on_axis(name, settings, rows, (seconds - seconds[0]) // step, known)
 
 
-def _check_sizes(faults: list[Fault], place: str, value: npt.NDArray[np.float64], number: IndexArray) -> None:
-    size = np.abs(value[np.isfinite(value) & (value != 0.0)])
-    if len(size):
-        usual = np.quantile(size, _HIGHEST, method="lower")  # at night, or in standby, most values are next to nothing
-        problem = f"is absurd: more than a million times what is usually its highest, {usual:.3g}"
-        far = np.abs(value) > _OVER_USUAL * usual
-        tell(faults, far, place, problem, "correct it, or leave the cell empty", number)
-
-
-def _check_sun(
-    faults: list[Fault], place: str, capacity: float | None, value: npt.NDArray[np.float64], number: IndexArray
-) -> None:
-    remedy = "turn its sign, leave the cell empty, or give capacity in SERIES.json"
-    if capacity is not None:
-        over, problem = value > _OVER_CAPACITY * capacity, f"is more than twice the capacity of {capacity:g}"
-        tell(faults, over, place, problem, "correct it, or capacity in SERIES.json", number)
-        remedy = "turn its sign, or leave the cell empty"
-    problem = "is far below zero, where solar power cannot be"
-    tell(faults, _of_wrong_sign(value, capacity), place, problem, remedy, number)
-
-
-def _of_wrong_sign(value: npt.NDArray[np.float64], capacity: float | None) -> BoolArray:
-    """Where solar power is further below zero than what an inverter draws.
-
-    Where capacity is unknown, a plant in snow must not be taken for one of the wrong sign: what it draws is less than
-    what it ever yields, or is drawn at nearly all hours, at which the sun does not shine.
-    """
-    if capacity is not None:
-        return np.less(value, -_BELOW_ZERO * capacity)
-    lowest, highest = np.nanmin(value), np.nanmax(value)
-    below: BoolArray = np.less(value, _BELOW_ZERO * lowest)
-    by_day = below[np.isfinite(value)].mean() < _NEARLY_ALWAYS
-    return np.logical_and(below, by_day and -lowest > highest)
-
-
 def _check_temperatures(
-    faults: list[Fault], name: str, settings: SeriesSettings, rows: pd.DataFrame, number: IndexArray
+    faults: list[Fault], name: str, settings: SeriesSettings, rows: pd.DataFrame, number: Numbers
 ) -> None:
     for column, about in settings.covariates.items():
         if about.means != "air_temperature" or column not in rows.columns:

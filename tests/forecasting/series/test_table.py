@@ -57,18 +57,18 @@ SWAPPED = table().iloc[[1, 0, *range(2, 50)]]
         (table(value=[""] * 50), GOOD, "empty in every row"),
         (table(value=["1.0"] * 50), GOOD, "there is no horizon"),
         (table(value=["1.0"] + [""] * 49), GOOD, "less than a day"),
-        (changed("time", 5, TIMES[4].isoformat()), GOOD, "row 6: stands twice"),
-        (SWAPPED, GOOD, "row 2: is earlier than the row before it"),
-        (changed("time", 7, "2026-03-01T07:10:00+00:00"), GOOD, "row 8: is not on the grid of 60 minutes"),
-        (changed("time", 7, "2026-03-01T07:00:00"), GOOD, "row 8: has no offset"),
-        (changed("time", 7, "yesterday"), GOOD, "row 8: is no RFC 3339 instant"),
-        (changed("time", 49, "3026-03-03T01:00:00Z"), GOOD, "row 50: is not between 1900 and 2100"),
+        (changed("time", 5, TIMES[4].isoformat()), GOOD, "line 7: stands twice"),
+        (SWAPPED, GOOD, "line 3: is earlier than the row before it"),
+        (changed("time", 7, "2026-03-01T07:10:00+00:00"), GOOD, "line 9: is not on the grid of 60 minutes"),
+        (changed("time", 7, "2026-03-01T07:00:00"), GOOD, "line 9: has no offset"),
+        (changed("time", 7, "yesterday"), GOOD, "line 9: is no RFC 3339 instant"),
+        (changed("time", 49, "3026-03-03T01:00:00Z"), GOOD, "line 51: is not between 1900 and 2100"),
         (changed("time", 49, "2030-03-03T01:00:00Z"), GOOD, "longer than 400 days"),
-        (changed("value", 3, "many"), GOOD, "row 4: is no number"),
-        (changed("value", 3, "1e15"), GOOD, "row 4: is absurd"),
-        (changed("temp", 9, "warm"), TEMPERATURE, "temp, row 10: is no number"),
-        (changed("temp", 9, "300"), TEMPERATURE, "temp, row 10: is no air temperature"),
-        (changed("series_id", 2, ""), GOOD, "series_id, row 3: is empty"),
+        (changed("value", 3, "many"), GOOD, "line 5: is no number"),
+        (changed("value", 3, "1e15"), GOOD, "line 5: is absurd"),
+        (changed("temp", 9, "warm"), TEMPERATURE, "temp, line 11: is no number"),
+        (changed("temp", 9, "300"), TEMPERATURE, "temp, line 11: is no air temperature"),
+        (changed("series_id", 2, ""), GOOD, "series_id, line 4: is empty"),
         (table(), {**GOOD, "kind": "wind"}, "'load', 'solar' or 'generic'"),
         (table(), {**GOOD, "interval_minutes": 45}, "must be one of"),
         (table(), {**GOOD, "interval_minutes": 30, "capacity": -1}, "greater than 0"),
@@ -81,13 +81,13 @@ SWAPPED = table().iloc[[1, 0, *range(2, 50)]]
         (
             pd.concat([table().iloc[:30], table().iloc[10:]]),
             GOOD,
-            "row 31, 32, 33, 34, 35, 36, 37, 38 and 12 more",
+            "line 32, 33, 34, 35, 36, 37, 38, 39 and 12 more",
         ),
-        (changed("value", 3, "1e9"), GOOD, "row 4: is absurd: more than a million times what is usually its highest"),
+        (changed("value", 3, "2e9"), GOOD, "line 5: is absurd: more than 50 times what is usually its highest"),
         (
             changed("value", 3, "-40"),
             {**GOOD, "kind": "solar", "capacity": 50.0},
-            "row 4: is far below zero",
+            "line 5: is far below zero",
         ),
         (table(temp=["3"] * 50), {**TEMPERATURE, "covariates": {"temp": BAD_UNIT}}, "SERIES.json a: temp: air_temp"),
     ],
@@ -188,13 +188,13 @@ def test_nights_standby_and_snow_are_no_faults(tmp_path: Path, kind: str, frame:
 
 def test_a_plant_of_the_wrong_sign_is_a_fault_though_its_capacity_is_unknown(tmp_path: Path) -> None:
     told = faults_of(tmp_path, by_hour(0.0, -3.0), {"a": {**GOOD, "kind": "solar"}})
-    assert "row 9, 10, 11, 12, 13, 14, 15, 16 and 8 more: is far below zero" in told
+    assert "line 10, 11, 12, 13, 14, 15, 16, 17 and 8 more: is far below zero" in told
 
 
 def test_a_spike_in_a_day_is_found(tmp_path: Path) -> None:
-    frame = changed("value", 3, "1e9").iloc[:26]
+    frame = changed("value", 3, "2e9").iloc[:26]
     frame.loc[24:, "value"] = ""
-    assert "row 4: is absurd: more than a million times" in faults_of(tmp_path, frame, {"a": GOOD})
+    assert "line 5: is absurd: more than 50 times" in faults_of(tmp_path, frame, {"a": GOOD})
 
 
 def test_columns_without_a_name_or_a_cell_are_left_out(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
     frame = changed("value", 3, "many")
     frame.loc[8, "time"] = "2026-03-01T08:10:00Z"
     told = faults_of(tmp_path, frame, {"*": {**GOOD, "covariates": {"wind": {}}}})
-    assert [words in told for words in ("row 4", "row 9", "no column wind")] == [True] * 3
+    assert [words in told for words in ("line 5", "line 10", "no column wind")] == [True] * 3
 
 
 def test_json_that_is_none_is_refused(tmp_path: Path) -> None:
