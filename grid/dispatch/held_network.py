@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse import csr_array, eye_array, vstack
 
-from grid.dispatch.results import REPORTED_MW, reported
 from grid.formulation.commitment import BoolArray
 from grid.formulation.injections import load_shares
 from grid.formulation.linear import INFINITY, IntArray
@@ -21,6 +20,7 @@ from grid.formulation.lines import FLOW_TOLERANCE_MW, INTACT, interface_members
 from grid.formulation.losses import losing_too_little, losses_per_mw2
 from grid.formulation.outages import Outages, emergency_ratings_mw
 from grid.formulation.ptdf import Ptdf
+from grid.formulation.relaxed import REPORTED_MW, reported
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.soft_limits import Limit, SoftLimit, Violation
 from grid.time_axis import FloatArray

@@ -34,6 +34,7 @@ _ROUND_UP_FROM = 0.1
 _FIRST_SHARE = 0.4
 _CENTRAL_SHARE = 0.1
 _CONFLICT_SECONDS = 5.0
+_AGAIN_SHARE, _AGAIN_SECONDS = 0.1, 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +140,10 @@ def plan_dispatch(
         return without_plan(whole=True)
     best = candidates.best
     solve_seconds = time.monotonic() - began - build_seconds
-    return _plan(best, terms, bound, target=relative_gap, build_seconds=build_seconds, solve_seconds=solve_seconds)
+    return _plan(
+        best, terms, bound, target=relative_gap, build_seconds=build_seconds, solve_seconds=solve_seconds,
+        again_seconds=min(_AGAIN_SHARE * time_limit_seconds, _AGAIN_SECONDS),
+    )  # fmt: skip
 
 
 class _Candidates:
@@ -218,6 +222,7 @@ def _plan(
     target: float,
     build_seconds: float,
     solve_seconds: float,
+    again_seconds: float,
 ) -> DispatchPlan:
     gap = gap_between(best.objective, bound)
     status = Status.TIMEOUT if best.heuristic else Status.OPTIMAL if gap <= target else Status.FEASIBLE
@@ -237,4 +242,5 @@ def _plan(
         message=messages[status],
         build_seconds=build_seconds,
         solve_seconds=solve_seconds,
+        again_seconds=again_seconds,
     )

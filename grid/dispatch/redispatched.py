@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grid.dispatch.results import REPORTED_MW, missing_at_end, reported
+from grid.formulation.relaxed import REPORTED_MW, missing_at_end, reported
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.soft_limits import Limit, SoftLimit, Violation
 from grid.time_axis import FloatArray

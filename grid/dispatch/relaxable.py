@@ -13,7 +13,6 @@ from dataclasses import replace
 import highspy
 import numpy as np
 
-from grid.dispatch.results import REPORTED_MW
 from grid.dispatch.ways_out import Relaxation, WayOut
 from grid.formulation.build import build_model
 from grid.formulation.linear import IntArray, new_highs, require_ok
@@ -21,6 +20,7 @@ from grid.formulation.model import DispatchModel
 from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import LinearSolution, UnsolvedError, solve_with_lines
+from grid.formulation.relaxed import REPORTED_MW
 from grid.formulation.unit_terms import UnitTerms, identical_units
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.soft_limits import OVERLOADS, Limit, SoftLimit

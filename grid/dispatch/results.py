@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from grid.assets import Storage
 from grid.explaining.headroom import headroom_mw
 from grid.explaining.reasons import explain
 from grid.formulation.build import available_by_bus
@@ -16,16 +15,13 @@ from grid.formulation.holding import PlantShares, held_reserves, plant_reserves
 from grid.formulation.linear import IntArray
 from grid.formulation.lines import interface_members
 from grid.formulation.prices import FixedDispatch, dispatch_fixed, prices_of
+from grid.formulation.relaxed import violations
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.costs import change_cost
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.plan import DispatchPlan, Status
-from grid.problem.soft_limits import Limit, Penalties, SoftLimit, Violation
 from grid.searching.incumbent import gap_between
 from grid.time_axis import FloatArray
-
-REPORTED_MW = 1e-3
-"""A relaxation below this is the solver's tolerance, not a violation."""
 
 
 def plan_of(
@@ -38,9 +34,11 @@ def plan_of(
     message: str,
     build_seconds: float = 0.0,
     solve_seconds: float = 0.0,
+    again_seconds: float = 0.0,
 ) -> DispatchPlan:
     """The plan of a commitment and its dispatch, with prices and reasons; ``bound`` is -inf if none is proven.
 
+    Reasons tell what other commitments would cost as solved again, as many as can be in ``again_seconds``.
     Plants of one bus are curtailed in proportion to what they have. Where changing an earlier plan has a price, prices
     of energy are those of the same commitment dispatched without it.
     """
@@ -104,14 +102,14 @@ def plan_of(
         losses_mw=np.zeros(periods) if model.losses is None else x[model.losses.columns],
         prices=prices,
         products=products,
-        violations=tuple(_violations(dispatch)),
+        violations=tuple(violations(model, x)),
         reasons=(),
         message=message,
         change_cost=moved,
         forgone=max(objective - moved - free.solution.objective, 0.0) if free is not dispatch else 0.0,
         unsecured=() if model.lines.outages is None else model.lines.outages.bridges,
     )
-    return replace(plan, reasons=explain(plan, free, terms))
+    return replace(plan, reasons=explain(plan, free, terms, planned=dispatch, seconds=again_seconds))
 
 
 def _by_bus(blocks: Mapping[int, IntArray], values: FloatArray, problem: DispatchProblem) -> FloatArray:
@@ -156,43 +154,3 @@ def taken_by_plant(
         share = np.divide(np.clip(used, 0.0, total), total, out=np.zeros_like(total), where=total > 0.0)
         taken[p] = problem.available_mw[p] * share
     return taken
-
-
-def reported(limit: SoftLimit, amounts_mw: FloatArray, prices: Penalties) -> Iterator[Violation]:
-    """The violations of one limit, whose relaxation in each period is ``amounts_mw``."""
-    for t, mw in enumerate(amounts_mw.tolist()):
-        if mw > REPORTED_MW:
-            yield Violation(limit, t, mw, prices.of(limit.kind))
-
-
-def missing_at_end(storage: Storage, missing_mwh: float, problem: DispatchProblem) -> Iterator[Violation]:
-    """The violation of a storage's final level, if as much is missing that it is to be reported."""
-    if missing_mwh > REPORTED_MW:
-        limit = SoftLimit(Limit.STORAGE_END, storage.storage_id)
-        yield Violation(limit, problem.axis.periods - 1, missing_mwh, problem.penalties.of(limit.kind))
-
-
-def _violations(dispatch: FixedDispatch) -> Iterator[Violation]:
-    """Every soft limit that was relaxed, by kind, then period."""
-    model, x, problem = dispatch.model, dispatch.solution.values, dispatch.model.problem
-    prices, reserves = problem.penalties, model.reserves
-    for kind, blocks in ((Limit.SHEDDING, model.shed), (Limit.SURPLUS, model.surplus), (Limit.SPILL, model.spill)):
-        for i, columns in blocks.items():
-            yield from reported(SoftLimit(kind, problem.network.buses[i].bus_id), x[columns], prices)
-    for line, over in sorted(model.lines.overload.items()):
-        mw = float(x[list(over)].sum())
-        if mw > REPORTED_MW:
-            yield Violation(model.lines.soft_limit(line), line.period, mw, prices.overload)
-    if model.losses is not None:
-        too_much = x[model.losses.columns] - model.losses.mw(model.lines.ptdf.flows(model.injections.mw(x)))
-        yield from reported(SoftLimit(Limit.LOSSES), too_much, prices)
-    for limit, short in (
-        (SoftLimit(Limit.RESERVE_UP), reserves.short_up),
-        (SoftLimit(Limit.RESERVE_DOWN), reserves.short_down),
-        *zip((need.limit for need in problem.requirements), reserves.product_short, strict=True),
-        (SoftLimit(Limit.LARGEST_LOSS), reserves.coverage_short),
-    ):
-        yield from reported(limit, x[short], prices)
-    for storage, stored in zip(problem.storages, model.storages, strict=True):
-        yield from reported(SoftLimit(Limit.STORAGE_DUE, storage.storage_id), x[stored.due_shortfall], prices)
-        yield from missing_at_end(storage, float(x[stored.end_shortfall][0]), problem)

@@ -22,10 +22,15 @@ STEADY_MW = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explained:
-    """A plan with the dispatch that its prices were read off, as every reason reads it."""
+    """A plan with the dispatch that its prices were read off, as every reason reads it.
+
+    Attributes:
+        planned: The plan's own dispatch: another one where changing an earlier plan has a price.
+    """
 
     plan: DispatchPlan
     dispatch: FixedDispatch
+    planned: FixedDispatch
     terms: Sequence[UnitTerms]
 
     @property

@@ -31,17 +31,31 @@ from grid.problem.plan import DispatchPlan, Reason
 from grid.time_axis import FloatArray
 
 
-def explain(plan: DispatchPlan, dispatch: FixedDispatch, terms: Sequence[UnitTerms]) -> tuple[Reason, ...]:
-    """Reasons of every asset, then of every reserve, each in order of time."""
-    explained = Explained(plan, dispatch, terms)
-    reasons = thermal_reasons(explained)
+def explain(
+    plan: DispatchPlan,
+    dispatch: FixedDispatch,
+    terms: Sequence[UnitTerms],
+    *,
+    planned: FixedDispatch,
+    seconds: float,
+) -> tuple[Reason, ...]:
+    """Reasons of every asset, then of every reserve, each in order of time.
+
+    Args:
+        dispatch: That which prices were read off; its model may grow.
+        planned: The plan's own, likewise.
+        seconds: Of wall time, for solving again what units could do instead.
+    """
+    explained = Explained(plan, dispatch, planned, terms)
+    linear: list[Reason] = []
     for p, plant in enumerate(explained.problem.renewable_plants):
-        reasons += _plant_reasons(explained, p, plant)
+        linear += _plant_reasons(explained, p, plant)
     for s, storage in enumerate(explained.problem.storages):
-        reasons += _storage_reasons(explained, s, storage)
+        linear += _storage_reasons(explained, s, storage)
     for e, exchange in enumerate(explained.problem.exchanges):
-        reasons += exchange_reasons(explained, e, exchange)
-    return (*reasons, *reserve_reasons(explained))
+        linear += exchange_reasons(explained, e, exchange)
+    thermal = thermal_reasons(explained, seconds=seconds)  # last: models grow, and outgrow the duals that others read
+    return (*thermal, *linear, *reserve_reasons(explained))
 
 
 def _plant_reasons(explained: Explained, p: int, plant: RenewablePlant) -> list[Reason]:

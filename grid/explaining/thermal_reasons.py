@@ -1,39 +1,55 @@
 """Why a thermal unit is off, at its minimum, at capacity or in between, from the prices of the plan.
 
-The alternative to a run on is not running; to a stretch off it is the best run that minimum times allow in it. Both are
-valued at the plan's prices, which hold for small changes only, so the texts say so. A unit's reserve is valued at the
-reserve's price, its ramps are left aside.
+What else a run could be is valued at these prices and, where there is time, solved again; texts say which of the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
-from grid.explaining.explained import Explained, Finding, merged, spread
-from grid.explaining.headroom import headroom_mw
+from grid.explaining.alternative_words import if_not_running, why_off
+from grid.explaining.alternatives import alternatives
+from grid.explaining.explained import TOLERANCE_PRICE, Explained, Finding, merged, spread
+from grid.explaining.runner_ups import RunnerUp, runner_ups
 from grid.explaining.thermal_schedule import ThermalSchedule
-from grid.problem.costs import running_cost_per_hour
 from grid.problem.plan import Reason
+from grid.problem.uplift import reserve_revenue
 
 
-def thermal_reasons(explained: Explained) -> list[Reason]:
-    """Reasons of every thermal unit, by unit, then period."""
-    problem, on = explained.problem, explained.plan.on
-    minimum = np.array([unit.minimum_mw for unit in problem.thermal_units])[:, None]
-    above = np.where(on, explained.plan.power_mw - minimum, 0.0)
-    up, down = headroom_mw(problem, explained.terms, on, above)
+def thermal_reasons(explained: Explained, *, seconds: float) -> list[Reason]:
+    """Reasons of every thermal unit, by unit, then period; ``seconds`` of wall time are for solving again."""
+    by_reserve = reserve_revenue(explained.plan)
+    schedules = [ThermalSchedule(explained, i, by_reserve[i]) for i in range(len(by_reserve))]
+    others = [alternative for schedule in schedules for alternative in alternatives(schedule)]
+    by_unit: defaultdict[int, dict[int, RunnerUp]] = defaultdict(dict)
+    for runner_up in runner_ups(explained, others, seconds=seconds):
+        by_unit[runner_up.alternative.unit][runner_up.alternative.first] = runner_up
     reasons: list[Reason] = []
-    for i, unit in enumerate(problem.thermal_units):
-        schedule = ThermalSchedule(explained, i, above[i], up[i], down[i])
-        reasons += merged(unit.unit_id, schedule.findings(), partial(_describe, schedule))
+    for schedule in schedules:
+        known = by_unit[schedule.i]
+        reasons += merged(schedule.unit.unit_id, schedule.findings(known), partial(_describe, schedule, known))
     return reasons
 
 
-def _describe(schedule: ThermalSchedule, kind: str, run: slice, findings: Sequence[Finding]) -> str:
+def _describe(
+    schedule: ThermalSchedule, runner_ups: Mapping[int, RunnerUp], kind: str, run: slice, findings: Sequence[Finding]
+) -> str:
     """The sentence for a run of periods."""
+    runner_up = runner_ups.get(schedule.run_start(run.start))
+    if not schedule.on[run.start]:
+        return why_off(schedule, runner_up, kind, run)
+    binds = _what_binds(schedule, kind, run, findings)
+    if kind == "starting":
+        binds = f"{binds}; {_started_for(schedule, run.start)}"
+    told = kind in ("minimum", "starting", "kept on") or runner_up is None or (runner_up.cost or -1.0) < 0.0
+    return f"{binds}; {if_not_running(schedule, runner_up, run.start)}" if told else binds
+
+
+def _what_binds(schedule: ThermalSchedule, kind: str, run: slice, findings: Sequence[Finding]) -> str:
     told, unit, currency = schedule.explained, schedule.unit, schedule.explained.problem.currency
     price = f"bus price {spread(schedule.lmp[run])}"
     value = float(np.mean([f.value for f in findings if f.value is not None] or [0.0]))
@@ -78,42 +94,24 @@ def _describe(schedule: ThermalSchedule, kind: str, run: slice, findings: Sequen
                 f"part load, {output} MW, follows the price: {price} lies between the "
                 f"cost {last} of its last MW and {following} of the next"
             )
-        case "minimum":
-            below = f"at minimum {minimum}: {price} is below its marginal cost {following}"
-            return f"{below}; {_run_worth(schedule, findings)}"
-        case "minimum down time":
-            until = told.clock(min(schedule.may_start_from(schedule.run_start(run.start)), len(schedule.on)))
-            return f"off: minimum down time until {until}; {price}"
+        case "kept on":
+            return f"kept on at {output} MW as in the plan before; {price}"
         case _:
-            return _why_off(schedule, run, findings)
+            return f"at minimum {minimum}: {price} is below its marginal cost {following}"
 
 
-def _run_worth(schedule: ThermalSchedule, findings: Sequence[Finding]) -> str:
-    worth = findings[0].alternative or 0.0
-    if worth >= 0.0:
-        return f"not running at all from its start to its stop would cost {schedule.explained.money(worth)} more"
-    loss = schedule.explained.money(-worth)
-    return f"its run loses {loss} at these prices, which pay for the last MW, not for starts and minimum output"
-
-
-def _why_off(schedule: ThermalSchedule, run: slice, findings: Sequence[Finding]) -> str:
-    capacity = schedule.unit.capacity_mw
-    if capacity <= 0.0:
-        return "off: it has no capacity"
-    full = float(running_cost_per_hour(schedule.unit, np.array([capacity]))[0]) / capacity
-    price = f"bus price {spread(schedule.lmp[run])}"
-    side = "above" if full > float(np.max(schedule.lmp[run])) else "not earned back by"
-    text = f"off: average cost {full:.1f} at full output is {side} the {price}"
-    extra = findings[0].alternative
-    if extra is None:
-        return f"{text}; no run fits between its minimum times"
-    first = schedule.run_start(run.start)
-    end = next((t for t in range(first, len(schedule.on)) if schedule.on[t]), len(schedule.on))
-    _, (begin, stop) = schedule.best_run(first, end)
-    window = f"{schedule.explained.clock(begin)} to {schedule.explained.clock(stop)}"
-    if extra >= 0.0:
-        return f"{text}; its best run, {window}, would cost {schedule.explained.money(extra)} more at these prices"
-    return (
-        f"{text}; at these prices a run {window} would earn {schedule.explained.money(-extra)}, but prices are made "
-        f"without it and would fall"
-    )
+def _started_for(schedule: ThermalSchedule, first: int) -> str:
+    """In which hours of the run that begins in ``first``, and by what, it earns more than running costs."""
+    end = schedule.run_end(first)
+    earned = schedule.by_energy + schedule.by_reserve
+    pay = [t for t in range(first, end) if earned[t] > TOLERANCE_PRICE]
+    if not pay:
+        return "no hour of its run earns at these prices what running costs"
+    clock = schedule.explained.clock
+    hours = f"{clock(pay[0])} to {clock(pay[-1] + 1)}"
+    until = ", its minimum up time" if end - first == schedule.term.minimum_up and end < len(schedule.on) else ""
+    stays = f"stays on until {clock(end)}{until}"
+    if schedule.by_reserve[pay].sum() > schedule.by_energy[pay].sum():
+        worth = f"{np.max(schedule.reserve_up[pay]):,.1f} {schedule.explained.problem.currency}/MW and hour"
+        return f"it starts for the reserve of {hours}, worth up to {worth}, and {stays}"
+    return f"it starts for the bus price of {hours}, up to {np.max(schedule.lmp[pay]):,.1f}, and {stays}"

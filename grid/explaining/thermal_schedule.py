@@ -1,15 +1,15 @@
-"""One thermal unit's hours at the plan's prices: what binds it in each, and what running otherwise would cost."""
+"""One thermal unit's hours at the plan's prices: what binds it in each of them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from itertools import accumulate, pairwise
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
 from grid.explaining.explained import STEADY_MW, TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding
-from grid.formulation.commitment import BoolArray
+from grid.explaining.runner_ups import RunnerUp
 from grid.formulation.unit_terms import UnitTerms, periods_in_state
 from grid.problem.costs import running_cost_per_hour, start_costs
 from grid.time_axis import FloatArray
@@ -20,59 +20,62 @@ class ThermalSchedule:
 
     Args:
         i: The unit's position.
-        above: Its output above its minimum.
-        up, down: The headroom that it holds as reserve.
+        reserves: What the reserve that it holds earns. [money]
     """
 
-    def __init__(self, explained: Explained, i: int, above: FloatArray, up: FloatArray, down: FloatArray) -> None:
+    def __init__(self, explained: Explained, i: int, reserves: FloatArray) -> None:
         problem = explained.problem
-        self.explained, self.term, self.above = explained, explained.terms[i], above
+        self.explained, self.i, self.term = explained, i, explained.terms[i]
         self.unit = self.term.unit
         self.on = explained.plan.on[i]
         self.power = explained.plan.power_mw[i]
+        self.above = np.where(self.on, self.power - self.unit.minimum_mw, 0.0)
         self.state = problem.initial.get(self.unit.unit_id)
         self.step = problem.axis.step_hours
         self.lmp = explained.lmp_at(self.unit.bus_id)
         self.reserve_up, self.reserve_down = explained.plan.prices.held_up, explained.plan.prices.reserve_down
-        self.last_cost, self.next_cost = _marginal_costs(self.term, above)
-        self.rule = problem.start_rule
-        self.start_cost = start_costs(self.unit, self.on, self.state, step_hours=self.step, rule=self.rule)
-        reserves = self.reserve_up * up + self.reserve_down * down
-        running = running_cost_per_hour(self.unit, self.power)
+        self.last_cost, self.next_cost = _marginal_costs(self.term, self.above)
         self.freely = explained.freely_mw(i)
-        self.while_off = self._earned_while_off(explained.plan.reserve_up_mw[i])
-        earned = (self.lmp * self.power + reserves - running) * self.step - self.while_off
-        self.profit = np.where(self.on, earned, 0.0) - self.start_cost
+        self.start_cost = start_costs(self.unit, self.on, self.state, step_hours=self.step, rule=problem.start_rule)
+        running = running_cost_per_hour(self.unit, self.power)
+        self.by_energy = np.where(self.on, self.lmp * self.power - running, 0.0) * self.step
+        self.by_reserve = np.where(self.on, reserves, 0.0)
 
-    def findings(self) -> list[Finding]:
-        """One finding per period, each run on or off with its alternative."""
+    @property
+    def runs(self) -> list[tuple[int, int]]:
+        """First and end period of each run on or off."""
+        edges = [0, *(np.flatnonzero(np.diff(self.on.astype(np.int8))) + 1).tolist(), len(self.on)]
+        return list(pairwise(edges))
+
+    def findings(self, runner_ups: Mapping[int, RunnerUp]) -> list[Finding]:
+        """One finding per period; ``runner_ups`` of the runs by their first period, none where there is none."""
         findings: list[Finding] = []
-        for first, end in _runs(self.on):
-            if self.on[first]:
-                alternative = float(self.profit[first:end].sum())
-                findings += [self._while_on(t, first, end, alternative) for t in range(first, end)]
-            else:
-                findings += self._while_off(first, end)
+        for first, end in self.runs:
+            runner_up = runner_ups.get(first)
+            kept = runner_up is not None and runner_up.kept
+            found = self._while_on if self.on[first] else self._while_off
+            cost = None if runner_up is None else runner_up.cost
+            findings += [replace(found(t, first, end, kept), alternative=cost) for t in range(first, end)]
         return findings
 
-    def _while_on(self, t: int, first: int, end: int, alternative: float) -> Finding:
+    def _while_on(self, t: int, first: int, end: int, kept: bool) -> Finding:
         price, reserve_down = self.lmp[t], self.reserve_down[t]
         if abs(self.power[t] - self.freely[t]) > STEADY_MW:
-            return Finding("steady", ("price of changes",), None, alternative)
+            return Finding("steady", ("price of changes",))
         if self.above[t] >= self.term.span_mw - TOLERANCE_MW and self.term.span_mw > 0.0:
             value = max(float(price - self.last_cost[t]), 0.0)
-            return Finding("capacity", ("capacity",), value, alternative)
+            return Finding("capacity", ("capacity",), value)
         ramp = self._ramp_in_the_way(t, first, end)
         if ramp is not None:
             kind, limit, value = ramp
-            return Finding(kind, (limit,), max(value, 0.0), alternative)
+            return Finding(kind, (limit,), max(value, 0.0))
         if self.above[t] <= TOLERANCE_MW:
-            return self._at_minimum(t, first, alternative)
+            return self._at_minimum(t, first, kept)
         if self._serves_reserve_up(t):
-            return Finding("upward reserve", ("upward reserve",), float(self.reserve_up[t]), alternative)
+            return Finding("upward reserve", ("upward reserve",), float(self.reserve_up[t]))
         if price < self.last_cost[t] - TOLERANCE_PRICE and reserve_down > TOLERANCE_PRICE:
-            return Finding("downward reserve", ("downward reserve",), float(reserve_down), alternative)
-        return Finding("marginal", (), None, alternative)
+            return Finding("downward reserve", ("downward reserve",), float(reserve_down))
+        return Finding("kept on", ("price of changes",)) if kept else Finding("marginal")
 
     def _ramp_in_the_way(self, t: int, first: int, end: int) -> tuple[str, str, float] | None:
         """Kind, name and value per MW of the ramp that output has reached; None if it has reached none."""
@@ -97,15 +100,15 @@ class ThermalSchedule:
         pays = self.lmp[t] > self.next_cost[t] + TOLERANCE_PRICE
         return bool(pays and self.reserve_up[t] > TOLERANCE_PRICE)
 
-    def _at_minimum(self, t: int, first: int, alternative: float) -> Finding:
+    def _at_minimum(self, t: int, first: int, kept: bool) -> Finding:
         saving = max(float(self.next_cost[t] - self.lmp[t] - self.reserve_down[t]), 0.0)
         if self.unit.must_run:
-            return Finding("must run", ("must run", "minimum output"), saving, alternative)
+            return Finding("must run", ("must run", "minimum output"), saving)
         if t < self.held_until(first):
-            return Finding("minimum up time", ("minimum up time", "minimum output"), saving, alternative)
+            return Finding("minimum up time", ("minimum up time", "minimum output"), saving)
         if self._serves_reserve_up(t):
-            return Finding("upward reserve", ("upward reserve",), float(self.reserve_up[t]), alternative)
-        return Finding("minimum", ("minimum output",), saving, alternative)
+            return Finding("upward reserve", ("upward reserve",), float(self.reserve_up[t]))
+        return Finding("kept on", ("price of changes",)) if kept else Finding("minimum", ("minimum output",), saving)
 
     def held_until(self, first: int) -> int:
         """The first period in which a run that began in ``first`` may stop."""
@@ -123,77 +126,18 @@ class ThermalSchedule:
             return 0
         return max(self.term.minimum_down - periods_in_state(self.state, step_hours=self.step), 0)
 
-    def _while_off(self, first: int, end: int) -> list[Finding]:
-        cost, _ = self.best_run(first, end)
-        held = self.may_start_from(first)
-        alternative = None if math.isinf(cost) else cost
-        return [
-            Finding("minimum down time", ("minimum down time",), None, alternative)
-            if t < held
-            else Finding("off", (), None, alternative)
-            for t in range(first, end)
-        ]
-
-    def best_run(self, first: int, end: int) -> tuple[float, tuple[int, int]]:
-        """Extra cost at the plan's prices of the best run within an off stretch, and its periods.
-
-        A run may join its neighbours (it then needs no start, or spares the next one) or keep the minimum down time
-        from them; it lasts for the minimum up time unless it joins one or reaches the horizon's end. Infinite if no
-        run fits.
-        """
-        earned = np.concatenate([[0.0], list(accumulate(self._earned_if_on(first, end).tolist()))])
-        spared = float(self.start_cost[end]) if end < len(self.on) else 0.0
-        best, window = math.inf, (first, end)
-        for begin, stop, start in self._runs_within(first, end):
-            cost = start - (spared if stop == end else 0.0) - float(earned[stop - first] - earned[begin - first])
-            cost += float(self.while_off[stop : min(stop + self.term.minimum_down, end)].sum())
-            if cost < best:
-                best, window = cost, (begin, stop)
-        return best, window
-
-    def _runs_within(self, first: int, end: int) -> Iterator[tuple[int, int, float]]:
-        """Every run that fits into an off stretch: first period, end, and what its start costs."""
-        term, periods = self.term, len(self.on)
-        was_on = bool(self.on[first - 1]) if first else self.state is None or self.state.on  # or could have been
-        for begin in range(first, end):
-            joins = begin == first and was_on
-            if not joins and begin < self.may_start_from(first):
-                continue
-            start = 0.0 if joins else self._start_cost(first, begin)
-            shortest = 1 if joins else term.minimum_up
-            for stop in range(begin + 1, end):
-                rests = end == periods or end - stop >= term.minimum_down
-                if rests and stop - begin >= shortest:
-                    yield begin, stop, start
-            yield begin, end, start
-
-    def _earned_if_on(self, first: int, end: int) -> FloatArray:
-        """What each hour on would earn over its running cost and what it earns off, at its best output. [money]"""
-        price, up, down = self.lmp[first:end], self.reserve_up[first:end], self.reserve_down[first:end]
-        earned = price * self.unit.minimum_mw + up * self.term.span_mw - self.unit.minimum_cost_per_hour
-        for segment in self.term.segments:
-            earned = earned + segment.width_mw * np.maximum(price - up + down - segment.cost_per_mwh, 0.0)
-        return np.asarray(earned * self.step - self.while_off[first:end])
-
-    def _earned_while_off(self, held_mw: FloatArray) -> FloatArray:
-        """What the unit earns by reserve that it holds while off or, where it is on, could instead. [money]"""
-        if not self.explained.problem.holds_while_off(self.unit):
-            return np.zeros_like(held_mw)
-        startable = np.full_like(held_mw, self.unit.minimum_mw + self.term.start_span_mw)
-        if self.on[0]:
-            startable[: self.may_start_from(0)] = 0.0
-        return np.where(self.on, startable, held_mw) * self.explained.plan.prices.held_by_start * self.step
-
-    def _start_cost(self, first: int, begin: int) -> float:
-        on = np.zeros(begin + 1, dtype=np.bool_)
-        on[:first], on[begin] = self.on[:first], True
-        return float(start_costs(self.unit, on, self.state, step_hours=self.step, rule=self.rule)[begin])
+    def _while_off(self, t: int, first: int, end: int, kept: bool) -> Finding:
+        if t < self.may_start_from(first):
+            return Finding("minimum down time", ("minimum down time",))
+        return Finding("kept off", ("price of changes",)) if kept else Finding("off")
 
     def run_start(self, period: int) -> int:
         """The first period of the run, on or off, that ``period`` lies in."""
-        while period > 0 and self.on[period - 1] == self.on[period]:
-            period -= 1
-        return period
+        return next(first for first, end in self.runs if first <= period < end)
+
+    def run_end(self, period: int) -> int:
+        """The end of that run."""
+        return next(end for first, end in self.runs if first <= period < end)
 
 
 def _at_limit(above: float, limit: float, term: UnitTerms) -> bool:
@@ -208,9 +152,3 @@ def _marginal_costs(term: UnitTerms, above: FloatArray) -> tuple[FloatArray, Flo
     last = np.clip(np.searchsorted(edges, above - TOLERANCE_MW, side="left") - 1, 0, len(costs) - 1)
     following = np.clip(np.searchsorted(edges, above + TOLERANCE_MW, side="right") - 1, 0, len(costs) - 1)
     return costs[last], costs[following]
-
-
-def _runs(on: BoolArray) -> list[tuple[int, int]]:
-    """First and end period of each run of equal values."""
-    edges = [0, *(np.flatnonzero(np.diff(on.astype(np.int8))) + 1).tolist(), len(on)]
-    return list(pairwise(edges))

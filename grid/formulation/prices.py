@@ -32,6 +32,7 @@ from grid.formulation.relaxation import LinearSolution, solve_with_lines
 from grid.formulation.unit_terms import UnitTerms, single_units
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.prices import Prices
+from grid.time_axis import FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,13 +87,19 @@ def solve_fixed(
     Raises:
         UnsolvedError: If the commitment cannot be dispatched, or not in time.
     """
+    lower, upper = held_bounds(model, on, charging)
+    return FixedDispatch(model, solve_with_lines(model, lower=lower, upper=upper, seconds=seconds))
+
+
+def held_bounds(model: DispatchModel, on: BoolArray, charging: BoolArray | None) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper bounds of a model's columns that hold a commitment, both (columns,)."""
     lower, upper, _, _ = model.linear.column_arrays()
     for columns, committed in zip(model.thermal, on, strict=True):
         lower[columns.on] = upper[columns.on] = committed.astype(np.float64)
     for stored, charges in zip(model.storages, () if charging is None else charging, strict=charging is not None):
         may_charge = charges | (upper[stored.discharge] == 0.0)  # what can only charge always may
         lower[stored.charging] = upper[stored.charging] = may_charge.astype(np.float64)
-    return FixedDispatch(model, solve_with_lines(model, lower=lower, upper=upper, seconds=seconds))
+    return lower, upper
 
 
 def prices_of(dispatch: FixedDispatch) -> Prices:

@@ -88,10 +88,31 @@ def solve_lazily(
     Raises:
         UnsolvedError: If HiGHS ends without an optimum.
     """
+    return run_lazily(loaded(linear, lower=lower, upper=upper, start=start, seconds=seconds), linear, add_violated)
+
+
+def loaded(
+    linear: LinearModel,
+    *,
+    lower: FloatArray | None = None,
+    upper: FloatArray | None = None,
+    start: LinearSolution | None = None,
+    seconds: float | None = None,
+) -> highspy.Highs:
+    """A solver with a linear program in it; arguments are those of :func:`solve_lazily`."""
     highs = new_highs(seconds=seconds)  # HiGHS adds up the time of its runs
     linear.load(highs, integer=False, lower=lower, upper=upper)
     if start is not None and start.basis is not None:
         require_ok(highs.setBasis(_grown(start.basis, linear)), "setBasis")
+    return highs
+
+
+def run_lazily(highs: highspy.Highs, linear: LinearModel, add_violated: Callable[[FloatArray], bool]) -> LinearSolution:
+    """As :func:`solve_lazily`, in a solver that ``linear`` is loaded into; what is added goes into both.
+
+    Raises:
+        UnsolvedError: If HiGHS ends without an optimum.
+    """
     bound = -math.inf
     for _ in range(_MAXIMUM_ROUNDS):
         require_ok(highs.run(), "run")

@@ -10,7 +10,7 @@ import numpy as np
 
 from grid.assets import Storage, ThermalUnit
 from grid.dispatch import DispatchPlan, DispatchProblem, Limit, UnitState, Violation
-from grid.dispatch.results import missing_at_end
+from grid.formulation.relaxed import missing_at_end
 from grid.problem.costs import end_value, production_cost
 from grid.problem.exchanges import exchange_cost
 from grid.problem.rebound import Taken, owed_mwh, taken_after

@@ -82,20 +82,13 @@ def test_shadow_price_of_capacity_is_what_a_megawatt_more_saves(make_problem: An
     assert told == pytest.approx(saved)
 
 
-def test_a_run_is_worth_its_revenue_less_its_cost(make_problem: Any) -> None:
-    plan = solve(make_problem, TWO_UNITS)
-    dear = of(plan, "dear")
-    revenue, cost = 30 * 50 + 30 * 60, (600 + 30 * 30) + (600 + 30 * 40) + 200
-    assert dear[-1].runner_up_cost == pytest.approx(revenue - cost)
-
-
 def test_a_unit_off_tells_the_cost_of_its_best_run(make_problem: Any) -> None:
     """Two hours at its minimum in hours 2 and 3: 2 (900 - 10 * 30) + 70; an hour less is not allowed."""
     (off,) = of(solve(make_problem, TWO_UNITS), "unused")
     assert (off.first_period, off.last_period, off.binding) == (0, 2, ())
     assert off.runner_up_cost == pytest.approx(600 + 70)
     assert "off: average cost 90.0 at full output is above the bus price 10.0 to 30.0" in off.text
-    assert "Sun 02:00 UTC to Sun 03:00 UTC, would cost 670 USD more" in off.text
+    assert "Sun 02:00 UTC to Sun 03:00 UTC, would cost 670 USD more, solved again" in off.text
 
 
 def test_minimum_up_time_says_until_when(make_problem: Any) -> None:
