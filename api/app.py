@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -67,6 +68,7 @@ def create_app(
     kafka_bootstrap: str | None = None,
     clock: ClockName = "wall",
     plan_limits: PlanLimits = DEFAULT_LIMITS,
+    forecast_every: timedelta = timedelta(hours=1),
 ) -> FastAPI:
     """Build the application of one process. Nothing is opened before it starts; several processes share nothing.
 
@@ -75,6 +77,7 @@ def create_app(
         kafka_bootstrap: ``host:port``, several separated by commas; without it readings are refused with 503.
         clock: ``wall``, or ``telemetry`` for a replay.
         plan_limits: Horizon, time limit and gap of the plans that ``POST /plans`` makes.
+        forecast_every: Between two issues of forecasts: what is older than two of them counts as stale.
     """
     pool = _pool(database_url)
     service = Service(
@@ -85,6 +88,7 @@ def create_app(
         redispatcher=Redispatcher(pool),
         files=FileForecaster(),
         sender=Sender(kafka_bootstrap) if kafka_bootstrap else None,
+        forecast_every=forecast_every,
     )
 
     @contextlib.asynccontextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, cast
+from datetime import datetime, timedelta
+from typing import Annotated, Any, cast
 
 import psycopg
 from fastapi import Depends, Request
@@ -18,20 +18,10 @@ from api.jobs.clock import ClockName, present
 from api.planner import Planner
 from api.problems import Problem
 from api.redispatching import Redispatcher
-from api.schemas import Freshness, SiteFreshness
 from api.sender import Sender
 from grid.faults import InputError
 from grid.site import Site
-from grid.store.freshness import ChainState, chain_state
-from grid.store.readings import latest_interval_end
 from grid.store.sites import load_site
-
-STALE_AFTER = {
-    "telemetry": timedelta(hours=3),
-    "forecast": timedelta(hours=3),
-    "plan": timedelta(hours=3),
-}
-REPLAY_SILENT_AFTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +30,7 @@ class Service:
 
     Attributes:
         sender: Where readings go; None without a broker, and then readings are refused.
+        forecast_every: Between two issues of forecasts, on the site's clock.
         explaining: Held while a forecast is explained.
     """
 
@@ -50,6 +41,7 @@ class Service:
     redispatcher: Redispatcher
     files: FileForecaster
     sender: Sender | None
+    forecast_every: timedelta
     explaining: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
 
@@ -88,29 +80,3 @@ def present_of(conn: psycopg.Connection[Any], site: Site, clock: ClockName) -> d
         return present(conn, site, clock)
     except InputError:
         return None
-
-
-def freshness(conn: psycopg.Connection[Any], site: Site, clock: ClockName, now: datetime | None) -> SiteFreshness:
-    """How old each link of the chain is at the site's present ``now``."""
-    state = chain_state(conn)
-    newest = latest_interval_end(conn, sorted({load.series_id for load in site.loads}))
-    return SiteFreshness(
-        telemetry=_telemetry(newest, state, clock, now),
-        forecast=_age("forecast", state.forecast_issued_at, now),
-        plan=_age("plan", state.plan_issued_at, now),
-    )
-
-
-def _age(link: str, at: datetime | None, now: datetime | None) -> Freshness:
-    if at is None or now is None:
-        return Freshness(at=at, age_seconds=None, received_at=None, state="missing")
-    age = now - at
-    state: Literal["fresh", "stale"] = "stale" if age > STALE_AFTER[link] else "fresh"
-    return Freshness(at=at, age_seconds=max(age.total_seconds(), 0.0), received_at=None, state=state)
-
-
-def _telemetry(newest: datetime | None, state: ChainState, clock: ClockName, now: datetime | None) -> Freshness:
-    age = _age("telemetry", newest, now).model_copy(update={"received_at": state.received_at})
-    silent = state.received_at is not None and datetime.now(UTC) - state.received_at > REPLAY_SILENT_AFTER
-    # In a replay the newest reading makes the present, so its age says nothing: silence of the stream does.
-    return age.model_copy(update={"state": "stale"}) if clock == "telemetry" and silent and newest else age

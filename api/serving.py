@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import tempfile
+from datetime import timedelta
 
 import uvicorn
 from fastapi import FastAPI
@@ -28,6 +29,7 @@ def application() -> FastAPI:
         kafka_bootstrap=settings.kafka_bootstrap,
         clock=settings.clock,
         plan_limits=PlanLimits(settings.plan_horizon_hours, settings.plan_now_time_limit_seconds, settings.plan_gap),
+        forecast_every=timedelta(minutes=settings.forecast_every_minutes),
     )
 
 

@@ -60,11 +60,16 @@ class TrainSettings(_FromEnvironment):
     torch_threads: int = Field(1, ge=1, description="CPU threads of torch; small networks train fastest on one.")
 
 
-class ForecastSettings(_FromEnvironment):
+class IssueSettings(_FromEnvironment):
+    """How often we forecast; who forecasts and who tells how fresh that is must agree."""
+
+    forecast_every_minutes: int = Field(60, ge=5, le=1440, description="Clock time between two issues. [min]")
+
+
+class ForecastSettings(IssueSettings):
     """How far and how often we forecast."""
 
     forecast_horizon_hours: int = Field(48, ge=1, le=168, description="Length of every forecast. [h]")
-    forecast_every_minutes: int = Field(60, ge=5, le=1440, description="Clock time between two issues. [min]")
 
 
 class PlanSettings(_FromEnvironment):
@@ -147,7 +152,7 @@ class PlanProcess(DatabaseSettings, ClockSettings, PlanSettings):
     )
 
 
-class ServeProcess(DatabaseSettings, ClockSettings, PlanSettings, ServeSettings):
+class ServeProcess(DatabaseSettings, ClockSettings, IssueSettings, PlanSettings, ServeSettings):
     """Settings of ``gridpilot serve``; without a broker the API reads but does not accept readings."""
 
     kafka_bootstrap: str | None = Field(None, description="Brokers as host:port, separated by commas.")

@@ -6,8 +6,9 @@ import importlib.util
 import platform
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 import psycopg
@@ -15,8 +16,10 @@ import typer
 from rich.console import Console
 
 from api.commands.session import AsJson, print_json
-from api.settings import CacheSettings, DatabaseSettings, StreamSettings, read_settings
+from api.jobs.clock import ClockName
+from api.settings import CacheSettings, ClockSettings, DatabaseSettings, IssueSettings, StreamSettings, read_settings
 from grid.faults import InputError
+from grid.site import Site
 
 State = Literal["good", "warning", "fault"]
 _MARKS = {"good": "[green]good   [/]", "warning": "[yellow]warning[/]", "fault": "[red]fault  [/]"}
@@ -86,7 +89,6 @@ def _disk() -> Iterator[Finding]:
 
 def _database() -> Iterator[Finding]:
     from grid.store.database import connect, shown_address
-    from grid.store.freshness import chain_state
     from grid.store.migrate import check_schema, has_timescale
     from grid.store.sites import load_site
     from grid.store.storage import storage_state
@@ -106,11 +108,29 @@ def _database() -> Iterator[Finding]:
         yield from look_at_telemetry(conn)
         site = load_site(conn)
         yield Finding("site", "good", f"{site.site_id}, {len(site.meters)} meters, {len(site.network.buses)} buses")
-        state = chain_state(conn)
-        yield Finding(
-            "forecast", "good" if state.forecast_issued_at else "warning", f"newest {state.forecast_issued_at}"
-        )
-        yield Finding("plan", "good" if state.plan_issued_at else "warning", f"newest {state.plan_issued_at}")
+        every = timedelta(minutes=read_settings(IssueSettings).forecast_every_minutes)
+        yield from look_at_chain(conn, site, read_settings(ClockSettings).clock, every=every)
+
+
+def look_at_chain(conn: psycopg.Connection, site: Site, clock: ClockName, *, every: timedelta) -> Iterator[Finding]:
+    """The site's present, and how old each link of the chain is."""
+    from api.freshness import described, freshness
+    from api.jobs.clock import present
+
+    now: datetime | None = None
+    with suppress(InputError):
+        now = present(conn, site, clock)
+    told = "no load reading has come yet" if now is None else f"{now:%Y-%m-%d %H:%M}Z by the {clock} clock"
+    yield Finding("present", "warning" if now is None else "good", told)
+    ages = freshness(conn, site, clock, now, every=every)
+    remedies = {
+        "newest reading": (ages.telemetry, "see that the meters' gateway and gridpilot ingest run"),
+        "forecast": (ages.forecast, "see that gridpilot forecast runs; its log says why it issues none"),
+        "plan": (ages.plan, "see that gridpilot plan runs; its log says why it makes none"),
+    }
+    for link, (age, remedy) in remedies.items():
+        good = age.state == "fresh"
+        yield Finding(link, "good" if good else "warning", described(age), "" if good else remedy)
 
 
 def look_at_telemetry(conn: psycopg.Connection) -> Iterator[Finding]:
@@ -127,7 +147,7 @@ def look_at_telemetry(conn: psycopg.Connection) -> Iterator[Finding]:
     waited = backlog.waited(at=server_clock(conn))
     late = waited > LATE_AFTER
     minutes = waited.total_seconds() / 60
-    waits = f"{backlog.marks:,} spans of {backlog.channels:,} series wait, the oldest for {minutes:,.0f} min"
+    waits = f"new readings of {backlog.channels:,} series wait, the oldest for {minutes:,.0f} min"
     yield Finding(
         "validation",
         "warning" if late else "good",

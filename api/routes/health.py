@@ -12,11 +12,12 @@ import psycopg
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
+from api.freshness import described, freshness
 from api.metrics import exposition
 from api.problems import Problem, problem_from
 from api.schemas import Alive, Check, Freshness, Ready
 from api.sender import Sender
-from api.service import Service, ServiceParts, freshness, present_of, site_of
+from api.service import Service, ServiceParts, present_of, site_of
 from grid.faults import InputError
 from grid.store.freshness import chain_state
 from grid.store.migrate import check_schema
@@ -70,7 +71,7 @@ def _checks(service: Service) -> list[Check]:
             except Problem as problem:
                 return [_ok("database"), _ok("schema"), Check(name="site", state="missing", detail=problem.detail)]
             now = present_of(conn, site, service.clock)
-            ages = freshness(conn, site, service.clock, now)
+            ages = freshness(conn, site, service.clock, now, every=service.forecast_every)
             waits = validation_backlog(conn)
     except psycopg.Error as error:
         return [Check(name="database", state="failed", detail=problem_from(error).detail)]
@@ -91,13 +92,7 @@ def _ok(name: str) -> Check:
 
 
 def _age(name: str, age: Freshness) -> Check:
-    if age.age_seconds is None:
-        return Check(name=name, state="missing", detail="there is none yet")
-    return Check(
-        name=name,
-        state="stale" if age.state == "stale" else "ok",
-        detail=f"{age.age_seconds / 60:.0f} min old on the site's clock",
-    )
+    return Check(name=name, state="ok" if age.state == "fresh" else age.state, detail=described(age))
 
 
 def _broker(sender: Sender | None) -> Check:
@@ -111,7 +106,7 @@ def _broker(sender: Sender | None) -> Check:
 
 def _validation(waits: Backlog) -> Check:
     seconds = _waiting_seconds(waits)
-    detail = f"{waits.marks} spans of {waits.channels} series wait, the oldest for {seconds / 60:.0f} min"
+    detail = f"new readings of {waits.channels} series wait, the oldest for {seconds / 60:.0f} min"
     if seconds > VALIDATION_LATE_SECONDS:
         return Check(name="validation", state="stale", detail=f"{detail}; see that gridpilot validate runs")
     return Check(name="validation", state="ok", detail=detail if waits.marks else "every reading is validated")
@@ -128,7 +123,8 @@ def _gauges(service: Service) -> Gauges:
             waits = validation_backlog(conn)
             drifts = load_drifts(conn, only_mean=True)
             site = site_of(conn)
-            ages = freshness(conn, site, service.clock, present_of(conn, site, service.clock))
+            now = present_of(conn, site, service.clock)
+            ages = freshness(conn, site, service.clock, now, every=service.forecast_every)
     except (psycopg.Error, Problem):
         return [("gridpilot_database_up", "1 if the database answers and holds a site.", {}, 0.0)]
     gauges: Gauges = [

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from fastapi import APIRouter
 
 from api.auth import Reader
+from api.freshness import freshness
 from api.problems import problems
 from api.schemas import AssetDocument, AssetKind, SiteDocument
-from api.service import Database, ServiceParts, freshness, present_of, site_of
+from api.service import Database, ServiceParts, present_of, site_of
 from grid.assets import Reservoir, Storage
 from grid.fleets import EvFleet
 from grid.site import Site
@@ -33,7 +34,7 @@ def get_site(caller: Reader, conn: Database, service: ServiceParts) -> SiteDocum
         assets=list(_assets(site)),
         buses=len(site.network.buses),
         branches=len(site.network.branches),
-        freshness=freshness(conn, site, service.clock, now),
+        freshness=freshness(conn, site, service.clock, now, every=service.forecast_every),
     )
 
 

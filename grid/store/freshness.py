@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
 
 import psycopg
+
+from grid.readings import Source
+from grid.store.readings import parse_series_id
+from grid.store.series import find_channel_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +46,25 @@ def chain_state(conn: psycopg.Connection) -> ChainState:
     ).fetchone()
     assert row is not None
     return ChainState(*row)
+
+
+def arrival_gap(conn: psycopg.Connection, series: Sequence[str], *, readings: int = 6) -> timedelta | None:
+    """The median time between arrivals of one of these meters' series (wall clock); None before a second arrival.
+
+    Args:
+        series: Meters' series, such as ``zone-1:load``.
+        readings: So many of the newest of each are looked at; those that came together are one arrival.
+    """
+    keys = find_channel_keys(conn, [(Source.METER, *parse_series_id(s)) for s in series])
+    rows = conn.execute(
+        """
+        SELECT DISTINCT k.channel_key, newest.received_at FROM unnest(%s::integer[]) AS k(channel_key)
+        CROSS JOIN LATERAL (
+            SELECT received_at FROM reading r WHERE r.channel_key = k.channel_key
+            ORDER BY interval_start DESC, interval_minutes DESC LIMIT %s) newest
+        ORDER BY k.channel_key, newest.received_at
+        """,
+        ([key for key in keys if key is not None], readings),
+    ).fetchall()
+    gaps = [(later - earlier).total_seconds() for (a, earlier), (b, later) in pairwise(rows) if a == b]
+    return timedelta(seconds=median(gaps)) if gaps else None

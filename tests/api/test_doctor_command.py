@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from api.commands.doctor import Finding, look_at_telemetry
+from api.commands.doctor import Finding, look_at_chain, look_at_telemetry
 from grid.readings import Rejection
 from grid.store.database import connect, server_clock
 from grid.store.dead_letters import add_dead_letter
 from grid.store.events import publish_event
+from grid.store.sites import load_site
 from grid.store.validation_due import DueSpan, mark_due
 from ingest.alarms import alarm_payload, gap_alarm_payload
 
@@ -30,6 +31,27 @@ def test_an_empty_database_has_nothing_that_waits(database_url: str) -> None:
         }
 
 
+def test_a_chain_that_stands_still_is_warned_of_with_ages_and_remedies(town_url: str) -> None:
+    every = timedelta(hours=1)
+    with connect(town_url, application_name="test") as conn:
+
+        def links() -> dict[str, Finding]:
+            site = load_site(conn)
+            return {finding.what: finding for finding in look_at_chain(conn, site, "telemetry", every=every)}
+
+        assert {what: finding.state for what, finding in links().items()} == {
+            "present": "good",
+            "newest reading": "good",
+            "forecast": "good",
+            "plan": "warning",
+        }
+        assert links()["present"].detail == "2026-03-02 06:00Z by the telemetry clock"
+        conn.execute("UPDATE forecast_run SET issued_at = issued_at - interval '4 hours'")
+        forecast = links()["forecast"]
+        assert (forecast.state, forecast.detail) == ("warning", "240 min old on the site's clock")
+        assert "gridpilot forecast" in forecast.remedy
+
+
 def test_spans_that_wait_for_long_are_told_with_the_age_of_the_oldest(database_url: str) -> None:
     with connect(database_url, application_name="test") as conn:
         now = server_clock(conn)
@@ -38,7 +60,7 @@ def test_spans_that_wait_for_long_are_told_with_the_age_of_the_oldest(database_u
         assert found(conn)["validation"].state == "good"
         mark_due(conn, spans[:1], marked_at=now - timedelta(minutes=90))
         finding = found(conn)["validation"]
-        assert (finding.state, finding.detail) == ("warning", "4 spans of 2 series wait, the oldest for 90 min")
+        assert (finding.state, finding.detail) == ("warning", "new readings of 2 series wait, the oldest for 90 min")
         assert "gridpilot validate" in finding.remedy
 
 

@@ -1,0 +1,69 @@
+"""How old each link of the chain is, and from when on that is too old: for the API, health and ``gridpilot doctor``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from api.jobs.clock import ClockName
+from api.schemas import Freshness, SiteFreshness
+from grid.site import Site
+from grid.store.freshness import arrival_gap, chain_state
+from grid.store.readings import latest_interval_end
+
+TELEMETRY_STALE_AFTER = timedelta(hours=3)
+ISSUES_MISSED = 2
+"""A forecast or plan is stale once so many should have followed it."""
+ARRIVALS_MISSED = 4
+SILENT_AFTER = timedelta(minutes=1)
+"""In a replay telemetry is stale after so much silence, or after :data:`ARRIVALS_MISSED` usual gaps if that is more."""
+SILENT_AFTER_AT_FIRST = timedelta(minutes=15)
+
+
+def freshness(
+    conn: psycopg.Connection[Any], site: Site, clock: ClockName, now: datetime | None, *, every: timedelta
+) -> SiteFreshness:
+    """How old each link of the chain is at the site's present ``now``.
+
+    Args:
+        every: Between two issues of forecasts; a plan follows each.
+    """
+    state = chain_state(conn)
+    load_series = sorted({load.series_id for load in site.loads})
+    telemetry = _age(latest_interval_end(conn, load_series), now, TELEMETRY_STALE_AFTER)
+    # In a replay the newest reading makes the present, so its age says nothing: silence of the stream does.
+    if clock == "telemetry" and telemetry.at is not None and state.received_at is not None:
+        gap = arrival_gap(conn, load_series)
+        usual = SILENT_AFTER_AT_FIRST if gap is None else max(SILENT_AFTER, ARRIVALS_MISSED * gap)
+        if datetime.now(UTC) - state.received_at > usual:
+            telemetry = telemetry.model_copy(update={"state": "stale"})
+    return SiteFreshness(
+        telemetry=telemetry.model_copy(update={"received_at": state.received_at}),
+        forecast=_age(state.forecast_issued_at, now, ISSUES_MISSED * every),
+        plan=_age(state.plan_issued_at, now, ISSUES_MISSED * every),
+    )
+
+
+def described(age: Freshness) -> str:
+    """The age of a link in words."""
+    if age.age_seconds is None:
+        return "there is none yet"
+    told = f"{age.age_seconds / 60:,.0f} min old on the site's clock"
+    if age.received_at is None:
+        return told
+    silence = datetime.now(UTC) - age.received_at
+    return f"{told}, the last arrived {silence.total_seconds() / 60:,.0f} min ago"
+
+
+def _age(at: datetime | None, now: datetime | None, stale_after: timedelta) -> Freshness:
+    if at is None or now is None:
+        return Freshness(at=at, age_seconds=None, received_at=None, state="missing")
+    age = now - at
+    return Freshness(
+        at=at,
+        age_seconds=max(age.total_seconds(), 0.0),
+        received_at=None,
+        state="stale" if age > stale_after else "fresh",
+    )

@@ -1,0 +1,65 @@
+"""When a link of the chain counts as stale: hours on the site's clock, and in a replay the stream's silence."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import psycopg
+import pytest
+
+from api.freshness import SILENT_AFTER, freshness
+from api.jobs.clock import present
+from grid.readings import ReadingBlock, Source
+from grid.store.freshness import arrival_gap
+from grid.store.saving import save_readings
+from grid.store.sites import load_site
+from grid.time_axis import to_us
+from grid.units import Channel
+
+HOUR = timedelta(hours=1)
+NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)  # the present of the town
+
+
+def send_hours(conn: psycopg.Connection, received: list[datetime]) -> None:
+    """An hour of load after NOW arrived at each of these instants; with the first of them two."""
+    starts = [NOW + hour * HOUR for hour in range(len(received) + 1)]
+    for start, at in zip(starts, [received[0], *received], strict=True):
+        stamp = np.array([to_us(start)], dtype=np.int64)
+        save_readings(
+            conn, [ReadingBlock(Source.METER, "town", Channel.LOAD, 60, stamp, np.ones(1), 0)], received_at=at
+        )
+
+
+def test_the_usual_gap_is_that_between_arrivals_and_not_between_readings(town_url: str) -> None:
+    at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    with psycopg.connect(town_url) as conn:
+        assert arrival_gap(conn, ["town:load"]) is None, "all came at once"
+        send_hours(conn, [at + timedelta(seconds=after) for after in (0, 40, 70, 100, 130)])
+        assert arrival_gap(conn, ["town:load"]) == timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("gap", "silence", "state"),
+    [
+        (timedelta(seconds=1), SILENT_AFTER / 2, "fresh"),
+        (timedelta(seconds=1), SILENT_AFTER * 2, "stale"),
+        (timedelta(minutes=5), timedelta(minutes=15), "fresh"),
+        (timedelta(minutes=5), timedelta(minutes=25), "stale"),
+    ],
+)
+def test_a_replay_is_stale_after_a_few_of_its_usual_gaps(
+    town_url: str, gap: timedelta, silence: timedelta, state: str
+) -> None:
+    with psycopg.connect(town_url) as conn:
+        last = datetime.now(UTC) - silence
+        send_hours(conn, [last - back * gap for back in (4, 3, 2, 1, 0)])
+        conn.execute(
+            "INSERT INTO stream_offset (cluster_id, topic, topic_id, partition, next_offset, updated_at)"
+            " VALUES ('c', 't', 'id', 0, 1, %s)",
+            (last,),
+        )
+        site = load_site(conn)
+        now = present(conn, site, "telemetry")
+        telemetry = freshness(conn, site, "telemetry", now, every=HOUR).telemetry
+    assert (telemetry.state, telemetry.age_seconds, telemetry.received_at) == (state, 0.0, last)
