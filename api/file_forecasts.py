@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -153,6 +154,7 @@ def work(folder: Path) -> None:
             seed=options.seed,
             scenarios=options.scenarios,
             explain=options.explain,
+            now=datetime.now(UTC),
         )
     except InputError as error:
         (folder / _FAULTS).write_text(json.dumps([asdict(fault) for fault in error.faults]))

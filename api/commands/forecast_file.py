@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -96,6 +97,8 @@ def forecast_to_file(
     elif not out.absolute().parent.is_dir():
         faults.append(Fault("--out", f"there is no folder {out.parent}", "make it, or name another file"))
     faults += extras.faults()
+    named = {"--from": table, "--series": series, "--out": out}
+    faults += overwriting(named | {"--scenarios-out": extras.scenarios_out, "--explain": extras.explain})
     if faults or series is None or out is None:
         raise InputError(faults)
     levels = DEFAULT_LEVELS if quantiles is None else parse_levels(quantiles)
@@ -108,6 +111,7 @@ def forecast_to_file(
             seed=seed,
             scenarios=extras.scenarios,
             explain=extras.explain is not None,
+            now=datetime.now(UTC),
         )
     try:
         write_table(made.table, out)
@@ -124,6 +128,16 @@ def forecast_to_file(
     for one in made.explanations:
         for sentence in one.sentences:
             typer.echo(f"{one.series_id}, {sentence}", err=True)
+
+
+def overwriting(named: Mapping[str, Path | None]) -> Iterator[Fault]:
+    """A fault for every option that names a file that one before it names; what is written comes last."""
+    taken: dict[Path, str] = {}
+    for option, path in named.items():
+        if path is not None:
+            before = taken.setdefault(path.resolve(), option)
+            if before != option:
+                yield Fault(option, f"{path} is the file of {before}, too", "name another file")
 
 
 def write_table(table: pd.DataFrame, out: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import pandas as pd
@@ -19,8 +20,18 @@ from api.tables import TABLE_RESPONSE, table_response, wanted_format
 router = APIRouter(tags=["forecasts"])
 
 
+class FileInputsDocument(Document):
+    """What was known of a series of a file."""
+
+    readings_until: datetime = Field(description="End of its last known value.")
+    covariates_until: datetime | None = Field(
+        description="End of the last known value of its covariates, which may lie in the horizon; null without any."
+    )
+    completeness: float = Field(description="Share of the week before the horizon whose values were known.")
+
+
 class FileReport(Document):
-    """How one series of a file was forecast."""
+    """How one series of a file was forecast: the provenance of all its rows."""
 
     series_id: str = Field(description="Which series.")
     method: str = Field(description="The members that spoke, the weightiest first.")
@@ -32,6 +43,10 @@ class FileReport(Document):
     backtest_origins: int = Field(description="How many forecasts that backtest held.")
     degraded: bool = Field(description="True if no network could speak.")
     reasons: list[str] = Field(description="What could not be used, and what stood in for it.")
+    model_id: str = Field(description="Of what was trained on the file: the same for the same file, effort and seed.")
+    fallback_level: int = Field(description="0; 5 where history was too short for more.")
+    issued_at: datetime = Field(description="When the horizon begins: no value measured from then on was known.")
+    inputs: FileInputsDocument = Field(description="What was known.")
 
 
 class SeriesExplanationDocument(Document):

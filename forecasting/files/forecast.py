@@ -6,8 +6,9 @@ on the file's own last weeks, at the hour of day at which the horizon begins; me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -18,6 +19,7 @@ from forecasting.engine.mixture import Heard, Mixture, hear, mix
 from forecasting.explaining.contributions import Contributions, contributions
 from forecasting.explaining.words import SeriesExplanation
 from forecasting.files.explanation import explained
+from forecasting.files.inputs import FileInputs, inputs_of, model_of, remarks
 from forecasting.files.joint import Spoken, add_up, spoken_of
 from forecasting.members.course import (
     CLIMATOLOGY,
@@ -37,11 +39,13 @@ from grid.scores import mean_pinball_loss
 from grid.time_axis import FloatArray
 
 DEFAULT_LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
+_SHORT_HISTORY = 5
+"""The level of who speaks where history is too short for more, as the chain of stored forecasts counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesReport:
-    """How one series was forecast.
+    """How one series was forecast: the provenance of every value of its forecast.
 
     Attributes:
         weights: Of every member that spoke.
@@ -51,6 +55,10 @@ class SeriesReport:
         backtest_origins: How many forecasts of the backtest were judged by a known value.
         degraded: Neither a regression nor trees nor a network could speak.
         reasons: Sentences: what could not be used, and what stood in for it.
+        model_id: Of what was trained on the file: the same for the same file, effort and seed.
+        fallback_level: 0; 5 if ``degraded``, as for stored forecasts.
+        issued_at: When the horizon begins: no value measured from then on was known.
+        inputs: What was known.
     """
 
     series_id: str
@@ -61,6 +69,10 @@ class SeriesReport:
     backtest_origins: int
     degraded: bool
     reasons: tuple[str, ...]
+    model_id: str
+    fallback_level: int
+    issued_at: datetime
+    inputs: FileInputs
 
     def because(self, reasons: Sequence[str]) -> SeriesReport:
         """The same with more reasons."""
@@ -68,7 +80,13 @@ class SeriesReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"reasons": list(self.reasons)}
+        inputs = {name: _plain(value) for name, value in asdict(self.inputs).items()}
+        own = {name: _plain(getattr(self, name)) for name in self.__slots__}
+        return own | {"reasons": list(self.reasons), "inputs": inputs}
+
+
+def _plain(value: Any) -> Any:
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +94,7 @@ class FileForecast:
     """The forecast of every horizon row: ``series_id, time, mean, q…``, and how each series was forecast.
 
     Attributes:
+        table: Its ``attrs`` hold the reports as plain values, so that a Parquet file of it tells its provenance.
         scenarios: ``series_id, time, s1, s2 …`` for the same rows, the k-th of all belonging together; None if none
             were asked for.
         explanations: One per series, if they were asked for.
@@ -95,6 +114,7 @@ def forecast_file(
     seed: int = 0,
     scenarios: int = 0,
     explain: bool = False,
+    now: datetime | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> FileForecast:
     """Forecast every horizon row of a file. The same input, seed and machine give the same answer.
@@ -105,21 +125,26 @@ def forecast_file(
         effort: ``fast`` trains for less long.
         scenarios: How many joint scenarios to draw.
         explain: Whether to tell what each group of inputs contributes.
+        now: Values after it are remarked upon, which nobody can have measured; None for no clock.
         on_progress: Told what is being forecast.
     """
     course = Course(COURSES[effort], seed)
+    model_id = model_of(series, effort=effort, seed=seed)
     answers: dict[str, Answer] = {}
     for _, group in groupby(sorted(series, key=kind_of_work), key=kind_of_work):
         rows = make_rows(list(group))
         if on_progress is not None:
             on_progress(", ".join(one.series_id for one in rows.series[:5]) + (" …" if len(rows.series) > 5 else ""))
-        answers.update(_forecast_rows(rows, course, explain=explain))
+        answers.update(_forecast_rows(rows, course, model_id, explain=explain, now=now))
     spoken, drawn = add_up([answers[one.series_id].spoken for one in series], count=scenarios, seed=seed)
     told = [(one, answers[one.series.series_id]) for one in spoken]
     names = [f"s{k}" for k in range(1, scenarios + 1)]
+    table = pd.concat([_table(one, levels) for one in spoken], ignore_index=True)
+    reports = tuple(answer.report.because(one.reasons) for one, answer in told)
+    table.attrs["series"] = [report.as_dict() for report in reports]
     return FileForecast(
-        table=pd.concat([_table(one, levels) for one in spoken], ignore_index=True),
-        reports=tuple(answer.report.because(one.reasons) for one, answer in told),
+        table=table,
+        reports=reports,
         scenarios=pd.concat(
             [_rows(one, told.T, names) for one, told in zip(spoken, drawn, strict=True)], ignore_index=True
         )
@@ -175,7 +200,9 @@ class Answer:
     attention: dict[str, FloatArray]
 
 
-def _forecast_rows(rows: Rows, course: Course, *, explain: bool) -> dict[str, Answer]:
+def _forecast_rows(
+    rows: Rows, course: Course, model_id: str, *, explain: bool, now: datetime | None
+) -> dict[str, Answer]:
     """The answer for every series of some rows."""
     heard = hear(rows, course=course, trained=kind_of_work(rows.series[0])[1] == "trained")
     mixtures = [mix(heard, index, seed=course.seed) for index in range(len(rows.series))]
@@ -184,7 +211,7 @@ def _forecast_rows(rows: Rows, course: Course, *, explain: bool) -> dict[str, An
     return {
         one.series_id: Answer(
             spoken=spoken_of(heard, index, mixture),
-            report=_report(one, heard, index, mixture),
+            report=_report(one, heard, index, mixture, model_id).because(tuple(remarks(one, now=now))),
             why=why[index],
             attention={
                 name: shares[index * rows.parts : (index + 1) * rows.parts] for name, shares in attention.items()
@@ -194,7 +221,7 @@ def _forecast_rows(rows: Rows, course: Course, *, explain: bool) -> dict[str, An
     }
 
 
-def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> SeriesReport:
+def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture, model_id: str) -> SeriesReport:
     own = slice(index * heard.rows.parts, (index + 1) * heard.rows.parts)
     happened = heard.actual[own].reshape(-1)
     naive = heard.past[NAIVE][own].reshape(-1, len(LEVELS))
@@ -204,9 +231,10 @@ def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> Seri
     origins = int(judged.any(axis=(0, 2)).sum())
     spoken = {name: round(weight, 4) for name, weight in mixture.blend.weights.items()}
     reasons = [sentence for sentence in heard.reasons if _concerns(sentence, one, heard.rows)]
-    reasons += _of_its_input(one)
     if not origins:
         reasons.append("No backtest was possible: members weigh what they count for beforehand.")
+    degraded = not set(heard.present) - {RECENT, CLIMATOLOGY, NAIVE}
+    inputs = inputs_of(one)
     return SeriesReport(
         series_id=one.series_id,
         method="+".join(sorted(spoken, key=lambda name: -spoken[name])),
@@ -214,29 +242,13 @@ def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture) -> Seri
         width=mixture.blend.width,
         skill=skill,
         backtest_origins=origins,
-        degraded=not set(heard.present) - {RECENT, CLIMATOLOGY, NAIVE},
+        degraded=degraded,
         reasons=tuple(reasons),
+        model_id=model_id,
+        fallback_level=_SHORT_HISTORY if degraded else 0,
+        issued_at=inputs.readings_until,
+        inputs=inputs,
     )
-
-
-def _of_its_input(one: FileSeries) -> Iterator[str]:
-    """What a series and its covariates do not tell, as sentences."""
-    known = one.values[: one.origin]
-    if np.nanmin(known) == np.nanmax(known):
-        yield "Its history is constant" + (": the forecast repeats it." if one.settings.kind != "solar" else ".")
-    if one.settings.kind == "solar" and (count := int((known < 0.0).sum())):
-        yield f"{count} of its values lie below zero and count as zero."
-    untold: dict[str, list[str]] = {}
-    for name in dict.fromkeys([*one.settings.covariates, *one.covariates]):
-        values = one.covariates.get(name, np.full(one.axis.periods, np.nan))
-        past = values[: one.origin][np.isfinite(values[: one.origin])]
-        if not len(past):
-            untold.setdefault("Nothing was learnt from what is empty before the horizon", []).append(name)
-        elif past.min() == past.max():
-            untold.setdefault("Nothing was learnt from what is constant before the horizon", []).append(name)
-        elif not np.isfinite(values[one.asked]).all():
-            untold.setdefault("Not known over all of the horizon", []).append(name)
-    yield from (f"{what}: {', '.join(names)}." for what, names in untold.items())
 
 
 def _concerns(sentence: str, one: FileSeries, rows: Rows) -> bool:

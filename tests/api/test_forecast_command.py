@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from api.commands.forecast_file import Extras, describe, forecast_to_file
 from forecasting.files.forecast import SeriesReport
+from forecasting.files.inputs import FileInputs
 from grid.cases.fields import Fields
 from grid.cases.uncertain import read_profile
 from grid.faults import InputError
@@ -77,9 +79,38 @@ def test_what_cannot_be_written_is_refused_before_the_work(
     assert str(fault).startswith(told)
 
 
+@pytest.mark.parametrize(
+    ("out", "extras", "told"),
+    [
+        ("in.csv", {}, "--out: .*in.csv is the file of --from, too"),
+        ("out.csv", {"scenarios": 5, "scenarios_out": "out.csv"}, "--scenarios-out: .* is the file of --out, too"),
+        ("out.csv", {"explain": "../{}/out.csv"}, "--explain: .* is the file of --out, too"),
+        ("out.csv", {"explain": "series.json"}, "--explain: .* is the file of --series, too"),
+    ],
+)
+def test_nothing_is_written_over_what_was_given_or_just_written(
+    files: tuple[Path, Path], tmp_path: Path, out: str, extras: dict[str, Any], told: str
+) -> None:
+    given = files[0].read_bytes()
+    paths = {name: tmp_path / v.format(tmp_path.name) if isinstance(v, str) else v for name, v in extras.items()}
+    with pytest.raises(InputError, match=told):
+        run(files, tmp_path / out, Extras(**paths))
+    assert (files[0].read_bytes(), (tmp_path / "out.csv").exists()) == (given, False)
+
+
+def test_parquet_tells_the_provenance_of_its_values(files: tuple[Path, Path], tmp_path: Path) -> None:
+    run(files, tmp_path / "out.parquet", Extras())
+    a, b = pd.read_parquet(tmp_path / "out.parquet").attrs["series"]
+    assert (a["series_id"], a["method"], a["fallback_level"], a["degraded"]) == ("a", b["method"], 5, True)
+    assert a["inputs"] == {"readings_until": a["issued_at"], "covariates_until": None, "completeness": 0.7143}
+    assert (a["issued_at"], a["model_id"]) == ("2026-03-06T00:00:00Z", b["model_id"])
+
+
 def test_a_reason_that_all_series_share_is_told_once() -> None:
+    issued = datetime(2026, 3, 6, tzinfo=UTC)
+    made = ("file-0123456789ab", 5, issued, FileInputs(issued, None, 0.7))
     reports = [
-        SeriesReport(name, "seasonal-naive", {"seasonal-naive": 1.0}, 1.0, skill, origins, True, reasons)
+        SeriesReport(name, "seasonal-naive", {"seasonal-naive": 1.0}, 1.0, skill, origins, True, reasons, *made)
         for name, skill, origins, reasons in (
             ("a", 0.25, 6, ("Short.", "Constant.")),
             ("b", None, 6, ("Short.",)),

@@ -1,0 +1,98 @@
+"""What a forecast from a file was made of: what was known by when, and what its inputs do not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+import numpy as np
+
+from forecasting.series.request import FileSeries
+from grid.time_axis import FloatArray
+
+_WEEK = timedelta(days=7)
+_CLOCKS_APART = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class FileInputs:
+    """What was known of a series of a file.
+
+    Attributes:
+        readings_until: End of its last known value.
+        covariates_until: End of the last known value of its covariates, which may lie in the horizon; None without any.
+        completeness: Share of the week before the horizon whose values were known. [1]
+    """
+
+    readings_until: datetime
+    covariates_until: datetime | None
+    completeness: float
+
+
+def inputs_of(one: FileSeries) -> FileInputs:
+    """What is known of a series."""
+    ends = [int(np.flatnonzero(known)[-1]) + 1 for own in one.covariates.values() if (known := np.isfinite(own)).any()]
+    week = round(_WEEK / one.axis.step)
+    recent = np.isfinite(one.values[max(one.origin - week, 0) : one.origin])
+    return FileInputs(
+        readings_until=one.axis.start + one.axis.step * one.origin,
+        covariates_until=one.axis.start + one.axis.step * max(ends) if ends else None,
+        completeness=round(float(recent.sum()) / week, 4),
+    )
+
+
+def model_of(series: Sequence[FileSeries], *, effort: str, seed: int) -> str:
+    """The name of what is trained on a file: another where a value, a setting, the effort or the seed is another."""
+    content = sha256(f"{effort} {seed}".encode())
+    for one in series:
+        content.update(f"{one.series_id} {one.settings.model_dump_json()} {one.axis}".encode())
+        for name, values in {"value": one.values, **one.covariates}.items():
+            content.update(name.encode() + values.tobytes())
+    return f"file-{content.hexdigest()[:12]}"
+
+
+def remarks(one: FileSeries, *, now: datetime | None) -> Iterator[str]:
+    """What a series and its covariates do not tell, as sentences.
+
+    Args:
+        now: By whose clock values cannot have been measured yet; None asks no clock.
+    """
+    known = one.values[: one.origin]
+    until = inputs_of(one).readings_until
+    if now is not None and until > now + _CLOCKS_APART:
+        yield f"Its last value is of {until:%Y-%m-%d}, which is yet to come: are its times right?"
+    if np.nanmin(known) == np.nanmax(known):
+        yield "Its history is constant" + (": the forecast repeats it." if one.settings.kind != "solar" else ".")
+    below = int((known < 0.0).sum())
+    if below and one.settings.kind == "solar":
+        yield f"{below} of its values lie below zero and count as zero."
+    elif below and one.settings.kind == "load":
+        yield f"{below} of its values lie below zero: it is taken for a net load."
+    capacity = one.settings.capacity or np.inf
+    above = int((known > capacity).sum())
+    if above and one.settings.kind == "solar":
+        yield f"{above} of its values lie above its capacity of {capacity:g}, at which the forecast is cut."
+    untold: dict[str, list[str]] = {}
+    for name in dict.fromkeys([*one.settings.covariates, *one.covariates]):
+        values = one.covariates.get(name, np.full(one.axis.periods, np.nan))
+        if what := _untold(values[: one.origin], values[one.asked]):
+            untold.setdefault(what, []).append(name)
+    yield from (f"{what}: {', '.join(names)}." for what, names in untold.items())
+
+
+def _untold(before: FloatArray, ahead: FloatArray) -> str:
+    """What a covariate does not tell, as the beginning of a sentence; empty if it tells everything."""
+    past = before[np.isfinite(before)]
+    if not len(past):
+        return "Nothing was learnt from what is empty before the horizon"
+    if past.min() == past.max():
+        return "Nothing was learnt from what is constant before the horizon"
+    if not np.isfinite(ahead).all():
+        return "Not known over all of the horizon"
+    if len(ahead) > 1 and np.ptp(ahead) == 0.0:
+        changes = np.flatnonzero(np.diff(before) != 0.0)
+        if np.diff([-1, *changes, len(before) - 1]).max() < len(ahead):
+            return "Constant over the horizon, as never before over so long"
+    return ""
