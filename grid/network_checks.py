@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from grid.faults import Fault
 from grid.network import Branch, Bus, DcLink, Interface
@@ -47,7 +51,7 @@ def network_faults(
         yield from range_faults(f'network.interfaces "{interface.interface_id}"', interface)
     if whole:
         yield from interface_faults(interfaces, [branch.branch_id for branch in branches])
-        yield from _islands([bus.bus_id for bus in buses], branches)
+        yield from island_faults([bus.bus_id for bus in buses], branches)
 
 
 def interface_faults(interfaces: Sequence[Interface], branch_ids: Collection[str]) -> Iterator[Fault]:
@@ -60,8 +64,9 @@ def interface_faults(interfaces: Sequence[Interface], branch_ids: Collection[str
             yield Fault(place, "there must be at least one branch", "name those whose flows are limited together")
         for name in sorted(set(members) - set(branch_ids)):
             yield Fault(place, f"no such branch: {name!r}", "add it to the branches, or correct the id")
-        for name in sorted({name for name in members if members.count(name) > 1}):
-            yield Fault(place, f"branch {name!r} stands in it {members.count(name)} times", "name it once")
+        for name, count in sorted(Counter(members).items()):
+            if count > 1:
+                yield Fault(place, f"branch {name!r} stands in it {count} times", "name it once")
 
 
 def _ends(place: str, line: Branch | DcLink, bus_ids: Collection[str]) -> Iterator[Fault]:
@@ -72,24 +77,17 @@ def _ends(place: str, line: Branch | DcLink, bus_ids: Collection[str]) -> Iterat
         yield Fault(place, f"both ends are at bus {line.from_bus!r}", "name two different buses")
 
 
-def _islands(bus_ids: Sequence[str], branches: Iterable[Branch]) -> Iterator[Fault]:
-    """Buses that no AC branch joins to the largest part of the network."""
-    neighbours: defaultdict[str, set[str]] = defaultdict(set)
-    for branch in branches:
-        neighbours[branch.from_bus].add(branch.to_bus)
-        neighbours[branch.to_bus].add(branch.from_bus)
-    islands: list[set[str]] = []
-    for bus_id in bus_ids:
-        if any(bus_id in island for island in islands):
-            continue
-        island, open_ends = {bus_id}, [bus_id]
-        while open_ends:
-            fresh = neighbours[open_ends.pop()] - island
-            island |= fresh
-            open_ends += fresh
-        islands.append(island)
-    for island in sorted(islands, key=len, reverse=True)[1:]:
-        named = ", ".join(sorted(island)[:5]) + (", …" if len(island) > 5 else "")
+def island_faults(bus_ids: Sequence[str], branches: Iterable[Branch]) -> Iterator[Fault]:
+    """Buses that no AC branch joins to the largest part of the network, island by island."""
+    position = {bus_id: i for i, bus_id in enumerate(bus_ids)}
+    known = [b for b in branches if b.from_bus in position and b.to_bus in position]
+    ends = [position[b.from_bus] for b in known], [position[b.to_bus] for b in known]
+    graph = coo_array((np.ones(len(known)), ends), shape=(len(bus_ids), len(bus_ids)))
+    islands: defaultdict[int, list[str]] = defaultdict(list)
+    for bus_id, island in zip(bus_ids, connected_components(graph, directed=False)[1].tolist(), strict=True):
+        islands[island].append(bus_id)
+    for buses in sorted(islands.values(), key=len, reverse=True)[1:]:
+        named = ", ".join(sorted(buses)[:5]) + (", …" if len(buses) > 5 else "")
         remedy = "add the missing branch, or leave the buses out"
         yield Fault("network", f"no branch joins bus {named} to the rest of the network", remedy)
 
@@ -101,5 +99,6 @@ def unknown_bus(place: str, bus_id: str) -> Fault:
 
 def duplicate_faults(section: str, ids: Sequence[str]) -> Iterator[Fault]:
     """A fault for every id that is used more than once."""
-    for name in sorted({name for name in ids if ids.count(name) > 1}):
-        yield Fault(section, f"the id {name!r} is used {ids.count(name)} times", "give each its own")
+    for name, count in sorted(Counter(ids).items()):
+        if count > 1:
+            yield Fault(section, f"the id {name!r} is used {count} times", "give each its own")

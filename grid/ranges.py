@@ -77,7 +77,7 @@ _RANGES: dict[type, dict[str, _Range]] = {
     Bus: {"base_kv": _POSITIVE, "latitude": _Range(-90, 90), "longitude": _Range(-180, 180)},
     Branch: {"limit_mw": _POSITIVE, "tap_ratio": _POSITIVE, "resistance_pu": _NOT_NEGATIVE},
     DcLink: {"limit_mw": _POSITIVE},
-    Interface: {"limit_mw": _POSITIVE},
+    Interface: {"limit_mw": _NOT_NEGATIVE},
     ThermalUnit: {
         "minimum_mw": _NOT_NEGATIVE,
         "capacity_mw": _POSITIVE,

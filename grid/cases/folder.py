@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,6 +36,7 @@ from grid.cases.uncertain import Profile, net_load_spread, read_profile
 from grid.faults import Fault, InputError
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.soft_limits import Penalties
+from grid.problem.validate import problem_faults
 from grid.records import parse_json
 from grid.site import Contingency
 from grid.time_axis import EPOCH, FloatArray, TimeAxis, is_timezone
@@ -58,6 +62,8 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
     faults: list[Fault] = []
     grid = _grid(network, matpower, faults)
     top = Fields(_json(periods, "periods.json", faults), "", faults)
+    if any(fault.place == "periods.json" for fault in faults):
+        raise InputError(faults)
     top.unknown(*_TOP)
     axis = _axis(top)
     if any(fault.place == "periods" for fault in faults):
@@ -115,9 +121,24 @@ def read_folder(network: str, periods: str, *, matpower: bool) -> DispatchProble
             available_mw=available,
         ),
     )
+    if grid.network.buses:  # else nothing is known of what stands on them
+        faults += _unread(problem_faults(problem), faults)
     if faults:
         raise InputError(faults)
     return problem
+
+
+def _unread(faults: Iterable[Fault], read: Iterable[Fault]) -> list[Fault]:
+    """Those ``faults`` of a problem that are no echo: of nothing that rests on a field with a fault of reading."""
+    fields: defaultdict[str, set[str]] = defaultdict(set)
+    for fault in read:
+        name, _, field = fault.place.partition(": ")
+        fields[name] |= _words(field)
+    return [fault for fault in faults if not fields[fault.place.rpartition(" of ")[2]] & _words(fault.problem)]
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]\w+", text))
 
 
 def _grid(text: str, matpower: bool, faults: list[Fault]) -> Grid:

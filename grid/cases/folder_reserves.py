@@ -28,7 +28,8 @@ def read_reserves(
     reserves.unknown("up_mw", "down_mw", "up_level", "down_level", "deliverable", "from_plants", "requirements")
     asked = [reserves.series(key, periods, default=0.0) for key in ("up_mw", "down_mw")]
     levels = [
-        reserves.number(key, least=0.0, most=1.0) if reserves.has(key) else None for key in ("up_level", "down_level")
+        reserves.number(key, least=least, most=most) if reserves.has(key) else None
+        for key, least, most in (("up_level", 0.5, 1.0), ("down_level", 0.0, 0.5))
     ]
     requirements = tuple(_requirements(reserves, network, load_mw))
     check_together(profiles, top, [level for level in levels if level is not None])
@@ -50,8 +51,6 @@ def _requirements(reserves: Fields, network: Network, load_mw: FloatArray) -> It
         if direction not in ("up", "down"):
             need.fault("direction", f"must be up or down, got {direction!r}", "correct it")
         areas = need.texts("areas")
-        for area in sorted(set(areas) - {bus.area for bus in network.buses}) if network.buses else ():
-            need.fault("areas", f"no bus lies in area {area!r}", "correct it, or the area of the buses")
         inside = np.array([not areas or bus.area in areas for bus in network.buses], dtype=np.bool_)
         mw = need.series("required_mw", load_mw.shape[1], default=0.0)
         mw = mw + need.number("load_share", default=0.0, least=0.0) * load_mw[inside].sum(axis=0)

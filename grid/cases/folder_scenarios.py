@@ -11,6 +11,9 @@ from grid.cases.uncertain import Profile
 from grid.problem.scenarios import Scenarios
 from grid.time_axis import FloatArray
 
+_ROUNDED = 0.011
+"""How far probabilities may be from 1 together, as thirds of two digits are."""
+
 
 def read_scenarios(
     top: Fields,
@@ -64,9 +67,9 @@ def _courses(names: Sequence[str], profiles: Mapping[str, Profile], certain: Flo
 
 
 def _probabilities(told: Fields, count: int) -> FloatArray:
-    """Equal, or as told in proportion."""
-    weight = told.series("probabilities", count, default=1.0)
-    if (weight < 0.0).any() or not weight.sum() > 0.0:
-        told.fault("probabilities", "must not be negative, nor all 0", "correct them")
+    """Equal, or as told but for rounding."""
+    weight = told.series("probabilities", count, default=1.0 / count)
+    if (weight < 0.0).any() or not abs(weight.sum() - 1.0) <= _ROUNDED:
+        told.fault("probabilities", f"must not be negative and sum to 1, got {weight.sum():g}", "correct them")
         return np.full(count, 1.0 / count)
     return np.asarray(weight / weight.sum())

@@ -7,13 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from grid.assets import ThermalUnit
 from grid.faults import Fault, InputError
-from grid.network import Branch, Network
-from grid.network_checks import interface_faults
+from grid.network import Branch
+from grid.network_checks import interface_faults, island_faults
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.earlier import earlier_faults
 from grid.problem.exchanges import exchange_faults
@@ -31,12 +29,18 @@ _MOST = 1e12
 
 def require_valid(problem: DispatchProblem) -> None:
     """Raise :class:`grid.faults.InputError` with every fault of ``problem``."""
+    faults = problem_faults(problem)
+    if faults:
+        raise InputError(faults)
+
+
+def problem_faults(problem: DispatchProblem) -> list[Fault]:
+    """Every fault of ``problem``; what is wrong with an asset names the fields that it rests on."""
     faults = [*_names(problem), *_network(problem), *_arrays(problem), *_units(problem), *_storages(problem)]
     faults += earlier_faults(problem.earlier, problem.axis.periods)
     faults += scenario_faults(problem)
     faults += quick_start_faults(problem.quick_starts)
-    if faults:
-        raise InputError(faults)
+    return faults
 
 
 def _names(problem: DispatchProblem) -> Iterator[Fault]:
@@ -46,17 +50,24 @@ def _names(problem: DispatchProblem) -> Iterator[Fault]:
         *((plant.plant_id, plant.bus_id) for plant in problem.renewable_plants),
         *((storage.storage_id, storage.bus_id) for storage in problem.storages),
     ]
-    ends = [
-        *((b.branch_id, bus) for b in problem.network.branches for bus in (b.from_bus, b.to_bus)),
-        *((link.link_id, bus) for link in problem.network.dc_links for bus in (link.from_bus, link.to_bus)),
+    lines = [
+        *((branch.branch_id, branch.from_bus, branch.to_bus) for branch in problem.network.branches),
+        *((link.link_id, link.from_bus, link.to_bus) for link in problem.network.dc_links),
     ]
     named = [*(("asset", name) for name, _ in assets), *(("bus", bus.bus_id) for bus in problem.network.buses)]
     for (_, name), count in Counter(named).items():
         if count > 1:
             yield Fault(name, f"the id must be unique, it stands {count} times", "rename or delete the others")
-    for place, bus in [*assets, *ends]:
+    for place, bus in assets:
         if bus not in buses:
             yield Fault(place, f"its bus must be one of the network's, got {bus!r}", "add the bus or correct the id")
+    for place, *ends in lines:
+        for end, bus in zip(("from", "to"), ends, strict=True):
+            if bus not in buses:
+                told = f"its {end} end must be a bus of the network, got {bus!r}"
+                yield Fault(place, told, "add the bus or correct the id")
+        if ends[0] == ends[1]:
+            yield Fault(place, f"its from and to ends must be two buses, both are {ends[0]!r}", "correct one of them")
     known = {unit.unit_id for unit in problem.thermal_units}
     for name in sorted(set(problem.initial) - known):
         yield Fault(f"initial state of {name}", "there is no thermal unit of this name", "correct the id or drop it")
@@ -69,22 +80,25 @@ def _network(problem: DispatchProblem) -> Iterator[Fault]:
     if not network.buses:
         yield Fault("network", "it must have a bus", "name at least one bus")
         return
-    yield from _branches(network.branches)
+    yield from _branches(network.branches, losses=problem.losses)
     yield from interface_faults(network.interfaces, [branch.branch_id for branch in network.branches])
     for interface in network.interfaces:
-        if not interface.limit_mw > 0.0:
-            told = f"limit_mw must be positive, got {interface.limit_mw}"
+        if not interface.limit_mw >= 0.0:
+            told = f"limit_mw must not be negative, got {interface.limit_mw}"
             yield Fault(interface.interface_id, told, "give what may flow over it")
     for link in network.dc_links:
         if not link.limit_mw >= 0.0:
             yield Fault(link.link_id, f"limit_mw must not be negative, got {link.limit_mw}", "give its rating")
-    yield from _islands(network)
+    yield from island_faults([bus.bus_id for bus in network.buses], network.branches)
 
 
-def _branches(branches: Sequence[Branch]) -> Iterator[Fault]:
+def _branches(branches: Sequence[Branch], *, losses: bool) -> Iterator[Fault]:
     for branch in branches:
         if branch.reactance_pu == 0.0 or not np.isfinite(branch.reactance_pu):
             yield Fault(branch.branch_id, f"reactance_pu must not be zero, got {branch.reactance_pu}", "give its value")
+        if losses and branch.resistance_pu < 0.0:
+            told = f"resistance_pu must not be negative where branches lose power, got {branch.resistance_pu}"
+            yield Fault(branch.branch_id, told, "correct it, or plan without losses")
         if branch.tap_ratio <= 0.0:
             yield Fault(branch.branch_id, f"tap_ratio must be positive, got {branch.tap_ratio}", "use 1 for a line")
         if branch.limit_mw is not None and not branch.limit_mw > 0.0:
@@ -92,21 +106,6 @@ def _branches(branches: Sequence[Branch]) -> Iterator[Fault]:
         if branch.emergency_mw is not None and not branch.emergency_mw >= (branch.limit_mw or 0.0):
             told = f"emergency_mw must be at least limit_mw, got {branch.emergency_mw} and {branch.limit_mw}"
             yield Fault(branch.branch_id, told, "leave it out where it is the same")
-
-
-def _islands(network: Network) -> Iterator[Fault]:
-    position = {bus.bus_id: i for i, bus in enumerate(network.buses)}
-    ends = [(position.get(b.from_bus), position.get(b.to_bus)) for b in network.branches]
-    pairs = np.array([pair for pair in ends if None not in pair], dtype=np.int64).reshape(-1, 2)
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(position), len(position)))
-    _, island = connected_components(graph, directed=False)
-    for bus, number in zip(network.buses, island, strict=True):
-        if number != island[0]:
-            yield Fault(
-                f"bus {bus.bus_id}",
-                f"no AC branch connects it with bus {network.buses[0].bus_id}; the network must be one AC island",
-                "add the missing branch, or plan the islands one by one",
-            )
 
 
 def _arrays(problem: DispatchProblem) -> Iterator[Fault]:
@@ -154,17 +153,20 @@ def _unit_problems(unit: ThermalUnit) -> Iterator[str]:
         yield f"0 <= minimum_mw <= capacity_mw must hold, got {unit.minimum_mw} and {unit.capacity_mw}"
     width = sum(segment.width_mw for segment in unit.segments)
     if abs(width - (unit.capacity_mw - unit.minimum_mw)) > 1e-3:
-        yield f"segment widths must sum to {unit.capacity_mw - unit.minimum_mw}, got {width}"
+        told = f"{unit.capacity_mw - unit.minimum_mw}, got {width}"
+        yield f"the widths of segments must sum to capacity_mw - minimum_mw = {told}"
     if any(a.cost_per_mwh > b.cost_per_mwh for a, b in pairwise(unit.segments)):
-        yield "a segment must not be cheaper than the one before"
+        yield "segments must not get cheaper from one to the next"
     if not unit.start_costs:
         yield "start_costs must have an entry"
     if any(a.offline_hours > b.offline_hours or a.cost > b.cost for a, b in pairwise(unit.start_costs)):
         yield "start_costs must not decrease in hours or cost"
+    if any(start.cost < 0.0 for start in unit.start_costs):
+        yield "start_costs must not be negative: it would pay to start for nothing"
     if not all(0.0 <= hours <= _MOST for hours in (unit.minimum_up_hours, unit.minimum_down_hours)):
-        yield f"minimum times must lie between 0 and {_MOST:g} hours"
+        yield f"minimum_up_hours and minimum_down_hours must lie between 0 and {_MOST:g}"
     if min(unit.ramp_up_mw_per_hour, unit.ramp_down_mw_per_hour) <= 0.0:
-        yield "ramps must be positive"
+        yield "ramp_mw_per_hour must be positive, up and down"
     if min(unit.start_ramp_mw, unit.stop_ramp_mw) < unit.minimum_mw - _TOLERANCE_MW:
         yield "start_ramp_mw and stop_ramp_mw must reach minimum_mw, or the unit could never start or stop"
 
@@ -184,7 +186,9 @@ def _storages(problem: DispatchProblem) -> Iterator[Fault]:
         most = 1.0 if storage.rebound_hours is None else np.inf
         least = _LEAST_EFFICIENCY
         if not (least <= storage.charge_efficiency <= most and least <= storage.discharge_efficiency <= 1.0):
-            yield Fault(name, f"efficiencies must lie in [{least:g}, 1]", "give them as fractions")
+            yield Fault(
+                name, f"charge_efficiency and discharge_efficiency must lie in [{least:g}, 1]", "give fractions"
+            )
         if storage.rebound_hours is not None and not storage.rebound_hours > 0.0:
             yield Fault(
                 name, f"rebound_hours must be above 0, got {storage.rebound_hours}", "leave it out, or correct it"
@@ -198,6 +202,8 @@ def _storages(problem: DispatchProblem) -> Iterator[Fault]:
             told = f"end_value_per_mwh must lie in [0, {_MOST:g}], got {storage.end_value_per_mwh}"
             yield Fault(name, told, "give what a MWh is worth that is left")
         if not -_TOLERANCE_MW <= initial <= storage.energy_mwh + _TOLERANCE_MW:
-            yield Fault(name, f"initial charge must lie in [0, {storage.energy_mwh}] MWh, got {initial}", "correct it")
+            told = f"initial_mwh must lie between 0 and energy_mwh {storage.energy_mwh}, got {initial}"
+            yield Fault(name, told, "correct it")
         if not 0.0 <= storage.end_minimum_mwh <= storage.energy_mwh:
-            yield Fault(name, f"end_minimum_mwh must lie in [0, {storage.energy_mwh}]", "correct it")
+            told = f"end_minimum_mwh must lie between 0 and energy_mwh {storage.energy_mwh}"
+            yield Fault(name, f"{told}, got {storage.end_minimum_mwh}", "correct it")

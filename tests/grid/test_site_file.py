@@ -263,6 +263,6 @@ def test_interfaces_of_a_site_are_read_and_their_faults_named(document: dict[str
     assert parse_site(document).network.interfaces[0].branches == ("plant-west", "plant-east")
     document["network"]["interfaces"] = [{**interface, "limit_mw": -1.0}, {**interface, "branches": ["moon"]}]
     text = "\n".join(faults(document))
-    assert 'network.interfaces "from the plant": limit_mw: must be above 0, got -1' in text
+    assert 'network.interfaces "from the plant": limit_mw: must be at least 0, got -1' in text
     assert "no such branch: 'moon'" in text
     assert "the id 'from the plant' is used 2 times" in text

@@ -115,69 +115,6 @@ def test_conflicting_limits_are_irreducible_and_each_has_its_way_out() -> None:
     assert plan.message.index("overload of branch ab, up to") < plan.message.index("load shed at bus a, up to")
 
 
-def test_every_fault_of_both_files_comes_at_once() -> None:
-    network = deepcopy(NETWORK)
-    network["branches"]["ab"]["reactance_pu"] = "x"
-    network["units"]["u"]["colour"] = "red"
-    told = faults_of(
-        {
-            "periods": 2,
-            "start": "2026-03-01T00:00:00",
-            "load_scale": [1.0],
-            "loads": {"c": 5, "a": {"quantiles": {"0.1": [1, 2], "1.5": [1, 2]}}},
-            "renewables": {"w": {"bus": "b", "kind": "tide", "available_mw": [1, -1]}},
-            "units": {"v": {"must_run": True}, "u": {"must_run": "yes", "initial": {"on": 1}}},
-            "demand_response": {"heat": {"bus": "a", "power_mw": 1, "energy_mwh": 1, "rebound": -0.5}},
-            "reserves": {"up_mw": [1, None]},
-            "penalties": {"shading": 1},
-            "n_1": "yes",
-        },
-        network,
-    )
-    for words in (
-        "ab: reactance_pu: must be a finite number, got 'x'",
-        "u: colour: is not known",
-        "start: must be an instant with its offset",
-        "load_scale: must have 2 values",
-        "loads: c: is no bus of the network",
-        "1.5: must be a level between 0 and 1",
-        "must have the level 0.5",
-        "w: kind: must be one of solar, wind, hydro",
-        "w: available_mw: no value may be negative",
-        "v: name: is no unit of the network",
-        "u: must_run: must be true or false",
-        "u: initial: on: must be true or false",
-        "heat: rebound: must be at least 0, got -0.5",
-        "reserves: up_mw[1]: must be a finite number",
-        "penalties: shading: is not known",
-        "n_1: must be true or false",
-    ):
-        assert words in told
-
-
-@pytest.mark.parametrize(
-    ("periods", "words"),
-    [
-        ({"periods": 1, "loads": {"a": {"quantiles": {"0.4": [9], "0.5": [8]}}}}, "cross in period 0"),
-        ({"periods": 1, "loads": {"a": {"quantiles": {"0.5": [8]}}}, "reserves": {"up_level": 0.9}}, "level 0.9"),
-        ({"periods": 1, "loads": {"a": {"scenarios": [[1], [2]]}, "b": {"scenarios": [[1]]}}}, "as many everywhere"),
-        ({"periods": 1, "loads": {"a": {"scenarios": []}}}, "must be a list of lists"),
-        ({"periods": 1, "loads": {"a": {}}}, "must have either quantiles or scenarios"),
-        ({"periods": 0}, "periods: must be 1 to 100000, got 0"),
-        ({"periods": 10**9}, "periods: must be 1 to 100000, got 1000000000"),
-        ({"periods": 1, "step_minutes": 10**12}, "step_minutes: must be 1 to 527040"),
-    ],
-)
-def test_profiles_that_do_not_fit_are_refused(periods: dict[str, Any], words: str) -> None:
-    assert words in faults_of(periods)
-
-
-def test_a_network_file_that_cannot_be_read_is_told_once_and_not_by_its_echoes() -> None:
-    with pytest.raises(InputError) as raised:
-        read_folder("function mpc = x", '{"periods": 1, "loads": {"9": 1}, "units": {"gen-1": {}}}', matpower=True)
-    assert all(fault.place.startswith("mpc.") for fault in raised.value.faults)
-
-
 def test_a_former_plan_is_kept_where_moving_saves_pennies() -> None:
     network = deepcopy(NETWORK)
     network["units"] = {
@@ -225,7 +162,7 @@ def test_every_fault_of_reserves_and_contingencies_is_told() -> None:
     needs = [{"product": "spinning", "areas": ["nowhere"], "direction": "sideways"}, {"areas": 7, "minuets": 3}]
     told = faults_of({"periods": 1, "reserves": {"requirements": needs}, "n_1": ["weather"]})
     for fault in (
-        "reserves: requirements[0]: areas: no bus lies in area 'nowhere'",
+        "reserve spinning down in area nowhere: no bus lies in area 'nowhere'",
         "direction: must be up or down, got 'sideways'",
         "requirements[1]: areas: must be a list of texts",
         "minuets: is not known",
@@ -237,7 +174,7 @@ def test_every_fault_of_reserves_and_contingencies_is_told() -> None:
 
 def test_scenarios_of_profiles_are_planned_for_together() -> None:
     wind = {"bus": "a", "available_mw": {"scenarios": [[30, 30], [0, 10]]}}
-    asked = {"method": "two-stage", "risk_weight": 0.5, "risk_level": 0.8, "probabilities": [3, 1]}
+    asked = {"method": "two-stage", "risk_weight": 0.5, "risk_level": 0.8, "probabilities": [0.75, 0.25]}
     problem = read({"periods": 2, "renewables": {"w": wind}, "uncertainty": asked})
     assert problem.scenarios is not None
     assert problem.renewable_plants[0].capacity_mw == 30.0  # of the scenarios, not of their mean
@@ -257,7 +194,9 @@ def test_faults_of_an_uncertainty_are_named() -> None:
     for place in ("uncertainty: method", "most_scenarios", "risk: is not known", "quantiles of a", "there are none"):
         assert place in text
     drawn = {"periods": 2, "loads": {"a": {"scenarios": [[1, 1], [2, 2]]}}}
-    assert "probabilities" in faults_of({**drawn, "uncertainty": {"method": "two-stage", "probabilities": [0, 0]}})
+    for probabilities in ([0, 0], [0.9, 0.9], [1.5, -0.5]):
+        asked = {"method": "two-stage", "probabilities": probabilities}
+        assert "probabilities: must not be negative and sum to 1" in faults_of({**drawn, "uncertainty": asked})
 
 
 def test_areas_shifts_and_interfaces_are_read() -> None:

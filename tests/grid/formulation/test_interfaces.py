@@ -58,6 +58,18 @@ def test_an_interface_limits_the_flows_of_its_branches_together(make_problem: An
     assert table == [{"flow_mw": 60.0, "limit_mw": 60.0, "shadow_price": 30.0}]
 
 
+def test_an_interface_of_0_is_closed(make_problem: Any) -> None:
+    """The 80 MW of c's unit serve c; 10 MW are missing, dearer than the unit, cheaper than opening it."""
+    plan = plan_dispatch(across(make_problem(LOOP), replace(INTO_C, limit_mw=0.0)), relative_gap=0.0)
+    assert check_plan(plan) == []
+    assert plan.power_mw[:, 0] == pytest.approx([10.0, 80.0])
+    assert [(v.what, round(v.amount_mw)) for v in plan.violations] == [("overload of interface into c", 10)]
+    small = {**LOOP, "load_mw": {**LOOP["load_mw"], "c": [70]}}
+    closed = plan_dispatch(across(make_problem(small), replace(INTO_C, limit_mw=0.0)), relative_gap=0.0)
+    assert check_plan(closed) == []
+    assert (closed.violations, closed.power_mw[:, 0].tolist()) == ((), pytest.approx([0.0, 70.0]))
+
+
 def test_what_an_interface_cannot_carry_is_reported(make_problem: Any) -> None:
     alone = {**LOOP, "units": {"cheap": LOOP["units"]["cheap"]}}
     plan = plan_dispatch(across(make_problem(alone), INTO_C), relative_gap=0.0)
@@ -113,7 +125,7 @@ def test_a_branch_that_is_out_no_longer_counts_in_an_interface(make_problem: Any
 
 def test_every_fault_of_interfaces_is_told(make_problem: Any) -> None:
     wrong = (
-        Interface("empty", 0.0, ()),
+        Interface("empty", -1.0, ()),
         Interface("twice", 5.0, ("ab", "xy"), ("ab",)),
         Interface("twice", 5.0, ("ab",)),
     )
@@ -121,7 +133,7 @@ def test_every_fault_of_interfaces_is_told(make_problem: Any) -> None:
         plan_dispatch(across(make_problem(LOOP), *wrong))
     for fault in (
         "there must be at least one branch",
-        "limit_mw must be positive",
+        "limit_mw must not be negative",
         "no such branch: 'xy'",
         "branch 'ab' stands in it 2 times",
         "the id 'twice' is used 2 times",

@@ -173,6 +173,6 @@ def test_every_fault_of_profiles_is_told(make_problem: Any) -> None:
         "profile of store: inflow_mwh must have shape (4,), got (3,)",
         "due_mwh must be finite and not negative",
         "profile of ghost: there is no storage of this name",
-        "efficiencies must lie in [0.001, 1]",
+        "charge_efficiency and discharge_efficiency must lie in [0.001, 1]",
     ):
         assert fault in str(raised.value)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from grid.assets import StartCost
 from grid.dispatch import DispatchProblem, UnitState, check_plan, plan_dispatch
 from grid.faults import InputError
-from grid.network import Branch
+from grid.network import Branch, DcLink
 from grid.problem.scenarios import Scenarios
 
 
@@ -42,12 +43,30 @@ def test_zero_reactance_is_named(problem: DispatchProblem) -> None:
 
 
 def test_bus_that_no_branch_reaches_is_named(problem: DispatchProblem) -> None:
-    assert faults_of(with_branches(problem)) == ["bus b"]
+    with pytest.raises(InputError, match="no branch joins bus b to the rest of the network"):
+        plan_dispatch(with_branches(problem))
 
 
 def test_unknown_bus_is_named(problem: DispatchProblem) -> None:
     line = Branch("line", "a", "b", 0.1, 5.0)
     assert faults_of(with_branches(problem, line, Branch("stray", "a", "nowhere", 0.1, 5.0))) == ["stray"]
+
+
+def test_a_branch_and_a_link_from_a_bus_to_itself_are_named(problem: DispatchProblem) -> None:
+    loop = with_branches(problem, *problem.network.branches, Branch("loop", "a", "a", 0.1, 5.0))
+    linked = replace(loop, network=replace(loop.network, dc_links=(DcLink("link", "b", "b", 5.0),)))
+    assert faults_of(linked) == ["loop", "link"]
+
+
+def test_a_resistance_below_0_is_named_where_branches_lose_power(problem: DispatchProblem) -> None:
+    gaining = with_branches(problem, Branch("line", "a", "b", 0.1, 20.0, resistance_pu=-0.01))
+    assert faults_of(replace(gaining, losses=True)) == ["line"]
+    assert plan_dispatch(gaining).violations == ()
+
+
+def test_a_start_that_pays_is_named(problem: DispatchProblem) -> None:
+    unit = replace(problem.thermal_units[0], start_costs=(StartCost(0.0, -5.0),))
+    assert faults_of(replace(problem, thermal_units=(unit,))) == ["u"]
 
 
 def test_every_fault_is_told_at_once(problem: DispatchProblem) -> None:
