@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import psycopg
 from fastapi import FastAPI, Request
@@ -22,6 +22,18 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
+_UNPARSED = "There was an error parsing the body"  # FastAPI's words for what is no text at all
+_INSTANT = "write it like 2026-03-01T00:00:00Z; in a query the + of an offset is written %2B"
+_SEE_DOCS = "see /docs for what this route accepts"
+_REMEDIES = {  # by pydantic's name for the error
+    "missing": "give it",
+    "extra_forbidden": "leave it out, or correct its name",
+    "json_invalid": "send JSON in UTF-8",
+    "timezone_aware": "say where its clock stands: append Z for UTC, or an offset such as +01:00 (in a query %2B01:00)",
+    "datetime_type": _INSTANT,
+    "datetime_parsing": _INSTANT,
+    "datetime_from_date_parsing": _INSTANT,
+}
 _KINDS = {413: "content-too-large", 414: "uri-too-long"}  # Python's words for these depend on its version
 
 
@@ -101,13 +113,19 @@ def problem_response(problem: Problem) -> JSONResponse:
     return JSONResponse(content, status_code=problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
-def problem_from(error: Exception) -> Problem:
-    """The problem that tells of ``error``; anything unforeseen is a 500 that names an entry in the log, no more."""
+def problem_from(error: Exception, *, fields: Sequence[str] = ()) -> Problem:
+    """The problem that tells of ``error``; anything unforeseen is a 500 that names an entry in the log, no more.
+
+    Args:
+        fields: Those that the request's body may have.
+    """
     match error:
         case Problem():
             return error
         case RequestValidationError():
-            return invalid([_validation_fault(entry) for entry in error.errors()])
+            return invalid([_validation_fault(entry, fields) for entry in error.errors()])
+        case HTTPException(detail=detail) if detail == _UNPARSED:
+            return invalid([Fault("body", "is no text in UTF-8", _SEE_DOCS)])
         case DatabaseUnavailableError():
             return unavailable(str(error))
         case InputError():
@@ -143,8 +161,8 @@ def invalid(faults: Sequence[Fault]) -> Problem:
 def install_problem_handlers(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem document."""
 
-    async def answer(_request: Request, error: Exception) -> JSONResponse:
-        return problem_response(problem_from(error))
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return problem_response(problem_from(error, fields=_body_fields(request)))
 
     for kind in (Problem, RequestValidationError, InputError, HTTPException, psycopg.Error):
         app.add_exception_handler(kind, answer)
@@ -166,10 +184,22 @@ def _kind(status: int) -> str:
     return _KINDS.get(status) or HTTPStatus(status).phrase.lower().replace(" ", "-")
 
 
-def _validation_fault(entry: Mapping[str, Any]) -> Fault:
+def _body_fields(request: Request) -> list[str]:
+    """Names of the fields that a JSON body of this route may have."""
+    body = getattr(request.scope.get("route"), "body_field", None)
+    kinds = () if body is None else (body.field_info.annotation, *get_args(body.field_info.annotation))
+    return [
+        name for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel) for name in kind.model_fields
+    ]
+
+
+def _validation_fault(entry: Mapping[str, Any], fields: Sequence[str]) -> Fault:
     place = ""
     for part in entry["loc"]:
         place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
     came = entry.get("input")
     shown = f" (got {came!r:.80})" if entry["type"] not in ("missing", "json_invalid") else ""
-    return Fault(place, f"{entry['msg']}{shown}", "see /docs for what this route accepts")
+    remedy = _REMEDIES.get(entry["type"], _SEE_DOCS)
+    if entry["type"] == "extra_forbidden" and len(entry["loc"]) == 2 and fields:
+        remedy += f"; there are {', '.join(fields)}"
+    return Fault(place, f"{entry['msg']}{shown}", remedy)

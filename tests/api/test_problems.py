@@ -34,6 +34,26 @@ def test_broken_json_is_told_as_such(api: Any, problem: Any) -> None:
     assert problem(response, 422)["faults"][0]["place"].startswith("body")
 
 
+def test_a_body_that_is_no_text_is_told_as_such(api: Any, problem: Any) -> None:
+    response = api.post("/plans", content=b"\x9c\x81\xfe", headers={"Content-Type": "application/json"})
+    assert problem(response, 422)["faults"] == [
+        {"place": "body", "problem": "is no text in UTF-8", "remedy": "see /docs for what this route accepts"}
+    ]
+
+
+def test_each_fault_says_what_to_do(api: Any, problem: Any) -> None:
+    path = "/series/town:load/readings"
+    asked = {"start": "2026-03-01", "end": "2026-03-02T00:00:00 01:00"}
+    naive, spoilt = problem(api.get(path, params=asked), 422)["faults"]
+    assert "append Z for UTC, or an offset such as +01:00" in naive["remedy"]
+    assert "%2B" in spoilt["remedy"]
+    (missing,) = problem(api.get(path, params={"start": "2026-03-01T00:00:00Z"}), 422)["faults"]
+    assert (missing["place"], missing["remedy"]) == ("query.end", "give it")
+    (unknown,) = problem(api.post("/plans", json={"load_scal": 1.05}), 422)["faults"]
+    assert unknown["remedy"].startswith("leave it out, or correct its name; there are ")
+    assert "load_scale" in unknown["remedy"]
+
+
 def test_before_the_first_plan_there_is_no_latest_one(own_api: Any, problem: Any) -> None:
     assert "gridpilot plan" in problem(own_api.get("/plans/latest"), 404)["detail"]
 
