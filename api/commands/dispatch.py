@@ -15,7 +15,9 @@ from api.relaxed import relaxed_limits, unsecured_outages
 from grid.faults import Fault, InputError
 
 if TYPE_CHECKING:
+    from grid.cases.case import Case
     from grid.dispatch import DispatchPlan, DispatchProblem
+    from grid.power_flow.opf import OpfResult
 
 _ACCEPTED = (
     "give a MATPOWER case file (.m), a pandapower network or a unit commitment instance of pglib-uc (.json), a folder "
@@ -31,9 +33,7 @@ def dispatch(
     ],
     out: Annotated[Path | None, typer.Option(help="Where to write the plan, as JSON.")] = None,
     gap: Annotated[float, typer.Option(help="Of an instance or a folder: the relative gap that suffices.")] = 0.001,
-    time_limit: Annotated[
-        float, typer.Option(help="Of an instance or a folder: seconds until the best plan is taken.")
-    ] = 60.0,
+    time_limit: Annotated[float, typer.Option(help="Seconds until the best plan is taken.")] = 60.0,
     ac_check: Annotated[
         bool, typer.Option("--ac-check", help="Of a MATPOWER network: an AC power flow of the result, with remedies.")
     ] = False,
@@ -98,24 +98,27 @@ def _plan(case: Path, *, gap: float, time_limit: float, ac_check: bool) -> dict[
     if case.is_dir():
         return _plan_folder(case, gap, time_limit, ac_check)
     if case.suffix == ".m":
-        return _plan_matpower(text_of(case), ac_check)
+        return _plan_matpower(text_of(case), time_limit, ac_check)
     if case.suffix == ".json":
         if ac_check:
             raise InputError([Fault("--ac-check", "needs a network of MATPOWER's", "leave it out")])
         text = text_of(case)
-        return _plan_pandapower(text) if _is_pandapower(text) else _plan_instance(text, case.stem, gap, time_limit)
+        return (
+            _plan_pandapower(text, time_limit)
+            if _is_pandapower(text)
+            else _plan_instance(text, case.stem, gap, time_limit)
+        )
     raise InputError([Fault(str(case), "is of no kind that can be dispatched", _ACCEPTED)])
 
 
-def _plan_matpower(text: str, ac_check: bool) -> dict[str, Any]:
+def _plan_matpower(text: str, time_limit: float, ac_check: bool) -> dict[str, Any]:
     from grid.cases import read_matpower
     from grid.cases.ac_data import read_ac_data
-    from grid.power_flow.opf import solve_opf
     from grid.power_flow.opf_document import opf_document
 
     network = read_matpower(text)
     ac = read_ac_data(text) if ac_check else None
-    result = solve_opf(network)
+    result = _flow(network, time_limit)
     document = opf_document(result)
     if ac is not None and document["status"] != "infeasible":
         from grid.power_flow.ac_check import check_opf
@@ -128,12 +131,22 @@ def _is_pandapower(text: str) -> bool:
     return '"pandapowerNet"' in text[:400]
 
 
-def _plan_pandapower(text: str) -> dict[str, Any]:
+def _plan_pandapower(text: str, time_limit: float) -> dict[str, Any]:
     from grid.cases import read_pandapower
-    from grid.power_flow.opf import solve_opf
     from grid.power_flow.opf_document import opf_document
 
-    return opf_document(solve_opf(read_pandapower(text)))
+    return opf_document(_flow(read_pandapower(text), time_limit))
+
+
+def _flow(network: Case, time_limit: float) -> OpfResult:
+    """The optimal power flow of one period."""
+    from grid.formulation.relaxation import UnsolvedError
+    from grid.power_flow.opf import solve_opf
+
+    try:
+        return solve_opf(network, time_limit_seconds=time_limit)
+    except UnsolvedError:
+        _end_without_time("it ended before a dispatch kept the limits of all branches", "give more")
 
 
 def _planned(problem: DispatchProblem, gap: float, time_limit: float) -> DispatchPlan:

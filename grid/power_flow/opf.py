@@ -12,15 +12,17 @@ References:
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from grid.cases.case import Case, IntArray
+from grid.formulation.relaxation import UnsolvedError
 from grid.power_flow.cost_pieces import cheapest, cost_of
 from grid.power_flow.dc_flow import DcFlow
-from grid.power_flow.opf_conflict import conflict_of
+from grid.power_flow.opf_conflict import find_opf_conflict
 from grid.power_flow.opf_program import Machines, OpfProgram, Solved
 from grid.problem.plan import Status
 from grid.time_axis import FloatArray
@@ -30,6 +32,7 @@ TARGET_GAP = 1e-6
 PRICE_TOLERANCE = 1e-6
 _MAXIMUM_REFINEMENTS = 40
 _ROWS_PER_ROUND = 400
+_CONFLICT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +50,7 @@ class OpfResult:
         lmp, energy: Price at every bus and, of it, the island's mean price weighted by load, shape (buses,). The rest
             is congestion. [money/MWh] NaN for buses out of service.
         lower_mw, upper_mw: Limits of flow, those of angles included, shape (branches,).
+        conflict: Where infeasible, the names of the limits in conflict.
     """
 
     case: Case
@@ -65,22 +69,32 @@ class OpfResult:
     energy: FloatArray
     lower_mw: FloatArray
     upper_mw: FloatArray
+    conflict: tuple[str, ...] = ()
 
 
-def solve_opf(case: Case) -> OpfResult:
+def solve_opf(case: Case, *, time_limit_seconds: float = math.inf) -> OpfResult:
     """Find the cheapest dispatch of a case.
+
+    Args:
+        time_limit_seconds: Of wall time. When it is over, the best dispatch is taken that keeps every limit. Why there
+            is none is looked for in the time that is left, five seconds at least.
 
     Raises:
         InputError: If the branches' reactances leave the flows undetermined.
+        UnsolvedError: If time runs out before any dispatch keeps every limit.
     """
     began = time.perf_counter()
+    until = time.monotonic() + time_limit_seconds
     flow = DcFlow(case)
     machines = Machines.of(case, flow)
     program = OpfProgram(flow, machines)
     built = time.perf_counter()
-    solved = _solve(program)
+    solved = _solve(program, until)
+    limits: tuple[str, ...] = ()
     if solved is None:
-        message = conflict_of(case, flow, machines, solve=_solve)
+        seconds = max(until - time.monotonic(), _CONFLICT_SECONDS)
+        conflict = find_opf_conflict(case, flow, machines, solve=_solve, seconds=seconds)
+        message, limits = conflict.message, conflict.limits
         status, solved = Status.INFEASIBLE, program.nothing()
         objective = bound = gap = np.nan
     else:
@@ -105,6 +119,7 @@ def solve_opf(case: Case) -> OpfResult:
         energy=np.where(case.isolated, np.nan, flow.island_mean(solved.lmp, weights=case.demand_mw)),
         lower_mw=flow.lower_mw,
         upper_mw=flow.upper_mw,
+        conflict=limits,
     )
 
 
@@ -121,20 +136,29 @@ def dual_bound(machines: Machines, flow: DcFlow, solved: Solved) -> float:
     return float(net.sum() + solved.lmp @ machines.demand_mw + dual[used] @ limit)
 
 
-def _solve(program: OpfProgram) -> Solved | None:
-    """Solve, adding limits and refining costs until both hold. None if there is no feasible dispatch.
+def _solve(program: OpfProgram, until: float) -> Solved | None:
+    """Solve, adding limits and refining costs until both hold or time is over. None if there is no feasible dispatch.
 
     Limits come first: what is refined before they hold would be refined at the wrong prices.
+
+    Raises:
+        UnsolvedError: If time runs out before all limits hold.
     """
-    refinements = 0
-    while (solved := program.run()) is not None:
-        if (violated := _violated(program, solved)).size:
-            program.add_limits(violated)
-        elif refinements < _MAXIMUM_REFINEMENTS and not _settled(program, solved):
+    refinements, best = 0, None
+    try:
+        while (solved := program.run(until=until)) is not None:
+            if (violated := _violated(program, solved)).size:
+                program.add_limits(violated)
+                continue
+            best = solved
+            if refinements == _MAXIMUM_REFINEMENTS or _settled(program, solved):
+                break
             program.refine(solved)
             refinements += 1
-        else:
-            break
+    except UnsolvedError:
+        if best is None:
+            raise
+        return best
     return solved
 
 

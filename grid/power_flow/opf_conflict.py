@@ -1,86 +1,111 @@
 """Why a case of one period has no feasible dispatch: the limits in conflict, and the ways out, by name.
 
-The duals of the least total overload are a proof that no dispatch exists, and the limits that they weigh are those in
-conflict. The ways out give up one kind of limit each, by as few MW as possible: ratings of branches, load, or minimum
-outputs of generators; the last two together, and load last, where neither is enough.
-
-References:
-    Chinneck, "Feasibility and Infeasibility in Optimization", Springer 2008 (elastic programs).
+The ways out give up one kind of limit each, by as few MW as possible: ratings of branches, load, or minimum outputs of
+generators; the last two together, and load last, where neither is enough.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import csr_array, hstack
 
 from grid.cases.case import Case, Costs, IntArray
+from grid.formulation.relaxation import UnsolvedError
 from grid.power_flow.dc_flow import DcFlow
+from grid.power_flow.opf_filter import (
+    LEAST_MW,
+    Solve,
+    branch_name,
+    irreducible,
+    least_overload,
+    overload_mw,
+)
 from grid.power_flow.opf_program import Machines, OpfProgram, Solved
 from grid.time_axis import FloatArray
 
-_LEAST_MW = 1e-6
-_LEAST_DUAL = 1e-6
+_FILTER_SHARE = 0.5
 _LOAD_PRICE = 10.0
 _NAMED = 8
 
-_Solve = Callable[[OpfProgram], Solved | None]
+
+@dataclass(frozen=True, slots=True)
+class OpfConflict:
+    """Limits that cannot all hold, by name, and the sentences that say so with the ways out; without any, no time."""
+
+    limits: tuple[str, ...]
+    message: str
 
 
-def conflict_of(case: Case, flow: DcFlow, machines: Machines, *, solve: _Solve) -> str:
+def find_opf_conflict(
+    case: Case,
+    flow: DcFlow,
+    machines: Machines,
+    *,
+    solve: Callable[[OpfProgram, float], Solved | None],
+    seconds: float,
+) -> OpfConflict:
     """Why no dispatch of a case is feasible: what an island is short of, else the conflict and its ways out.
 
     Args:
-        solve: Solves a program, with all limits of branches; None if it is infeasible.
+        solve: Solves a program, with all limits of branches, until an instant of the monotonic clock, or raises
+            ``UnsolvedError``; None if it is infeasible.
+        seconds: Of wall time. The conflict may take half of it; what is known when time runs out is told as such.
     """
+    began = time.monotonic()
+    until = began + seconds
+
+    def in_time(program: OpfProgram) -> Solved | None:
+        return solve(program, until)
+
+    def in_half(program: OpfProgram) -> Solved | None:
+        return solve(program, began + _FILTER_SHARE * seconds)
+
     free = replace(machines, costs=Costs.none(len(machines.low)))
-    least = solve(OpfProgram(flow, free, elastic=True))
-    assert least is not None, "every limit of the elastic program can give way"
-    parts = []
-    for island in np.flatnonzero(np.abs(least.short_mw) > _LEAST_MW).tolist():
+    try:
+        least = least_overload(flow, free, in_time)
+    except UnsolvedError:
+        told = "No dispatch keeps every limit: that is proven. Time ran out before it was known which of them conflict."
+        return OpfConflict((), told)
+    if short := list(_short_islands(case, flow, least)):
+        return OpfConflict(tuple(short), "; ".join(short))
+    limits, settled = irreducible(case, flow, free, least, in_half)
+    names = tuple(limit.name(case) for limit in limits)
+    ways, late = [_overloads(case, flow, least)], [] if settled else ["Time ran out: fewer of them may conflict."]
+    try:
+        ways += _reliefs(case, flow, free, in_time)
+    except UnsolvedError:
+        late = ["Time ran out: there may be other ways out" + ("." if settled else ", and fewer of them may conflict.")]
+    conflict = f"No dispatch keeps {'the limit' if len(names) == 1 else 'all of'}: {_listed(names, ', ')}."
+    return OpfConflict(names, " ".join([conflict, *(f"Way out: {_listed(way, '; ')}." for way in ways), *late]))
+
+
+def _short_islands(case: Case, flow: DcFlow, least: Solved) -> Iterator[str]:
+    for island in np.flatnonzero(np.abs(least.short_mw) > LEAST_MW).tolist():
         first = case.bus_ids[int(np.flatnonzero(flow.island == island)[0])]
         where = f"the island of bus {first}" if flow.islands > 1 else "the network"
         short = least.short_mw[island]
         what = (
             "more load than its generators can serve" if short > 0 else "more production than it can be turned down to"
         )
-        parts.append(f"{where} has {abs(short):.3f} MW {what}")
-    if parts:
-        return "; ".join(parts)
-    ways = [_overloads(case, flow, least), *_reliefs(case, flow, free, solve)]
-    conflict = _listed(list(_in_conflict(case, flow, free, least)), ", ")
-    return " ".join([f"No dispatch keeps all of: {conflict}.", *(f"Way out: {_listed(way, '; ')}." for way in ways)])
-
-
-def _in_conflict(case: Case, flow: DcFlow, machines: Machines, least: Solved) -> Iterator[str]:
-    """What the proof weighs: limits of branches, outputs of generators, loads."""
-    for i in np.flatnonzero(np.abs(least.branch_dual) > _LEAST_DUAL).tolist():
-        yield f"limit of {_branch(case, i)}"
-    generators = case.generators
-    worth = least.lmp[generators.bus]
-    low, high = machines.low[: len(worth)], machines.high[: len(worth)]
-    for i in np.flatnonzero(generators.in_service & (np.abs(worth) > _LEAST_DUAL)).tolist():
-        bound, of = (high[i], "maximum") if worth[i] > 0.0 else (low[i], "minimum")
-        if bound != 0.0:
-            yield f"{of} output of {generators.names[i]}"
-    for i in np.flatnonzero((np.abs(least.lmp) > _LEAST_DUAL) & (machines.demand_mw != 0.0)).tolist():
-        yield f"load at bus {case.bus_ids[i]}"
+        yield f"{where} has {abs(short):.3f} MW {what}"
 
 
 def _overloads(case: Case, flow: DcFlow, least: Solved) -> list[str]:
-    beyond = np.maximum(least.flow_mw - flow.upper_mw, flow.lower_mw - least.flow_mw)
+    beyond = overload_mw(flow, least)
     told = []
     for i in np.argsort(-beyond, kind="stable").tolist():
-        if beyond[i] > _LEAST_MW:
+        if beyond[i] > LEAST_MW:
             limit = flow.upper_mw[i] if least.flow_mw[i] > 0 else flow.lower_mw[i]
             share = f", {100.0 * least.flow_mw[i] / limit:.1f} % of it" if limit else ""
-            told.append(f"{_branch(case, i)} would carry {least.flow_mw[i]:.3f} MW, its limit is {limit:.3f} MW{share}")
+            name = branch_name(case, i)
+            told.append(f"{name} would carry {least.flow_mw[i]:.3f} MW, its limit is {limit:.3f} MW{share}")
     return told
 
 
-def _reliefs(case: Case, flow: DcFlow, machines: Machines, solve: _Solve) -> Iterator[list[str]]:
+def _reliefs(case: Case, flow: DcFlow, machines: Machines, solve: Solve) -> Iterator[list[str]]:
     """By load that is shed, or by generators below their minimum output; by both only where neither is enough."""
     loads = np.flatnonzero(machines.demand_mw > 0.0)
     shed = _Relief(
@@ -97,9 +122,13 @@ def _reliefs(case: Case, flow: DcFlow, machines: Machines, solve: _Solve) -> Ite
         -np.ones(len(held)),
         tuple(f"{generators.names[i]} {{:.3f}} MW below its minimum output" for i in held),
     )
-    alone = [way for relief in (shed, lowered) if (way := _relieved(flow, machines, relief, solve))]
-    both = None if alone else _relieved(flow, machines, shed.beside(lowered), solve)
-    yield from alone or ([both] if both else [])
+    enough = False
+    for relief in (shed, lowered):
+        if way := _relieved(flow, machines, relief, solve):
+            enough = True
+            yield way
+    if not enough and (both := _relieved(flow, machines, shed.beside(lowered), solve)):
+        yield both
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,33 +149,15 @@ class _Relief:
         )
 
 
-def _relieved(flow: DcFlow, machines: Machines, relief: _Relief, solve: _Solve) -> list[str]:
+def _relieved(flow: DcFlow, machines: Machines, relief: _Relief, solve: Solve) -> list[str]:
     """The least MW in all by which a relief leads to a dispatch, the most first; empty where it does not."""
-    count, known = len(relief.buses), len(machines.low)
-    columns = np.arange(count)
-    added = csr_array((relief.signs, (relief.buses, columns)), shape=(len(flow.island), count))
-    member = csr_array((relief.signs, (flow.island[relief.buses], columns)), shape=(flow.islands, count))
-    costs = Costs.none(known + count)
-    costs.linear[known:] = np.where(relief.signs > 0.0, _LOAD_PRICE, 1.0)
-    more = replace(
-        machines,
-        low=np.concatenate([machines.low, np.zeros(count)]),
-        high=np.concatenate([machines.high, relief.most_mw]),
-        costs=costs,
-        feed=csr_array(hstack([machines.feed, added])),
-        balance=csr_array(hstack([machines.balance, member])),
-    )
+    more = machines.beside(flow, relief.buses, relief.most_mw, relief.signs, _LOAD_PRICE)
     solved = solve(OpfProgram(flow, more))
     if solved is None:
         return []
-    amounts = solved.power_mw[known:]
+    amounts = solved.power_mw[len(machines.low) :]
     order = np.argsort(-amounts, kind="stable").tolist()
-    return [relief.words[i].format(amounts[i]) for i in order if amounts[i] > _LEAST_MW]
-
-
-def _branch(case: Case, i: int) -> str:
-    table = case.branches
-    return f"{table.names[i]} ({case.bus_ids[table.from_bus[i]]} to {case.bus_ids[table.to_bus[i]]})"
+    return [relief.words[i].format(amounts[i]) for i in order if amounts[i] > LEAST_MW]
 
 
 def _listed(names: Sequence[str], between: str) -> str:

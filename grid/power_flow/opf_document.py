@@ -40,7 +40,7 @@ def opf_document(result: OpfResult) -> dict[str, Any]:
         "branches": _branches(result) if solved else {},
         "links": _links(result) if solved else {},
         "violations": [],
-        "reasons": _reasons(result) if solved else {},
+        "reasons": _reasons(result),
     }
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import time
+from dataclasses import dataclass, replace
 
 import highspy
 import numpy as np
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import coo_array, csr_array, hstack
 
 from grid.cases.case import Case, Costs, IntArray
 from grid.formulation.linear import INFINITY, LinearModel, new_highs, require_ok
+from grid.formulation.relaxation import UnsolvedError
 from grid.power_flow.cost_pieces import Pieces
 from grid.power_flow.dc_flow import DcFlow
 from grid.time_axis import FloatArray
@@ -36,6 +39,27 @@ class Machines:
     demand_mw: FloatArray
     balance: csr_array
     island_demand_mw: FloatArray
+
+    def beside(self, flow: DcFlow, buses: IntArray, most_mw: FloatArray, signs: FloatArray, price: float) -> Machines:
+        """These machines, and others beside them that feed in (1) or take out (-1) up to ``most_mw`` at some buses.
+
+        Args:
+            price: Of a MWh that is fed in; one that is taken out costs 1.
+        """
+        count, known = len(buses), len(self.low)
+        columns = np.arange(count)
+        added = csr_array((signs, (buses, columns)), shape=(len(flow.island), count))
+        member = csr_array((signs, (flow.island[buses], columns)), shape=(flow.islands, count))
+        costs = _joined(self.costs, Costs.none(count), known)
+        costs.linear[known:] = np.where(signs > 0.0, price, 1.0)
+        return replace(
+            self,
+            low=np.concatenate([self.low, np.zeros(count)]),
+            high=np.concatenate([self.high, most_mw]),
+            costs=costs,
+            feed=csr_array(hstack([self.feed, added])),
+            balance=csr_array(hstack([self.balance, member])),
+        )
 
     @classmethod
     def of(cls, case: Case, flow: DcFlow) -> Machines:
@@ -123,14 +147,24 @@ class OpfProgram:
         self._highs = new_highs()
         model.load(self._highs, integer=False)
 
-    def run(self) -> Solved | None:
+    def run(self, *, until: float = math.inf) -> Solved | None:
         """Solve the program as it stands. None if it is infeasible.
 
+        Args:
+            until: Of the monotonic clock.
+
         Raises:
+            UnsolvedError: If time runs out.
             RuntimeError: If HiGHS ends in any other way.
         """
+        left = until - time.monotonic()
+        if left <= 0.0:
+            raise UnsolvedError("time ran out")
+        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + left)  # of all runs together
         require_ok(self._highs.run(), "run")
         status = self._highs.getModelStatus()
+        if status == highspy.HighsModelStatus.kTimeLimit:
+            raise UnsolvedError("time ran out")
         if status == highspy.HighsModelStatus.kInfeasible:
             return None
         if status != highspy.HighsModelStatus.kOptimal:

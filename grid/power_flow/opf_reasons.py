@@ -8,7 +8,7 @@ from grid.cases.case import IntArray
 from grid.power_flow.cost_pieces import marginal_cost_of
 from grid.power_flow.dc_flow import DcFlow
 from grid.power_flow.opf import OpfResult
-from grid.problem.plan import Reason
+from grid.problem.plan import Reason, Status
 from grid.time_axis import FloatArray
 
 _TOLERANCE_MW = 1e-5
@@ -21,7 +21,11 @@ def opf_reasons(result: OpfResult) -> tuple[Reason, ...]:
     """One reason for every generator in service; in ``binding`` its own limit, then full branches, the dearest first.
 
     The shadow price is that of the generator's own limit, what one MW more of it would save. No runner-up is computed.
+    Of a case that is infeasible it is one for every limit in conflict.
     """
+    if result.status is Status.INFEASIBLE:
+        text = "cannot be kept together with the others" if len(result.conflict) > 1 else "cannot be kept"
+        return tuple(Reason(name, 0, 0, (name,), None, None, f"{name}: {text}") for name in result.conflict)
     case, generators = result.case, result.case.generators
     full = np.flatnonzero(np.abs(result.branch_dual) > _TOLERANCE_PRICE).astype(np.int64)
     behind = _branch_shares(result, full)[:, generators.bus]

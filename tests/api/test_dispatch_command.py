@@ -155,6 +155,14 @@ def test_without_even_a_plan_by_rule_the_remedy_is_told(
     assert "give more" in done.stderr
 
 
+def test_a_case_of_one_period_for_which_time_is_too_short_tells_the_remedy(tmp_path: Path, dispatch: Call) -> None:
+    case = tmp_path / "two.m"
+    case.write_text(CASE)
+    done = dispatch(case, "--time-limit", "0")
+    assert done.returncode == 1
+    assert "--time-limit: it ended before a dispatch kept the limits of all branches\n    give more" in done.stderr
+
+
 def test_a_commitment_without_a_plan_ends_with_three_and_a_way_out(tmp_path: Path, dispatch: Call) -> None:
     done = dispatch(instance(tmp_path, [0.0, 80.0]))
     assert done.returncode == 3

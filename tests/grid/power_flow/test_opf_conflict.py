@@ -1,4 +1,4 @@
-"""A case without a dispatch: all limits in conflict and the ways out, by name; and each way out leads to a dispatch."""
+"""A case without a dispatch: a smallest conflict and the ways out, by name; and each way out leads to a dispatch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 
 from grid.cases import read_matpower
 from grid.power_flow.opf import solve_opf
+from grid.power_flow.opf_document import opf_document
 from grid.problem.plan import Status
 
 
@@ -45,16 +46,27 @@ mpc.gencost = [
         (60, "gen-1 40.000 MW below its minimum output; 5.000 MW of load shed at bus 3."),
     ],
 )
-def test_all_limits_of_a_conflict_are_named_with_the_ways_out(third_mw: float, way: str) -> None:
-    """40 MW must leave bus 1 over two lines of 5; only where none leaves it do they bring 15 to bus 3."""
+def test_a_smallest_conflict_is_named_with_the_ways_out(third_mw: float, way: str) -> None:
+    """40 MW must leave bus 1 over two lines of 5, one of which is enough to forbid it."""
     result = solve_opf(read_matpower(ring(third_mw=third_mw)))
     assert result.status is Status.INFEASIBLE
     conflict, hotter, told = result.message.split(" Way out: ")
-    assert conflict == (
-        "No dispatch keeps all of: limit of branch-1 (1 to 2), limit of branch-2 (1 to 3), minimum output of gen-1."
-    )
+    assert conflict == "No dispatch keeps all of: limit of branch-2 (1 to 3), minimum output of gen-1."
     assert hotter.endswith("would carry 35.000 MW, its limit is 5.000 MW, 700.0 % of it.")
     assert told == way
+
+
+def test_of_two_conflicts_one_is_named_and_the_ways_out_mend_both() -> None:
+    """Bus 1 feeds both others over a line each, and neither line can carry its load."""
+    two = ring(minimum_mw=0, third_mw=0, exit_mw=5).replace(
+        "\t2\t3\t0\t0.1\t0\t60\t0\t0\t0\t0\t1", "\t2\t3\t0\t0.1\t0\t60\t0\t0\t0\t0\t0"
+    )
+    result = solve_opf(read_matpower(two.replace("100\t1\t90\t0", "100\t1\t0\t0")))
+    assert result.conflict == ("limit of branch-2 (1 to 3)", "load at bus 3")
+    assert result.message.endswith("Way out: 75.000 MW of load shed at bus 3; 35.000 MW of load shed at bus 2.")
+    document = opf_document(result)
+    (reason,) = document["reasons"]["load at bus 3"]
+    assert reason["text"] == "load at bus 3: cannot be kept together with the others"
 
 
 def test_each_way_out_leads_to_a_dispatch() -> None:
@@ -69,7 +81,6 @@ def test_each_way_out_leads_to_a_dispatch() -> None:
 def test_load_that_the_lines_cannot_bring_is_in_conflict_and_its_shedding_a_way_out() -> None:
     result = solve_opf(read_matpower(ring(minimum_mw=0, third_mw=60)))
     assert result.message.startswith(
-        "No dispatch keeps all of: limit of branch-1 (1 to 2), limit of branch-2 (1 to 3), "
+        "No dispatch keeps all of: limit of branch-2 (1 to 3), maximum output of gen-3, load at bus 3. Way out: "
     )
-    assert "load at bus 3" in result.message
     assert result.message.endswith("Way out: 5.000 MW of load shed at bus 3.")
