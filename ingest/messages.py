@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -39,6 +39,7 @@ ABSOLUTE_ZERO_C = -273.15 - 1e-9  # with room for the rounding of a conversion
 
 _EARLIEST_US, _LATEST_US = to_us(EARLIEST), to_us(LATEST)
 _CHANNELS = {channel.value: channel for channel in Channel}
+_SHAPE = {"start", "values", "readings"}
 _OWNER_FIELD = {Source.METER: "meter_id", Source.WEATHER: "site_id"}
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?")
 
@@ -88,7 +89,9 @@ def decode_reading(payload: bytes, source: Source, *, key: bytes | None = None) 
         wire = _decoder.decode(payload)
     except msgspec.ValidationError as error:
         repeated = _repeated_names(payload)
-        return _all_in_one([*(repeated if isinstance(repeated, list) else ()), *_type_faults(payload, error)])
+        return _all_in_one(
+            [*(repeated if isinstance(repeated, list) else ()), *_type_faults(payload, error, source, key)]
+        )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Rejection("not_json", "", f"the message must be one JSON object in UTF-8: {error}")
     repeated = _repeated_names(payload) if _may_repeat_a_name(wire, payload) else []
@@ -274,9 +277,12 @@ def _ignored(number: str) -> None:
     """A number is not looked at again; converting it could fail."""
 
 
-def _type_faults(payload: bytes, error: msgspec.ValidationError) -> Iterator[Rejection]:
-    """Every field whose JSON type is wrong; found one by one, now that the message is known to be at fault."""
-    found = False
+def _type_faults(
+    payload: bytes, error: msgspec.ValidationError, source: Source, key: bytes | None
+) -> Iterator[Rejection]:
+    """Every field whose JSON type is wrong, found one by one, and then what is wrong with the others."""
+    wrong: set[str] = set()
+    right: dict[str, Any] = {}
     try:
         raw = _raw_decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -284,13 +290,17 @@ def _type_faults(payload: bytes, error: msgspec.ValidationError) -> Iterator[Rej
     for field in msgspec.structs.fields(_Wire):
         if field.name in raw:
             try:
-                msgspec.json.decode(raw[field.name], type=field.type)
+                right[field.name] = msgspec.json.decode(raw[field.name], type=field.type)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-                found = True
+                wrong.add(field.name)
                 out_of_range = "Number out of range" in str(fault)
                 yield Rejection("not_finite" if out_of_range else "wrong_type", field.name, str(fault))
-    if not found:
+    if not wrong:
         yield Rejection("wrong_type", "", str(error))
+        return
+    told = wrong | _SHAPE if wrong & _SHAPE else wrong  # these three are judged together
+    others = _block(_Wire(**right), source, key)
+    yield from (fault for fault in others if fault.field not in told) if isinstance(others, list) else ()
 
 
 def _choice(error_class: str, field: str, got: str, choices: Sequence[str]) -> Rejection:

@@ -228,6 +228,16 @@ def test_a_temperature_below_absolute_zero_is_refused_and_absolute_zero_is_not()
     assert decode(message(**weather, values=[-459.67]), Source.WEATHER).values[0] == pytest.approx(-273.15)
 
 
+def test_a_wrong_type_hides_no_other_fault_and_brings_none() -> None:
+    bad = message(values=[1, "2"], channel="warmth", interval="PT0M", quality="good", meter_id="m\n")
+    told = refuse(bad)
+    assert (told.error_class, told.field) == ("wrong_type", "values")
+    assert re.findall(r"; (\w+): ", told.detail) == ["quality", "meter_id", "channel", "interval"]
+    alone = refuse(message(start="2026-03-01T00:00:00"))
+    assert (alone.error_class, alone.field) == ("wrong_type", "start")
+    assert "; " not in alone.detail
+
+
 def test_the_largest_allowed_message_is_taken() -> None:
     assert len(decode(message(values=[0.0] * 10_000)).values) == 10_000
 
