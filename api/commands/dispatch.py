@@ -15,9 +15,9 @@ from api.relaxed import relaxed_limits, unsecured_outages
 from grid.faults import Fault, InputError
 
 if TYPE_CHECKING:
+    from grid.cases.ac_data import AcData
     from grid.cases.case import Case
     from grid.dispatch import DispatchPlan, DispatchProblem
-    from grid.power_flow.opf import OpfResult
 
 _ACCEPTED = (
     "give a MATPOWER case file (.m), a pandapower network or a unit commitment instance of pglib-uc (.json), a folder "
@@ -35,7 +35,7 @@ def dispatch(
     gap: Annotated[float, typer.Option(help="Of an instance or a folder: the relative gap that suffices.")] = 0.001,
     time_limit: Annotated[float, typer.Option(help="Seconds until the best plan is taken.")] = 60.0,
     ac_check: Annotated[
-        bool, typer.Option("--ac-check", help="Of a MATPOWER network: an AC power flow of the result, with remedies.")
+        bool, typer.Option("--ac-check", help="An AC power flow of the result, with remedies.")
     ] = False,
     start: Annotated[
         datetime | None, typer.Option(help="Of a source folder: first hour, on its clock.", formats=_INSTANTS)
@@ -49,9 +49,7 @@ def dispatch(
     """Dispatch a case at least cost: commitment, set points, flows, prices, reasons."""
     _check(out, gap, time_limit)
     if is_source_folder(case):
-        if ac_check:
-            raise InputError([Fault("--ac-check", "needs a network.m", "leave it out")])
-        document = _plan_source(case, start, hours, n_1, gap, time_limit)
+        document = _plan_source(case, start, hours, n_1, gap, time_limit, ac_check)
     elif start is not None or hours is not None or n_1:
         problem = "are for source folders in RTS-GMLC's format"
         raise InputError([Fault("--start, --hours, --n-1", problem, "leave them out: the case says it itself")])
@@ -100,25 +98,33 @@ def _plan(case: Path, *, gap: float, time_limit: float, ac_check: bool) -> dict[
     if case.suffix == ".m":
         return _plan_matpower(text_of(case), time_limit, ac_check)
     if case.suffix == ".json":
-        if ac_check:
-            raise InputError([Fault("--ac-check", "needs a network of MATPOWER's", "leave it out")])
         text = text_of(case)
-        return (
-            _plan_pandapower(text, time_limit)
-            if _is_pandapower(text)
-            else _plan_instance(text, case.stem, gap, time_limit)
-        )
+        if _is_pandapower(text):
+            return _plan_pandapower(text, time_limit, ac_check)
+        if ac_check:
+            raise InputError([Fault("--ac-check", "a unit commitment instance has no network", "leave it out")])
+        return _plan_instance(text, case.stem, gap, time_limit)
     raise InputError([Fault(str(case), "is of no kind that can be dispatched", _ACCEPTED)])
 
 
 def _plan_matpower(text: str, time_limit: float, ac_check: bool) -> dict[str, Any]:
     from grid.cases import read_matpower
     from grid.cases.ac_data import read_ac_data
-    from grid.power_flow.opf_document import opf_document
 
     network = read_matpower(text)
-    ac = read_ac_data(text) if ac_check else None
-    result = _flow(network, time_limit)
+    return _flow(network, time_limit, read_ac_data(text) if ac_check else None)
+
+
+def _flow(network: Case, time_limit: float, ac: AcData | None) -> dict[str, Any]:
+    """The optimal power flow of a network, checked where there is AC data."""
+    from grid.formulation.relaxation import UnsolvedError
+    from grid.power_flow.opf import solve_opf
+    from grid.power_flow.opf_document import opf_document
+
+    try:
+        result = solve_opf(network, time_limit_seconds=time_limit)
+    except UnsolvedError:
+        _end_without_time("it ended before a dispatch kept the limits of all branches", "give more")
     document = opf_document(result)
     if ac is not None and document["status"] != "infeasible":
         from grid.power_flow.ac_check import check_opf
@@ -131,22 +137,12 @@ def _is_pandapower(text: str) -> bool:
     return '"pandapowerNet"' in text[:400]
 
 
-def _plan_pandapower(text: str, time_limit: float) -> dict[str, Any]:
+def _plan_pandapower(text: str, time_limit: float, ac_check: bool) -> dict[str, Any]:
     from grid.cases import read_pandapower
-    from grid.power_flow.opf_document import opf_document
+    from grid.cases.pandapower_ac import read_pandapower_ac
 
-    return opf_document(_flow(read_pandapower(text), time_limit))
-
-
-def _flow(network: Case, time_limit: float) -> OpfResult:
-    """The optimal power flow of one period."""
-    from grid.formulation.relaxation import UnsolvedError
-    from grid.power_flow.opf import solve_opf
-
-    try:
-        return solve_opf(network, time_limit_seconds=time_limit)
-    except UnsolvedError:
-        _end_without_time("it ended before a dispatch kept the limits of all branches", "give more")
+    network = read_pandapower(text)
+    return _flow(network, time_limit, read_pandapower_ac(text) if ac_check else None)
 
 
 def _planned(problem: DispatchProblem, gap: float, time_limit: float) -> DispatchPlan:
@@ -182,19 +178,24 @@ def _plan_folder(case: Path, gap: float, time_limit: float, ac_check: bool) -> d
     network, periods = folder_files(case)
     matpower = network.suffix == ".m"
     if ac_check and not matpower:
-        problem = "needs network.m: network.json has no reactive power"
-        raise InputError([Fault("--ac-check", problem, "leave it out, or describe the network in network.m")])
+        problem = "network.json tells no reactive loads, voltages and charging, which an AC power flow needs"
+        raise InputError([Fault("--ac-check", problem, "leave it out, or give the network as network.m, which does")])
     text = text_of(network)
     problem_of_case = read_folder(text, text_of(periods), matpower=matpower)
     ac = read_ac_data(text) if ac_check else None
     plan = _planned(problem_of_case, gap, time_limit)
     document = case_document(plan, case=case.resolve().name)
-    if ac is not None and document["status"] != "infeasible":
-        from grid.checking.flows import injections_of
-        from grid.power_flow.ac_check import check_plan_ac
+    return document if ac is None else _checked(document, plan, read_matpower(text), ac)
 
-        document["ac"] = check_plan_ac(plan, read_matpower(text), ac, injections_of(plan))
-    return document
+
+def _checked(document: dict[str, Any], plan: DispatchPlan, network: Case, ac: AcData) -> dict[str, Any]:
+    """A plan's document with the AC check, if there is a plan."""
+    from grid.checking.flows import injections_of
+    from grid.power_flow.ac_check import check_plan_ac
+
+    if document["status"] == "infeasible":
+        return document
+    return {**document, "ac": check_plan_ac(plan, network, ac, injections_of(plan))}
 
 
 def is_source_folder(case: Path) -> bool:
@@ -203,21 +204,23 @@ def is_source_folder(case: Path) -> bool:
 
 
 def _plan_source(
-    case: Path, start: datetime | None, hours: int | None, n_1: bool, gap: float, time_limit: float
+    case: Path, start: datetime | None, hours: int | None, n_1: bool, gap: float, time_limit: float, ac_check: bool
 ) -> dict[str, Any]:
-    from api.commands.source_folder import read_source_folder
+    from api.commands.source_folder import read_source_folder, read_source_folder_ac
     from grid.cases.must_take import joined_plan
     from grid.dispatch import case_document
 
     try:
         system = read_source_folder(case, simulations=("DAY_AHEAD",))
+        ac = read_source_folder_ac(case) if ac_check else None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError([Fault(str(case), f"cannot be read: {error}", "make its files readable UTF-8 text")]) from None
     window = system.simulations["DAY_AHEAD"]
     periods = None if hours is None else int(timedelta(hours=hours) / window.step)
     problem = system.problem(start=start and start.replace(tzinfo=UTC), periods=periods, secure=n_1)
     plan = _planned(problem, gap, time_limit)
-    return joined_plan(case_document(plan, case=case.resolve().name))
+    document = joined_plan(case_document(plan, case=case.resolve().name))
+    return document if ac is None else _checked(document, plan, *ac)
 
 
 def folder_files(case: Path) -> tuple[Path, Path]:

@@ -6,7 +6,10 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, timedelta
 from pathlib import Path
 
+from grid.cases.ac_data import AcData
+from grid.cases.case import Case
 from grid.cases.rts_gmlc import OPTIONAL, REQUIRED, SIMULATIONS, read_rts_gmlc
+from grid.cases.source_ac import read_source_ac
 from grid.cases.source_series import SeriesTable, data_files
 from grid.cases.source_system import SourceSystem
 from grid.time_axis import TimeAxis
@@ -30,6 +33,17 @@ def read_source_folder(folder: Path, *, simulations: Collection[str] = SIMULATIO
     files |= {name: _text(folder / name) for name in named if (folder / name).is_file()}
     tables = {} if named <= set(files) else _parquet_tables(folder)
     return read_rts_gmlc(files, simulations=simulations, tables=tables)
+
+
+def read_source_folder_ac(folder: Path) -> tuple[Case, AcData]:
+    """The network of a source folder with its AC data.
+
+    Raises:
+        InputError: With every fault.
+        OSError: If a file cannot be read.
+    """
+    names = ("bus.csv", "branch.csv", "dc_branch.csv", "gen.csv")
+    return read_source_ac({name: _text(folder / name) for name in names if (folder / name).is_file()})
 
 
 def _text(file: Path) -> str:

@@ -1,7 +1,8 @@
-"""What an AC power flow needs of a MATPOWER file beyond the tables of a DC case: reactive power, voltages, shunts.
+"""What an AC power flow needs beyond a DC case: reactive power, voltages, shunts; and how a MATPOWER file tells it.
 
 The rows are those of :class:`grid.cases.case.Case`, in their order; a file is read by both. Columns that a DC case does
-not need may be missing their numbers there: here they are faults.
+not need may be missing their numbers there: here they are faults. Networks of pandapower are read by
+:mod:`.pandapower_ac`, source folders by :mod:`.source_ac`.
 
 References:
     Zimmerman and Murillo-Sanchez, "MATPOWER User's Manual", version 8.0, 2024, appendix B and chapter 3.
@@ -12,10 +13,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from grid.cases.case import BoolArray
 from grid.cases.matpower_tables import read_tables
 from grid.faults import Fault, InputError
 from grid.time_axis import FloatArray
+
+ComplexArray = npt.NDArray[np.complex128]
+
+USUAL_PU = (0.9, 1.1)
+"""Limits of a bus's voltage where a file tells none."""
 
 _BUS = {"Qd": 3, "Gs": 4, "Bs": 5, "Vmax": 11, "Vmin": 12}
 _GEN = {"Qmax": 3, "Qmin": 4, "Vg": 5}
@@ -27,9 +35,13 @@ class AcData:
     """Columns of the file's tables.
 
     Attributes:
-        reactive_load_mvar, shunt_mw, shunt_mvar, maximum_pu, minimum_pu: Of the buses, shape (buses,).
+        reactive_load_mvar, shunt_mw, shunt_mvar, maximum_pu, minimum_pu: Of the buses, shape (buses,); a shunt feeds in
+            ``shunt_mvar``, and takes ``shunt_mw``, at nominal voltage.
         most_mvar, least_mvar, set_point_pu: Of the generators, shape (generators,).
-        charging_pu, ratio, shift_rad: Of the branches, shape (branches,); ``ratio`` is 1 for a line.
+        holds: Which generators hold the voltage of their bus while they are on, same shape.
+        condenser: Which of them are on whatever is planned, since they give no active power, same shape.
+        charging_pu: Shunt admittance of the branches, half of it at either end, shape (branches,).
+        ratio, shift_rad: Of the branches, shape (branches,); ``ratio`` is 1 for a line.
     """
 
     reactive_load_mvar: FloatArray
@@ -40,7 +52,9 @@ class AcData:
     most_mvar: FloatArray
     least_mvar: FloatArray
     set_point_pu: FloatArray
-    charging_pu: FloatArray
+    holds: BoolArray
+    condenser: BoolArray
+    charging_pu: ComplexArray
     ratio: FloatArray
     shift_rad: FloatArray
 
@@ -75,7 +89,9 @@ def read_ac_data(text: str) -> AcData:
         most_mvar=gen[:, 3],
         least_mvar=gen[:, 4],
         set_point_pu=gen[:, 5],
-        charging_pu=branch[:, 4],
+        holds=np.ones(len(gen), dtype=np.bool_),
+        condenser=np.zeros(len(gen), dtype=np.bool_),
+        charging_pu=np.array(1j * branch[:, 4], dtype=np.complex128),
         ratio=np.where(branch[:, 8] == 0.0, 1.0, branch[:, 8]),
         shift_rad=np.radians(branch[:, 9]),
     )

@@ -32,10 +32,15 @@ def split_plant(
     return [(plant, free), (part, least_mw)]
 
 
+def whole_plant(plant_id: str) -> str:
+    """Id of the plant that this is, or is a part of."""
+    return plant_id.removesuffix(_MINIMUM_PART)
+
+
 def joined_plan(document: Mapping[str, Any]) -> dict[str, Any]:
     """A plan's document by the plants of the case: both parts' powers added up, their reasons in turn."""
     names = document["assets"]
-    parts = {name: whole for name in names if (whole := name.removesuffix(_MINIMUM_PART)) != name and whole in names}
+    parts = {name: whole for name in names if (whole := whole_plant(name)) != name and whole in names}
     renewables, reasons = dict(document["renewables"]), dict(document["reasons"])
     for part, whole in parts.items():
         if part in renewables:

@@ -11,6 +11,7 @@ electric power systems", IEEE Transactions on Power Systems 33(6), 2018.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,19 @@ from grid.cases.spans import MOST
 from grid.faults import Fault, InputError
 
 _FEEDS = {"gen": 1.0, "sgen": 1.0, "ext_grid": 1.0, "load": -1.0, "storage": -1.0}
-_ALWAYS_FREE = ("gen", "ext_grid")
+ALWAYS_FREE = ("gen", "ext_grid")
+"""What is dispatched, and holds the voltage of its bus, whether it says so or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An element that feeds in its power times ``feeds``."""
+
+    kind: str
+    index: int
+    row: Row
+    feeds: float
+    dispatched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +65,16 @@ def read_pandapower(text: str) -> Case:
     base_mva = tables.scalar("sn_mva", default=1.0)
     demand = np.zeros(len(buses.names))
     machines, costs = [], CostTables(tables, tuple(_FEEDS))
-    for kind, sign in _FEEDS.items():
-        for index, row in tables.rows(kind):
-            alive, bus = buses.alive(row), buses.at(row)
-            if kind in _ALWAYS_FREE or row.flag("controllable", default=False):
-                machines.append(_machine(kind, index, row, bus, alive))
-                costs.read(kind, index, sign)
-            elif alive:
-                demand[bus] -= sign * _standing_mw(row)
+    for element in elements(tables):
+        alive, bus = buses.alive(element.row), buses.at(element.row)
+        if element.dispatched:
+            machines.append(_machine(element, bus, alive))
+            costs.read(element.kind, element.index, element.feeds)
+        elif alive:
+            demand[bus] -= element.feeds * standing(element.row, "p_mw")
     for _, row in tables.rows("shunt"):
         if buses.alive(row):
-            demand[buses.at(row)] += _shunt_mw(row, buses)
+            demand[buses.at(row)] += shunt_at_nominal(row, buses, "p_mw")
     reference = _references(tables, buses)
     if not buses.names:
         faults.append(Fault("bus", "must have a bus, got none", "add the buses"))
@@ -96,11 +108,19 @@ def read_pandapower(text: str) -> Case:
     )
 
 
-def _machine(kind: str, index: int, row: Row, bus: int, alive: bool) -> _Machine:
+def elements(tables: NetTables) -> Iterator[Element]:
+    """Everything but shunts that gives or takes power, in the order of the case's generators."""
+    for kind, feeds in _FEEDS.items():
+        for index, row in tables.rows(kind):
+            dispatched = kind in ALWAYS_FREE or row.flag("controllable", default=False)
+            yield Element(kind, index, row, feeds, dispatched)
+
+
+def _machine(element: Element, bus: int, alive: bool) -> _Machine:
     """A machine; one that is not controllable stands at its power, an external grid may lack limits."""
-    sign, name = _FEEDS[kind], f"{kind}-{index}"
+    kind, row, sign, name = element.kind, element.row, element.feeds, f"{element.kind}-{element.index}"
     if kind == "gen" and not row.flag("controllable", default=True):
-        fixed = _standing_mw(row)
+        fixed = standing(row, "p_mw")
         return _Machine(name, bus, fixed, fixed, alive)
     endless = (-math.inf, math.inf) if kind == "ext_grid" else (None, None)
     low = row.number("min_p_mw", default=endless[0])
@@ -111,24 +131,24 @@ def _machine(kind: str, index: int, row: Row, bus: int, alive: bool) -> _Machine
     return _Machine(name, bus, low, high, alive)
 
 
-def _standing_mw(row: Row) -> float:
-    """The power at which something that is not dispatched stands."""
-    power = row.number("p_mw") * row.number("scaling", default=1.0)
+def standing(row: Row, column: str, *, default: float | None = None) -> float:
+    """The power at which something that is not dispatched stands. [MW or MVAr]"""
+    power = row.number(column, default=default) * row.number("scaling", default=1.0)
     if abs(power) > MOST:
         row.fault("scaling", f"makes {power:g} MW, at most {MOST:g} can be planned", "correct it, or p_mw")
     return power
 
 
-def _shunt_mw(row: Row, buses: NetBuses) -> float:
-    """What a shunt takes at its bus's nominal voltage; its power is told at its own."""
+def shunt_at_nominal(row: Row, buses: NetBuses, column: str) -> float:
+    """What a shunt takes at its bus's nominal voltage; its power is told at its own. [MW or MVAr]"""
     kilovolt = buses.base_kv(row, "bus")
     own = row.number("vn_kv", default=kilovolt, above=0.0) or kilovolt
-    return row.number("p_mw", default=0.0) * row.number("step", default=1.0) * (kilovolt / own) ** 2
+    return row.number(column, default=0.0) * row.number("step", default=1.0) * (kilovolt / own) ** 2
 
 
 def _references(tables: NetTables, buses: NetBuses) -> BoolArray:
     reference = np.zeros(len(buses.names), dtype=bool)
-    for kind in _ALWAYS_FREE:
+    for kind in ALWAYS_FREE:
         for _, row in tables.rows(kind):
             if buses.alive(row) and (kind == "ext_grid" or row.flag("slack", default=False)):
                 reference[buses.at(row)] = True

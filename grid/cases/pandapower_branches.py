@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grid.cases.ac_data import ComplexArray
 from grid.cases.case import Branches
 from grid.cases.pandapower_buses import NetBuses
 from grid.cases.pandapower_tables import NetTables
@@ -28,7 +29,10 @@ _MOST_TAP_PERCENT = 100.0
 
 @dataclass(frozen=True, slots=True)
 class _Branch:
-    """What lies between two buses; ``limit_mw`` is infinite where there is none."""
+    """What lies between two buses; ``limit_mw`` is infinite where there is none.
+
+    ``charging_pu`` is the shunt admittance, half of it at either end.
+    """
 
     name: str
     from_bus: int
@@ -38,14 +42,12 @@ class _Branch:
     shift_rad: float
     limit_mw: float
     in_service: bool
+    charging_pu: complex
 
 
 def read_branches(tables: NetTables, buses: NetBuses, base_mva: float) -> Branches:
     """The branches of a network, lines first; one with an open switch at an end is out of service."""
-    opened = buses.opened
-    lines = [_line(i, row, buses, base_mva, is_open=("l", i) in opened) for i, row in tables.rows("line")]
-    trafos = [_transformer(i, row, buses, base_mva, is_open=("t", i) in opened) for i, row in tables.rows("trafo")]
-    all_of = [*lines, *trafos]
+    all_of = _branches(tables, buses, base_mva)
     limit = np.array([branch.limit_mw for branch in all_of])
     return Branches(
         names=tuple(branch.name for branch in all_of),
@@ -63,18 +65,34 @@ def read_branches(tables: NetTables, buses: NetBuses, base_mva: float) -> Branch
     )
 
 
-def _line(index: int, row: Row, buses: NetBuses, base_mva: float, *, is_open: bool) -> _Branch:
+def read_charging(tables: NetTables, buses: NetBuses, base_mva: float) -> ComplexArray:
+    """Shunt admittances of the same branches, half at either end. [pu]"""
+    return np.array([branch.charging_pu for branch in _branches(tables, buses, base_mva)], dtype=np.complex128)
+
+
+def _branches(tables: NetTables, buses: NetBuses, base_mva: float) -> list[_Branch]:
+    opened, hertz = buses.opened, tables.scalar("f_hz", default=50.0)
+    lines = [_line(i, row, buses, base_mva, hertz, is_open=("l", i) in opened) for i, row in tables.rows("line")]
+    trafos = [_transformer(i, row, buses, base_mva, is_open=("t", i) in opened) for i, row in tables.rows("trafo")]
+    return [*lines, *trafos]
+
+
+def _line(index: int, row: Row, buses: NetBuses, base_mva: float, hertz: float, *, is_open: bool) -> _Branch:
     ends = buses.ends(row, "from_bus", "to_bus")
     kilovolt = buses.base_kv(row, "from_bus")
     parallel = row.number("parallel", default=1.0, above=0.0) or 1.0
-    ohm = complex(row.number("r_ohm_per_km"), row.number("x_ohm_per_km")) * row.number("length_km", above=0.0)
+    length = row.number("length_km", above=0.0)
+    ohm = complex(row.number("r_ohm_per_km"), row.number("x_ohm_per_km")) * length
+    capacitive = 2.0 * math.pi * hertz * 1e-9 * row.number("c_nf_per_km", default=0.0)
+    siemens = complex(1e-6 * row.number("g_us_per_km", default=0.0), capacitive) * length
     rating = math.sqrt(3.0) * kilovolt * row.number("max_i_ka", default=math.inf, least=0.0)
     rating *= row.number("df", default=1.0, above=0.0) * parallel
     alive = buses.alive(row, "from_bus", "to_bus") and not is_open
     if alive and ohm.imag == 0.0:
         row.fault("x_ohm_per_km", "must not be 0", "give its reactance, or a closed switch between the buses")
     impedance = ohm * base_mva / kilovolt**2 / parallel
-    return _Branch(f"line-{index}", *ends, impedance, 1.0, 0.0, _loaded(row, rating), alive)
+    charging = siemens * kilovolt**2 / base_mva * parallel
+    return _Branch(f"line-{index}", *ends, impedance, 1.0, 0.0, _loaded(row, rating), alive, charging)
 
 
 def _transformer(index: int, row: Row, buses: NetBuses, base_mva: float, *, is_open: bool) -> _Branch:
@@ -95,7 +113,11 @@ def _transformer(index: int, row: Row, buses: NetBuses, base_mva: float, *, is_o
     rating = rated * row.number("df", default=1.0, above=0.0) * parallel
     ratio = high / low * bus_lv / bus_hv
     alive = buses.alive(row, "hv_bus", "lv_bus") and not is_open
-    return _Branch(f"trafo-{index}", *ends, series + series**2 / 4.0 * shunt, ratio, shift, _loaded(row, rating), alive)
+    for column in ("leakage_resistance_ratio_hv", "leakage_reactance_ratio_hv"):
+        if row.number(column, default=0.5) != 0.5:
+            row.fault(column, "must be 0.5: leakage that is not alike on both sides is not read", "correct it")
+    through, charging = series + series**2 / 4.0 * shunt, shunt / (1.0 + series * shunt / 4.0)
+    return _Branch(f"trafo-{index}", *ends, through, ratio, shift, _loaded(row, rating), alive, charging)
 
 
 def _tapped(row: Row) -> tuple[float, float, float]:

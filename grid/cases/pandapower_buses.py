@@ -37,6 +37,10 @@ class NetBuses:
             row.fault(column, f"there is no bus {index}", "add it, or correct the index")
         return self._position.get(index, 0)
 
+    def of(self, index: int) -> int:
+        """Position of the bus that a bus of the file is, or is a part of."""
+        return self._position[index]
+
     def ends(self, row: Row, first: str, second: str) -> tuple[int, int]:
         """Positions of both ends."""
         return self.at(row, first), self.at(row, second)

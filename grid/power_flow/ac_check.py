@@ -8,6 +8,7 @@ import numpy as np
 
 from grid.cases.ac_data import AcData
 from grid.cases.case import BoolArray, Case
+from grid.cases.must_take import whole_plant
 from grid.power_flow.ac_flow import AcFlow, reactive_sensitivities, solve_ac
 from grid.power_flow.opf import OpfResult
 from grid.problem.plan import DispatchPlan
@@ -15,6 +16,7 @@ from grid.time_axis import FloatArray
 
 _PU = 1e-4
 _PERCENT = 0.1
+_FEEDS_MW = 1e-3
 
 
 def check_opf(result: OpfResult, ac: AcData) -> dict[str, Any]:
@@ -37,34 +39,51 @@ def check_opf(result: OpfResult, ac: AcData) -> dict[str, Any]:
 
 
 def check_plan_ac(plan: DispatchPlan, case: Case, ac: AcData, injection_mw: FloatArray) -> dict[str, Any]:
-    """The AC check of a plan on the network of a MATPOWER file, period by period.
+    """The AC check of a plan on its network, period by period.
 
-    Reactive loads follow the active load of all buses together.
+    Reactive loads follow the active load of all buses together. Plants and storages are on while they give or take
+    power, and have nothing left to share losses with.
 
     Args:
-        case: The file that the plan's network came from.
+        case: What the plan's network came from; its generators have the names of the plan's assets.
         injection_mw: The plan's, shape (buses of the plan, periods).
     """
     periods = plan.problem.axis.periods
     rows = {bus.bus_id: injection_mw[i] for i, bus in enumerate(plan.problem.network.buses)}
     nothing = np.zeros(periods)
+    others = _others_on(plan)
     unit = {u.unit_id: i for i, u in enumerate(plan.problem.thermal_units)}
     branch = {b.branch_id: i for i, b in enumerate(plan.problem.network.branches)}
-    places = [unit.get(name) for name in case.generators.names]
-    off = np.zeros(periods, dtype=np.bool_)
+    generators = list(zip(case.generators.names, case.generators.maximum_mw, ac.condenser, strict=True))
     total = float(case.demand_mw.sum())
     return _document(
         case,
         ac,
-        power_mw=np.array([nothing if i is None else plan.power_mw[i] for i in places]).reshape(-1, periods),
+        power_mw=np.array([
+            plan.power_mw[unit[name]] if name in unit else np.full(periods, most) for name, most, _ in generators
+        ]).reshape(-1, periods),
         injection_mw=np.array([rows.get(name, nothing) for name in case.bus_ids])
         + np.where(case.isolated, 0.0, ac.shunt_mw)[:, None],
-        on=np.array([off if i is None else plan.on[i] for i in places]).reshape(-1, periods),
+        on=np.array([
+            plan.on[unit[name]] if name in unit else others.get(name, np.full(periods, always))
+            for name, _, always in generators
+        ], dtype=np.bool_).reshape(-1, periods),
         dc_flow_mw=np.array([
             plan.branch_flow_mw[branch[name]] if name in branch else nothing for name in case.branches.names
         ]).reshape(-1, periods),
         reactive_scale=plan.problem.load_mw.sum(axis=0) / total if total else np.ones(periods),
     )  # fmt: skip
+
+
+def _others_on(plan: DispatchPlan) -> dict[str, BoolArray]:
+    """When each plant and storage gives or takes power, shape (periods,); a plant may have two parts."""
+    on: dict[str, BoolArray] = {}
+    for plant, mw in zip(plan.problem.renewable_plants, plan.renewable_mw, strict=True):
+        name = whole_plant(plant.plant_id)
+        on[name] = (mw > _FEEDS_MW) | on.get(name, np.zeros(len(mw), dtype=np.bool_))
+    for storage, mw in zip(plan.problem.storages, plan.discharge_mw + plan.charge_mw, strict=True):
+        on[storage.storage_id] = mw > _FEEDS_MW
+    return on
 
 
 def _document(

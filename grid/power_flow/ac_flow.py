@@ -14,17 +14,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from lightsim2grid.algorithm import NR_KLU
 from scipy.sparse import csc_matrix, csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
-from grid.cases.ac_data import AcData
+from grid.cases.ac_data import AcData, ComplexArray
 from grid.cases.case import BoolArray, Case, IntArray
 from grid.time_axis import FloatArray
 
-ComplexArray = npt.NDArray[np.complex128]
 _ITERATIONS = 30
 _TOLERANCE_PU = 1e-8
 _SWITCHES = 20
@@ -39,7 +37,7 @@ class AcFlow:
         converged: Whether all islands with a generator were solved; if not, the numbers mean nothing.
         dark: Buses without a voltage: out of service, or in an island without a generator that is on.
         held: Buses that generators hold at their set-points, shape (buses,).
-        voltage: Shape (buses,). [pu]
+        voltage: Shape (buses,). [pu] Its angle is 0 at each island's reference bus, else at one that is held.
         from_mva, to_mva: Power into each branch at its ends, shape (branches,).
         losses_mw: In branches, all of them together.
     """
@@ -61,12 +59,12 @@ def solve_ac(
     Args:
         power_mw: Output of each generator, shape (generators,).
         injection_mw: Net injection at each bus without shunts, shape (buses,).
-        on: Generators that hold voltage, shape (generators,).
+        on: Generators that are on, shape (generators,); those that hold voltage are among them.
         reactive_scale: Reactive loads of the file are taken times this.
     """
     admittance, y_from, y_to = _admittances(case, ac)
     table, gens, buses = case.branches, case.generators, len(case.bus_ids)
-    alive = on & gens.in_service & ~case.isolated[gens.bus]
+    alive = on & ac.holds & gens.in_service & ~case.isolated[gens.bus]
     voltage = np.ones(buses, dtype=np.complex128)
     voltage[gens.bus[alive]] = ac.set_point_pu[alive]
     held = np.zeros(buses, dtype=np.bool_)
@@ -83,12 +81,15 @@ def solve_ac(
         if not held[members].any():
             dark[members] = True
             continue
+        anchor = members[np.argmax(2 * case.reference[members] + held[members])]
+        voltage[members] *= np.exp(1j * _dc_angles(case, ac, injection_mw, members, anchor))
         part = csc_matrix(admittance[members, :][:, members])
         power = (injection_mw[members] - 1j * reactive_load[members]) / case.base_mva
         solved, voltage[members], held[members] = _solve_island(
             part, power.astype(np.complex128), voltage[members], held[members], room[members],
             least[members] / case.base_mva, most[members] / case.base_mva, reactive_load[members] / case.base_mva,
         )  # fmt: skip
+        voltage[members] *= np.exp(-1j * np.angle(voltage[anchor]))
         converged = converged and solved
     from_mva = voltage[table.from_bus] * np.conj(y_from @ voltage) * case.base_mva
     to_mva = voltage[table.to_bus] * np.conj(y_to @ voltage) * case.base_mva
@@ -151,10 +152,32 @@ def _solve_island(
         worst = over | under
         if not worst.any() or held.sum() == worst.sum():
             return True, voltage, held
-        given = np.where(over, most, least)
+        given = np.where(worst, np.where(over, most, least), 0.0)  # limits may be infinite
         power = np.where(worst, power.real + 1j * (given - reactive_load), power)
         held = held & ~worst
     return False, voltage, held
+
+
+def _dc_angles(case: Case, ac: AcData, injection_mw: FloatArray, members: IntArray, anchor: np.int64) -> FloatArray:
+    """Where Newton's method begins: angles of an island by a DC power flow, 0 at ``anchor``; all 0 if it has none.
+
+    From angles of 0 it may end at a solution of low voltages, or at none, where transformers shift the phase.
+    """
+    table, buses = case.branches, len(case.bus_ids)
+    alive = np.flatnonzero(table.in_service)
+    susceptance = 1.0 / (table.reactance_pu * ac.ratio)[alive]
+    ends = np.tile(np.arange(len(alive)), 2), np.concatenate([table.from_bus[alive], table.to_bus[alive]])
+    incidence = csr_array((np.repeat([1.0, -1.0], len(alive)), ends), shape=(len(alive), buses))
+    pushed = incidence.T @ (susceptance * ac.shift_rad[alive])
+    laplacian = csr_array(incidence.T @ diags_array(susceptance, shape=(len(alive), len(alive))) @ incidence)
+    free, angles = members[members != anchor], np.zeros(buses)
+    if len(free):
+        try:
+            factor = splu(csc_matrix(laplacian[free, :][:, free]))
+        except RuntimeError:  # series capacitors cancel out
+            return np.zeros(len(members))
+        angles[free] = factor.solve((injection_mw / case.base_mva + pushed)[free])
+    return np.asarray(angles[members])
 
 
 def _admittances(case: Case, ac: AcData) -> tuple[csr_array, csr_array, csr_array]:
@@ -163,7 +186,7 @@ def _admittances(case: Case, ac: AcData) -> tuple[csr_array, csr_array, csr_arra
     status = table.in_service.astype(np.float64)
     series = status / np.where(table.in_service, table.resistance_pu + 1j * table.reactance_pu, 1.0)
     tap = ac.ratio * np.exp(1j * ac.shift_rad)
-    own = series + 0.5j * ac.charging_pu * status
+    own = series + 0.5 * ac.charging_pu * status
     rows = np.arange(len(table.names))
     ends = (np.tile(rows, 2), np.concatenate([table.from_bus, table.to_bus]))
     shape = (len(rows), buses)

@@ -233,10 +233,25 @@ def test_an_alternating_current_check_stands_in_the_plan_of_a_case(tmp_path: Pat
 def test_an_alternating_current_check_needs_a_network(tmp_path: Path, dispatch: Call) -> None:
     done = dispatch(instance(tmp_path, [0.0, 20.0]), "--ac-check")
     assert done.returncode == 2
-    assert "needs a network" in done.stderr
+    assert "a unit commitment instance has no network" in done.stderr
+    (tmp_path / "network.json").write_text('{"buses": {"a": {}}}')
+    (tmp_path / "periods.json").write_text('{"periods": 1}')
+    done = dispatch(tmp_path, "--ac-check")
+    assert done.returncode == 2
+    assert "tells no reactive loads, voltages and charging" in done.stderr
+    assert "give the network as network.m" in done.stderr
 
 
 CASES = Path(__file__).resolve().parents[1] / "grid" / "cases"
+
+
+@pytest.mark.parametrize("case", ["pandapower_net/network.json", "two_area_source"])
+def test_networks_of_pandapower_and_source_folders_are_checked_too(case: str, dispatch: Call) -> None:
+    done = dispatch(CASES / case, "--ac-check", "--json")
+    assert done.returncode == 0, done.stderr
+    ac = json.loads(done.stdout)["ac"]
+    assert ac["converged"], ac["message"]
+    assert max(ac["losses_mw"]) > 0.0
 
 
 def test_a_network_of_pandapower_is_dispatched(dispatch: Call) -> None:
