@@ -250,7 +250,8 @@ def forecast(
     if as_json:
         _print_json({"issued_at": forecasts[0].issued_at.isoformat(), "series": len(forecasts), "degraded": degraded})
     else:
-        note = f"; on fallbacks: {', '.join(degraded)}" if degraded else ""
+        shown = ", ".join(degraded[:3]) + (", …" if len(degraded) > 3 else "")
+        note = f"; {len(degraded)} on fallbacks: {shown}" if degraded else ""
         typer.echo(f"{len(forecasts)} series forecast as of {forecasts[0].issued_at.isoformat()}{note}")
 
 

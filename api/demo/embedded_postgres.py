@@ -44,6 +44,9 @@ class EmbeddedPostgres(EmbeddedServer):
     Commits are safe (``synchronous_commit`` and ``fsync`` stay on). The superuser's password is generated once and
     kept in ``data_directory/password``, mode 0600. As root, the server runs as an unprivileged account.
 
+    Attributes:
+        home: Where its files really are: ``data_directory``, unless the account cannot enter that.
+
     Args:
         data_directory: Made if missing; used again, it resumes.
         port: 0 picks a free one.
@@ -59,6 +62,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def __init__(self, data_directory: Path, *, port: int = 0, start_timeout_s: float = 60.0) -> None:
         super().__init__(data_directory, port=port, start_timeout_s=start_timeout_s)
+        self.home = self._directory
         self._url = ""
 
     @property
@@ -69,7 +73,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def _start(self) -> ServerProcess:
         account = server_account()
-        home = reachable_home(self._directory, account)
+        self.home = home = reachable_home(self._directory, account)
         cluster = home / "cluster"
         account = account_for(cluster, account)
         major = cluster_major(cluster)

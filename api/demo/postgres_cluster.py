@@ -88,7 +88,7 @@ def clear_stale_pid(cluster: Path, *, wait_s: float = 10.0) -> None:
         except (IndexError, ValueError):
             pid = 0
         if pid == 0 or str(cluster) not in _command_line(pid):
-            logger.warning("an earlier run crashed: removing its %s", pid_file.name)
+            logger.info("an earlier run crashed: removing its %s", pid_file.name)
             pid_file.unlink(missing_ok=True)
             return
         if time.monotonic() > deadline:

@@ -99,7 +99,7 @@ def reachable_home(directory: Path, account: Account | None) -> Path:
     home = Path(tempfile.mkdtemp(prefix="demo-", dir=_SHARED_HOME))
     home.chmod(0o711)
     location.write_text(f"{home}\n")
-    logger.warning("account %s cannot enter %s: the database lives in %s", account.name, directory, home)
+    logger.info("account %s cannot enter %s: the database lives in %s", account.name, directory, home)
     return home
 
 

@@ -77,6 +77,9 @@ def run_demo(*, once: bool, port: int, hour_seconds: float, directory: Path) -> 
             postgres = stack.enter_context(EmbeddedPostgres(directory / "postgres"))
             broker = stack.enter_context(EmbeddedBroker(directory / "broker"))
             chain.stand_on(postgres, broker)
+        if not postgres.home.is_relative_to(directory.absolute()):
+            told = f"  as root PostgreSQL needs an account of its own: the database is in {postgres.home}"
+            console.print(told, style="dim", soft_wrap=True)
 
         @contextmanager
         def replaying() -> Iterator[Replay]:

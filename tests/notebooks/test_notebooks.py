@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def test_first_look_shows_readings_forecasts_the_plan_and_its_reasons(
     chain: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with psycopg.connect(chain.database_url) as conn:  # an older issue, so that there is something to score
-        ForecastService().forecast(conn, chain.site, issued_at=DEMO_START - timedelta(days=1))
+        ForecastService().forecast(conn, chain.site, issued_at=DEMO_START - timedelta(hours=4))
     monkeypatch.setenv("GRIDPILOT_URL", chain.url)
     monkeypatch.setenv("GRIDPILOT_KEY", chain.key)
     notebook = nbformat.read(ROOT / "notebooks" / "first_look.ipynb", as_version=4)
@@ -45,6 +46,8 @@ def test_first_look_shows_readings_forecasts_the_plan_and_its_reasons(
 
     assert len(shown(notebook, "image/png")) == 5
     tables = "\n".join(shown(notebook, "text/plain"))
+    (load,) = re.findall(r"^site:load +4 .*", tables, re.MULTILINE)
+    assert "NaN" not in load
     for wanted in ("site:load", "zone-1:load", "pv-50:generation", "skill", "champion", "313_STORAGE_1"):
         assert wanted in tables
     said = "\n".join(

@@ -49,12 +49,12 @@ function showStandings(quality, choose) {
     tableHead(["Series"], ["Last 24 h"], ["Estimated", "figure"], ["Missing", "figure"], ["What was seen"]),
     element("tbody", {}, rows.length ? rows
       : element("tr", {}, element("td", { colspan: 5, class: "dim" }, "Every series sends, and nothing was flagged in the last 24 h."))));
-  const { spans, oldest_marked_at: since } = quality.backlog;
+  const { series, oldest_marked_at: since } = quality.backlog;
   const waits = since === null ? 0 : (Date.now() - new Date(since)) / 1000;
   const late = waits > WAITS_TOO_LONG;
   const state = byId("quality-state");
-  replace(state, spans === 0 ? "everything is validated"
-    : `${late ? "▲ " : ""}${number(spans)} spans wait for validation, the oldest for ${age(waits)}${late ? ": check gridpilot validate" : ""}`);
+  replace(state, series === 0 ? "everything is validated"
+    : `${late ? "▲ " : ""}New readings of ${number(series)} series wait for validation, the oldest for ${age(waits)}${late ? ": check gridpilot validate" : ""}`);
   state.classList.toggle("warn", late);
 }
 
