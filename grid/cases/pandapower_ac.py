@@ -1,8 +1,8 @@
 """What an AC power flow needs of a network that pandapower wrote, in the rows of :func:`.pandapower.read_pandapower`.
 
 Generators and external grids hold their voltages, within their reactive power where it has limits; everything else
-stands at its reactive power, also where its active power is dispatched. Loads take the same power at every voltage, and
-a line with an open switch at one end takes none: pandapower would let it charge from the other.
+stands at its reactive power, also where its active power is dispatched. Loads take the same power at every voltage. A
+line that is open at one end is charged from the other.
 
 Reference: the documentation of pandapower, "Electric Model".
 """
@@ -15,7 +15,7 @@ import numpy as np
 
 from grid.cases.ac_data import USUAL_PU, AcData
 from grid.cases.pandapower import ALWAYS_FREE, Element, elements, shunt_at_nominal, standing
-from grid.cases.pandapower_branches import read_branches, read_charging
+from grid.cases.pandapower_branches import read_branches, read_charging, read_open_charging
 from grid.cases.pandapower_buses import NetBuses, read_buses
 from grid.cases.pandapower_tables import NetTables
 from grid.cases.source_tables import Row
@@ -55,6 +55,7 @@ def read_pandapower_ac(text: str) -> AcData:
     low, high = _voltages(tables, buses)
     branches = read_branches(tables, buses, base_mva)
     charging = read_charging(tables, buses, base_mva)
+    shunt_mvar += base_mva * read_open_charging(tables, buses, base_mva)
     if faults:
         raise InputError(list(dict.fromkeys(faults)))
     most, least, set_point, holding = (np.array(column) for column in zip(*machines, strict=True))

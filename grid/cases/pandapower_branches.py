@@ -21,6 +21,7 @@ from grid.cases.case import Branches
 from grid.cases.pandapower_buses import NetBuses
 from grid.cases.pandapower_tables import NetTables
 from grid.cases.source_tables import Row
+from grid.time_axis import FloatArray
 
 _NO_ANGLE_LIMIT = 2.0 * math.pi
 _VOLTAGE_TAPS = ("Ratio", "Symmetrical")
@@ -70,8 +71,24 @@ def read_charging(tables: NetTables, buses: NetBuses, base_mva: float) -> Comple
     return np.array([branch.charging_pu for branch in _branches(tables, buses, base_mva)], dtype=np.complex128)
 
 
+def read_open_charging(tables: NetTables, buses: NetBuses, base_mva: float) -> FloatArray:
+    """Susceptance, by bus, of the lines that are open at their other end, shape (buses,). [pu]"""
+    total = np.zeros(len(buses.names))
+    for (index, row), line in zip(tables.rows("line"), _branches(tables, buses, base_mva), strict=False):
+        ends = (("from_bus", line.from_bus), ("to_bus", line.to_bus))
+        joined = [
+            place
+            for column, place in ends
+            if buses.in_service[place] and ("l", index, int(row.number(column))) not in buses.opened
+        ]
+        if row.flag("in_service", default=True) and len(joined) == 1 and line.charging_pu:
+            far = 1.0 / (line.impedance_pu + 2.0 / line.charging_pu)
+            total[joined[0]] += (line.charging_pu / 2.0 + far).imag
+    return total
+
+
 def _branches(tables: NetTables, buses: NetBuses, base_mva: float) -> list[_Branch]:
-    opened, hertz = buses.opened, tables.scalar("f_hz", default=50.0)
+    opened, hertz = {(kind, index) for kind, index, _ in buses.opened}, tables.scalar("f_hz", default=50.0)
     lines = [_line(i, row, buses, base_mva, hertz, is_open=("l", i) in opened) for i, row in tables.rows("line")]
     trafos = [_transformer(i, row, buses, base_mva, is_open=("t", i) in opened) for i, row in tables.rows("trafo")]
     return [*lines, *trafos]

@@ -21,12 +21,13 @@ class NetBuses:
     Attributes:
         names: Of the case's buses: the lowest index of those that are one.
         in_service: Of the case's buses.
-        opened: Kind and index of the lines (``l``) and transformers (``t``) that an open switch cuts off.
+        opened: Kind and index of the lines (``l``) and transformers (``t``) that an open switch cuts off, and from
+            which bus.
     """
 
     names: tuple[str, ...]
     in_service: tuple[bool, ...]
-    opened: frozenset[tuple[str, int]]
+    opened: frozenset[tuple[str, int, int]]
     _position: Mapping[int, int]
     _base_kv: Mapping[int, float]
 

@@ -16,11 +16,12 @@ class Switches:
 
     Attributes:
         joined: Pairs of buses in service that a closed switch makes one.
-        opened: Kind (``l`` or ``t``) and index of the lines and transformers with an open switch at an end.
+        opened: Kind (``l`` or ``t``) and index of the lines and transformers with an open switch at an end, and the bus
+            that this end would be at.
     """
 
     joined: tuple[tuple[int, int], ...]
-    opened: frozenset[tuple[str, int]]
+    opened: frozenset[tuple[str, int, int]]
 
 
 def read_switches(tables: NetTables, live: set[int]) -> Switches:
@@ -30,7 +31,8 @@ def read_switches(tables: NetTables, live: set[int]) -> Switches:
         live: Buses in service. As in pandapower, a switch joins no other.
     """
     known = {kind: {index for index, _ in tables.rows(name)} for kind, name in _SWITCHED.items()}
-    joined, opened = [], set()
+    joined: list[tuple[int, int]] = []
+    opened: set[tuple[str, int, int]] = set()
     for _, row in tables.rows("switch"):
         kind, closed = row.text("et"), row.flag("closed", default=True)
         if kind == _NOT_READ:
@@ -43,7 +45,7 @@ def read_switches(tables: NetTables, live: set[int]) -> Switches:
         elif element not in known[kind]:
             row.fault("element", f"there is no {_SWITCHED[kind]} {element}", "add it, or correct the index")
         elif kind != "b":
-            opened |= set() if closed else {(kind, element)}
+            opened |= set() if closed else {(kind, element, bus)}
         elif closed and {bus, element} <= live:
             if row.number("z_ohm", default=0.0) > 0.0:
                 row.fault("z_ohm", "must be 0: its impedance is not read", "give a line of that impedance instead")
