@@ -16,7 +16,7 @@ _REMEDY = "see docs/dispatch-files.md"
 
 
 class Fields:
-    """One object of a document. A field that is missing or wrong is a fault, and reads as 0 or as nothing."""
+    """One object of a document. A field that is missing or wrong is a fault, and reads as 0, or as its nearest bound."""
 
     def __init__(self, data: Any, place: str, faults: list[Fault]) -> None:
         self._place, self._faults = place, faults
@@ -53,7 +53,7 @@ class Fields:
         if not least <= value <= most:
             limits = f"at least {least:g}" if math.isinf(most) else f"between {least:g} and {most:g}"
             self.fault(key, f"must be {limits}, got {value:g}", "correct it")
-            return least if math.isfinite(least) else most
+            return float(min(max(value, least), most))
         return float(value)
 
     def whole(self, key: str, *, least: int, most: int | None = None, default: int | None = None) -> int:

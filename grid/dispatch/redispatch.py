@@ -20,12 +20,13 @@ from scipy.sparse import coo_array, csr_array, hstack
 
 from grid.dispatch.committed import Committed
 from grid.dispatch.held_network import HeldNetwork
-from grid.dispatch.redispatched import Redispatched, relaxed
+from grid.dispatch.redispatched import Redispatched
 from grid.dispatch.results import taken_by_plant, traded
 from grid.formulation.build import available_by_bus
 from grid.formulation.commitment import BoolArray
 from grid.formulation.linear import INFINITY, IntArray, LinearModel, new_highs, require_ok
 from grid.formulation.relaxation import INFEASIBLE, UnsolvedError
+from grid.formulation.relaxed import relaxed
 from grid.formulation.storages import add_energy
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.validate import require_valid
@@ -325,7 +326,7 @@ class Redispatch:
                     shed_mw=(self._at["shed"], values[self._shed]),
                     surplus_mw=(self._at["surplus"], values[self._surplus]),
                     spilled_mw=(self._at["spill"], values[self._spill]),
-                    of_network=self._network.relaxed(flow, values[self._lost]),
+                    others=self._network.relaxed(flow, values[self._lost]),
                     due_mwh=[values[stored.due_shortfall] for stored in self._stored],
                     end_mwh=[float(values[stored.end_shortfall][0]) for stored in self._stored],
                 )
