@@ -16,7 +16,7 @@ _REMEDY = "see docs/dispatch-files.md"
 
 
 class Fields:
-    """One object of a document. A field that is missing or wrong is a fault, and reads as 0, or as its nearest bound."""
+    """One object of a document. A field that is missing or wrong is a fault, and reads as 0 or as its nearest bound."""
 
     def __init__(self, data: Any, place: str, faults: list[Fault]) -> None:
         self._place, self._faults = place, faults
