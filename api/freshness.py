@@ -16,7 +16,7 @@ from grid.store.readings import latest_interval_end
 TELEMETRY_STALE_AFTER = timedelta(hours=3)
 ISSUES_MISSED = 2
 """A forecast or plan is stale once so many should have followed it."""
-ARRIVALS_MISSED = 4
+ARRIVALS_MISSED = 3
 SILENT_AFTER = timedelta(minutes=1)
 """In a replay telemetry is stale after so much silence, or after :data:`ARRIVALS_MISSED` usual gaps if that is more."""
 SILENT_AFTER_AT_FIRST = timedelta(minutes=15)

@@ -44,7 +44,7 @@ def test_the_usual_gap_is_that_between_arrivals_and_not_between_readings(town_ur
     [
         (timedelta(seconds=1), SILENT_AFTER / 2, "fresh"),
         (timedelta(seconds=1), SILENT_AFTER * 2, "stale"),
-        (timedelta(minutes=5), timedelta(minutes=15), "fresh"),
+        (timedelta(minutes=5), timedelta(minutes=10), "fresh"),
         (timedelta(minutes=5), timedelta(minutes=25), "stale"),
     ],
 )
