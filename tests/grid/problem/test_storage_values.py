@@ -31,6 +31,7 @@ from grid.formulation.prices import dispatch_fixed
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.unit_terms import unit_terms
 from grid.problem.exchanges import Exchange
+from grid.problem.scenarios import Scenarios
 from grid.problem.storage_profiles import StorageProfile
 from grid.simulation import perfect_foresight, score, simulate
 
@@ -197,6 +198,21 @@ def test_fallbacks_and_a_re_dispatch_count_the_same(make_problem: Any) -> None:
     found = dispatch_held(held, kept=Redispatch(held.problem, held.on, held.charging, idle=held.idle))
     assert found.objective == pytest.approx(plan.objective)
     assert redispatch_document(held, found)["end_value"] == document["end_value"] == pytest.approx(900.0)
+
+
+def test_scenarios_count_what_each_of_them_leaves(make_problem: Any) -> None:
+    """Load of 0 or 20 MW, and 5 MW into the store, from a unit at 50: what is left counts 60."""
+    problem = make_problem(
+        {"load_mw": {"a": [10.0]}, "units": {"dear": {"bus": "a", "capacity_mw": 30, "cost_per_mwh": 50}}}
+    )
+    problem = replace(problem, storages=(store(initial_mwh=10.0, end_value_per_mwh=60.0, power_mw=5.0),))
+    loads = np.array([0.0, 20.0]).reshape(2, 1, 1)
+    scenarios = Scenarios(loads, np.zeros((2, 0, 1)), np.array([0.5, 0.5]))
+    plan = solved(replace(problem, scenarios=scenarios))
+    assert plan.outlook is not None
+    assert plan.outlook.costs == pytest.approx([250.0 - 15.0 * 60.0, 1250.0 - 15.0 * 60.0])
+    assert plan.objective == pytest.approx(-150.0)
+    assert plan.status is Status.OPTIMAL
 
 
 def test_folders_tell_both_and_refuse_what_cannot_be() -> None:
