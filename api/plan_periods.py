@@ -14,6 +14,13 @@ class UnitPeriod(Document):
     power_mw: float = Field(description="Mean output. [MW]")
     reserve_mw: float = Field(description="Upward reserve it holds. [MW]")
     reserve_down_mw: float | None = Field(default=None, description="Downward reserve it holds. [MW]")
+    headroom_up_mw: float | None = Field(
+        default=None,
+        description="More that it could give within capacity, ramps, start and stop, reserve included. [MW]",
+    )
+    headroom_down_mw: float | None = Field(
+        default=None, description="Less that it could give and stay on, within its ramp, reserve included. [MW]"
+    )
 
 
 class RenewablePeriod(Document):

@@ -71,8 +71,21 @@ class PlanReason(Document):
     to: datetime = Field(description="End of the last interval.")
     binding: list[str] = Field(description="The binding constraints, the dearest first.")
     shadow_price_per_mwh: float | None = Field(description="Value of 1 MW more of the first, for an hour.")
-    runner_up_cost: float | None = Field(description="Extra cost of the next best alternative, where computed.")
+    runner_up_cost: float | None = Field(
+        description="What the next best alternative would have added to the plan's cost; of a unit's run, with all "
+        "others on and off as they are. Null where it is not known: the text says why."
+    )
     text: str = Field(description="The sentence an operator reads.")
+
+
+class PlanUplift(Document):
+    """What prices leave unpaid of the units' costs: make-whole payments over the plan's horizon."""
+
+    total: float = Field(description="Of all units. [money]")
+    units: dict[str, float] = Field(
+        description="By thermal unit: production and start cost less what energy, reserves and products earn at the "
+        "plan's prices, 0 where they earn more. [money]"
+    )
 
 
 class PlanInputs(Document):
@@ -131,6 +144,7 @@ class PlanDocument(Document):
     shortfall: PlanShortfall | None = Field(
         default=None, description="Null where nothing tells how uncertain net load is."
     )
+    uplift: PlanUplift | None = Field(default=None, description="Null where there is no schedule.")
     end_value: float = Field(
         default=0.0, description="What storages and reservoirs hold at the end, at their `end_value_per_mwh`. [money]"
     )

@@ -11,6 +11,7 @@ from grid.dispatch.schedules import MONEY_DIGITS, PRICE_DIGITS, assets_of, sched
 from grid.dispatch.shortfall import promised
 from grid.problem.costs import end_value
 from grid.problem.plan import DispatchPlan, Reason, Status
+from grid.problem.uplift import uplift
 from grid.time_axis import require_utc
 
 _MW_DIGITS = 3
@@ -91,8 +92,16 @@ def _outcome(plan: DispatchPlan) -> dict[str, Any]:
         "change_price": None if earlier is None else earlier.told(cost=plan.change_cost, forgone=plan.forgone),
         "outlook": None if plan.outlook is None else plan.outlook.told(),
         "shortfall": None if plan.status is Status.INFEASIBLE else promised(plan),
+        "uplift": None if plan.status is Status.INFEASIBLE else _uplift(plan),
         "unsecured": list(plan.unsecured),
     }
+
+
+def _uplift(plan: DispatchPlan) -> dict[str, Any]:
+    """Of every thermal unit by id, and their sum."""
+    units = [round(amount, MONEY_DIGITS) for amount in uplift(plan).tolist()]
+    names = [unit.unit_id for unit in plan.problem.thermal_units]
+    return {"total": round(sum(units), MONEY_DIGITS), "units": dict(zip(names, units, strict=True))}
 
 
 def _axis(plan: DispatchPlan, stamps: list[str] | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from grid.explaining.headroom import plan_headroom_mw
 from grid.problem.costs import production_cost
 from grid.problem.exchanges import exchange_cost
 from grid.problem.plan import DispatchPlan
@@ -87,6 +88,7 @@ def _kind_of(profile: StorageProfile | None) -> str:
 
 
 def _units(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
+    up, down = plan_headroom_mw(plan)
     return tables(
         [unit.unit_id for unit in plan.problem.thermal_units],
         {
@@ -94,6 +96,8 @@ def _units(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
             "power_mw": (plan.power_mw, mw),
             "reserve_mw": (plan.reserve_up_mw, mw),
             "reserve_down_mw": (plan.reserve_down_mw, mw),
+            "headroom_up_mw": (up, mw),
+            "headroom_down_mw": (down, mw),
         },
     )
 

@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from grid.explaining.headroom import headroom_mw
-from grid.formulation.unit_terms import unit_terms
+from grid.explaining.headroom import plan_headroom_mw
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.plan import DispatchPlan
 from grid.time_axis import FloatArray
@@ -68,12 +67,7 @@ def reach_mw(plan: DispatchPlan) -> tuple[FloatArray, FloatArray]:
     Negative where it cannot even serve, or take, what is planned for.
     """
     problem, step = plan.problem, plan.problem.axis.step_hours
-    terms = [unit_terms(unit, step_hours=step) for unit in problem.thermal_units]
-    minimum = np.array([unit.minimum_mw for unit in problem.thermal_units])[:, None]
-    up, down = (
-        part.sum(axis=0)
-        for part in headroom_mw(problem, terms, plan.on, np.where(plan.on, plan.power_mw - minimum, 0.0))
-    )
+    up, down = (part.sum(axis=0) for part in plan_headroom_mw(plan))
     for storage, net, energy in zip(
         problem.storages, plan.discharge_mw - plan.charge_mw, plan.state_of_charge_mwh, strict=True
     ):

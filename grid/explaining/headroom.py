@@ -1,4 +1,4 @@
-"""How much more and less a committed unit could give: what its reserve is dealt out from and its reasons speak of."""
+"""How much more and less a committed unit could give: what its reserve is dealt out from and a plan tells of it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from grid.formulation.commitment import BoolArray
-from grid.formulation.unit_terms import UnitTerms
+from grid.formulation.unit_terms import UnitTerms, unit_terms
 from grid.problem.dispatch_problem import DispatchProblem
+from grid.problem.plan import DispatchPlan
 from grid.time_axis import FloatArray
 
 
@@ -38,3 +39,11 @@ def headroom_mw(
             down[i] = np.clip(above_mw[i] - np.maximum(floor, 0.0), 0.0, None)
         up[i] = np.clip(limit - above_mw[i], 0.0, None)
     return np.where(on, up, 0.0), np.where(on, down, 0.0)
+
+
+def plan_headroom_mw(plan: DispatchPlan) -> tuple[FloatArray, FloatArray]:
+    """The same of a plan's schedule, what is held as reserve included."""
+    units, step = plan.problem.thermal_units, plan.problem.axis.step_hours
+    minimum = np.array([unit.minimum_mw for unit in units])[:, None]
+    terms = [unit_terms(unit, step_hours=step) for unit in units]
+    return headroom_mw(plan.problem, terms, plan.on, np.where(plan.on, plan.power_mw - minimum, 0.0))

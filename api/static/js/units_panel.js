@@ -1,7 +1,7 @@
 // Every unit: its hours on and off, its set-point now, its next change, and why.
 
 import { byId, cell, drawn, element, missing, replace, tableHead } from "./dom.js";
-import { clockTime, dayTime, money, number, zoneName } from "./format.js";
+import { clockTime, dayTime, money, number, percent, zoneName } from "./format.js";
 import { presentPeriod } from "./now_panel.js";
 
 const open = new Set(); // assets whose reasons are unfolded
@@ -13,7 +13,8 @@ const WORDS = { ev_fleet: "cars" };
 function rowsOf(plan) {
   const rows = [];
   for (const [id, periods] of Object.entries(plan.units)) {
-    rows.push({ id, asset: plan.assets[id], on: periods.map((p) => p.on), mw: periods.map((p) => p.power_mw), reserve: periods.map((p) => p.reserve_mw) });
+    rows.push({ id, asset: plan.assets[id], on: periods.map((p) => p.on), mw: periods.map((p) => p.power_mw), reserve: periods.map((p) => p.reserve_mw),
+      headroom: periods.map((p) => [p.headroom_up_mw, p.headroom_down_mw]), uplift: plan.uplift?.units[id] });
   }
   for (const [id, periods] of Object.entries(plan.storages)) {
     const mw = periods.map((p) => p.discharge_mw - p.charge_mw);
@@ -81,15 +82,27 @@ function hoursInWords(row) {
 const reasonAt = (reasons, instant) =>
   reasons.find((r) => new Date(r.from) <= new Date(instant) && new Date(instant) < new Date(r.to)) ?? null;
 
-function reasonList(reasons, currency) {
+/** What the next best alternative adds; less than nothing only where the plan is not proven to be the best. */
+function runnerUp(cost, plan) {
+  if (cost >= 0) return `next best alternative costs ${money(cost, plan.currency)} more`;
+  const proof = plan.gap === null ? "nothing is proven about the plan" : `the plan is proven only within ${percent(plan.gap, 2)}`;
+  return `next best alternative would be ${money(-cost, plan.currency)} cheaper (${proof})`;
+}
+
+function reasonList(reasons, plan) {
   return element("ul", { class: "reasons" }, reasons.map((r) => element("li", {},
     element("span", { class: "span" }, `${dayTime(r.from)} – ${dayTime(r.to)} ${zoneName(r.to)}`),
     element("span", {}, r.text),
     element("span", { class: "dim" }, [
       r.binding.length ? `binding: ${r.binding.join(", ")}` : null,
-      r.shadow_price_per_mwh === null ? null : `worth ${money(r.shadow_price_per_mwh, `${currency}/MWh`, 2)}`,
-      r.runner_up_cost === null ? null : `next best alternative costs ${money(r.runner_up_cost, currency)} more`,
+      r.shadow_price_per_mwh === null ? null : `worth ${money(r.shadow_price_per_mwh, `${plan.currency}/MWh`, 2)}`,
+      r.runner_up_cost === null ? null : runnerUp(r.runner_up_cost, plan),
     ].filter(Boolean).join(" · ")))));
+}
+
+function headroom(row, now) {
+  const [up, down] = row.headroom?.[now] ?? [];
+  return row.on[now] && Number.isFinite(up) ? `+${number(up)} −${number(down)}` : "";
 }
 
 function unitRows(row, plan, now, again) {
@@ -108,11 +121,13 @@ function unitRows(row, plan, now, again) {
     cell(row.asset.fuel || WORDS[row.asset.kind] || row.asset.kind),
     cell(row.on[now] ? number(row.mw[now]) : "off", "figure"),
     cell(held, "figure"),
+    cell(headroom(row, now), "figure"),
+    cell(row.uplift === undefined ? "" : number(row.uplift), "figure"),
     cell(row.asset.minimum_mw ? `${number(row.asset.minimum_mw)} – ${number(row.asset.capacity_mw)}` : number(row.asset.capacity_mw), "figure dim"),
     cell(strip(row, now)),
     cell(change ? `${change.starts ? "▲ on" : "▽ off"} ${clockTime(change.at)}` : "", "nowrap"),
     cell(why?.text ?? "", "why"));
-  return unfolded ? [line, element("tr", { class: "unfolded" }, element("td", { colspan: 8 }, reasonList(reasons, plan.currency)))] : [line];
+  return unfolded ? [line, element("tr", { class: "unfolded" }, element("td", { colspan: 10 }, reasonList(reasons, plan)))] : [line];
 }
 
 export function showUnits(plan, present) {
@@ -132,9 +147,11 @@ export function showUnits(plan, present) {
   replace(table,
     tableHead(["Unit"], ["Fuel"], ["Now", "figure", "Set-point of this hour, MW"],
       ["Reserve", "figure", "Upward reserve held, MW; a storage's charge, MWh; what a plant has available or a reserve must have, MW"],
+      ["Headroom", "figure", "How much more and less a unit that is on could give in this hour, its reserve included, MW"],
+      ["Uplift", "figure", `What prices leave unpaid of a unit's cost over the plan, ${plan.currency}; ${number(plan.uplift?.total)} for all units`],
       ["Range", "figure", "Lowest stable output to capacity; of an exchange the most it exports, negative, to the most it imports, MW"],
       [`Next ${plan.axis.periods} h`, "", "Each hour: height is output, empty is off"], ["Change"], ["Why, this hour"]),
     element("tbody", {}, rows.length ? rows.flatMap((row) => unitRows(row, plan, now, again))
-      : element("tr", {}, element("td", { colspan: 8, class: "dim" }, "No unit matches."))));
+      : element("tr", {}, element("td", { colspan: 10, class: "dim" }, "No unit matches."))));
   if (focused) [...table.querySelectorAll("th button")].find((b) => b.textContent.slice(2) === focused)?.focus();
 }
