@@ -11,6 +11,7 @@ from grid.time_axis import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 Shape = int | tuple[int, ...]
+_Indices = npt.NDArray[np.int32]
 INFINITY = float(highspy.kHighsInf)
 
 
@@ -24,7 +25,7 @@ class LinearModel:
     def __init__(self) -> None:
         self._columns: list[tuple[FloatArray, FloatArray, FloatArray, npt.NDArray[np.bool_]]] = []
         self._rows: list[tuple[FloatArray, FloatArray]] = []
-        self._entries: list[tuple[IntArray, IntArray, FloatArray]] = []
+        self._entries: list[tuple[_Indices, _Indices, FloatArray]] = []
         self.column_count = 0
         self.row_count = 0
 
@@ -64,7 +65,12 @@ class LinearModel:
         row, column, value = np.broadcast_arrays(
             np.asarray(rows, dtype=np.int64), np.asarray(columns, dtype=np.int64), np.asarray(values, dtype=np.float64)
         )
-        self._entries.append((row.ravel(), column.ravel(), value.ravel()))
+        self._entries.append((row.astype(np.int32).ravel(), column.astype(np.int32).ravel(), value.ravel()))
+
+    @property
+    def block_count(self) -> int:
+        """How many blocks of coefficients there are."""
+        return len(self._entries)
 
     def column_arrays(self) -> tuple[FloatArray, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
         """Lower bound, upper bound, cost and integrality of every column, each of shape (columns,)."""
@@ -76,9 +82,13 @@ class LinearModel:
         lower, upper = zip(*self._rows, strict=True)
         return np.concatenate(lower), np.concatenate(upper)
 
-    def matrix(self) -> csr_array:
-        """The coefficients, shape (rows, columns); those put at the same place are summed."""
-        row, column, value = (np.concatenate(parts) for parts in zip(*self._entries, strict=True))
+    def matrix(self, *, first_block: int = 0) -> csr_array:
+        """The coefficients, shape (rows, columns); those put at the same place are summed.
+
+        Args:
+            first_block: Leave out the blocks of coefficients before it.
+        """
+        row, column, value = (np.concatenate(parts) for parts in zip(*self._entries[first_block:], strict=True))
         matrix = csr_array(coo_array((value, (row, column)), shape=(self.row_count, self.column_count)))
         matrix.eliminate_zeros()
         return matrix
@@ -102,11 +112,14 @@ class LinearModel:
             integrality=integrality if integer else None,
         )
 
-    def append(self, highs: highspy.Highs, *, columns: int, rows: int) -> None:
-        """Pass on what came after the first ``columns`` and ``rows``; earlier rows may name new columns, too."""
+    def append(self, highs: highspy.Highs, *, columns: int, rows: int, blocks: int) -> None:
+        """Pass on what came after the first ``columns``, ``rows`` and ``blocks`` of coefficients.
+
+        Earlier rows may name new columns, too.
+        """
         lower, upper, cost, _ = self.column_arrays()
         row_lower, row_upper = self.row_arrays()
-        matrix = self.matrix()
+        matrix = self.matrix(first_block=blocks)
         above = csc_array(matrix[:rows, columns:])
         status = highs.addCols(
             self.column_count - columns,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -88,7 +89,9 @@ def solve_lazily(
     Raises:
         UnsolvedError: If HiGHS ends without an optimum.
     """
-    return run_lazily(loaded(linear, lower=lower, upper=upper, start=start, seconds=seconds), linear, add_violated)
+    until = math.inf if seconds is None else time.monotonic() + seconds
+    highs = loaded(linear, lower=lower, upper=upper, start=start, seconds=seconds)
+    return run_lazily(highs, linear, add_violated, until=until)
 
 
 def loaded(
@@ -107,25 +110,37 @@ def loaded(
     return highs
 
 
-def run_lazily(highs: highspy.Highs, linear: LinearModel, add_violated: Callable[[FloatArray], bool]) -> LinearSolution:
+def run_lazily(
+    highs: highspy.Highs,
+    linear: LinearModel,
+    add_violated: Callable[[FloatArray], bool],
+    *,
+    until: float = math.inf,
+) -> LinearSolution:
     """As :func:`solve_lazily`, in a solver that ``linear`` is loaded into; what is added goes into both.
+
+    Args:
+        until: Of the monotonic clock: no round begins later. What the solver itself may take is for its own limit.
 
     Raises:
         UnsolvedError: If HiGHS ends without an optimum.
     """
     bound = -math.inf
     for _ in range(_MAXIMUM_ROUNDS):
+        if time.monotonic() >= until:
+            raise UnsolvedError("Time limit reached", bound=bound)
         require_ok(highs.run(), "run")
         if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             status = highs.getModelStatus()
             raise UnsolvedError(highs.modelStatusToString(status), bound=bound, infeasible=status in INFEASIBLE)
         bound = float(highs.getInfo().objective_function_value)
         solution = highs.getSolution()
-        values, columns, rows = np.array(solution.col_value), linear.column_count, linear.row_count
+        values, before = np.array(solution.col_value), (linear.column_count, linear.row_count, linear.block_count)
         if not add_violated(values):
             reduced_costs, row_duals = np.array(solution.col_dual), np.array(solution.row_dual)
             return LinearSolution(bound, values, reduced_costs, row_duals, highs.getBasis())
-        linear.append(highs, columns=columns, rows=rows)
+        columns, rows, blocks = before
+        linear.append(highs, columns=columns, rows=rows, blocks=blocks)
     raise UnsolvedError(f"branch limits still violated after {_MAXIMUM_ROUNDS} rounds", bound=bound)
 
 

@@ -78,9 +78,9 @@ class StackedLinear(LinearModel):
         owner = np.concatenate(self._owners)
         return lower, upper, np.where(owner < 0, 1.0, self._weight[np.maximum(owner, 0)]) * cost, integer
 
-    def matrix(self) -> csr_array:
+    def matrix(self, *, first_block: int = 0) -> csr_array:
         """As :meth:`LinearModel.matrix`, with the costs of each scenario in the row of its excess."""
-        matrix = super().matrix()
+        matrix = super().matrix(first_block=first_block)
         if not len(self._cost_rows):
             return matrix
         owner, cost = np.concatenate(self._owners), super().column_arrays()[2]

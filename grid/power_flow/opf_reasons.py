@@ -61,10 +61,8 @@ def opf_reasons(result: OpfResult) -> tuple[Reason, ...]:
 
 def _branch_shares(result: OpfResult, full: IntArray) -> FloatArray:
     """What each full branch adds to the price at each bus, shape (full branches, buses). [money/MWh]"""
+    if not len(full):
+        return np.zeros((0, len(result.lmp)))
     flow = DcFlow(result.case)
     shares = flow.rows(full) * result.branch_dual[full, None]
-    return (
-        np.stack([row - flow.island_mean(row, weights=result.case.demand_mw) for row in shares])
-        if len(full)
-        else shares
-    )
+    return np.stack([row - flow.island_mean(row, weights=result.case.demand_mw) for row in shares])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import UnsolvedError, solve_lazily, solve_with_lines
 from grid.formulation.unit_terms import identical_units, unit_terms
+from grid.time_axis import FloatArray
 
 FOLDER = Path(__file__).resolve().parents[1] / "cases" / "two_area_source"
 
@@ -47,3 +49,19 @@ def test_a_program_that_is_not_solved_to_its_end_tells_the_bound_that_it_had() -
     with pytest.raises(UnsolvedError, match="Infeasible") as raised:
         solve_lazily(linear, contradict)
     assert raised.value.bound == pytest.approx(6.0)
+
+
+def test_no_round_begins_when_time_is_over() -> None:
+    """The solver's own clock counts only what it does itself."""
+    linear = LinearModel()
+    linear.columns(1, upper=1.0, cost=1.0)
+
+    def add_slowly(_: FloatArray) -> bool:
+        time.sleep(0.06)
+        linear.put(linear.rows(1, lower=0.0), 0, 1.0)
+        return True
+
+    linear.put(linear.rows(1, lower=0.0), 0, 1.0)
+    with pytest.raises(UnsolvedError, match="Time limit"):
+        solve_lazily(linear, add_slowly, seconds=0.05)
+    assert linear.row_count == 2
