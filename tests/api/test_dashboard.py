@@ -175,13 +175,23 @@ def test_the_board_fills_follows_events_and_takes_a_decision(own_api: Any, brows
     browser.wait("document.querySelectorAll('#units-table .strip').length >= 1")
     browser.wait("document.querySelector('#reason') !== null")
     browser.value("document.querySelector('#reason').value = 'as planned'")
+    own_api.post("/plans", json={})
+    browser.wait("document.querySelector('#banner').textContent.includes('newer plan')")
+    assert browser.value("document.querySelector('#reason').value") == "as planned", "no plan changes under one's hands"
+    browser.value("document.querySelector('.decision').requestSubmit()")
+    assert own_api.get(f"/plans/{plan_id}/decisions").json() == [], "Enter decides nothing"
     browser.value("document.querySelector('.decision button[value=accept]').click()")
-    browser.wait("document.querySelector('#plan-state').textContent === 'accepted'")
+    browser.wait("document.querySelector('#banner').textContent === ''")
+    browser.wait("document.querySelector('#plan-state').textContent === 'awaiting a decision'")
     assert [d["reason"] for d in own_api.get(f"/plans/{plan_id}/decisions").json()] == ["as planned"]
 
     browser.value("document.querySelector('#load_scale').value = '1.05'")
     browser.value("document.querySelector('.what-if-form').requestSubmit()")
     browser.wait("document.querySelector('#plan-state').textContent.includes('What-if')")
+    for told in ("#banner", ".what-if-form .note:last-child"):
+        assert "What if Load × 1.05?" in browser.value(f"document.querySelector('{told}').textContent")
+    browser.value("document.querySelector('#banner button').click()")
+    browser.wait("document.querySelector('#banner').textContent === ''")
     assert browser.value("document.documentElement.scrollWidth <= innerWidth"), "the board is wider than its window"
     assert browser.errors == []
     asked = [url for url in browser.requested if not url.startswith("data:")]  # the browser draws its own icons so
@@ -283,7 +293,7 @@ def test_a_forecast_is_explained_on_the_board(taught: Any, browser: Browser) -> 
     browser.wait("document.querySelectorAll('#load-why tbody tr').length === 4", seconds=60.0)
     groups = "[...document.querySelectorAll('#load-why tbody td:first-child')].map((cell) => cell.textContent)"
     assert browser.value(groups) == ["reference", "temperature", "calendar", "recent level"]
-    assert "kW on the average" in browser.value("document.querySelector('#load-why p').textContent")
+    assert "kW on the average" in browser.value("document.querySelector('#load-why').textContent")
     assert browser.errors == []
 
 

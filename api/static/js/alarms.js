@@ -14,11 +14,31 @@ const MEANING = [
   [/storage|charge/i, "low", "The storage ends below the charge it should keep.", "Let it charge at the next low price."],
 ];
 
+/** What is relaxed at several buses in one interval, as one: a shortage has as many alarms as it has kinds. */
+function together(violations) {
+  const kinds = new Map();
+  for (const v of violations) {
+    const kind = v.what.replace(/ at bus .*$/, "");
+    const key = `${kind} ${v.interval_start}`;
+    const one = kinds.get(key) ?? { ...v, kind, amount_mw: 0, energy_mwh: 0, cost: 0, buses: 0 };
+    one.amount_mw += v.amount_mw;
+    one.energy_mwh += v.energy_mwh;
+    one.cost += v.cost;
+    one.buses += kind !== v.what;
+    kinds.set(key, one);
+  }
+  const most = Object.groupBy(kinds.values(), (one) => one.kind);
+  return [...kinds.values()].map((one) => {
+    const buses = Math.max(...most[one.kind].map((other) => other.buses));
+    return buses > 1 ? { ...one, what: `${one.kind} at up to ${buses} buses` } : one;
+  });
+}
+
 /** Runs of consecutive hours in which the same limit is relaxed. */
 function runs(plan) {
   const step = plan.axis.step_minutes * 60e3;
   const found = [];
-  for (const v of [...plan.violations].sort((a, b) => a.what.localeCompare(b.what) || a.interval_start.localeCompare(b.interval_start))) {
+  for (const v of together(plan.violations).sort((a, b) => a.what.localeCompare(b.what) || a.interval_start.localeCompare(b.interval_start))) {
     const last = found.at(-1);
     if (last && last.what === v.what && new Date(v.interval_start) - last.end <= 0) {
       last.end = new Date(+new Date(v.interval_start) + step);
@@ -55,7 +75,10 @@ function freshnessAlarms(site) {
   if (!site) return [];
   return Object.entries(site.freshness).filter(([, f]) => f.state === "stale").map(([name, f]) => {
     const [what, consequence, action] = STALE[name];
-    return { level: "medium", cause: `${what} ${age(f.age_seconds)} old.`, consequence, action };
+    const cause = name === "telemetry" && site.clock === "telemetry" // a replay's newest reading is never old
+      ? `No reading has come for ${age((Date.now() - new Date(f.received_at)) / 1000)}.`
+      : `${what} ${age(f.age_seconds)} old.`;
+    return { level: "medium", cause, consequence, action };
   });
 }
 

@@ -10,7 +10,7 @@ import { showConnection, showHeader } from "./header.js";
 import { showModels } from "./models_panel.js";
 import { showNetwork } from "./network_panel.js";
 import { showNow } from "./now_panel.js";
-import { hasSchedule, showPlan } from "./plan_card.js";
+import { hasSchedule, isDeciding, showPlan } from "./plan_card.js";
 import { setUpQuality } from "./quality_panel.js";
 import { showGeneration, showPrices } from "./plan_charts.js";
 import { showUnits } from "./units_panel.js";
@@ -18,9 +18,9 @@ import { setUpWhatIf } from "./what_if.js";
 
 const RAISED_MS = 15 * 60e3; // how long an alarm that a process raised stays on the board
 
-const state = { site: null, series: [], plan: null, whatIf: null, connection: "connecting", faults: new Map(), raised: [] };
+const state = { site: null, series: [], plan: null, newer: null, whatIf: null, connection: "connecting", faults: new Map(), raised: [] };
 const shownPlan = () => state.whatIf?.plan ?? state.plan;
-const alarms = () => showAlarms({ ...state, plan: shownPlan() });
+const alarms = () => showAlarms({ ...state, plan: state.newer ?? state.plan }); // never of what is only supposed
 
 /** Run a loader: a refused key asks for another, any other problem is an alarm until the loader succeeds again. */
 function guarded(part, work) {
@@ -81,14 +81,30 @@ function drawPlan() {
   showNetwork(scheduled, present);
   byId("prices-unit").textContent = plan ? `${plan.currency}/MWh` : "";
   alarms();
-  return showPlan({
-    plan, whatIf: state.whatIf, refresh: loadPlan,
-    back: () => { state.whatIf = null; drawPlan(); },
-  });
+  showBanner();
+  return showPlan({ plan, whatIf: state.whatIf !== null, refresh: loadPlan });
+}
+
+const backToPlan = () => { state.whatIf = null; drawPlan(); };
+const showNewer = () => { state.plan = state.newer; state.newer = null; drawPlan(); };
+
+/** In the header, so that nobody takes what is supposed, or what has been replaced, for the plan in force. */
+function showBanner() {
+  document.body.classList.toggle("supposing", state.whatIf !== null);
+  const [text, label, onclick] = state.whatIf ? [state.whatIf.sentence, "Back to the latest plan", backToPlan]
+    : state.newer ? ["A newer plan is there; yours stays while you decide about it.", "Show the newer plan", showNewer] : [];
+  replace(byId("banner"), text ? [`▲ ${text} `, element("button", { type: "button", onclick }, label)] : null);
 }
 
 const loadPlan = guarded("the plan", async () => {
-  state.plan = await find("/plans/latest");
+  const latest = await find("/plans/latest");
+  if (state.plan && latest?.plan_id !== state.plan.plan_id && isDeciding()) {
+    state.newer = latest;
+    alarms();
+    showBanner();
+    return;
+  }
+  Object.assign(state, { plan: latest, newer: null });
   await drawPlan();
 });
 
@@ -155,9 +171,10 @@ setUpFileForecast();
 const showQuality = setUpQuality();
 const offerUnits = setUpWhatIf({
   latest: () => state.plan,
+  back: backToPlan,
   show: (plan, sentence) => {
     if (sentence) state.whatIf = { plan, sentence };
-    else { state.whatIf = null; state.plan = plan; }
+    else Object.assign(state, { whatIf: null, plan, newer: null });
     drawPlan();
   },
 });

@@ -37,27 +37,36 @@ function decisionForm(plan, decided) {
   const said = element("p", { class: "note", role: "status" });
   const form = element("form", { class: "decision" },
     element("label", { class: "visually-hidden", for: "reason" }, "Reason"), reason,
-    element("button", { type: "submit", value: "accept" }, "Accept"),
-    element("button", { type: "submit", value: "reject" }, "Reject"), said);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
+    element("button", { type: "button", value: "accept", onclick: () => decide("accept") }, "Accept"),
+    element("button", { type: "button", value: "reject", onclick: () => decide("reject") }, "Reject"), said);
+  form.addEventListener("submit", (event) => event.preventDefault()); // Enter decides nothing: a button is pressed
+  async function decide(decision) {
+    if (!form.reportValidity()) return;
     const buttons = form.querySelectorAll("button");
     buttons.forEach((b) => { b.disabled = true; });
     try {
-      await post(`/plans/${encodeURIComponent(plan.plan_id)}/decisions`, { decision: event.submitter?.value ?? "accept", reason: reason.value });
+      await post(`/plans/${encodeURIComponent(plan.plan_id)}/decisions`, { decision, reason: reason.value });
+      reason.value = "";
+      reason.blur();
       decided();
     } catch (error) {
       replace(said, `▲ Not stored: ${error.message}`);
       buttons.forEach((b) => { b.disabled = false; });
     }
-  });
+  }
   return form;
+}
+
+/** Whether somebody is about to decide about the plan that is shown: no other may take its place under his hands. */
+export function isDeciding() {
+  const reason = byId("reason");
+  return reason !== null && (reason.value !== "" || document.activeElement === reason);
 }
 
 let draws = 0; // the latest call wins, whichever answer comes last
 
 /** Draw the card; a typed reason survives a redraw for the same plan. */
-export async function showPlan({ plan, whatIf, refresh, back }) {
+export async function showPlan({ plan, whatIf, refresh }) {
   draws += 1;
   const draw = draws;
   const card = byId("plan-card");
@@ -70,15 +79,15 @@ export async function showPlan({ plan, whatIf, refresh, back }) {
   const decisions = await get(`/plans/${encodeURIComponent(plan.plan_id)}/decisions`).catch(() => []);
   if (draw !== draws) return;
   const latest = decisions[0];
-  const typed = card.dataset.plan === plan.plan_id ? byId("reason")?.value ?? "" : "";
-  const focused = document.activeElement?.id === "reason";
+  const same = card.dataset.plan === plan.plan_id;
+  const typed = same ? byId("reason")?.value ?? "" : "";
+  const focused = same && document.activeElement?.id === "reason";
   card.dataset.plan = plan.plan_id;
   const scheduled = hasSchedule(plan);
   replace(state, whatIf ? "▲ What-if: not the plan in force" : !scheduled ? "▲ No schedule"
     : latest ? WORDS[latest.decision] : "awaiting a decision");
-  state.classList.toggle("warn", Boolean(whatIf) || !scheduled);
+  state.classList.toggle("warn", whatIf || !scheduled);
   replace(card,
-    whatIf ? element("p", { class: "what-if" }, whatIf.sentence, " ", element("button", { type: "button", onclick: back }, "Back to the latest plan")) : null,
     facts(plan),
     plan.message ? element("p", { class: "note" }, plan.message) : null,
     whatIf || !scheduled ? null : history(decisions, plan),

@@ -15,18 +15,26 @@ function inWords(changes) {
   return parts.join(", ");
 }
 
-/** `latest()` gives the plan in force; `show(plan, sentence)` shows the answer, sentence null for a plan in force. */
-export function setUpWhatIf({ latest, show }) {
+/** What a plan costs beside another, and how much of that may be what neither has proven. */
+function difference(made, before) {
+  if (!hasSchedule(before) || !hasSchedule(made)) return "";
+  const more = costOf(made) - costOf(before);
+  const open = [made, before].reduce((sum, plan) => sum + (plan.gap ?? 0) * plan.objective, 0);
+  return ` Costs ${money(Math.abs(more), made.currency)} ${more >= 0 ? "more" : "less"} than the latest plan, give or take ${money(open, made.currency)} that the two leave unproven.`;
+}
+
+/** `latest()` gives the plan in force; `show(plan, sentence)` shows the answer, sentence null for a plan in force; `back()` leaves it. */
+export function setUpWhatIf({ latest, show, back }) {
   const fields = SCALES.map(([name, label]) => [name, label,
     element("input", { id: name, name, type: "number", min: 0, max: 3, step: 0.01, value: "1.00" })]);
   const out = element("select", { id: "units-out", multiple: true, size: 4, "aria-describedby": "out-help" });
   const said = element("p", { class: "note", role: "status" });
   const run = element("button", { type: "submit" }, "Plan what-if");
-  const now = element("button", { type: "button" }, "Plan now");
+  const now = element("button", { type: "button", title: "A new plan from the newest forecasts, which takes the place of the one in force" }, "Plan now");
   const form = element("form", { class: "what-if-form" },
     fields.map(([name, label, input]) => element("label", { for: name }, `${label} ×`, input)),
     element("label", { class: "wide", for: "units-out" }, "Units out of service", out),
-    element("p", { id: "out-help", class: "visually-hidden" }, "Hold Ctrl to choose several."),
+    element("p", { id: "out-help", class: "note" }, "Hold Ctrl to choose several."),
     element("div", { class: "buttons" }, run, now), said);
   replace(byId("what-if"), form);
 
@@ -37,10 +45,9 @@ export function setUpWhatIf({ latest, show }) {
     try {
       const made = await post("/plans", changes);
       const whatIf = Object.keys(changes).length > 0;
-      const more = hasSchedule(before) && hasSchedule(made) ? costOf(made) - costOf(before) : null;
-      const difference = more === null ? "" : ` Costs ${money(Math.abs(more), made.currency)} ${more >= 0 ? "more" : "less"} than the latest plan.`;
-      replace(said, whatIf ? "" : "Planned.");
-      show(made, whatIf ? `What if ${inWords(changes)}?${difference}` : null);
+      const sentence = whatIf ? `What if ${inWords(changes)}?${difference(made, before)}` : null;
+      replace(said, whatIf ? [`${sentence} All panels of the plan show it. `, element("button", { type: "button", onclick: () => { replace(said); back(); } }, "Back to the latest plan")] : "Planned.");
+      show(made, sentence);
     } catch (error) {
       replace(said, `▲ ${error.message}`);
     } finally {

@@ -1,16 +1,18 @@
-// Why a forecast is what it is: asked for by a button, since the model must answer again; kept until another issue is shown.
+// Why a forecast is what it is: asked for by a button, since the model must answer again; kept until another series is shown.
 
 import { get } from "./api.js";
 import { cell, element, replace, tableHead } from "./dom.js";
-import { number } from "./format.js";
+import { dayTime, number, zoneName } from "./format.js";
 
-/** Offer to explain `forecast` in `place`; what was already explained of the same issue stays. */
+/** Offer to explain `forecast` in `place`; what was already explained of the series stays, told as of its issue. */
 export function offerWhy(place, forecast) {
   const issue = forecast ? `${forecast.series_id} ${forecast.issued_at}` : "";
   if (place.dataset.issue === issue) return;
-  place.dataset.issue = issue;
-  const ask = element("button", { type: "button", class: "quiet", onclick: () => explain(place, forecast) }, "Why this forecast?");
-  replace(place, forecast ? ask : null);
+  const same = forecast && place.dataset.series === forecast.series_id && place.querySelector(".explained");
+  Object.assign(place.dataset, { issue, series: forecast?.series_id ?? "" });
+  const ask = element("button", { type: "button", class: "quiet", onclick: () => explain(place, forecast) }, same ? "Why the newer forecast?" : "Why this forecast?");
+  if (same) replace(place.querySelector(".again"), ask);
+  else replace(place, forecast ? ask : null);
 }
 
 async function explain(place, forecast) {
@@ -18,7 +20,10 @@ async function explain(place, forecast) {
   replace(place, element("p", { class: "note", role: "status" }, "Asking the model again …"));
   let shown;
   try {
-    shown = told(await get("/forecasts/explanation", { series_id: forecast.series_id, issued_at: forecast.issued_at }));
+    const answer = await get("/forecasts/explanation", { series_id: forecast.series_id, issued_at: forecast.issued_at });
+    shown = element("div", { class: "explained" },
+      element("p", { class: "note" }, `Of the forecast issued ${dayTime(forecast.issued_at)} ${zoneName(forecast.issued_at)} `, element("span", { class: "again" })),
+      told(answer));
   } catch (error) {
     const again = element("button", { type: "button", class: "quiet", onclick: () => explain(place, forecast) }, "Ask again");
     shown = [element("p", { class: "note" }, `▲ ${error.message} `, again)];
