@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -77,12 +76,11 @@ class RunnerUp:
 
 def runner_ups(explained: Explained, alternatives: Iterable[Alternative], *, seconds: float) -> list[RunnerUp]:
     """The runner-ups of runs, those that can be within ``seconds`` of wall time as solved again."""
-    until = time.monotonic() + seconds
     found: list[RunnerUp] = []
     waiting = sorted(alternatives, key=lambda alternative: alternative.at_prices, reverse=True)
     try:
         solver = _Again(explained, seconds=seconds) if waiting and seconds > 0.0 else None
-        while solver is not None and waiting and time.monotonic() < until:
+        while solver is not None and waiting:
             found.append(solver.runner_up(waiting[-1]))
             waiting.pop()
     except UnsolvedError as error:

@@ -6,6 +6,8 @@ outputs, storages in their direction, trade, what is relaxed. Every other unit s
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from grid.formulation.commitment import BoolArray
@@ -19,11 +21,11 @@ class Switching:
 
     Args:
         on, charging: What was held, shapes (units, periods) and (storages, periods).
-        seconds: Of the solver's time, for all commitments together.
+        seconds: Of wall time, for all commitments together.
     """
 
     def __init__(self, dispatch: FixedDispatch, on: BoolArray, charging: BoolArray, *, seconds: float) -> None:
-        self._model, self._on = dispatch.model, on
+        self._model, self._on, self._until = dispatch.model, on, time.monotonic() + seconds
         lower, upper = held_bounds(self._model, on, charging)
         start = dispatch.solution
         self._highs = loaded(self._model.linear, lower=lower, upper=upper, start=start, seconds=seconds)
@@ -41,7 +43,7 @@ class Switching:
         columns = self._model.thermal[unit].on
         self._fix(columns, on)
         try:
-            return run_lazily(self._highs, self._model.linear, self._model.add_violated)
+            return run_lazily(self._highs, self._model.linear, self._model.add_violated, until=self._until)
         except UnsolvedError as error:
             if not error.infeasible:
                 raise
