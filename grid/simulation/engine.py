@@ -188,7 +188,10 @@ class _Loop:
         )
         operation = self._operation
         plan = plan_dispatch(
-            problem, time_limit_seconds=operation.time_limit_seconds, relative_gap=operation.relative_gap
+            problem,
+            time_limit_seconds=operation.time_limit_seconds,
+            relative_gap=operation.relative_gap,
+            runner_ups=False,
         )
         log.info("plan for %s: %.0f, gap %.2f %%", axis.start.isoformat(), plan.objective, 100.0 * plan.gap)
         self._made.append(MadePlan(self._instant(issued), expected, plan))
