@@ -64,9 +64,9 @@ def plan_dispatch(
     the gap to the proven bound is at most ``relative_gap``. It begins anew, with the branch limits that were missing,
     as soon as a plan turns out dearer on the network than its model knew. The linear relaxation (of a large
     model a round of prices) and the final dispatch always run, whatever the limit: about a second on RTS-GMLC over 48
-    hours. Limits of the operator's (load, reserve, branch ratings) are soft, so a valid problem always gets a plan; what
-    was relaxed stands in ``violations``. Physics and the units' own limits are hard. Where limits that are never relaxed
-    leave no plan, which of them conflict is looked for in the time that is left, five seconds at least. With
+    hours. Limits of the operator's (load, reserve, branch ratings) are soft, so a valid problem always gets a plan;
+    what was relaxed stands in ``violations``. Physics and the units' own limits are hard. Where limits that are never
+    relaxed leave no plan, which of them conflict is looked for in the time that is left, five seconds at least. With
     ``runner_ups`` what other commitments would cost is solved again where prices do not tell it: at most a tenth of
     the time limit, and two seconds, more.
 
