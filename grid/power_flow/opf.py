@@ -33,6 +33,8 @@ PRICE_TOLERANCE = 1e-6
 _MAXIMUM_REFINEMENTS = 40
 _ROWS_PER_ROUND = 400
 _CONFLICT_SECONDS = 5.0
+_ROUNDS_AHEAD = 6
+_HALVINGS = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,6 +147,8 @@ def _solve(program: OpfProgram, until: float) -> Solved | None:
         UnsolvedError: If time runs out before all limits hold.
     """
     refinements, best = 0, None
+    if not program.pieces.exact:
+        program.refine(*_without_limits(program), rounds=_ROUNDS_AHEAD)
     try:
         while (solved := program.run(until=until)) is not None:
             if (violated := _violated(program, solved)).size:
@@ -153,13 +157,31 @@ def _solve(program: OpfProgram, until: float) -> Solved | None:
             best = solved
             if refinements == _MAXIMUM_REFINEMENTS or _settled(program, solved):
                 break
-            program.refine(solved)
+            program.refine(solved.power_mw, program.machines.feed.T @ solved.lmp)
             refinements += 1
     except UnsolvedError:
         if best is None:
             raise
         return best
     return solved
+
+
+def _without_limits(program: OpfProgram) -> tuple[FloatArray, FloatArray]:
+    """What each machine would do if no branch had a limit, and its price, shape (machines,) each.
+
+    The price of each island is found by halving an interval until its machines meet its load; what links bring from
+    island to island is taken as it comes out.
+    """
+    machines, island = program.machines, program.flow.island
+    costs = machines.costs
+    ends = [costs.linear + 2.0 * costs.quadratic * at for at in (machines.low, machines.high)]
+    below, above = (np.full(program.flow.islands, end) for end in (ends[0].min(), ends[1].max()))
+    for _ in range(_HALVINGS):
+        price = machines.feed.T @ ((below + above) / 2.0)[island]
+        power, _ = cheapest(costs, machines.low, machines.high, price)
+        short = machines.balance @ power < machines.island_demand_mw
+        below, above = np.where(short, (below + above) / 2.0, below), np.where(short, above, (below + above) / 2.0)
+    return power, price
 
 
 def _settled(program: OpfProgram, solved: Solved) -> bool:

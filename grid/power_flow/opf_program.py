@@ -232,9 +232,10 @@ class OpfProgram:
         )
         require_ok(status, "addCols")
 
-    def refine(self, solved: Solved) -> None:
-        """Refine the cost pieces around a solution."""
-        self.pieces.refine(solved.power_mw, self.machines.feed.T @ solved.lmp)
+    def refine(self, power_mw: FloatArray, price: FloatArray, *, rounds: int = 1) -> None:
+        """Refine the cost pieces around a solution: power and price of every machine."""
+        for _ in range(rounds):
+            self.pieces.refine(power_mw, price)
         columns = self._piece.astype(np.int32)
         widths = self.pieces.widths
         require_ok(

@@ -56,6 +56,13 @@ def test_the_best_dispatch_that_keeps_every_limit_is_taken(solve_within: Callabl
     assert solve_within(text, 100).status is Status.OPTIMAL
 
 
+def test_without_full_branches_a_few_runs_settle_quadratic_costs(
+    solve_within: Callable[[str, int], OpfResult],
+) -> None:
+    """Costs are fine from the start where machines would stand if no branch had a limit."""
+    assert solve_within(line(low_mw=0, load_mw=150, limit_mw=0), 3).status is Status.OPTIMAL
+
+
 def test_no_time_at_all_is_no_answer() -> None:
     with pytest.raises(UnsolvedError):
         solve_opf(read_matpower(line(low_mw=0, load_mw=50, limit_mw=93)), time_limit_seconds=0.0)
