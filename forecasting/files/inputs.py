@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from hashlib import sha256
 
 import numpy as np
 
-from forecasting.series.request import FileSeries
+from forecasting.series.request import MEANINGS, FileSeries
 from grid.time_axis import FloatArray
 
 _WEEK = timedelta(days=7)
 _CLOCKS_APART = timedelta(days=1)
+_ALIKE = 0.8
+"""Share of letters in common from which on one word may have been written for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,10 @@ def remarks(one: FileSeries, *, now: datetime | None) -> Iterator[str]:
         if what := _untold(values[: one.origin], values[one.asked]):
             untold.setdefault(what, []).append(name)
     yield from (f"{what}: {', '.join(names)}." for what, names in untold.items())
+    for name, about in one.settings.covariates.items():
+        like = get_close_matches(about.means.lower(), MEANINGS, n=1, cutoff=_ALIKE)
+        if like and about.means not in MEANINGS:
+            yield f"{name} means {about.means}, which is a number like any other; did you mean {like[0]}?"
 
 
 def _untold(before: FloatArray, ahead: FloatArray) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -27,15 +26,8 @@ DEFAULTS = "*"
 REQUIRED = ("series_id", "time", "value")
 """The columns of FILE that are no covariates."""
 MINUTES = (5, 10, 15, 20, 30, 60)
-MEANINGS = (
-    "air_temperature", "ghi", "clear_sky_ghi", "solar_zenith",
-    "apparent_temperature", "dew_point", "relative_humidity", "specific_humidity", "pressure", "visibility",
-    "wind_speed", "wind_direction", "wind_gust", "wind_u", "wind_v", "precipitation", "rain", "snowfall", "snow_depth",
-    "cloud_cover", "cloud_liquid_water", "cloud_ice_water", "albedo", "dni", "dhi", "poa", "clear_sky_dni",
-    "net_solar", "net_solar_top", "longwave_down", "longwave_net", "solar_azimuth", "solar_elevation",
-    "price", "load", "generation", "occupancy", "calendar", "other",
-)  # fmt: skip
-"""What a covariate may mean. The first four are read as such; the others tell people what a column is."""
+MEANINGS = ("air_temperature", "ghi", "clear_sky_ghi", "solar_zenith")
+"""What a covariate may mean that is read as such; any other word tells people what a column is."""
 
 
 class Covariate(BaseModel):
@@ -45,15 +37,6 @@ class Covariate(BaseModel):
 
     means: str = Field(default="", max_length=100)
     unit: str = Field(default="", max_length=50)
-
-    @field_validator("means")
-    @classmethod
-    def _is_known(cls, means: str) -> str:
-        if means and means not in MEANINGS:
-            like = get_close_matches(means.lower(), MEANINGS, n=1, cutoff=0.5)
-            meant = f"did you mean {like[0]}? " if like else ""
-            raise ValueError(f"{meant}must be empty, or one of {', '.join(MEANINGS)}")
-        return means
 
 
 class SeriesSettings(BaseModel):

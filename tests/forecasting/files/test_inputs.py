@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from forecasting.files.inputs import FileInputs, inputs_of, model_of, remarks
-from forecasting.series.request import FileSeries, SeriesSettings
+from forecasting.series.request import Covariate, FileSeries, SeriesSettings
 from grid.time_axis import FloatArray, TimeAxis
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -42,6 +42,16 @@ def test_inputs_are_known_until_their_last_value() -> None:
     expected = FileInputs(START + timedelta(days=9), START + timedelta(hours=228), 0.75)
     assert inputs_of(series(values, temp=known_ahead)) == expected
     assert inputs_of(series(values)).covariates_until is None
+
+
+@pytest.mark.parametrize("means", ["air_temprature", "temperature", "Air_Temperature"])
+def test_a_meaning_that_is_nearly_one_that_is_read_is_told(means: str) -> None:
+    one = series(2.0 + WAVE, t=WAVE)
+    named = replace(one, settings=one.settings.model_copy(update={"covariates": {"t": Covariate(means=means)}}))
+    assert told(named)[-1] == f"t means {means}, which is a number like any other; did you mean air_temperature?"
+    assert told(
+        replace(named, settings=one.settings.model_copy(update={"covariates": {"t": Covariate(means="wind")}}))
+    ) == told(one)
 
 
 def test_a_model_has_the_name_of_what_it_was_trained_on() -> None:

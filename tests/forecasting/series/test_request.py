@@ -20,12 +20,6 @@ def test_a_column_of_the_series_is_no_covariate(name: str) -> None:
     assert f"SERIES.json a: covariates: {name} cannot be a covariate" in told(covariates={name: {}})
 
 
-@pytest.mark.parametrize("means", ["air_temprature", "temperature", "Air_Temperature"])
-def test_a_meaning_that_nobody_reads_is_a_fault(means: str) -> None:
-    found = told(covariates={"t": {"means": means}})
-    assert "covariates.t.means: did you mean air_temperature? must be empty, or one of air_temperature, ghi," in found
-
-
 def test_half_a_place_is_a_fault() -> None:
     assert "latitude and longitude must both be given" in told(latitude=40.0)
     assert "tilt_deg and azimuth_deg need latitude and longitude" in told(tilt_deg=30.0)
