@@ -30,13 +30,14 @@ class _Case:
     Attributes:
         kind: What going beyond a branch's rating after it is called.
         of: What is lost or called.
+        holders: MW at each bus per MW of a holder's answer, shape (buses,), and what it holds, shape (periods,).
     """
 
     kind: Limit
     of: str
     change: FloatArray
     sign: float
-    holders: list[tuple[int, FloatArray]]
+    holders: list[tuple[FloatArray, FloatArray]]
 
     @property
     def emergency(self) -> bool:
@@ -85,7 +86,7 @@ def _least_overload(
     held = np.array([max(float(mw[t]), 0.0) for _, mw in case.holders])
     if needed > held.sum() + _MW:
         return np.inf
-    moves = case.sign * factors[:, [bus for bus, _ in case.holders]]
+    moves = case.sign * factors @ np.array([feed for feed, _ in case.holders]).reshape(-1, len(case.change)).T
     proportional = held * min(needed / held.sum(), 1.0) if held.sum() > 0.0 else held
     if not rated.any() or (np.abs(after + moves @ proportional) - limit)[rated].max() <= _MW:
         return 0.0
@@ -105,19 +106,20 @@ def _least_overload(
 def _losses(plan: DispatchPlan) -> Iterator[_Case]:
     problem = plan.problem
     bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
+    alone = np.eye(len(bus))
     ids = [unit.unit_id for unit in problem.thermal_units] + [s.storage_id for s in problem.storages]
     at = [bus[asset.bus_id] for asset in problem.thermal_units] + [bus[asset.bus_id] for asset in problem.storages]
     held = [*plan.reserve_up_mw, *plan.storage_reserve_up_mw]
     plants = {plant.plant_id: bus[plant.bus_id] for plant in problem.renewable_plants}
     short = plan.relaxed_mw(SoftLimit(Limit.LARGEST_LOSS))
-    shares = _shares(plan, ()).mean(axis=1)
+    unserved = (_shares(plan, ()).mean(axis=1), short)  # what the plan says that nobody makes up for, or less of it
     for name, mw in lost_mw(plan).items():
         change = np.zeros_like(problem.load_mw)
         change[plants[name] if name in plants else at[ids.index(name)]] -= mw
-        holders = [(i, reserve) for i, reserve, owner in zip(at, held, ids, strict=True) if owner != name]
+        holders = [(alone[i], reserve) for i, reserve, owner in zip(at, held, ids, strict=True) if owner != name]
         others = zip(problem.renewable_plants, plan.renewable_reserve_up_mw, strict=True)
-        holders += [(bus[o.bus_id], mw) for o, mw in others if plants.get(name) != bus[o.bus_id]]
-        yield _Case(Limit.OVERLOAD_AFTER_LOSS, name, _served(change, short, shares), 1.0, holders)
+        holders += [(alone[bus[o.bus_id]], mw) for o, mw in others if plants.get(name) != bus[o.bus_id]]
+        yield _Case(Limit.OVERLOAD_AFTER_LOSS, name, change, 1.0, [*holders, unserved])
     for link, flow in zip(problem.network.dc_links, plan.link_flow_mw, strict=True):
         change = np.zeros_like(problem.load_mw)
         change[bus[link.from_bus]] += flow
@@ -125,15 +127,10 @@ def _losses(plan: DispatchPlan) -> Iterator[_Case]:
         yield _Case(Limit.OVERLOAD_AFTER_LOSS, link.link_id, change, 1.0, [])
 
 
-def _served(change: FloatArray, short: FloatArray, shares: FloatArray) -> FloatArray:
-    """What is left to make up for once ``short`` of the loss goes unserved, by the loads' shares."""
-    served: FloatArray = change + shares[:, None] * np.minimum(short, -change.sum(axis=0))
-    return served
-
-
 def _calls(plan: DispatchPlan) -> Iterator[_Case]:
     problem = plan.problem
     bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
+    alone = np.eye(len(bus))
     area = {b.bus_id: b.area for b in problem.network.buses}
     buses = holding_buses(plan)
     for upward, required, limit, title in (
@@ -142,18 +139,18 @@ def _calls(plan: DispatchPlan) -> Iterator[_Case]:
     ):
         sign = 1.0 if upward else -1.0
         left = left_of_products_mw(plan, upward=upward)
-        holders = [(bus[bus_id], mw) for bus_id, mw in zip(buses, left, strict=True)]
+        holders = [(alone[bus[bus_id]], mw) for bus_id, mw in zip(buses, left, strict=True)]
         if not upward and not problem.reserve_from_plants:
             holders = holders[: len(buses) - len(problem.renewable_plants)]
             plants = zip(problem.renewable_plants, plan.renewable_mw, strict=True)
-            holders += [(bus[plant.bus_id], mw) for plant, mw in plants if plant.curtailable]
+            holders += [(alone[bus[plant.bus_id]], mw) for plant, mw in plants if plant.curtailable]
         change = -sign * _shares(plan, ()) * (required - plan.relaxed_mw(SoftLimit(limit)))
         yield _Case(Limit.OVERLOAD_BY_RESERVE, title, change, sign, holders)
     products = {held.product: held.all_mw for held in plan.products}
     for need in problem.requirements:
         sign = 1.0 if need.product.upward else -1.0
         rows = zip(buses, products[need.product], strict=True)
-        holders = [(bus[bus_id], mw) for bus_id, mw in rows if not need.areas or area[bus_id] in need.areas]
+        holders = [(alone[bus[bus_id]], mw) for bus_id, mw in rows if not need.areas or area[bus_id] in need.areas]
         change = -sign * _shares(plan, need.areas) * (need.required_mw - plan.relaxed_mw(need.limit))
         yield _Case(Limit.OVERLOAD_BY_RESERVE, need.title, change, sign, holders)
 
