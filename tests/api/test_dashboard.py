@@ -175,6 +175,7 @@ def test_the_board_fills_follows_events_and_takes_a_decision(own_api: Any, brows
     browser.wait("document.querySelectorAll('#units-table .strip').length >= 1")
     browser.wait("document.querySelector('#reason') !== null")
     browser.value("document.querySelector('#reason').value = 'as planned'")
+    browser.value("document.querySelector('#reason').dispatchEvent(new Event('input'))")
     own_api.post("/plans", json={})
     browser.wait("document.querySelector('#banner').textContent.includes('newer plan')")
     assert browser.value("document.querySelector('#reason').value") == "as planned", "no plan changes under one's hands"

@@ -27,9 +27,10 @@ function together(violations) {
     one.buses += kind !== v.what;
     kinds.set(key, one);
   }
-  const most = Object.groupBy(kinds.values(), (one) => one.kind);
+  const most = new Map();
+  for (const one of kinds.values()) most.set(one.kind, Math.max(most.get(one.kind) ?? 0, one.buses));
   return [...kinds.values()].map((one) => {
-    const buses = Math.max(...most[one.kind].map((other) => other.buses));
+    const buses = most.get(one.kind);
     return buses > 1 ? { ...one, what: `${one.kind} at up to ${buses} buses` } : one;
   });
 }

@@ -82,7 +82,7 @@ function drawPlan() {
   byId("prices-unit").textContent = plan ? `${plan.currency}/MWh` : "";
   alarms();
   showBanner();
-  return showPlan({ plan, whatIf: state.whatIf !== null, refresh: loadPlan });
+  return showPlan({ plan, whatIf: state.whatIf !== null, refresh: loadPlan, givenUp: () => { if (state.newer) showNewer(); } });
 }
 
 const backToPlan = () => { state.whatIf = null; drawPlan(); };
@@ -91,14 +91,14 @@ const showNewer = () => { state.plan = state.newer; state.newer = null; drawPlan
 /** In the header, so that nobody takes what is supposed, or what has been replaced, for the plan in force. */
 function showBanner() {
   document.body.classList.toggle("supposing", state.whatIf !== null);
-  const [text, label, onclick] = state.whatIf ? [state.whatIf.sentence, "Back to the latest plan", backToPlan]
+  const [text, label, onclick] = state.whatIf ? [state.whatIf.sentence, "Back to the plan", backToPlan]
     : state.newer ? ["A newer plan is there; yours stays while you decide about it.", "Show the newer plan", showNewer] : [];
   replace(byId("banner"), text ? [`▲ ${text} `, element("button", { type: "button", onclick }, label)] : null);
 }
 
 const loadPlan = guarded("the plan", async () => {
   const latest = await find("/plans/latest");
-  if (state.plan && latest?.plan_id !== state.plan.plan_id && isDeciding()) {
+  if (state.plan && latest?.plan_id !== state.plan.plan_id && isDeciding(state.plan)) {
     state.newer = latest;
     alarms();
     showBanner();
@@ -170,7 +170,7 @@ setInterval(() => { if (state.connection === "live") loadSite(); }, 60000);
 setUpFileForecast();
 const showQuality = setUpQuality();
 const offerUnits = setUpWhatIf({
-  latest: () => state.plan,
+  latest: () => state.newer ?? state.plan,
   back: backToPlan,
   show: (plan, sentence) => {
     if (sentence) state.whatIf = { plan, sentence };

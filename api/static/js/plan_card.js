@@ -32,8 +32,10 @@ function history(decisions, plan) {
     element("strong", {}, WORDS[d.decision]), ` by ${d.decided_by}, ${new Date(d.decided_at).toLocaleString("en-GB")} (wall clock): ${d.reason}`)));
 }
 
-function decisionForm(plan, decided) {
+function decisionForm(plan, decided, givenUp) {
   const reason = element("input", { id: "reason", type: "text", required: true, minlength: 3, maxlength: 2000, placeholder: "Reason, kept with the decision", autocomplete: "off" });
+  reason.value = drafts.get(plan.plan_id) ?? "";
+  reason.addEventListener("input", () => { drafts.set(plan.plan_id, reason.value); if (reason.value === "") givenUp(); });
   const said = element("p", { class: "note", role: "status" });
   const form = element("form", { class: "decision" },
     element("label", { class: "visually-hidden", for: "reason" }, "Reason"), reason,
@@ -46,8 +48,7 @@ function decisionForm(plan, decided) {
     buttons.forEach((b) => { b.disabled = true; });
     try {
       await post(`/plans/${encodeURIComponent(plan.plan_id)}/decisions`, { decision, reason: reason.value });
-      reason.value = "";
-      reason.blur();
+      drafts.delete(plan.plan_id);
       decided();
     } catch (error) {
       replace(said, `▲ Not stored: ${error.message}`);
@@ -57,16 +58,15 @@ function decisionForm(plan, decided) {
   return form;
 }
 
-/** Whether somebody is about to decide about the plan that is shown: no other may take its place under his hands. */
-export function isDeciding() {
-  const reason = byId("reason");
-  return reason !== null && (reason.value !== "" || document.activeElement === reason);
-}
+const drafts = new Map(); // what was typed of a reason, by plan: it survives whatever is shown meanwhile
+
+/** Whether somebody has begun to decide about a plan: no other may take its place under his hands. */
+export const isDeciding = (plan) => (drafts.get(plan?.plan_id) ?? "") !== "";
 
 let draws = 0; // the latest call wins, whichever answer comes last
 
-/** Draw the card; a typed reason survives a redraw for the same plan. */
-export async function showPlan({ plan, whatIf, refresh }) {
+/** Draw the card. `refresh` is called once a decision is stored, `givenUp` when its reason is emptied. */
+export async function showPlan({ plan, whatIf, refresh, givenUp }) {
   draws += 1;
   const draw = draws;
   const card = byId("plan-card");
@@ -79,9 +79,7 @@ export async function showPlan({ plan, whatIf, refresh }) {
   const decisions = await get(`/plans/${encodeURIComponent(plan.plan_id)}/decisions`).catch(() => []);
   if (draw !== draws) return;
   const latest = decisions[0];
-  const same = card.dataset.plan === plan.plan_id;
-  const typed = same ? byId("reason")?.value ?? "" : "";
-  const focused = same && document.activeElement?.id === "reason";
+  const focused = card.dataset.plan === plan.plan_id && document.activeElement?.id === "reason";
   card.dataset.plan = plan.plan_id;
   const scheduled = hasSchedule(plan);
   replace(state, whatIf ? "▲ What-if: not the plan in force" : !scheduled ? "▲ No schedule"
@@ -91,10 +89,6 @@ export async function showPlan({ plan, whatIf, refresh }) {
     facts(plan),
     plan.message ? element("p", { class: "note" }, plan.message) : null,
     whatIf || !scheduled ? null : history(decisions, plan),
-    whatIf || latest || !scheduled ? null : decisionForm(plan, refresh));
-  const reason = byId("reason");
-  if (reason) {
-    reason.value = typed;
-    if (focused) reason.focus();
-  }
+    whatIf || latest || !scheduled ? null : decisionForm(plan, refresh, givenUp));
+  if (focused) byId("reason")?.focus();
 }

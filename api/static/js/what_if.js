@@ -46,7 +46,7 @@ export function setUpWhatIf({ latest, show, back }) {
       const made = await post("/plans", changes);
       const whatIf = Object.keys(changes).length > 0;
       const sentence = whatIf ? `What if ${inWords(changes)}?${difference(made, before)}` : null;
-      replace(said, whatIf ? [`${sentence} All panels of the plan show it. `, element("button", { type: "button", onclick: () => { replace(said); back(); } }, "Back to the latest plan")] : "Planned.");
+      replace(said, whatIf ? [`${sentence} All panels of the plan show it. `, element("button", { type: "button", onclick: () => { replace(said); back(); } }, "Back to the plan")] : "Planned.");
       show(made, sentence);
     } catch (error) {
       replace(said, `▲ ${error.message}`);
