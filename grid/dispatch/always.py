@@ -3,13 +3,15 @@
 A thread that watches the solver would be lighter, but could neither end one that hangs inside HiGHS nor outlive one
 that crashes: it would take the service down with it. A process can be killed, and costs the second that a fresh
 interpreter takes to import the solver. It is spawned, not forked, since the caller may have threads. Only the short
-linear programs of a fallback are solved in the caller's process. What the solver logs is logged by the caller.
+linear programs of a fallback are solved in the caller's process. What the solver logs is logged by the caller. It ends
+when the caller does, however that ends; an interrupt is the caller's business.
 """
 
 from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -107,7 +109,9 @@ def answer(problem: DispatchProblem, options: Mapping[str, Any], sender: Connect
 
 
 def _answer_and_log(problem: DispatchProblem, options: Mapping[str, Any], sender: Connection, level: int) -> None:
-    """The same, where what is logged is sent as well, by whichever thread."""
+    """The same, where what is logged is sent as well, by whichever thread; it ends with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     one_at_a_time = _Sender(sender)
     root = logging.getLogger()  # no basicConfig: its format would be part of the message that is sent
     root.addHandler(QueueHandler(one_at_a_time))  # type: ignore[arg-type]
@@ -115,15 +119,27 @@ def _answer_and_log(problem: DispatchProblem, options: Mapping[str, Any], sender
     answer(problem, options, one_at_a_time)
 
 
+def _end_with_parent() -> None:
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+    os._exit(1)  # HiGHS may be at work in other threads
+
+
 class _Sender:
-    """A connection that several threads may send by; what a handler of log records needs of a queue."""
+    """A connection that several threads may send by; what a handler of log records needs of a queue.
+
+    Without anybody who receives, the process ends.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self._lock = connection, threading.Lock()
 
     def send(self, told: DispatchPlan | str | logging.LogRecord) -> None:
         with self._lock:
-            self._connection.send(told)
+            try:
+                self._connection.send(told)
+            except BrokenPipeError:
+                os._exit(1)
 
     put_nowait = send
 

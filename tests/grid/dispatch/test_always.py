@@ -6,8 +6,11 @@ import logging
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -137,3 +140,42 @@ def test_without_time_the_plan_is_by_rule_and_says_so(problem: DispatchProblem) 
     assert cheap.all()
     assert middle.tolist() == [load + 5.0 - 40.0 > 80.0 for load in LOAD]
     assert not dear[[0, 1, 4, 5]].any()
+
+
+PARENT = """
+import logging, os, signal, time
+from grid.dispatch import always
+
+def search(*_args, **_options):
+    os.kill(os.getpid(), signal.SIGINT)
+    print(os.getpid(), flush=True)
+    while True:
+        logging.info("still searching")
+        time.sleep(0.001)
+
+always.plan_dispatch = search
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, handlers=[logging.NullHandler()])
+    always._plan_in_child(None, {}, seconds=600.0)
+"""
+
+
+def test_a_solver_ignores_interrupts_and_ends_silently_with_its_parent(tmp_path: Path) -> None:
+    """What is printed ends only when nobody is left who could print: neither the parent nor the solver."""
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as parent:
+        assert parent.stdout is not None
+        solver = int(parent.stdout.readline())
+        parent.kill()
+        try:
+            assert parent.communicate(timeout=60.0) == ("", "")
+        except subprocess.TimeoutExpired:
+            os.kill(solver, signal.SIGKILL)
+            raise
