@@ -134,7 +134,10 @@ class PlanDocument(Document):
         "scenarios. [money]"
     )
     best_bound: float | None = Field(description="No plan can cost less. [money]")
-    gap: float | None = Field(description="(objective - best_bound) / objective.")
+    gap: float | None = Field(
+        description="(objective - best_bound) / objective; with end values the divisor has added to it what storages "
+        "would hold at the end if they only took in, at their `end_value_per_mwh`."
+    )
     build_seconds: float = Field(description="Time to build the problem. [s]")
     solve_seconds: float = Field(description="Time to solve it. [s]")
     currency: str = Field(description="ISO 4217 code of every price and cost.")

@@ -36,7 +36,7 @@ def plan_of(
     solve_seconds: float = 0.0,
     again_seconds: float = 0.0,
 ) -> DispatchPlan:
-    """The plan of a commitment and its dispatch, with prices and reasons; ``bound`` is -inf if none is proven.
+    """The plan of a commitment and its dispatch, with prices and reasons; the model's ``bound`` is -inf if unproven.
 
     Reasons tell what other commitments would cost as solved again, as many as can be in ``again_seconds``.
     Plants of one bus are curtailed in proportion to what they have. Where changing an earlier plan has a price, prices
@@ -61,7 +61,7 @@ def plan_of(
     shares = PlantShares.of(problem, taken)
     renewable_up, renewable_down = plant_reserves(dispatch, shares)
     held_up, held_down, products = held_reserves(dispatch, headroom_mw(problem, terms, on, above), shares)
-    objective, power = dispatch.solution.objective, np.where(on, minimum, 0.0) + above
+    cost, power = dispatch.cost, np.where(on, minimum, 0.0) + above
     charge, discharge = storages("charge"), storages("discharge")
     moved = change_cost(problem, on, power, discharge - charge)
     free = _freely(dispatch, terms, on, charge > discharge)
@@ -75,9 +75,9 @@ def plan_of(
     plan = DispatchPlan(
         status=status,
         problem=problem,
-        objective=objective,
-        best_bound=min(bound, objective),
-        gap=gap_between(objective, bound),
+        objective=cost,
+        best_bound=min(bound - (dispatch.solution.objective - cost), cost),
+        gap=gap_between(dispatch.solution.objective, bound),
         build_seconds=build_seconds,
         solve_seconds=solve_seconds,
         on=on,
@@ -106,7 +106,7 @@ def plan_of(
         reasons=(),
         message=message,
         change_cost=moved,
-        forgone=max(objective - moved - free.solution.objective, 0.0) if free is not dispatch else 0.0,
+        forgone=max(cost - moved - free.cost, 0.0) if free is not dispatch else 0.0,
         unsecured=() if model.lines.outages is None else model.lines.outages.bridges,
     )
     return replace(plan, reasons=explain(plan, free, terms, planned=dispatch, seconds=again_seconds))

@@ -45,7 +45,7 @@ _BOTH_MW = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candidate:
-    """A commitment, its dispatch in each scenario, and what that comes to."""
+    """A commitment, its dispatch in each scenario, and what that comes to in the model."""
 
     on: BoolArray
     dispatches: Sequence[FixedDispatch]
@@ -53,7 +53,7 @@ class _Candidate:
 
     @property
     def costs(self) -> FloatArray:
-        return np.array([dispatch.solution.objective for dispatch in self.dispatches])
+        return np.array([dispatch.cost for dispatch in self.dispatches])
 
     @property
     def lines(self) -> set[Line]:
@@ -206,10 +206,12 @@ class _Cases:
             drawn=self._problem.scenarios,
             costs=best.costs,
             unserved_mwh=np.array([_unserved_mwh(dispatch) for dispatch in best.dispatches]),
-            central_objective=first.objective,
+            central_objective=self._scenarios.measure(first.costs),
             schedule_cost=plan.objective,
         )
-        return replace(plan, objective=best.objective, best_bound=min(bound, best.objective), gap=gap, outlook=outlook)
+        objective = self._scenarios.measure(best.costs)
+        proven = min(bound - (best.objective - objective), objective)
+        return replace(plan, objective=objective, best_bound=proven, gap=gap, outlook=outlook)
 
 
 def _apart(dispatch: FixedDispatch) -> bool:

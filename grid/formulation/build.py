@@ -27,6 +27,7 @@ from grid.formulation.storages import add_storage
 from grid.formulation.thermal import Commitment, add_thermal_group
 from grid.formulation.trade import add_exchange
 from grid.formulation.unit_terms import UnitTerms
+from grid.problem.costs import most_end_value
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray
 
@@ -45,7 +46,8 @@ def build_model(
 ) -> DispatchModel:
     """Build the model of ``problem`` with its thermal units in ``groups`` and the limits of ``lines``.
 
-    It joins what is in ``linear`` already, if that is given.
+    It joins what is in ``linear`` already, if that is given. Its objective is the cost and what is missing of
+    :func:`.problem.costs.most_end_value` at the end.
 
     Args:
         commitments: Of the groups, if they are in ``linear`` already.
@@ -114,6 +116,8 @@ def build_model(
     if not committed:
         add_adequacy(model, terms)
     add_change_prices(model)
+    if most := most_end_value(problem):
+        linear.columns(1, lower=most, upper=most, cost=1.0)
     model.add_lines(lines)
     return model
 

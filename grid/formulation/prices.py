@@ -30,6 +30,7 @@ from grid.formulation.outages import Outages
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import LinearSolution, solve_with_lines
 from grid.formulation.unit_terms import UnitTerms, single_units
+from grid.problem.costs import most_end_value
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.prices import Prices
 from grid.time_axis import FloatArray
@@ -41,6 +42,11 @@ class FixedDispatch:
 
     model: DispatchModel
     solution: LinearSolution
+
+    @property
+    def cost(self) -> float:
+        """Cost less what is left in storages at its end value; the solution's objective counts what is missing."""
+        return self.solution.objective - most_end_value(self.model.problem)
 
     @property
     def charging(self) -> BoolArray:

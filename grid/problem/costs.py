@@ -111,3 +111,21 @@ def end_value(problem: DispatchProblem, state_of_charge_mwh: FloatArray) -> floa
     """
     value = np.array([storage.end_value_per_mwh for storage in problem.storages])
     return float(value @ state_of_charge_mwh[:, -1])
+
+
+def most_end_value(problem: DispatchProblem) -> float:
+    """What storages would hold at the end if they only took in, at ``end_value_per_mwh``: no plan leaves more. [money]
+
+    A solver's objective has it added, so that it counts what is missing of it and gaps are relative to a cost.
+    """
+    total, step = 0.0, problem.axis.step_hours
+    for storage in problem.storages:
+        if storage.end_value_per_mwh == 0.0:
+            continue
+        profile, kept = problem.profile_of(storage), storage.kept_share(step)
+        coming = profile.inflow_mwh + storage.charge_efficiency * step * profile.charge_mw
+        energy = problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
+        for come, room in zip(coming.tolist(), profile.energy_mwh.tolist(), strict=True):
+            energy = min(kept * energy + come, room)
+        total += storage.end_value_per_mwh * energy
+    return total

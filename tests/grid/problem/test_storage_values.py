@@ -26,10 +26,12 @@ from grid.dispatch import (
     plan_document,
 )
 from grid.dispatch.held import dispatch_held, hold_plan, redispatch_document
+from grid.dispatch.results import plan_of
 from grid.faults import InputError
 from grid.formulation.prices import dispatch_fixed
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.unit_terms import unit_terms
+from grid.problem.costs import end_value, most_end_value
 from grid.problem.exchanges import Exchange
 from grid.problem.scenarios import Scenarios
 from grid.problem.storage_profiles import StorageProfile
@@ -88,6 +90,7 @@ def test_water_that_is_left_has_its_value(make_problem: Any) -> None:
     plan = solved(replace(problem, storage_profiles={"store": water}))
     assert plan.discharge_mw[0] == pytest.approx([0.0, 10.0, 0.0, 10.0])
     assert plan.state_of_charge_mwh[0, -1] == pytest.approx(20.0)
+    assert most_end_value(plan.problem) == pytest.approx(45.0 * 40.0), "what it begins with and what flows in"
 
 
 @settings(max_examples=20, deadline=None)
@@ -111,6 +114,7 @@ def test_no_course_of_a_storage_is_better(data: st.DataObject, make_problem: Any
         (_cost(storage, course, prices, hours) for course in product(levels, repeat=len(prices))), default=np.inf
     )
     assert plan.objective <= best + 1e-3
+    assert end_value(plan.problem, plan.state_of_charge_mwh) <= most_end_value(plan.problem) + 1e-3
     course = plan.state_of_charge_mwh[0].tolist()
     assert plan.objective == pytest.approx(_cost(storage, course, prices, hours), abs=1e-3)
 
@@ -175,6 +179,23 @@ def test_the_end_value_is_told_apart_from_what_production_costs(make_problem: An
     assert any("does not follow from" in told for told in check_plan(leaky))
 
 
+def test_a_gap_is_the_same_whatever_what_stays_in_store_counts(make_problem: Any) -> None:
+    """50 MW for an hour at 20; a store that cannot be used holds 20 MWh, which at 50 are worth as much."""
+    problem = make_problem(
+        {"load_mw": {"a": [50.0]}, "units": {"unit": {"bus": "a", "capacity_mw": 60, "cost_per_mwh": 20}}}
+    )
+    terms, on = [unit_terms(problem.thermal_units[0], step_hours=1.0)], np.ones((1, 1), dtype=np.bool_)
+    for worth in (0.0, 49.0, 50.0, 80.0):
+        full = store(power_mw=0.0, initial_mwh=20.0, end_value_per_mwh=worth)
+        valued = replace(problem, storages=(full,))
+        dispatch = dispatch_fixed(valued, terms, on, ~on, ptdf=Ptdf(problem.network), lines=())
+        bound = dispatch.solution.objective - 10.0
+        plan = plan_of(dispatch, terms, on, status=Status.FEASIBLE, bound=bound, message="")
+        assert plan.gap == pytest.approx(0.01)
+        assert plan.objective == pytest.approx(1000.0 - 20.0 * worth)
+        assert plan.best_bound == pytest.approx(plan.objective - 10.0)
+
+
 def test_a_storage_that_is_kept_full_by_its_end_value_says_so(make_problem: Any) -> None:
     plan = solved(priced(make_problem, [30, 40], store(initial_mwh=20.0, end_value_per_mwh=45.0)))
     (reason,) = [reason for reason in plan.reasons if reason.asset_id == "store"]
@@ -212,6 +233,8 @@ def test_scenarios_count_what_each_of_them_leaves(make_problem: Any) -> None:
     assert plan.outlook is not None
     assert plan.outlook.costs == pytest.approx([250.0 - 15.0 * 60.0, 1250.0 - 15.0 * 60.0])
     assert plan.objective == pytest.approx(-150.0)
+    assert plan.best_bound == pytest.approx(-150.0)
+    assert plan.outlook.central_objective == pytest.approx(-150.0)
     assert plan.status is Status.OPTIMAL
 
 
