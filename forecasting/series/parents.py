@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
@@ -12,7 +13,9 @@ from grid.faults import Fault
 
 _LESS_THAN_PARTS = 0.1
 """A parent's meter and those of its parts differ by their classes, a few per cent, and by losses, which make the parent
-the larger. One that lacks more than this is in another unit, or a part generates."""
+the larger. One that lacks more than this of its parts' sizes is in another unit, or a part generates."""
+_JUDGED_FROM = timedelta(days=1)
+"""Less than that in common is too little to tell."""
 
 
 def parent_faults(series: Sequence[FileSeries]) -> Iterator[Fault]:
@@ -50,13 +53,17 @@ def parent_faults(series: Sequence[FileSeries]) -> Iterator[Fault]:
 
 
 def _lacking(parent: FileSeries, parts: Sequence[FileSeries]) -> float:
-    """By which share of its parts' sum a parent measured less, over the intervals that all know."""
+    """By which share of its parts' sizes, a generating one's too, a parent measured less than their sum.
+
+    Over the intervals that all know; 0 if they are fewer than a day.
+    """
     recent = min(one.origin for one in (parent, *parts))
     own, *others = (one.values[one.origin - recent : one.origin] for one in (parent, *parts))
     summed = np.sum(others, axis=0)
     known = np.isfinite(own - summed)
-    size = float(np.abs(summed[known]).sum())
-    return float((summed - own)[known].sum()) / size if size > 0.0 else 0.0
+    size = float(np.abs(others)[:, known].sum())
+    judged = int(known.sum()) * parent.axis.step >= _JUDGED_FROM and size > 0.0
+    return float((summed - own)[known].sum()) / size if judged else 0.0
 
 
 def _measure(one: FileSeries) -> tuple[object, ...]:

@@ -30,6 +30,28 @@ def test_only_hours_that_all_know_are_compared(read: Any) -> None:
     assert len(read({"f": HOME + np.nan_to_num(some), "a": HOME, "b": some}, **PARTS)) == 3
 
 
+@pytest.mark.parametrize(("house", "pv", "parent"), [(10.2, -9.0, 1.0), (10.0, -9.5, 0.4)])
+def test_parts_that_nearly_cancel_are_measured_by_their_own_sizes(
+    read: Any, house: float, pv: float, parent: float
+) -> None:
+    ones = np.ones(len(HOURS))
+    assert len(read({"f": parent * ones, "a": house * ones, "b": pv * ones}, **PARTS)) == 3
+    with pytest.raises(InputError, match="less than its parts a, b"):
+        read({"f": parent * ones, "a": house * ones, "b": -pv * ones}, **PARTS)
+
+
+@pytest.mark.parametrize(("hours", "judged"), [(23, False), (24, True)])
+def test_less_than_a_day_in_common_is_no_measure(read: Any, hours: int, judged: bool) -> None:
+    parent = np.where(len(HOURS) - hours > HOURS, np.nan, 0.1 * HOME)
+    parent[:24] = 4.0
+    part = np.where(HOURS < 24, np.nan, HOME)
+    if judged:
+        with pytest.raises(InputError, match="less than its parts a"):
+            read({"f": parent, "a": part}, a={"parent": "f"})
+    else:
+        assert len(read({"f": parent, "a": part}, a={"parent": "f"})) == 2
+
+
 def test_a_plant_is_no_part_of_a_load(read: Any) -> None:
     sun = np.maximum(np.sin((HOURS - 6) / 12.0 * np.pi), 0.0)
     with pytest.raises(InputError, match="parent: solar a is no part of load f"):
