@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import struct
 
+from ingest.topics import host_and_port
+
 _API_VERSIONS = struct.pack(">hhih", 18, 0, 1, -1)  # key, version, correlation id, no client id
 _ASKED = struct.pack(">i", len(_API_VERSIONS)) + _API_VERSIONS
 
@@ -18,16 +20,16 @@ def require_answer(bootstrap: str, *, timeout_seconds: float) -> None:
 
     Raises:
         OSError: What the last of them said instead.
+        ValueError: Or that it is no address.
     """
-    refusal: OSError = ConnectionError("no address given")
+    refusal: OSError | ValueError = ConnectionError("no address given")
     for address in bootstrap.split(","):
-        host, _, port = address.strip().rpartition(":")
         try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=timeout_seconds) as connection:
+            with socket.create_connection(host_and_port(address), timeout=timeout_seconds) as connection:
                 connection.sendall(_ASKED)
                 if len(connection.recv(8)) == 8:
                     return
             refusal = ConnectionError("the answer ended early")
-        except OSError as error:
+        except (OSError, ValueError) as error:
             refusal = error
     raise refusal

@@ -34,17 +34,24 @@ class Sender:
         self._lock = threading.Lock()
         self._producer: ReadingProducer | None = None
         self._clock = clock
+        self._asking = threading.Lock()
         self._trouble, self._known_until = "", -math.inf
 
     def trouble(self) -> str:
-        """Why the broker does not answer; empty if it does. Asked anew at most every 10 seconds."""
-        if self._clock() >= self._known_until:
+        """Why the broker does not answer; empty if it does.
+
+        Asked anew at most every 10 seconds, by one caller at a time: the others take the last answer. Before the first
+        one it counts as answering.
+        """
+        if self._clock() >= self._known_until and self._asking.acquire(blocking=False):
             try:
                 require_answer(self._bootstrap, timeout_seconds=ANSWER_SECONDS)
                 self._trouble = ""
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 self._trouble = type(error).__name__  # its words may name the address
-            self._known_until = self._clock() + ASKED_AGAIN_SECONDS
+            finally:
+                self._known_until = self._clock() + ASKED_AGAIN_SECONDS
+                self._asking.release()
         return self._trouble
 
     def send(self, messages: Sequence[tuple[str, bytes]]) -> None:

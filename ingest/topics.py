@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import re
 import socket
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ DEFAULT_PARTITIONS = 6
 SETTING = "GRIDPILOT_KAFKA_BOOTSTRAP"
 CONNECT_TIMEOUT_SECONDS = 10
 REQUEST_TIMEOUT_SECONDS = 8  # a half-open connection is noticed after this; the client's own 30 s outlast any lease
+_ADDRESS = re.compile(r"(?:\w+://)?(\[[^\]]+\]|[^\s:/@\[\]]+)(?::([0-9]{1,5}))?")
+_USUAL_PORT = "9092"
 
 _log = logging.getLogger(__name__)
 
@@ -131,17 +134,28 @@ def require_broker(bootstrap: str) -> list[str]:
     addresses = [address.strip() for address in bootstrap.split(",") if address.strip()]
     refusal: Exception = OSError("no address given")
     for address in addresses:
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal():
-            problem = f"{address!r} is no address of a broker"
-            raise InputError([Fault(SETTING, problem, "write host:port, several separated by commas")])
+        place = host_and_port(address)
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_SECONDS).close()
-        except (OSError, OverflowError) as error:
+            socket.create_connection(place, timeout=CONNECT_TIMEOUT_SECONDS).close()
+        except (OSError, OverflowError, UnicodeError) as error:  # a port or a part of a name too large
             refusal = error
         else:
             return addresses
     raise unavailable(bootstrap, refusal)
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """The place of one broker, as Kafka's clients read it: a leading ``PLAINTEXT://`` says nothing, 9092 is usual.
+
+    Raises:
+        InputError: If it is malformed.
+    """
+    match = _ADDRESS.fullmatch(address.strip())
+    if match is None:
+        problem = f"{address!r} is no address of a broker"
+        raise InputError([Fault(SETTING, problem, "write host:port, several separated by commas")])
+    host, port = match.groups(default=_USUAL_PORT)
+    return host.strip("[]"), int(port)
 
 
 def _admin(bootstrap: str) -> KafkaAdminClient:

@@ -25,10 +25,13 @@ def answering(listening: socket.socket) -> Iterator[None]:
             connection.recv(64)
             connection.sendall(bytes(8))
 
-    thread = threading.Thread(target=answer)
+    listening.settimeout(10.0)
+    thread = threading.Thread(target=answer, daemon=True)
     thread.start()
-    yield
-    thread.join()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def checks(api: Any) -> dict[str, str]:
@@ -59,6 +62,33 @@ def test_a_broker_that_went_away_is_told_within_seconds_and_came_back_too() -> N
     assert sender.trouble() == "", "known from before"
     now += 1
     assert sender.trouble() == "ConnectionRefusedError"
+
+
+def test_while_one_asks_a_broker_that_hangs_the_others_take_the_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, released = threading.Event(), threading.Event()
+    asks = []
+
+    def hang(bootstrap: str, *, timeout_seconds: float) -> None:
+        asks.append(bootstrap)
+        asked.set()
+        released.wait(timeout=10.0)
+        raise TimeoutError
+
+    monkeypatch.setattr("api.sender.require_answer", hang)
+    sender = Sender("hanging:9092")
+    asking = threading.Thread(target=sender.trouble, daemon=True)
+    asking.start()
+    assert asked.wait(timeout=10.0)
+    assert sender.trouble() == "", "as long as nothing else is known"
+    assert asks == ["hanging:9092"]
+    released.set()
+    asking.join()
+    assert sender.trouble() == "TimeoutError"
+
+
+def test_an_address_that_is_none_is_told_and_breaks_nothing() -> None:
+    for address in ("127.0.0.1:nine", ":9092", ""):
+        assert Sender(address).trouble() == "InputError"
 
 
 def test_a_service_with_a_dead_broker_is_ready_and_says_that_readings_are_refused(town_url: str, serve: Any) -> None:

@@ -5,18 +5,34 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
+from kafka.cluster import collect_hosts
 
 from grid.faults import InputError
-from ingest.topics import TopicReplacedError, TopicWatch, describe_topics, ensure_topics
+from ingest.topics import TopicReplacedError, TopicWatch, describe_topics, ensure_topics, host_and_port
 from ingest.worker import run_worker
 
 _names = count(1)
 
 
-@pytest.mark.parametrize("bootstrap", ["127.0.0.1:1", "localhost", "localhost:port", ""])
+@pytest.mark.parametrize("bootstrap", ["127.0.0.1:1", "localhost:port", ":9092", ""])
 def test_a_broker_that_is_away_is_named_with_its_setting(database_url: str, bootstrap: str) -> None:
     with pytest.raises(InputError, match=rf"GRIDPILOT_KAFKA_BOOTSTRAP.*{bootstrap}"):
         run_worker(database_url=database_url, bootstrap=bootstrap)
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("kafka.example:9", ("kafka.example", 9)),
+        ("kafka.example", ("kafka.example", 9092)),
+        (" PLAINTEXT://kafka.example:9 ", ("kafka.example", 9)),
+        ("[::1]:9", ("::1", 9)),
+        ("[::1]", ("::1", 9092)),
+    ],
+)
+def test_an_address_is_read_as_kafkas_clients_read_it(address: str, place: tuple[str, int]) -> None:
+    assert host_and_port(address) == place
+    assert collect_hosts(address)[0][:2] == place
 
 
 def test_a_topic_that_exists_is_left_as_it_is(broker: str) -> None:
