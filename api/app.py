@@ -158,9 +158,9 @@ def _document_by_hand(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            for model in (ProblemDocument, ReadingMessage):
+            for model in (ProblemDocument, ReadingMessage, readings.ReadingsRefused):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-                schemas.update(schema.pop("$defs", {}))
+                schemas.update({**schema.pop("$defs", {}), **schemas})
                 schemas[model.__name__] = schema
             app.openapi_schema = document
         return app.openapi_schema

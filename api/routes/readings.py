@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.auth import Writer
 from api.metrics import ACCEPTED
-from api.problems import Problem, invalid, problems, unavailable
+from api.problems import MEDIA_TYPE, Problem, ProblemDocument, invalid, problems, unavailable
 from api.schemas import MessageResult, SendResult
 from api.service import ServiceParts
 from grid.faults import Fault
@@ -34,10 +34,30 @@ _BODY: dict[str, Any] = {
 }
 
 
+class ReadingsRefused(SendResult, ProblemDocument):
+    """The problem where none of the messages was accepted: what became of each stands in it too."""
+
+
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    422: {
+        "description": "No message was accepted, or the body holds none or too many",
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {
+                    "anyOf": [
+                        {"$ref": f"#/components/schemas/{kind.__name__}"} for kind in (ReadingsRefused, ProblemDocument)
+                    ]
+                }
+            }
+        },
+    }
+}
+
+
 @router.post(
     "/readings",
     status_code=202,
-    responses=problems(401, 403, 413, 422, 503),
+    responses={**problems(401, 403, 413, 503), **_REFUSED},
     openapi_extra={"requestBody": _BODY},
     summary="Send readings",
 )

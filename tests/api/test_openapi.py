@@ -19,6 +19,8 @@ from ingest.topics import ensure_topics
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 12
+PATIENCE_S = 60.0
+"""Longer than any plan: a request given up would leave its plan under way, and the next one be told to wait."""
 
 
 def document(api: Any) -> dict[str, Any]:
@@ -54,6 +56,15 @@ def test_every_route_has_a_summary_and_names_its_problems(api: Any) -> None:
                 assert "application/problem+json" in route["responses"]["401"]["content"]
 
 
+def test_readings_that_are_refused_have_a_document_of_their_own(api: Any) -> None:
+    loaded = document(api)
+    declared = loaded["paths"]["/api/v1/readings"]["post"]["responses"]["422"]["content"]["application/problem+json"]
+    names = [kind["$ref"].rsplit("/", 1)[1] for kind in declared["schema"]["anyOf"]]
+    assert names == ["ReadingsRefused", "ProblemDocument"]
+    refused = loaded["components"]["schemas"]["ReadingsRefused"]
+    assert {"type", "title", "status", "detail", "accepted", "refused", "results"} == set(refused["required"])
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_generated_requests_get_documented_answers(town_url: str, broker: str, serve: Any) -> None:
     ensure_topics(broker, partitions=1)
@@ -80,7 +91,7 @@ def _try_every_operation(api: Any) -> set[tuple[str, str]]:
         )
         @given(case=operation.as_strategy())
         def answers_as_documented(case: Any) -> None:
-            case.call_and_validate(headers=headers, checks=CHECKS)
+            case.call_and_validate(headers=headers, checks=CHECKS, timeout=PATIENCE_S)
 
         answers_as_documented()
     return tried

@@ -12,6 +12,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from api.client import GridPilot, GridPilotError
+from api.routes.readings import ReadingsRefused
 from ingest.topics import READINGS_TOPIC, ensure_topics
 
 MESSAGE = {
@@ -72,6 +73,7 @@ def test_a_bad_message_is_refused_alone_with_its_reason(sending: Any, broker: st
 def test_where_every_message_is_refused_the_status_and_the_client_say_so(sending: Any, problem: Any) -> None:
     messages = [MESSAGE | {"unit": "litre"}, MESSAGE | {"values": [False]}]
     document = problem(sending.post("/readings", json=messages), 422)
+    assert document.keys() == ReadingsRefused.model_fields.keys()
     assert [fault["place"] for fault in document["faults"]] == ["body[0].unit", "body[1].values"]
     assert (document["accepted"], document["refused"]) == (0, 2)
     assert [result["error_class"] for result in document["results"]] == ["unknown_unit", "wrong_type"]
