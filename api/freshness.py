@@ -48,8 +48,10 @@ def freshness(
 
 def described(age: Freshness) -> str:
     """The age of a link in words."""
-    if age.age_seconds is None:
+    if age.at is None:
         return "there is none yet"
+    if age.age_seconds is None:
+        return f"from {age.at:%Y-%m-%d %H:%M}Z; how old that is cannot be told: the site's present is not known"
     told = f"{age.age_seconds / 60:,.0f} min old on the site's clock"
     if age.received_at is None:
         return told

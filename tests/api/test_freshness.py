@@ -8,7 +8,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from api.freshness import SILENT_AFTER, freshness
+from api.freshness import SILENT_AFTER, described, freshness
 from api.jobs.clock import present
 from grid.readings import ReadingBlock, Source
 from grid.store.freshness import arrival_gap
@@ -63,3 +63,10 @@ def test_a_replay_is_stale_after_a_few_of_its_usual_gaps(
         now = present(conn, site, "telemetry")
         telemetry = freshness(conn, site, "telemetry", now, every=HOUR).telemetry
     assert (telemetry.state, telemetry.age_seconds, telemetry.received_at) == (state, 0.0, last)
+
+
+def test_without_a_present_a_forecast_that_exists_is_told_with_its_instant(town_url: str) -> None:
+    with psycopg.connect(town_url) as conn:
+        ages = freshness(conn, load_site(conn), "telemetry", None, every=HOUR)
+    assert described(ages.forecast).startswith("from 2026-03-02 06:00Z; how old that is cannot be told")
+    assert described(ages.plan) == "there is none yet"
