@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +11,7 @@ from typing import Protocol
 from api.demo.server_process import ServerError
 
 ENDS_FORGIVEN = 2
+STARTS_TRIED = 3
 WITHIN_S = 60.0
 PAUSE_S = 5.0
 """Before the second start anew; the first comes at once."""
@@ -61,6 +63,7 @@ class Keeper:
         self._clock = clock
         self._ends: dict[str, list[float]] = {}
         self._due: dict[str, float] = {}
+        self._failed_starts: Counter[str] = Counter()
 
     def keep(self, command: Part) -> None:
         """Look after one more."""
@@ -71,7 +74,7 @@ class Keeper:
 
         Raises:
             ServerRenewedError: After a server was started again.
-            ServerError: If something has ended too often; the message ends with its log.
+            ServerError: If something has ended too often, or does not start again; the message ends with its log.
         """
         for server in self._servers:
             if self._mend(server):
@@ -102,10 +105,16 @@ class Keeper:
             self._due[part.name] = self._clock() + self.ended(part.name, how, log=log)
         if self._clock() < self._due[part.name]:
             return False
-        del self._due[part.name]
         try:
             part.restart()
-        except ServerError:
-            return False  # its status tells, at the next look
+        except ServerError as error:
+            self._failed_starts[part.name] += 1  # however long each took
+            told = f"{part.name} {how}, and start {self._failed_starts[part.name]} of {STARTS_TRIED} failed: {error}"
+            if self._failed_starts[part.name] == STARTS_TRIED:
+                raise ServerError(told) from error
+            self._tell(told)
+            self._due[part.name] = self._clock() + PAUSE_S
+            return False
+        del self._due[part.name], self._failed_starts[part.name]
         self._tell(f"{part.name} {how}; started again, its log until then: {part.log_path}.1")
         return True

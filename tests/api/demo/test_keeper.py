@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,24 +10,30 @@ import pytest
 
 from api import cli
 from api.demo import ServerError
-from api.demo.keeper import PAUSE_S, WITHIN_S, Keeper, ServerRenewedError
+from api.demo.keeper import PAUSE_S, STARTS_TRIED, WITHIN_S, Keeper, ServerRenewedError
 
 
 class Part:
-    """A process that the test ends."""
+    """A process that the test ends.
 
-    def __init__(self, name: str, *, answers: bool = True) -> None:
+    Attributes:
+        waited: Called where a start waits in vain for an answer.
+    """
+
+    def __init__(self, name: str, *, waited: Callable[[], None]) -> None:
         self.name = name
+        self.waited = waited
         self.status: int | None = None
         self.log_path = Path(f"logs/{name}.log")
         self.starts = 0
-        self._answers = answers
+        self.answers = True
 
     def log_tail(self, lines: int = 20) -> str:
         return f"the last {lines} lines of {self.name}"
 
     def restart(self) -> None:
-        if not self._answers:
+        if not self.answers:
+            self.waited()
             raise ServerError("it does not answer")
         self.status, self.starts = None, self.starts + 1
 
@@ -34,12 +41,15 @@ class Part:
 class Chain:
     """A keeper of a server and a command, with a clock that the test moves."""
 
-    def __init__(self, *, server_answers: bool = True) -> None:
+    def __init__(self) -> None:
         self.now = 1000.0
         self.told: list[str] = []
-        self.server, self.plan = Part("broker", answers=server_answers), Part("plan")
+        self.server, self.plan = Part("broker", waited=self.wait), Part("plan", waited=self.wait)
         self.keeper = Keeper((self.server,), tell=self.told.append, clock=lambda: self.now)
         self.keeper.keep(self.plan)
+
+    def wait(self) -> None:
+        self.now += WITHIN_S
 
 
 def test_what_ended_is_started_again_at_once_and_told_in_a_line() -> None:
@@ -97,15 +107,32 @@ def test_whoever_is_connected_learns_that_a_server_was_started_again() -> None:
     assert chain.plan.starts == 1
 
 
-def test_while_a_server_is_down_nothing_else_is_started_and_one_that_does_not_answer_is_given_up() -> None:
-    chain = Chain(server_answers=False)
+def test_while_a_server_is_down_nothing_else_is_started_and_one_that_never_answers_is_given_up() -> None:
+    chain = Chain()
     chain.server.status = chain.plan.status = 1
-    for _ in range(3):
+    chain.server.answers = False
+    for start in range(1, STARTS_TRIED):
         chain.keeper.check()
+        assert chain.told.pop() == f"broker ended with status 1, and start {start} of 3 failed: it does not answer"
+        chain.keeper.check()
+        assert chain.told == [], "it pauses"
         chain.now += PAUSE_S
-    with pytest.raises(ServerError, match="broker ended with status 1, 3 times within a minute"):
+    with pytest.raises(ServerError, match="broker ended with status 1, and start 3 of 3 failed: it does not answer"):
         chain.keeper.check()
     assert chain.plan.starts == 0
+
+
+def test_a_start_that_succeeds_makes_up_for_those_that_failed() -> None:
+    chain = Chain()
+    for _ in range(3):
+        chain.plan.status, chain.plan.answers = 1, False
+        for _ in range(1, STARTS_TRIED):
+            chain.keeper.check()
+            chain.now += PAUSE_S
+        chain.plan.answers = True
+        chain.keeper.check()
+        assert chain.plan.status is None
+        chain.now += WITHIN_S
 
 
 def test_a_demo_that_gives_up_says_why_without_a_traceback(
