@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Mapping
 from logging.handlers import QueueHandler
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -74,13 +75,16 @@ def _plan_in_child(problem: DispatchProblem, options: Mapping[str, Any], *, seco
         target=_answer_and_log, args=(problem, options, sender, level), name="dispatch solver", daemon=True
     )
     give_up = time.monotonic() + seconds
+    resource_tracker.ensure_running()  # or the start would run it, and unblock the signal
     with receiver:
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the child inherits it
         try:
             child.start()
         except OSError as error:
             return f"the solver's process could not be started ({error})"
         finally:
             sender.close()
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         try:
             while receiver.poll(max(give_up - time.monotonic(), 0.0)):
                 told: DispatchPlan | str | logging.LogRecord = receiver.recv()
@@ -110,7 +114,6 @@ def answer(problem: DispatchProblem, options: Mapping[str, Any], sender: Connect
 
 def _answer_and_log(problem: DispatchProblem, options: Mapping[str, Any], sender: Connection, level: int) -> None:
     """The same, where what is logged is sent as well, by whichever thread; it ends with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     one_at_a_time = _Sender(sender)
     root = logging.getLogger()  # no basicConfig: its format would be part of the message that is sent

@@ -144,6 +144,10 @@ def test_without_time_the_plan_is_by_rule_and_says_so(problem: DispatchProblem) 
 
 PARENT = """
 import logging, os, signal, time
+
+if __name__ != "__main__":  # the solver's process, which still imports
+    os.kill(os.getpid(), signal.SIGINT)
+
 from grid.dispatch import always
 
 def search(*_args, **_options):
