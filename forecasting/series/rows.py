@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from forecasting.nouns import IndexArray
 from forecasting.series.calendar import Calendar, make_calendar
 from forecasting.series.request import FileSeries
 from forecasting.series.table import to_celsius
@@ -60,18 +61,20 @@ class Rows:
         ahead = TimeAxis(self.axis.end - 24 * self.days_back * HOUR, HOUR, self.periods)
         return made.ending_as(make_calendar(ahead, timezone=settings.timezone, holidays=settings.holidays))
 
-    def before(self, hour: int) -> Rows:
-        """The same rows as they stood when nothing from an hour on had been measured: later values are NaN."""
-        if hour >= self.axis.periods:
-            return self
-        later = (self.axis.periods - hour) * self.parts
+    def before(self, hours: IndexArray) -> Rows:
+        """The same rows as they stood when nothing from an hour on had been measured: later values are NaN.
+
+        Args:
+            hours: Of each series, shape (series,).
+        """
+        later = np.maximum(self.axis.periods - hours, 0) * self.parts
         return replace(
             self,
             series=tuple(
-                replace(one, values=np.where(np.arange(one.axis.periods) < one.origin - later, one.values, np.nan))
-                for one in self.series
+                replace(one, values=np.where(np.arange(one.axis.periods) < one.origin - unseen, one.values, np.nan))
+                for one, unseen in zip(self.series, later, strict=True)
             ),
-            values=np.where(np.arange(self.axis.periods) < hour, self.values, np.nan),
+            values=np.where(np.arange(self.axis.periods) < np.repeat(hours, self.parts)[:, None], self.values, np.nan),
         )
 
     def spread(self, one: FileSeries, native: FloatArray) -> FloatArray:

@@ -38,7 +38,7 @@ from forecasting.series.rows import Rows
 from forecasting.sun.core import SolarCore
 from forecasting.sun.plant import Plant
 from forecasting.sun.twilight import twilight_quantiles
-from forecasting.sun.view import Manner, SolarView, make_view
+from forecasting.sun.view import Manner, SolarView, make_view, young
 from forecasting.sun.weather_ahead import weather_told
 from forecasting.sun.weather_network import Intervals, WeatherNetwork, train_weather_networks, weather_quantiles
 from forecasting.sun.windows import SOLAR_CONTEXT_HOURS, SolarPanel, SolarWindows, before_test
@@ -53,7 +53,7 @@ _FIRST_HOURS, _FEWEST_HOURS = 10 * 24, 100
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SolarParts:
-    """What a training leaves of the members; none of it has seen the test.
+    """What a training leaves of the members; none of it has seen the test, but plants too young for anything else.
 
     Attributes:
         plants: Of each series; None where its place is unknown.
@@ -105,6 +105,11 @@ class SolarMembers:
         if parts:
             self._long_enough, self._core, self._networks = parts.trees is not None, parts.core, parts.networks
             return
+        self.reasons += [
+            f"{one.series_id}: known for so short a time that its backtest knew its clear sky and its highest power."
+            for one, is_young in zip(rows.series, young(rows, until=self._split.test), strict=True)
+            if is_young
+        ]
         index = self._view(self._split.test).panel.index
         daylight = np.isfinite(index[:, _FIRST_HOURS : self._split.test]).sum()
         self._long_enough = trained and bool(daylight >= _FEWEST_HOURS)
@@ -123,7 +128,7 @@ class SolarMembers:
         return other
 
     def _view(self, until: int) -> SolarView:
-        """The rows under the clear sky that was known at ``until``."""
+        """The rows under the clear sky that was known at ``until``, young ones under that of all their past."""
         if until not in self._views:
             plants = self._parts.plants if self._parts else None
             self._views[until] = made = make_view(self._rows, self._manner, until=until, plants=plants)

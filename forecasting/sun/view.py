@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.members.baseline import DAY_HOURS
 from forecasting.members.climatology import Climatology
@@ -22,6 +23,8 @@ from forecasting.sun.windows import SolarPanel
 from grid.time_axis import FloatArray, TimeAxis
 
 _DEFAULT_HEADROOM = 1.1
+_FEWEST_HOURS = 7 * 24
+"""For a clear sky to be told from them: a plant's fit wants 50 of bright daylight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class SolarView:
     """Some rows under a clear sky.
 
     Attributes:
-        panel: All that was measured; but its clear sky, and the highest power there can be, are of before some hour.
+        panel: All that was measured; but its clear sky, and the highest power there can be, are of before some hour
+            (of a young series, of all its past).
         plants: Behind that clear sky; None where the place of a series is unknown.
         reasons: How the clear sky was come by where not by geometry.
         analogs: None where weather is known.
@@ -68,13 +72,24 @@ class SolarView:
         return _under(clear, rows, calendar, self.panel.capacity_kw, self.plants, self.reasons, manner)
 
 
+def young(rows: Rows, *, until: int) -> npt.NDArray[np.bool_]:
+    """Series of which too little is known before hour ``until`` to tell a clear sky, and more after it; (series,).
+
+    With no clear sky they would be forecast at zero there, and their bands would learn nothing of how far they miss.
+    """
+    known = np.isfinite(rows.values).reshape(len(rows.series), rows.parts, rows.axis.periods)
+    earlier, later = (part.any(axis=1).sum(axis=1) for part in (known[..., :until], known[..., until:]))
+    return np.asarray((earlier < _FEWEST_HOURS) & (earlier < later))
+
+
 def make_view(rows: Rows, manner: Manner, *, until: int, plants: Sequence[Plant | None] | None = None) -> SolarView:
-    """Rows under the clear sky that what lies before hour ``until`` tells.
+    """Rows under the clear sky that what lies before hour ``until`` tells; that of young series, all of their past.
 
     Args:
         plants: Of an earlier training, whose unit the rows have; fitted to what lies before ``until`` if None.
     """
-    seen, calendar = rows.before(until), _calendar(rows)  # nothing that is learnt here is shown ``rows``
+    seen = rows.before(np.where(young(rows, until=until), rows.axis.periods, until))
+    calendar = _calendar(rows)  # nothing that is learnt here is shown ``rows``
     limit = np.repeat(
         [_limit(seen, index, recalled=plants is not None) for index in range(len(seen.series))], rows.parts
     )

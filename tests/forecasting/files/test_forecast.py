@@ -159,6 +159,19 @@ def test_a_series_of_which_no_backtest_hour_is_known_has_no_skill_beside_one_tha
     assert any("No backtest" in reason for reason in second.reasons)
 
 
+def test_a_young_plant_beside_an_older_one_is_judged_by_what_can_be_known_and_says_so(tmp_path: Path) -> None:
+    settings = {"kind": "solar", "interval_minutes": 60, "latitude": 0.0, "longitude": 0.0}
+    old = plant(40, horizon_hours=24)
+    new = old.assign(series_id="shed")
+    new.loc[: 36 * 24 - 1, "value"] = np.nan
+    first, second = asked(tmp_path, pd.concat([old, new]), settings).reports
+    assert second.skill is not None
+    assert second.skill > 0.0
+    assert second.backtest_origins > 0
+    assert any("backtest knew its clear sky" in reason for reason in second.reasons)
+    assert not any("backtest knew its clear sky" in reason for reason in first.reasons)
+
+
 def test_a_constant_series_is_forecast_as_constant_and_says_so(tmp_path: Path) -> None:
     frame = town(12, horizon_hours=24)
     frame["value"] = frame["value"].where(frame["value"].isna(), 7.0)

@@ -64,5 +64,5 @@ def test_a_plant_that_is_newer_than_the_weeks_that_judge_is_forecast() -> None:
     new = replace(one, values=np.where(np.arange(len(one.values)) < HOURS - 48, np.nan, one.values))
     trial = single_trial(HOURS, PERIODS)
     members = SolarMembers(make_rows([new]), course=Course(share=0.01), trial=trial, trained=True)
-    assert all((said == 0.0).all() for said in members.past(trial.origins, PERIODS).values())
+    assert all(said[0, -1, 12].max() > 0.0 for said in members.past(trial.origins, PERIODS).values())
     assert all(said[0, 0, 12].min() > 0.0 for said in members.present().values())
