@@ -139,7 +139,7 @@ class PlanDocument(Document):
         "would hold at the end if they only took in, at their `end_value_per_mwh`."
     )
     build_seconds: float = Field(description="Time to build the problem. [s]")
-    solve_seconds: float = Field(description="Time to solve it. [s]")
+    solve_seconds: float = Field(description="Time to solve it, without that for prices and reasons. [s]")
     currency: str = Field(description="ISO 4217 code of every price and cost.")
     message: str = Field(description="What the solver or the planner has to say; empty if nothing.")
     change_price: ChangePrice | None = Field(default=None, description="Null where changing was free.")

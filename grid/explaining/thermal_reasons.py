@@ -45,7 +45,9 @@ def _describe(
     binds = _what_binds(schedule, kind, run, findings)
     if kind == "starting":
         binds = f"{binds}; {_started_for(schedule, run.start)}"
-    told = kind in ("minimum", "starting", "kept on") or runner_up is None or (runner_up.cost or -1.0) < 0.0
+    cost = None if runner_up is None else runner_up.cost
+    doubtful = cost is None or cost <= 0.0  # nothing tells that the run saves anything
+    told = doubtful or kind in ("minimum", "starting", "kept on")
     return f"{binds}; {if_not_running(schedule, runner_up, run.start)}" if told else binds
 
 
