@@ -61,7 +61,7 @@ class DispatchPlan:
     Attributes:
         objective: Total cost of the plan, ``change_cost`` included, less what is left in storages at its end value, or
             with scenarios what was minimised over them;
-            ``best_bound`` is proven, ``gap`` = (objective - bound) / objective.
+            ``best_bound`` is proven, ``gap`` = (objective - bound) / (objective + :func:`.costs.most_end_value`).
         on: Thermal commitment, shape (units, periods).
         power_mw, reserve_up_mw, reserve_down_mw: Thermal output and reserve, shape (units, periods).
         renewable_mw: Taken from each plant, shape (plants, periods); the rest of ``available_mw`` is curtailed.
