@@ -161,7 +161,7 @@ def test_a_series_of_which_no_backtest_hour_is_known_has_no_skill_beside_one_tha
 
 def test_a_young_plant_beside_an_older_one_is_judged_by_what_can_be_known_and_says_so(tmp_path: Path) -> None:
     settings = {"kind": "solar", "interval_minutes": 60, "latitude": 0.0, "longitude": 0.0}
-    old = plant(40, horizon_hours=24)
+    old = plant(40, horizon_hours=24).drop(columns="sky")
     new = old.assign(series_id="shed")
     new.loc[: 36 * 24 - 1, "value"] = np.nan
     first, second = asked(tmp_path, pd.concat([old, new]), settings).reports
