@@ -62,6 +62,8 @@ def read_pandapower(text: str) -> Case:
     faults: list[Fault] = []
     tables = NetTables(text, faults)
     buses = read_buses(tables)
+    if not buses.names:  # what stands on them cannot be told
+        raise InputError([*faults, Fault("bus", "must have a bus, got none", "add the buses")])
     base_mva = tables.scalar("sn_mva", default=1.0)
     demand = np.zeros(len(buses.names))
     machines, costs = [], CostTables(tables, tuple(_FEEDS))
@@ -76,9 +78,7 @@ def read_pandapower(text: str) -> Case:
         if buses.alive(row):
             demand[buses.at(row)] += shunt_at_nominal(row, buses, "p_mw")
     reference = _references(tables, buses)
-    if not buses.names:
-        faults.append(Fault("bus", "must have a bus, got none", "add the buses"))
-    elif not reference.any():
+    if not reference.any():
         faults.append(Fault("ext_grid", "nothing is the reference", "add an external grid, or a generator with slack"))
     branches = read_branches(tables, buses, base_mva)
     if faults:

@@ -172,3 +172,10 @@ def test_elements_that_are_not_read_are_named() -> None:
 )
 def test_what_is_no_network_is_refused(text: str) -> None:
     assert faults_of(text)
+
+
+@pytest.mark.parametrize("buses", [3, None, {}])
+def test_elements_without_buses_to_stand_on_are_refused(buses: object) -> None:
+    document = json.loads(RING)
+    document["_object"]["bus"] = buses
+    assert "bus: must have a bus, got none" in faults_of(json.dumps(document))
