@@ -23,6 +23,7 @@ _ACCEPTED = (
     "give a MATPOWER case file (.m), a pandapower network or a unit commitment instance of pglib-uc (.json), a folder "
     "with network.m or network.json and periods.json, or a source folder in RTS-GMLC's format"
 )
+_TIME_LIMIT = "Seconds until the best plan is taken; start-up, and up to 2 seconds for runner-ups, come on top."
 _INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M"]
 
 
@@ -33,7 +34,7 @@ def dispatch(
     ],
     out: Annotated[Path | None, typer.Option(help="Where to write the plan, as JSON.")] = None,
     gap: Annotated[float, typer.Option(help="Of an instance or a folder: the relative gap that suffices.")] = 0.001,
-    time_limit: Annotated[float, typer.Option(help="Seconds until the best plan is taken.")] = 60.0,
+    time_limit: Annotated[float, typer.Option(help=_TIME_LIMIT)] = 60.0,
     ac_check: Annotated[
         bool, typer.Option("--ac-check", help="An AC power flow of the result, with remedies.")
     ] = False,
@@ -64,6 +65,7 @@ def dispatch(
     if document["status"] == "infeasible":
         text = "\n".join([f"{case}: no feasible dispatch: {document['message']}", *relaxed_limits(document)])
         Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+    if document["status"] == "infeasible" or document.get("unkept"):
         raise typer.Exit(3)
 
 
@@ -261,7 +263,7 @@ def _summary(document: dict[str, Any]) -> str:
             f"{document['solve_seconds']:.2f} s to solve",
             f"prices from {min(prices):,.2f} to {max(prices):,.2f} per MWh; "
             + (f"full branches: {shown}" if full else "no branch is full"),
-            *([document["message"]] if document["status"] == "rule-based" else []),
+            *([document["message"]] if document["status"] == "rule-based" or document.get("unkept") else []),
             *relaxed_limits(document),
             *unsecured_outages(document),
             *([_over_scenarios(document["outlook"])] if document.get("outlook") else []),

@@ -16,6 +16,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from logging.handlers import QueueHandler
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
@@ -30,6 +31,7 @@ from grid.problem.validate import require_valid
 
 log = logging.getLogger(__name__)
 
+_NAMED = 8
 _GRACE_SECONDS = 30.0
 """For what runs whatever the time limit: starting the process, the linear relaxation and the final dispatch."""
 
@@ -59,11 +61,21 @@ def plan_always(
     if time_limit_seconds > 0.0:
         outcome = _plan_in_child(problem, options, seconds=time_limit_seconds + grace_seconds)
         if isinstance(outcome, DispatchPlan):
-            return outcome
+            return _telling_unkept(outcome, problem)
         why = outcome
         log.error("falling back, %s", why)
     before = None if previous is None else PreviousPlan(previous, at=problem.axis.start)
-    return fallback_plan(problem, previous=before, why=why)
+    return _telling_unkept(fallback_plan(problem, previous=before, why=why), problem)
+
+
+def _telling_unkept(plan: DispatchPlan, problem: DispatchProblem) -> DispatchPlan:
+    """The plan, which says so if it relaxes limits of infinite price: without an optimum it may."""
+    never = [v.what for v in plan.violations if problem.penalties.never_relaxes(v.limit.kind)]
+    if not never:
+        return plan
+    unkept = tuple(dict.fromkeys(never))
+    told = ", ".join(unkept[:_NAMED]) + (f" and {len(unkept) - _NAMED} more" if len(unkept) > _NAMED else "")
+    return replace(plan, unkept=unkept, message=f"{plan.message} It relaxes limits that are never relaxed: {told}.")
 
 
 def _plan_in_child(problem: DispatchProblem, options: Mapping[str, Any], *, seconds: float) -> DispatchPlan | str:

@@ -73,6 +73,7 @@ def case_document(plan: DispatchPlan, *, case: str) -> dict[str, Any]:
         "violations": [
             {**v.told(axis.step_hours, digits=_CASE_MW_DIGITS), "period": v.period} for v in plan.violations
         ],
+        "unkept": list(plan.unkept),
         "reasons": _reasons(plan, lambda reason: {"from": reason.first_period, "to": reason.last_period + 1}),
     }
 

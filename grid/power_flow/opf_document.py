@@ -1,4 +1,4 @@
-"""The outcome of an optimal power flow as a plan document of one period, the keys as in every plan. JSON-safe."""
+"""The outcome of an optimal power flow as a document of one period: status, schedule, prices, reasons. JSON-safe."""
 
 from __future__ import annotations
 

@@ -79,6 +79,7 @@ class DispatchPlan:
         forgone: What the same commitment would cost less if set-points moved freely. [money]
         outlook: Of a problem with scenarios.
         unsecured: Branches of a secure problem whose outage splits the network; nothing secures against it.
+        unkept: What is relaxed though its limit is never to be, in words; the best there was in time.
     """
 
     status: Status
@@ -117,6 +118,7 @@ class DispatchPlan:
     forgone: float = 0.0
     outlook: Outlook | None = None
     unsecured: tuple[str, ...] = ()
+    unkept: tuple[str, ...] = ()
 
     @property
     def schedule_cost(self) -> float:

@@ -90,6 +90,10 @@ class Penalties:
         """What relaxing a kind of limit costs; power lost for nothing costs what its production does. [money/MWh]"""
         return 0.0 if kind.penalty is None else float(getattr(self, kind.penalty))
 
+    def never_relaxes(self, kind: Limit) -> bool:
+        """Whether a kind of limit has an infinite price."""
+        return math.isinf(self.of(kind))
+
     def finite(self) -> Penalties:
         """The same prices, the usual ones in place of infinite ones."""
         return Penalties(

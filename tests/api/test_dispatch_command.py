@@ -142,6 +142,16 @@ def test_without_time_there_is_a_plan_by_rule_that_says_so(tmp_path: Path, dispa
     assert "There is no optimised plan: no time was given to search for one. This is a plan by rule" in done.stdout
 
 
+def test_a_plan_by_rule_that_relaxes_what_is_never_relaxed_says_so_and_ends_with_three(
+    tmp_path: Path, dispatch: Call
+) -> None:
+    done = dispatch(instance(tmp_path, [0.0, 80.0]), "--time-limit", "0", "--out", tmp_path / "plan.json")
+    assert done.returncode == 3
+    assert "It relaxes limits that are never relaxed: load shed at bus system." in done.stdout
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    assert (plan["status"], plan["unkept"]) == ("rule-based", ["load shed at bus system"])
+
+
 def test_without_even_a_plan_by_rule_the_remedy_is_told(
     tmp_path: Path, dispatch: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
