@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from grid.words import listed
+
 _NAMED = 8
 
 
@@ -17,7 +19,7 @@ def relaxed_limits(document: dict[str, Any]) -> Iterator[str]:
         dearest = sorted(by_limit.items(), key=lambda limit: -_sum(limit[1], "cost"))
         told = [f"{what}: {_in_all(violations)}" for what, violations in dearest]
         cost = _sum(document["violations"], "cost")
-        yield f"relaxed at a cost of {cost:,.2f} {document['currency']}: {_listed(told, '; ')}"
+        yield f"relaxed at a cost of {cost:,.2f} {document['currency']}: {listed(told, most=_NAMED, between='; ')}"
 
 
 def _in_all(violations: list[dict[str, Any]]) -> str:
@@ -40,8 +42,4 @@ def relaxed_by(violation: dict[str, Any]) -> str:
 def unsecured_outages(document: dict[str, Any]) -> Iterator[str]:
     """The outages that a secure plan leaves out, in a line; no line without any."""
     if names := document.get("unsecured"):
-        yield f"not secured, since their outage splits the network: {_listed(names, ', ')}"
-
-
-def _listed(words: list[str], comma: str) -> str:
-    return comma.join(words[:_NAMED]) + (f" and {len(words) - _NAMED} more" if len(words) > _NAMED else "")
+        yield f"not secured, since their outage splits the network: {listed(names, most=_NAMED)}"

@@ -13,6 +13,7 @@ from rich.console import Console
 from api.commands.session import AsJson, print_json
 from api.relaxed import relaxed_limits, unsecured_outages
 from grid.faults import Fault, InputError
+from grid.words import listed
 
 if TYPE_CHECKING:
     from grid.cases.ac_data import AcData
@@ -252,7 +253,7 @@ def text_of(file: Path) -> str:
 def _summary(document: dict[str, Any]) -> str:
     prices = [period["lmp"] for bus in document["buses"].values() for period in bus if period["lmp"] is not None]
     full = [name for name, branch in document["branches"].items() if any(b["shadow_price"] > 0.0 for b in branch)]
-    shown = ", ".join(full[:8]) + (f" and {len(full) - 8} more" if len(full) > 8 else "")
+    shown = listed(full, most=8)
     periods = document["axis"]["periods"] if "axis" in document else 1
     span = "per hour" if periods == 1 else f"over {periods} periods"
     gap = "no bound is proven" if document["gap"] is None else f"gap {document['gap']:.1e}"

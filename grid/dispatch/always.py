@@ -28,6 +28,7 @@ from grid.dispatch.planning import plan_dispatch
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.plan import DispatchPlan
 from grid.problem.validate import require_valid
+from grid.words import listed
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +75,8 @@ def _telling_unkept(plan: DispatchPlan, problem: DispatchProblem) -> DispatchPla
     if not never:
         return plan
     unkept = tuple(dict.fromkeys(never))
-    told = ", ".join(unkept[:_NAMED]) + (f" and {len(unkept) - _NAMED} more" if len(unkept) > _NAMED else "")
-    return replace(plan, unkept=unkept, message=f"{plan.message} It relaxes limits that are never relaxed: {told}.")
+    told = f"It relaxes limits that are never relaxed: {listed(unkept, most=_NAMED)}."
+    return replace(plan, unkept=unkept, message=f"{plan.message} {told}")
 
 
 def _plan_in_child(problem: DispatchProblem, options: Mapping[str, Any], *, seconds: float) -> DispatchPlan | str:

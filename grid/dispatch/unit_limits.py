@@ -21,6 +21,7 @@ from grid.formulation.relaxation import UnsolvedError
 from grid.formulation.unit_terms import unit_terms
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.soft_limits import SoftLimit
+from grid.words import listed
 
 _NAMED = 4
 
@@ -52,10 +53,7 @@ class UnitLimits:
 
     def __str__(self) -> str:
         """A sentence."""
-        told = []
-        for kind, names in self.units:
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            told.append(f"{kind} of {', '.join(names[:_NAMED])}{more}")
+        told = [f"{kind} of {listed(names, most=_NAMED)}" for kind, names in self.units]
         return f"Limits of units take part: {'; '.join(told)}."
 
 

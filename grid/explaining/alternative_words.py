@@ -18,27 +18,11 @@ def if_not_running(schedule: ThermalSchedule, runner_up: RunnerUp | None, period
     """What becomes of the plan's cost without the run on that ``period`` lies in."""
     if runner_up is None:
         return "it must run" if schedule.unit.must_run else "its minimum up time lasts for all of this run"
-    explained, told = schedule.explained, runner_up.alternative
-    money, clock = explained.money, explained.clock
+    told, money, clock = runner_up.alternative, schedule.explained.money, schedule.explained.clock
     whole = told.begin == told.first
     instead = "not running at all from its start to its stop" if whole else f"stopping at {clock(told.begin)}"
     loss = f"at these prices its run loses {money(-told.at_prices)}, {_FOR_THE_LAST_MW}"
-    match runner_up.extra_cost:
-        case None if told.at_prices >= 0.0:
-            return f"{instead} would cost {money(told.at_prices)} more at these prices"
-        case None:
-            return f"{loss}; what {instead} would cost was not solved again"
-        case cost if math.isinf(cost):
-            return f"{instead} would break limits that are never relaxed"
-        case cost if cost < 0.0:
-            return f"{instead} would cost {money(-cost)} less, {_proof(schedule)}"
-        case cost if runner_up.kept:
-            saved = f"{instead} would save {money(runner_up.saving)} but for the price of changes"
-            return f"{saved}, and costs {money(cost)} more with it"
-        case cost if told.at_prices < 0.0:
-            return f"{loss}; but {instead} would cost {_more(schedule, runner_up, cost)}"
-        case cost:
-            return f"{instead} would cost {_more(schedule, runner_up, cost)}"
+    return _compared(schedule, runner_up, instead, although=loss, yet=f"; but {instead}")
 
 
 def why_off(schedule: ThermalSchedule, runner_up: RunnerUp | None, kind: str, run: slice) -> str:
@@ -66,22 +50,35 @@ def _if_running(schedule: ThermalSchedule, runner_up: RunnerUp | None) -> str:
     told, money = runner_up.alternative, schedule.explained.money
     window = f"{schedule.explained.clock(told.begin)} to {schedule.explained.clock(told.end)}"
     earn = f"at these prices a run {window} would earn {money(-told.at_prices)} ({_paid_by(schedule, runner_up)})"
+    return _compared(
+        schedule, runner_up, f"its best run, {window},", although=f"{earn}, but they fall with it", yet=": the plan"
+    )
+
+
+def _compared(schedule: ThermalSchedule, runner_up: RunnerUp, instead: str, *, although: str, yet: str) -> str:
+    """What ``instead`` would cost, by prices or solved again.
+
+    Args:
+        although: What prices say where they speak for it.
+        yet: How the sentence goes on from there, up to what it would cost.
+    """
+    at_prices, money = runner_up.alternative.at_prices, schedule.explained.money
     match runner_up.extra_cost:
-        case None if told.at_prices >= 0.0:
-            return f"its best run, {window}, would cost {money(told.at_prices)} more at these prices"
+        case None if at_prices >= 0.0:
+            return f"{instead} would cost {money(at_prices)} more at these prices"
         case None:
-            return f"{earn}, but they are made without it and would fall; what it would cost was not solved again"
+            return f"{although}; what {instead} would cost was not solved again"
         case cost if math.isinf(cost):
-            return f"a run {window} would break limits that are never relaxed"
+            return f"{instead} would break limits that are never relaxed"
         case cost if cost < 0.0:
-            return f"with a run {window} the plan would cost {money(-cost)} less, {_proof(schedule)}"
+            return f"{instead} would cost {money(-cost)} less, {_proof(schedule)}"
         case cost if runner_up.kept:
-            saved = f"a run {window} would save {money(runner_up.saving)} but for the price of changes"
+            saved = f"{instead} would save {money(runner_up.saving)} but for the price of changes"
             return f"{saved}, and costs {money(cost)} more with it"
-        case cost if told.at_prices < 0.0:
-            return f"{earn}, but they fall with it: the plan would cost {_more(schedule, runner_up, cost)}"
         case cost:
-            return f"its best run, {window}, would cost {_more(schedule, runner_up, cost)}"
+            relaxed = f": {runner_up.relaxed}" if runner_up.relaxed else ""
+            subject = instead if at_prices >= 0.0 else although + yet
+            return f"{subject} would cost {money(cost)} more, solved again{relaxed}"
 
 
 def _paid_by(schedule: ThermalSchedule, runner_up: RunnerUp) -> str:
@@ -97,8 +94,3 @@ def _proof(schedule: ThermalSchedule) -> str:
     if not math.isfinite(gap):
         return "as nothing is proven about this plan"
     return f"as this plan is only proven within {100.0 * gap:.2f} %"
-
-
-def _more(schedule: ThermalSchedule, runner_up: RunnerUp, cost: float) -> str:
-    relaxed = f": {runner_up.relaxed}" if runner_up.relaxed else ""
-    return f"{schedule.explained.money(cost)} more, solved again{relaxed}"

@@ -208,7 +208,7 @@ def test_a_commitment_that_only_the_price_of_changes_keeps_says_so(make_problem:
     off = solve(replace(problem, earlier=EarlierPlan("before", ChangePrices(0.2, 10.0), before, on)))
     (new,) = of(off, "new")
     assert (new.binding, new.runner_up_cost, off.forgone) == (("price of changes",), pytest.approx(40.0), 0.0)
-    assert new.text.startswith("kept off as in the plan before; bus price 20.0; a run ")
+    assert new.text.startswith("kept off as in the plan before; bus price 20.0; its best run, ")
     assert new.text.endswith("would save 14 USD but for the price of changes, and costs 40 USD more with it")
 
     data["units"]["new"] = {"bus": "a", "minimum_mw": 10, "capacity_mw": 200, "minimum_cost_per_hour": 205,
