@@ -41,7 +41,7 @@ def check_plan(plan: DispatchPlan) -> list[str]:
 
 
 def _plants(plan: DispatchPlan) -> Iterator[str]:
-    taken, available = plan.renewable_mw, plan.problem.available_mw
+    taken, available = plan.schedule.renewable_mw, plan.problem.available_mw
     for p, t in np.argwhere((taken < -_MW) | (taken > available + _MW)):
         yield f"{plan.problem.renewable_plants[p].plant_id} period {t}: {taken[p, t]} of {available[p, t]} MW"
     spilled: dict[SoftLimit, FloatArray] = {}
@@ -53,16 +53,19 @@ def _plants(plan: DispatchPlan) -> Iterator[str]:
 
 
 def _money(plan: DispatchPlan) -> Iterator[str]:
+    schedule = plan.schedule
     problem = plan.problem
     if not np.allclose(plan.prices.lmp, plan.prices.energy + plan.prices.congestion + plan.prices.loss, atol=1e-6):
         yield "prices are not the sum of energy, congestion and loss"
-    cost = float(production_cost(problem, plan.on, plan.power_mw, plan.discharge_mw).sum())
-    for exchange, imported, exported in zip(problem.exchanges, plan.import_mw, plan.export_mw, strict=True):
+    cost = float(production_cost(problem, schedule.on, schedule.power_mw, schedule.discharge_mw).sum())
+    for exchange, imported, exported in zip(problem.exchanges, schedule.import_mw, schedule.export_mw, strict=True):
         cost += float(exchange.import_price @ imported - exchange.export_price @ exported) * problem.axis.step_hours
     for violation in plan.violations:
         cost += violation.cost(problem.axis.step_hours)
-    cost += cost_of_calls(plan) + change_cost(problem, plan.on, plan.power_mw, plan.discharge_mw - plan.charge_mw)
-    for storage, energy in zip(problem.storages, plan.state_of_charge_mwh, strict=True):
+    cost += cost_of_calls(plan) + change_cost(
+        problem, schedule.on, schedule.power_mw, schedule.discharge_mw - schedule.charge_mw
+    )
+    for storage, energy in zip(problem.storages, schedule.state_of_charge_mwh, strict=True):
         cost -= storage.end_value_per_mwh * float(energy[-1])
     slack = max(1.0, abs(plan.schedule_cost)) * _MONEY
     if abs(cost - plan.schedule_cost) > slack:

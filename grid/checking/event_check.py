@@ -104,12 +104,13 @@ def _least_overload(
 
 
 def _losses(plan: DispatchPlan) -> Iterator[_Case]:
+    schedule = plan.schedule
     problem = plan.problem
     bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
     alone = np.eye(len(bus))
     ids = [unit.unit_id for unit in problem.thermal_units] + [s.storage_id for s in problem.storages]
     at = [bus[asset.bus_id] for asset in problem.thermal_units] + [bus[asset.bus_id] for asset in problem.storages]
-    held = [*plan.reserve_up_mw, *plan.storage_reserve_up_mw]
+    held = [*schedule.reserve_up_mw, *schedule.storage_reserve_up_mw]
     plants = {plant.plant_id: bus[plant.bus_id] for plant in problem.renewable_plants}
     short = plan.relaxed_mw(SoftLimit(Limit.LARGEST_LOSS))
     unserved = (_shares(plan, ()).mean(axis=1), short)  # what the plan says that nobody makes up for, or less of it
@@ -117,10 +118,10 @@ def _losses(plan: DispatchPlan) -> Iterator[_Case]:
         change = np.zeros_like(problem.load_mw)
         change[plants[name] if name in plants else at[ids.index(name)]] -= mw
         holders = [(alone[i], reserve) for i, reserve, owner in zip(at, held, ids, strict=True) if owner != name]
-        others = zip(problem.renewable_plants, plan.renewable_reserve_up_mw, strict=True)
+        others = zip(problem.renewable_plants, schedule.renewable_reserve_up_mw, strict=True)
         holders += [(alone[bus[o.bus_id]], mw) for o, mw in others if plants.get(name) != bus[o.bus_id]]
         yield _Case(Limit.OVERLOAD_AFTER_LOSS, name, change, 1.0, [*holders, unserved])
-    for link, flow in zip(problem.network.dc_links, plan.link_flow_mw, strict=True):
+    for link, flow in zip(problem.network.dc_links, schedule.link_flow_mw, strict=True):
         change = np.zeros_like(problem.load_mw)
         change[bus[link.from_bus]] += flow
         change[bus[link.to_bus]] -= flow
@@ -142,11 +143,11 @@ def _calls(plan: DispatchPlan) -> Iterator[_Case]:
         holders = [(alone[bus[bus_id]], mw) for bus_id, mw in zip(buses, left, strict=True)]
         if not upward and not problem.reserve_from_plants:
             holders = holders[: len(buses) - len(problem.renewable_plants)]
-            plants = zip(problem.renewable_plants, plan.renewable_mw, strict=True)
+            plants = zip(problem.renewable_plants, plan.schedule.renewable_mw, strict=True)
             holders += [(alone[bus[plant.bus_id]], mw) for plant, mw in plants if plant.curtailable]
         change = -sign * _shares(plan, ()) * (required - plan.relaxed_mw(SoftLimit(limit)))
         yield _Case(Limit.OVERLOAD_BY_RESERVE, title, change, sign, holders)
-    products = {held.product: held.all_mw for held in plan.products}
+    products = {held.product: held.all_mw for held in plan.schedule.products}
     for need in problem.requirements:
         sign = 1.0 if need.product.upward else -1.0
         rows = zip(buses, products[need.product], strict=True)

@@ -11,22 +11,23 @@ from grid.time_axis import FloatArray
 
 def injections_of(plan: DispatchPlan) -> FloatArray:
     """Net injection at each bus from the plan's set-points, shape (buses, periods). [MW]"""
+    schedule = plan.schedule
     problem = plan.problem
     bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
     load = np.maximum(problem.load_mw, 0.0)
     shares: FloatArray = np.where(load.sum(axis=0) > 0.0, load, 1.0)
     injection: FloatArray = (
-        plan.shed_mw - plan.surplus_mw - problem.load_mw - plan.losses_mw * shares / shares.sum(axis=0)
+        schedule.shed_mw - schedule.surplus_mw - problem.load_mw - schedule.losses_mw * shares / shares.sum(axis=0)
     )
-    for unit, power in zip(problem.thermal_units, plan.power_mw, strict=True):
+    for unit, power in zip(problem.thermal_units, schedule.power_mw, strict=True):
         injection[bus[unit.bus_id]] += power
-    for plant, power in zip(problem.renewable_plants, plan.renewable_mw, strict=True):
+    for plant, power in zip(problem.renewable_plants, schedule.renewable_mw, strict=True):
         injection[bus[plant.bus_id]] += power
-    for storage, net in zip(problem.storages, plan.discharge_mw - plan.charge_mw, strict=True):
+    for storage, net in zip(problem.storages, schedule.discharge_mw - schedule.charge_mw, strict=True):
         injection[bus[storage.bus_id]] += net
-    for exchange, imported, exported in zip(problem.exchanges, plan.import_mw, plan.export_mw, strict=True):
+    for exchange, imported, exported in zip(problem.exchanges, schedule.import_mw, schedule.export_mw, strict=True):
         injection[bus[exchange.bus_id]] += imported - exported
-    for link, flow in zip(problem.network.dc_links, plan.link_flow_mw, strict=True):
+    for link, flow in zip(problem.network.dc_links, schedule.link_flow_mw, strict=True):
         injection[bus[link.from_bus]] -= flow
         injection[bus[link.to_bus]] += flow
     return injection

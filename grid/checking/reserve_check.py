@@ -18,12 +18,13 @@ _KINDS = (Limit.RESERVE_UP, Limit.RESERVE_DOWN, Limit.PRODUCT_UP, Limit.PRODUCT_
 
 def check_reserves(plan: DispatchPlan) -> Iterator[str]:
     """Plants hold no more than they can, and what every requirement is short of is reported."""
+    schedule = plan.schedule
     problem = plan.problem
     free = np.array([plant.curtailable for plant in problem.renewable_plants], dtype=np.bool_)[:, None]
-    left = (problem.available_mw - plan.renewable_mw) * (free & problem.reserve_from_plants)
-    if np.any(plan.renewable_reserve_up_mw > left + _MW):
+    left = (problem.available_mw - schedule.renewable_mw) * (free & problem.reserve_from_plants)
+    if np.any(schedule.renewable_reserve_up_mw > left + _MW):
         yield "plants hold more upward reserve than is left of them"
-    if np.any(plan.renewable_reserve_down_mw > plan.renewable_mw * free + _MW):
+    if np.any(schedule.renewable_reserve_down_mw > schedule.renewable_mw * free + _MW):
         yield "plants hold more downward reserve than they produce"
     short = {
         SoftLimit(Limit.RESERVE_UP): np.maximum(problem.reserve_up_mw - _for_net_load(plan, upward=True), 0.0),
@@ -39,13 +40,19 @@ def check_reserves(plan: DispatchPlan) -> Iterator[str]:
 
 def check_products(plan: DispatchPlan) -> Iterator[str]:
     """No asset holds more of its products than of reserve, nor a unit more of one than its ramp yields in time."""
+    schedule = plan.schedule
     problem = plan.problem
     directions = (
-        (True, plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw),
-        (False, plan.reserve_down_mw, plan.storage_reserve_down_mw, plan.renewable_reserve_down_mw),
+        (True, schedule.reserve_up_mw, schedule.storage_reserve_up_mw, schedule.renewable_reserve_up_mw),
+        (
+            False,
+            schedule.reserve_down_mw,
+            schedule.storage_reserve_down_mw,
+            schedule.renewable_reserve_down_mw,
+        ),
     )
     for upward, of_units, of_storages, of_plants in directions:
-        held = [p for p in plan.products if p.product.upward == upward]
+        held = [p for p in schedule.products if p.product.upward == upward]
         if not held:
             continue
         for name, kind, all_of_it in (
@@ -57,8 +64,8 @@ def check_products(plan: DispatchPlan) -> Iterator[str]:
             if parts.min(initial=0.0) < -_MW or (parts.sum(axis=0) > all_of_it + _MW).any():
                 yield f"{name} hold more {'upward' if upward else 'downward'} products than reserve"
     minutes = {need.product: need.minutes for need in problem.requirements}
-    for product in plan.products:
-        for unit, on, mw in zip(problem.thermal_units, plan.on, product.unit_mw, strict=True):
+    for product in schedule.products:
+        for unit, on, mw in zip(problem.thermal_units, schedule.on, product.unit_mw, strict=True):
             ramp = unit.ramp_up_mw_per_hour if product.product.upward else unit.ramp_down_mw_per_hour
             if (mw > np.where(on, ramp * minutes[product.product] / 60.0, 0.0) + _MW).any():
                 yield f"{unit.unit_id}: more {product.product.title} than its ramp yields in time"
@@ -66,9 +73,10 @@ def check_products(plan: DispatchPlan) -> Iterator[str]:
 
 def held_mw(plan: DispatchPlan, *, upward: bool) -> FloatArray:
     """What units, then storages, then plants hold of all reserve of one direction, shape (assets, periods). [MW]"""
+    schedule = plan.schedule
     if upward:
-        return np.vstack([plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw])
-    return np.vstack([plan.reserve_down_mw, plan.storage_reserve_down_mw, plan.renewable_reserve_down_mw])
+        return np.vstack([schedule.reserve_up_mw, schedule.storage_reserve_up_mw, schedule.renewable_reserve_up_mw])
+    return np.vstack([schedule.reserve_down_mw, schedule.storage_reserve_down_mw, schedule.renewable_reserve_down_mw])
 
 
 def holding_buses(plan: DispatchPlan) -> list[str]:
@@ -80,7 +88,7 @@ def holding_buses(plan: DispatchPlan) -> list[str]:
 
 def left_of_products_mw(plan: DispatchPlan, *, upward: bool) -> FloatArray:
     """What they hold less their products, shape (assets, periods): what is there for net load. [MW]"""
-    products = [held.all_mw for held in plan.products if held.product.upward == upward]
+    products = [held.all_mw for held in plan.schedule.products if held.product.upward == upward]
     return np.asarray(held_mw(plan, upward=upward) - sum(products))
 
 
@@ -93,7 +101,7 @@ def _short_of(plan: DispatchPlan, need: ReserveRequirement) -> FloatArray:
     problem = plan.problem
     area = {bus.bus_id: bus.area for bus in problem.network.buses}
     inside = np.array([not need.areas or area[bus_id] in need.areas for bus_id in holding_buses(plan)])
-    (held,) = (held.all_mw for held in plan.products if held.product == need.product)
+    (held,) = (held.all_mw for held in plan.schedule.products if held.product == need.product)
     return np.asarray(np.maximum(need.required_mw - held[inside].sum(axis=0), 0.0))
 
 
@@ -102,9 +110,9 @@ def _short_of_losses(plan: DispatchPlan) -> FloatArray:
 
     What the plants of a bus hold does not count for the loss of one of them.
     """
-    own = {unit.unit_id: mw for unit, mw in zip(plan.problem.thermal_units, plan.reserve_up_mw, strict=True)}
+    own = {unit.unit_id: mw for unit, mw in zip(plan.problem.thermal_units, plan.schedule.reserve_up_mw, strict=True)}
     for plant in plan.problem.renewable_plants:
-        own[plant.plant_id] = plan.renewable_reserve_up_mw[at_bus(plan, plant.bus_id)].sum(axis=0)
+        own[plant.plant_id] = plan.schedule.renewable_reserve_up_mw[at_bus(plan, plant.bus_id)].sum(axis=0)
     everyone = held_mw(plan, upward=True).sum(axis=0)
     short = [mw - (everyone - own[name]) for name, mw in lost_mw(plan).items()]
     return np.asarray(np.max([np.zeros(plan.problem.axis.periods), *short], axis=0))
@@ -127,6 +135,6 @@ def at_bus(plan: DispatchPlan, bus_id: str) -> list[int]:
 def lost_mw(plan: DispatchPlan) -> dict[str, FloatArray]:
     """What the loss of each unit and of each plant that can be curtailed takes away, shape (periods,). [MW]"""
     problem = plan.problem
-    units = {unit.unit_id: power for unit, power in zip(problem.thermal_units, plan.power_mw, strict=True)}
-    plants = zip(problem.renewable_plants, plan.renewable_mw, strict=True)
+    units = {unit.unit_id: power for unit, power in zip(problem.thermal_units, plan.schedule.power_mw, strict=True)}
+    plants = zip(problem.renewable_plants, plan.schedule.renewable_mw, strict=True)
     return units | {plant.plant_id: power for plant, power in plants if plant.curtailable}

@@ -33,7 +33,10 @@ def cost_of_calls(plan: DispatchPlan) -> float:
     if problem.quick_starts is None or not units:
         return 0.0
     per_mwh, error = max(fmean(map(_cost_per_mwh, units)), 0.0), NormalDist()
-    width, left = problem.reserve_up_mw / _PARTS, np.where(plan.on, 0.0, plan.reserve_up_mw).sum(axis=0)
+    width, left = (
+        problem.reserve_up_mw / _PARTS,
+        np.where(plan.schedule.on, 0.0, plan.schedule.reserve_up_mw).sum(axis=0),
+    )
     cost = 0.0
     for part in range(_PARTS, 0, -1):
         middle = (part - 0.5) / _PARTS * error.inv_cdf(1.0 - problem.quick_starts.beyond)

@@ -62,18 +62,19 @@ def check_storages(plan: DispatchPlan) -> Iterator[str]:
 
 
 def _course(plan: DispatchPlan, s: int, storage: Storage) -> _Course:
+    schedule = plan.schedule
     initial = plan.problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
-    energy = plan.state_of_charge_mwh[s]
+    energy = schedule.state_of_charge_mwh[s]
     return _Course(
         storage=storage,
         can=plan.problem.profile_of(storage),
         step_hours=plan.problem.axis.step_hours,
-        charge_mw=plan.charge_mw[s],
-        discharge_mw=plan.discharge_mw[s],
+        charge_mw=schedule.charge_mw[s],
+        discharge_mw=schedule.discharge_mw[s],
         before_mwh=np.concatenate([[initial], energy[:-1]]),
         energy_mwh=energy,
-        reserve_up_mw=plan.storage_reserve_up_mw[s],
-        reserve_down_mw=plan.storage_reserve_down_mw[s],
+        reserve_up_mw=schedule.storage_reserve_up_mw[s],
+        reserve_down_mw=schedule.storage_reserve_down_mw[s],
     )
 
 

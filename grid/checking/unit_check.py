@@ -21,9 +21,9 @@ def check_units(plan: DispatchPlan) -> Iterator[str]:
     """Everything that does not hold of the thermal units."""
     for i, unit in enumerate(plan.problem.thermal_units):
         state = plan.problem.initial.get(unit.unit_id)
-        yield from _minimum_times(plan, unit, state, plan.on[i])
+        yield from _minimum_times(plan, unit, state, plan.schedule.on[i])
         if unit.must_run:
-            yield from _must_run(plan, unit, state, plan.on[i])
+            yield from _must_run(plan, unit, state, plan.schedule.on[i])
         yield from _output(plan, unit, state, i)
 
 
@@ -51,8 +51,9 @@ def _must_run(plan: DispatchPlan, unit: ThermalUnit, state: UnitState | None, on
 
 
 def _output(plan: DispatchPlan, unit: ThermalUnit, state: UnitState | None, i: int) -> Iterator[str]:
-    step, on = plan.problem.axis.step_hours, plan.on[i]
-    power, up, down = plan.power_mw[i], plan.reserve_up_mw[i], plan.reserve_down_mw[i]
+    schedule = plan.schedule
+    step, on = plan.problem.axis.step_hours, schedule.on[i]
+    power, up, down = schedule.power_mw[i], schedule.reserve_up_mw[i], schedule.reserve_down_mw[i]
     was_on: bool | None = None if state is None else state.on
     before = None if state is None else state.power_mw
     startable = _startable_mw(plan, unit, state, on)

@@ -89,7 +89,7 @@ def _outcome(plan: DispatchPlan) -> dict[str, Any]:
         "solve_seconds": round(plan.solve_seconds, 3),
         "currency": plan.problem.currency,
         "message": plan.message,
-        "end_value": round(end_value(plan.problem, plan.state_of_charge_mwh), MONEY_DIGITS),
+        "end_value": round(end_value(plan.problem, plan.schedule.state_of_charge_mwh), MONEY_DIGITS),
         "change_price": None if earlier is None else earlier.told(cost=plan.change_cost, forgone=plan.forgone),
         "outlook": None if plan.outlook is None else plan.outlook.told(),
         "shortfall": None if plan.status is Status.INFEASIBLE else promised(plan),

@@ -15,6 +15,7 @@ from grid.formulation.unit_terms import UnitTerms
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.plan import DispatchPlan, Reason, Status
 from grid.problem.prices import Prices
+from grid.problem.schedule import Schedule
 from grid.problem.soft_limits import SoftLimit
 
 
@@ -39,26 +40,6 @@ def infeasible_plan(
     began = time.monotonic()
     conflict = find_conflict(problem, terms, ptdf, outages, whole=whole, seconds=seconds)
     solve_seconds += time.monotonic() - began
-    periods, buses = problem.axis.periods, len(problem.network.buses)
-    units, plants, storages = (len(a) for a in (problem.thermal_units, problem.renewable_plants, problem.storages))
-    network, exchanges = problem.network, len(problem.exchanges)
-    branches, links, interfaces = len(network.branches), len(network.dc_links), len(network.interfaces)
-    requirements, nothing = len(problem.requirements), np.zeros(periods)
-    sizes = {requirements, units, plants, storages, buses, branches, links, interfaces, exchanges}
-    zeros = {rows: np.zeros((rows, periods)) for rows in sizes}
-    prices = Prices(
-        lmp=zeros[buses],
-        energy=zeros[buses],
-        congestion=zeros[buses],
-        loss=zeros[buses],
-        branches=zeros[branches],
-        interfaces=zeros[interfaces],
-        reserve_up=nothing,
-        reserve_down=nothing,
-        held_up=nothing,
-        held_by_start=nothing,
-        requirements=zeros[requirements],
-    )
     ways = {way.limit: way for way in conflict.ways_out}
     return DispatchPlan(
         status=Status.INFEASIBLE,
@@ -68,32 +49,11 @@ def infeasible_plan(
         gap=np.inf,
         build_seconds=build_seconds,
         solve_seconds=solve_seconds,
-        on=np.zeros((units, periods), dtype=np.bool_),
-        power_mw=zeros[units],
-        reserve_up_mw=zeros[units],
-        reserve_down_mw=zeros[units],
-        renewable_mw=zeros[plants],
-        renewable_reserve_up_mw=zeros[plants],
-        renewable_reserve_down_mw=zeros[plants],
-        charge_mw=zeros[storages],
-        discharge_mw=zeros[storages],
-        state_of_charge_mwh=zeros[storages],
-        storage_reserve_up_mw=zeros[storages],
-        storage_reserve_down_mw=zeros[storages],
-        shed_mw=zeros[buses],
-        surplus_mw=zeros[buses],
-        import_mw=zeros[exchanges],
-        export_mw=zeros[exchanges],
-        link_flow_mw=zeros[links],
-        branch_flow_mw=zeros[branches],
-        interface_flow_mw=zeros[interfaces],
-        losses_mw=nothing,
-        prices=prices,
+        schedule=Schedule.idle(problem),
+        prices=Prices.none(problem),
         violations=(),
-        reasons=tuple(_reason(limit, ways.get(limit), periods) for limit in conflict.limits),
+        reasons=tuple(_reason(limit, ways.get(limit), problem.axis.periods) for limit in conflict.limits),
         message=conflict.message,
-        change_cost=0.0,
-        forgone=0.0,
     )
 
 

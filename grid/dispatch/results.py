@@ -20,6 +20,7 @@ from grid.formulation.unit_terms import UnitTerms
 from grid.problem.costs import change_cost
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.plan import DispatchPlan, Status
+from grid.problem.schedule import Schedule
 from grid.searching.incumbent import gap_between
 from grid.time_axis import FloatArray
 
@@ -72,14 +73,7 @@ def plan_of(
     )
     imported, exported = traded(imported, exported)
     flows = model.lines.ptdf.flows(model.injections.mw(x))
-    plan = DispatchPlan(
-        status=status,
-        problem=problem,
-        objective=cost,
-        best_bound=min(bound - (dispatch.solution.objective - cost), cost),
-        gap=gap_between(dispatch.solution.objective, bound),
-        build_seconds=build_seconds,
-        solve_seconds=solve_seconds,
+    schedule = Schedule(
         on=on,
         power_mw=power,
         reserve_up_mw=held_up,
@@ -100,8 +94,18 @@ def plan_of(
         branch_flow_mw=flows,
         interface_flow_mw=interface_members(problem.network) @ flows,
         losses_mw=np.zeros(periods) if model.losses is None else x[model.losses.columns],
-        prices=prices,
         products=products,
+    )
+    plan = DispatchPlan(
+        status=status,
+        problem=problem,
+        objective=cost,
+        best_bound=min(bound - (dispatch.solution.objective - cost), cost),
+        gap=gap_between(dispatch.solution.objective, bound),
+        build_seconds=build_seconds,
+        solve_seconds=solve_seconds,
+        schedule=schedule,
+        prices=prices,
         violations=tuple(violations(model, x)),
         reasons=(),
         message=message,

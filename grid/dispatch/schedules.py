@@ -88,14 +88,15 @@ def _kind_of(profile: StorageProfile | None) -> str:
 
 
 def _units(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
+    schedule = plan.schedule
     up, down = plan_headroom_mw(plan)
     return tables(
         [unit.unit_id for unit in plan.problem.thermal_units],
         {
-            "on": (plan.on, None),
-            "power_mw": (plan.power_mw, mw),
-            "reserve_mw": (plan.reserve_up_mw, mw),
-            "reserve_down_mw": (plan.reserve_down_mw, mw),
+            "on": (schedule.on, None),
+            "power_mw": (schedule.power_mw, mw),
+            "reserve_mw": (schedule.reserve_up_mw, mw),
+            "reserve_down_mw": (schedule.reserve_down_mw, mw),
             "headroom_up_mw": (up, mw),
             "headroom_down_mw": (down, mw),
         },
@@ -103,35 +104,38 @@ def _units(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def _renewables(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
+    schedule = plan.schedule
     return tables(
         [plant.plant_id for plant in plan.problem.renewable_plants],
         {
-            "power_mw": (plan.renewable_mw, mw),
+            "power_mw": (schedule.renewable_mw, mw),
             "available_mw": (plan.problem.available_mw, mw),
-            "reserve_mw": (plan.renewable_reserve_up_mw, mw),
-            "reserve_down_mw": (plan.renewable_reserve_down_mw, mw),
+            "reserve_mw": (schedule.renewable_reserve_up_mw, mw),
+            "reserve_down_mw": (schedule.renewable_reserve_down_mw, mw),
         },
     )
 
 
 def _storages(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
+    schedule = plan.schedule
     return tables(
         [storage.storage_id for storage in plan.problem.storages],
         {
-            "charge_mw": (plan.charge_mw, mw),
-            "discharge_mw": (plan.discharge_mw, mw),
-            "state_of_charge_mwh": (plan.state_of_charge_mwh, mw),
-            "reserve_mw": (plan.storage_reserve_up_mw, mw),
-            "reserve_down_mw": (plan.storage_reserve_down_mw, mw),
+            "charge_mw": (schedule.charge_mw, mw),
+            "discharge_mw": (schedule.discharge_mw, mw),
+            "state_of_charge_mwh": (schedule.state_of_charge_mwh, mw),
+            "reserve_mw": (schedule.storage_reserve_up_mw, mw),
+            "reserve_down_mw": (schedule.storage_reserve_down_mw, mw),
         },
     )
 
 
 def _exchanges(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
-    exchanges, shape = plan.problem.exchanges, plan.import_mw.shape
+    schedule = plan.schedule
+    exchanges, shape = plan.problem.exchanges, schedule.import_mw.shape
     columns = {
-        "import_mw": (plan.import_mw, mw),
-        "export_mw": (plan.export_mw, mw),
+        "import_mw": (schedule.import_mw, mw),
+        "export_mw": (schedule.export_mw, mw),
         "import_price": (np.array([exchange.import_price for exchange in exchanges]).reshape(shape), PRICE_DIGITS),
         "export_price": (np.array([exchange.export_price for exchange in exchanges]).reshape(shape), PRICE_DIGITS),
     }
@@ -152,6 +156,7 @@ def _buses(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    schedule = plan.schedule
     network, periods = plan.problem.network, plan.problem.axis.periods
     limits = np.array([[b.limit_mw] * periods for b in network.branches], dtype=object).reshape(-1, periods)
     interface_limits = np.array([[i.limit_mw] * periods for i in network.interfaces]).reshape(-1, periods)
@@ -160,7 +165,7 @@ def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, An
         "branches": tables(
             [branch.branch_id for branch in network.branches],
             {
-                "flow_mw": (plan.branch_flow_mw, mw),
+                "flow_mw": (schedule.branch_flow_mw, mw),
                 "limit_mw": (limits, None),
                 "shadow_price": (plan.prices.branches, PRICE_DIGITS),
             },
@@ -168,21 +173,21 @@ def _flows(plan: DispatchPlan, mw: int) -> dict[str, dict[str, list[dict[str, An
         "interfaces": tables(
             [interface.interface_id for interface in network.interfaces],
             {
-                "flow_mw": (plan.interface_flow_mw, mw),
+                "flow_mw": (schedule.interface_flow_mw, mw),
                 "limit_mw": (interface_limits, None),
                 "shadow_price": (plan.prices.interfaces, PRICE_DIGITS),
             },
         ),
         "links": tables(
             [link.link_id for link in network.dc_links],
-            {"flow_mw": (plan.link_flow_mw, mw), "limit_mw": (link_limits, None)},
+            {"flow_mw": (schedule.link_flow_mw, mw), "limit_mw": (link_limits, None)},
         ),
     }
 
 
 def _reserves(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
     """By requirement of a reserve product: what is held of it, by whom, and its price."""
-    problem, held = plan.problem, {reserve.product: reserve for reserve in plan.products}
+    problem, held = plan.problem, {reserve.product: reserve for reserve in plan.schedule.products}
     buses = [u.bus_id for u in problem.thermal_units] + [s.bus_id for s in problem.storages]
     buses += [plant.bus_id for plant in problem.renewable_plants]
     names = [u.unit_id for u in problem.thermal_units] + [s.storage_id for s in problem.storages]
@@ -205,10 +210,23 @@ def _reserves(plan: DispatchPlan, mw: int) -> dict[str, list[dict[str, Any]]]:
 
 def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
     """One record per period; costs, priced violations and ``change_price`` less ``end_value`` are the objective."""
+    schedule = plan.schedule
     problem = plan.problem
-    up = sum(mw.sum(axis=0) for mw in (plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw))
+    up = sum(
+        mw.sum(axis=0)
+        for mw in (
+            schedule.reserve_up_mw,
+            schedule.storage_reserve_up_mw,
+            schedule.renewable_reserve_up_mw,
+        )
+    )
     down = sum(
-        mw.sum(axis=0) for mw in (plan.reserve_down_mw, plan.storage_reserve_down_mw, plan.renewable_reserve_down_mw)
+        mw.sum(axis=0)
+        for mw in (
+            schedule.reserve_down_mw,
+            schedule.storage_reserve_down_mw,
+            schedule.renewable_reserve_down_mw,
+        )
     )
     columns: dict[str, tuple[FloatArray, int]] = {
         "load_mw": (problem.load_mw.sum(axis=0), mw),
@@ -218,11 +236,16 @@ def _system(plan: DispatchPlan, mw: int) -> list[dict[str, Any]]:
         "reserve_down_mw": (np.asarray(down), mw),
         "reserve_down_required_mw": (problem.reserve_down_mw, mw),
         "reserve_down_price": (plan.prices.reserve_down, PRICE_DIGITS),
-        "losses_mw": (plan.losses_mw, mw),
-        "curtailed_mw": ((problem.available_mw - plan.renewable_mw).sum(axis=0), mw),
-        "production_cost": (production_cost(problem, plan.on, plan.power_mw, plan.discharge_mw), MONEY_DIGITS),
+        "losses_mw": (schedule.losses_mw, mw),
+        "curtailed_mw": ((problem.available_mw - schedule.renewable_mw).sum(axis=0), mw),
+        "production_cost": (
+            production_cost(problem, schedule.on, schedule.power_mw, schedule.discharge_mw),
+            MONEY_DIGITS,
+        ),
         "exchange_cost": (
-            exchange_cost(problem.exchanges, plan.import_mw, plan.export_mw, step_hours=problem.axis.step_hours),
+            exchange_cost(
+                problem.exchanges, schedule.import_mw, schedule.export_mw, step_hours=problem.axis.step_hours
+            ),
             MONEY_DIGITS,
         ),
     }

@@ -66,17 +66,21 @@ def reach_mw(plan: DispatchPlan) -> tuple[FloatArray, FloatArray]:
 
     Negative where it cannot even serve, or take, what is planned for.
     """
+    schedule = plan.schedule
     problem, step = plan.problem, plan.problem.axis.step_hours
     up, down = (part.sum(axis=0) for part in plan_headroom_mw(plan))
     for storage, net, energy in zip(
-        problem.storages, plan.discharge_mw - plan.charge_mw, plan.state_of_charge_mwh, strict=True
+        problem.storages,
+        schedule.discharge_mw - schedule.charge_mw,
+        schedule.state_of_charge_mwh,
+        strict=True,
     ):
         profile = problem.profile_of(storage)
         up = up + np.minimum(profile.discharge_mw - net, energy * storage.discharge_efficiency / step)
         room = (profile.energy_mwh - energy) / (storage.charge_efficiency * step)
         down = down + np.minimum(profile.charge_mw + net, np.maximum(room, 0.0))
     curtailable = np.array([plant.curtailable for plant in problem.renewable_plants], dtype=np.bool_)
-    untaken = problem.available_mw - plan.renewable_mw
-    up = up + untaken.sum(axis=0) - plan.shed_mw.sum(axis=0)
-    down = down + plan.renewable_mw[curtailable].sum(axis=0)
-    return up, down - plan.surplus_mw.sum(axis=0) - untaken[~curtailable].sum(axis=0)
+    untaken = problem.available_mw - schedule.renewable_mw
+    up = up + untaken.sum(axis=0) - schedule.shed_mw.sum(axis=0)
+    down = down + schedule.renewable_mw[curtailable].sum(axis=0)
+    return up, down - schedule.surplus_mw.sum(axis=0) - untaken[~curtailable].sum(axis=0)

@@ -78,7 +78,7 @@ def plan_for_scenarios(
     assert problem.scenarios is not None
     scenarios = problem.scenarios.fewer()
     cases = _Cases(problem, scenarios)
-    first = best = cases.candidate(central.on, ())
+    first = best = cases.candidate(central.schedule.on, ())
     took = time.monotonic() - began
     until = deadline - 2.0 * took  # a better one is dispatched in every scenario, too, and scheduled
     bound, lines = cases.wait_and_see(best.lines, until=until)

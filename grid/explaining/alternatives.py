@@ -90,7 +90,7 @@ def _earned_while_off(schedule: ThermalSchedule) -> FloatArray:
     startable = np.full(len(on), schedule.unit.minimum_mw + schedule.term.start_span_mw)
     if on[0]:
         startable[: schedule.may_start_from(0)] = 0.0
-    return np.where(on, startable, plan.reserve_up_mw[schedule.i]) * plan.prices.held_by_start * schedule.step
+    return np.where(on, startable, plan.schedule.reserve_up_mw[schedule.i]) * plan.prices.held_by_start * schedule.step
 
 
 def _start_cost(schedule: ThermalSchedule, first: int, begin: int) -> float:

@@ -45,7 +45,9 @@ class Explained:
     def freely_mw(self, unit: int) -> FloatArray:
         """What a unit would produce if changing the plan before were free, shape (periods,)."""
         above = self.dispatch.solution.values[self.dispatch.model.thermal[unit].above]
-        power: FloatArray = np.where(self.plan.on[unit], above + self.problem.thermal_units[unit].minimum_mw, 0.0)
+        power: FloatArray = np.where(
+            self.plan.schedule.on[unit], above + self.problem.thermal_units[unit].minimum_mw, 0.0
+        )
         return power
 
     def bus(self, bus_id: str) -> int:

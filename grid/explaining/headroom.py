@@ -43,7 +43,8 @@ def headroom_mw(
 
 def plan_headroom_mw(plan: DispatchPlan) -> tuple[FloatArray, FloatArray]:
     """The same of a plan's schedule, what is held as reserve included."""
+    schedule = plan.schedule
     units, step = plan.problem.thermal_units, plan.problem.axis.step_hours
     minimum = np.array([unit.minimum_mw for unit in units])[:, None]
     terms = [unit_terms(unit, step_hours=step) for unit in units]
-    return headroom_mw(plan.problem, terms, plan.on, np.where(plan.on, plan.power_mw - minimum, 0.0))
+    return headroom_mw(plan.problem, terms, schedule.on, np.where(schedule.on, schedule.power_mw - minimum, 0.0))

@@ -60,7 +60,7 @@ def explain(
 
 def _plant_reasons(explained: Explained, p: int, plant: RenewablePlant) -> list[Reason]:
     available = explained.problem.available_mw[p]
-    taken = explained.plan.renewable_mw[p]
+    taken = explained.plan.schedule.renewable_mw[p]
     lmp = explained.lmp_at(plant.bus_id)
     hours = explained.problem.axis.step_hours
 
@@ -69,7 +69,7 @@ def _plant_reasons(explained: Explained, p: int, plant: RenewablePlant) -> list[
             return Finding("nothing")
         if taken[t] >= available[t] - TOLERANCE_MW:
             return Finding("all", ("available power",), float(lmp[t]))
-        if explained.plan.renewable_reserve_up_mw[p, t] > TOLERANCE_MW and lmp[t] > TOLERANCE_PRICE:
+        if explained.plan.schedule.renewable_reserve_up_mw[p, t] > TOLERANCE_MW and lmp[t] > TOLERANCE_PRICE:
             return Finding("reserve", ("upward reserve",), float(lmp[t]))
         branch = _branch_in_the_way(explained, plant.bus_id, t)
         if branch is not None:
@@ -133,8 +133,8 @@ def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Rea
     """Against the worth of a MWh in store: charging pays below it, discharging above it, each with its losses."""
     step = explained.problem.axis.step_hours
     plan, lmp = explained.plan, explained.lmp_at(storage.bus_id)
-    charge, discharge = plan.charge_mw[s], plan.discharge_mw[s]
-    energy = plan.state_of_charge_mwh[s]
+    charge, discharge = plan.schedule.charge_mw[s], plan.schedule.discharge_mw[s]
+    energy = plan.schedule.state_of_charge_mwh[s]
     columns, values = explained.dispatch.model.storages[s], explained.dispatch.solution.values
     profile = explained.problem.profile_of(storage)
     net, freely = discharge - charge, values[columns.discharge] - values[columns.charge]
@@ -168,7 +168,7 @@ def _storage_reasons(explained: Explained, s: int, storage: Storage) -> list[Rea
         price = f"bus price {spread(lmp[run])}"
         below, above = spread(pays_to_charge[run]), spread(pays_to_discharge[run])
         limit = f" ({' and '.join(findings[0].binding)} reached)" if findings[0].binding else ""
-        held = plan.storage_reserve_up_mw[s][run].mean()
+        held = plan.schedule.storage_reserve_up_mw[s][run].mean()
         reserve = f"; holds {held:.0f} MW of upward reserve" if held > TOLERANCE_MW else ""
         if for_end[run].all():
             reserve += f"; kept to the end, where it counts {storage.end_value_per_mwh:.1f} per MWh"

@@ -41,16 +41,16 @@ def _requirements(explained: Explained) -> Iterator[_Requirement]:
     at = {unit.unit_id: unit.bus_id for unit in problem.thermal_units}
     at |= {storage.storage_id: storage.bus_id for storage in problem.storages}
     at |= {plant.plant_id: plant.bus_id for plant in problem.renewable_plants}
-    held = {reserve.product: reserve for reserve in plan.products}
-    up = plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw
-    down = plan.reserve_down_mw, plan.storage_reserve_down_mw, plan.renewable_reserve_down_mw
+    held = {reserve.product: reserve for reserve in plan.schedule.products}
+    up = plan.schedule.reserve_up_mw, plan.schedule.storage_reserve_up_mw, plan.schedule.renewable_reserve_up_mw
+    down = plan.schedule.reserve_down_mw, plan.schedule.storage_reserve_down_mw, plan.schedule.renewable_reserve_down_mw
     for name, limit, required, price, of_assets, upward in (
         (UPWARD_RESERVE, Limit.RESERVE_UP, problem.reserve_up_mw, prices.reserve_up, up, True),
         (DOWNWARD_RESERVE, Limit.RESERVE_DOWN, problem.reserve_down_mw, prices.reserve_down, down, False),
     ):
         for_products = sum(reserve.all_mw for product, reserve in held.items() if product.upward == upward)
         left = dict(zip(at, np.vstack(of_assets) - for_products, strict=True))
-        for unit, on in zip(problem.thermal_units, plan.on, strict=True):
+        for unit, on in zip(problem.thermal_units, plan.schedule.on, strict=True):
             left[f"a start of {unit.unit_id}"] = np.where(on, 0.0, left[unit.unit_id])
             left[unit.unit_id] = np.where(on, left[unit.unit_id], 0.0)
         yield _Requirement(name, required, plan.relaxed_mw(SoftLimit(limit)), price, left)

@@ -93,14 +93,17 @@ class _Again:
 
     def __init__(self, explained: Explained, *, seconds: float) -> None:
         self._explained = explained
-        on, charging = explained.plan.on, explained.plan.charge_mw > explained.plan.discharge_mw
+        on, charging = (
+            explained.plan.schedule.on,
+            explained.plan.schedule.charge_mw > explained.plan.schedule.discharge_mw,
+        )
         self._planned = Switching(explained.planned, on, charging, seconds=seconds)
         apart = explained.planned is not explained.dispatch
         self._freely = Switching(explained.dispatch, on, charging, seconds=seconds) if apart else None
 
     def runner_up(self, alternative: Alternative) -> RunnerUp:
         """Raises UnsolvedError when time is out."""
-        on = self._explained.plan.on[alternative.unit].copy()
+        on = self._explained.plan.schedule.on[alternative.unit].copy()
         on[alternative.begin : alternative.end] = ~on[alternative.first]
         solution = self._planned.solved(alternative.unit, on)
         if solution is None:

@@ -27,8 +27,8 @@ class ThermalSchedule:
         problem = explained.problem
         self.explained, self.i, self.term = explained, i, explained.terms[i]
         self.unit = self.term.unit
-        self.on = explained.plan.on[i]
-        self.power = explained.plan.power_mw[i]
+        self.on = explained.plan.schedule.on[i]
+        self.power = explained.plan.schedule.power_mw[i]
         self.above = np.where(self.on, self.power - self.unit.minimum_mw, 0.0)
         self.state = problem.initial.get(self.unit.unit_id)
         self.step = problem.axis.step_hours

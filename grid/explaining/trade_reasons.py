@@ -21,7 +21,7 @@ from grid.problem.plan import Reason
 def exchange_reasons(explained: Explained, e: int, exchange: Exchange) -> list[Reason]:
     """Reasons of one exchange. The alternative to trading is not to trade, valued at the plan's prices."""
     plan, step = explained.plan, explained.problem.axis.step_hours
-    imported, exported, lmp = plan.import_mw[e], plan.export_mw[e], explained.lmp_at(exchange.bus_id)
+    imported, exported, lmp = plan.schedule.import_mw[e], plan.schedule.export_mw[e], explained.lmp_at(exchange.bus_id)
     columns, values = explained.dispatch.model.exchanges[e], explained.dispatch.solution.values
     net, freely = imported - exported, values[columns.imported] - values[columns.exported]
     by_import, by_export = lmp - exchange.import_price, exchange.export_price - lmp

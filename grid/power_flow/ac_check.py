@@ -48,7 +48,7 @@ def check_plan_ac(plan: DispatchPlan, case: Case, ac: AcData, injection_mw: Floa
         case: What the plan's network came from; its generators have the names of the plan's assets.
         injection_mw: The plan's, shape (buses of the plan, periods).
     """
-    periods = plan.problem.axis.periods
+    periods, schedule = plan.problem.axis.periods, plan.schedule
     rows = {bus.bus_id: injection_mw[i] for i, bus in enumerate(plan.problem.network.buses)}
     nothing = np.zeros(periods)
     others = _others_on(plan)
@@ -60,16 +60,16 @@ def check_plan_ac(plan: DispatchPlan, case: Case, ac: AcData, injection_mw: Floa
         case,
         ac,
         power_mw=np.array([
-            plan.power_mw[unit[name]] if name in unit else np.full(periods, most) for name, most, _ in generators
+            schedule.power_mw[unit[name]] if name in unit else np.full(periods, most) for name, most, _ in generators
         ]).reshape(-1, periods),
         injection_mw=np.array([rows.get(name, nothing) for name in case.bus_ids])
         + np.where(case.isolated, 0.0, ac.shunt_mw)[:, None],
         on=np.array([
-            plan.on[unit[name]] if name in unit else others.get(name, np.full(periods, always))
+            schedule.on[unit[name]] if name in unit else others.get(name, np.full(periods, always))
             for name, _, always in generators
         ], dtype=np.bool_).reshape(-1, periods),
         dc_flow_mw=np.array([
-            plan.branch_flow_mw[branch[name]] if name in branch else nothing for name in case.branches.names
+            schedule.branch_flow_mw[branch[name]] if name in branch else nothing for name in case.branches.names
         ]).reshape(-1, periods),
         reactive_scale=plan.problem.load_mw.sum(axis=0) / total if total else np.ones(periods),
     )  # fmt: skip
@@ -77,11 +77,12 @@ def check_plan_ac(plan: DispatchPlan, case: Case, ac: AcData, injection_mw: Floa
 
 def _others_on(plan: DispatchPlan) -> dict[str, BoolArray]:
     """When each plant and storage gives or takes power, shape (periods,); a plant may have two parts."""
+    schedule = plan.schedule
     on: dict[str, BoolArray] = {}
-    for plant, mw in zip(plan.problem.renewable_plants, plan.renewable_mw, strict=True):
+    for plant, mw in zip(plan.problem.renewable_plants, schedule.renewable_mw, strict=True):
         name = whole_plant(plant.plant_id)
         on[name] = (mw > _FEEDS_MW) | on.get(name, np.zeros(len(mw), dtype=np.bool_))
-    for storage, mw in zip(plan.problem.storages, plan.discharge_mw + plan.charge_mw, strict=True):
+    for storage, mw in zip(plan.problem.storages, schedule.discharge_mw + schedule.charge_mw, strict=True):
         on[storage.storage_id] = mw > _FEEDS_MW
     return on
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.prices import Prices
-from grid.problem.requirements import HeldReserve
 from grid.problem.scenarios import Outlook
+from grid.problem.schedule import Schedule
 from grid.problem.soft_limits import SoftLimit, Violation
 from grid.time_axis import FloatArray
 
@@ -56,25 +55,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DispatchPlan:
-    """A plan, every array with the periods of ``axis`` last.
+    """A plan of a problem: how good it is, what is done, what that is worth and why.
 
     Attributes:
         objective: Total cost of the plan, ``change_cost`` included, less what is left in storages at its end value, or
             with scenarios what was minimised over them;
             ``best_bound`` is proven, ``gap`` = (objective - bound) / (objective + :func:`.costs.most_end_value`).
-        on: Thermal commitment, shape (units, periods).
-        power_mw, reserve_up_mw, reserve_down_mw: Thermal output and reserve, shape (units, periods).
-        renewable_mw: Taken from each plant, shape (plants, periods); the rest of ``available_mw`` is curtailed.
-        renewable_reserve_up_mw, renewable_reserve_down_mw: Plants, shape (plants, periods).
-        charge_mw, discharge_mw, state_of_charge_mwh: Storages, shape (storages, periods); charge at interval end.
-        storage_reserve_up_mw, storage_reserve_down_mw: Storages, shape (storages, periods).
-        shed_mw, surplus_mw: Load not served and production nobody takes, shape (buses, periods); zero unless reported.
-        import_mw, export_mw: Exchanges, shape (exchanges, periods).
-        link_flow_mw: HVDC links, shape (links, periods).
-        branch_flow_mw, interface_flow_mw: Shape (branches, periods) and (interfaces, periods).
-        losses_mw: In branches, drawn by the loads in proportion, shape (periods,).
+        schedule: What every asset does.
         prices: What a MW more or less is worth, everywhere.
-        products: What is held of each reserve product; it is part of ``reserve_up_mw`` and the like.
         change_cost: What its changes of the problem's earlier plan are priced at; no cost of production. [money]
         forgone: What the same commitment would cost less if set-points moved freely. [money]
         outlook: Of a problem with scenarios.
@@ -89,31 +77,11 @@ class DispatchPlan:
     gap: float
     build_seconds: float
     solve_seconds: float
-    on: npt.NDArray[np.bool_]
-    power_mw: FloatArray
-    reserve_up_mw: FloatArray
-    reserve_down_mw: FloatArray
-    renewable_mw: FloatArray
-    renewable_reserve_up_mw: FloatArray
-    renewable_reserve_down_mw: FloatArray
-    charge_mw: FloatArray
-    discharge_mw: FloatArray
-    state_of_charge_mwh: FloatArray
-    storage_reserve_up_mw: FloatArray
-    storage_reserve_down_mw: FloatArray
-    shed_mw: FloatArray
-    surplus_mw: FloatArray
-    import_mw: FloatArray
-    export_mw: FloatArray
-    link_flow_mw: FloatArray
-    branch_flow_mw: FloatArray
-    interface_flow_mw: FloatArray
-    losses_mw: FloatArray
+    schedule: Schedule
     prices: Prices
     violations: tuple[Violation, ...]
     reasons: tuple[Reason, ...]
     message: str = ""
-    products: tuple[HeldReserve, ...] = ()
     change_cost: float = 0.0
     forgone: float = 0.0
     outlook: Outlook | None = None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 
+import numpy as np
+
+from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray
 
 
@@ -36,3 +40,26 @@ class Prices:
     held_up: FloatArray
     held_by_start: FloatArray
     requirements: FloatArray
+
+    @classmethod
+    def none(cls, problem: DispatchProblem) -> Prices:
+        """All zero: what an infeasible problem's plan has."""
+        periods = problem.axis.periods
+
+        def zeros(priced: Sized) -> FloatArray:
+            return np.zeros((len(priced), periods))
+
+        buses, system = zeros(problem.network.buses), np.zeros(periods)
+        return cls(
+            lmp=buses,
+            energy=buses,
+            congestion=buses,
+            loss=buses,
+            branches=zeros(problem.network.branches),
+            interfaces=zeros(problem.network.interfaces),
+            reserve_up=system,
+            reserve_down=system,
+            held_up=system,
+            held_by_start=system,
+            requirements=zeros(problem.requirements),
+        )

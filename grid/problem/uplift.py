@@ -27,7 +27,7 @@ def uplift(plan: DispatchPlan) -> FloatArray:
     reserves = reserve_revenue(plan)
     unpaid = np.zeros(len(problem.thermal_units))
     for i, unit in enumerate(problem.thermal_units):
-        on, power, state = plan.on[i], plan.power_mw[i], problem.initial.get(unit.unit_id)
+        on, power, state = plan.schedule.on[i], plan.schedule.power_mw[i], problem.initial.get(unit.unit_id)
         running = np.where(on, running_cost_per_hour(unit, power), 0.0) * step
         starts = start_costs(unit, on, state, step_hours=step, rule=problem.start_rule)
         earned = plan.prices.lmp[row[unit.bus_id]] * power * step + reserves[i]
@@ -37,16 +37,17 @@ def uplift(plan: DispatchPlan) -> FloatArray:
 
 def reserve_revenue(plan: DispatchPlan) -> FloatArray:
     """What the reserve that each thermal unit holds earns in each period, shape (units, periods). [money]"""
+    schedule = plan.schedule
     problem, prices = plan.problem, plan.prices
-    up, down = plan.reserve_up_mw, plan.reserve_down_mw
+    up, down = schedule.reserve_up_mw, schedule.reserve_down_mw
     of_products = np.zeros_like(up)
     area = {bus.bus_id: bus.area for bus in problem.network.buses}
-    for held in plan.products:
+    for held in schedule.products:
         up, down = (up - held.unit_mw, down) if held.product.upward else (up, down - held.unit_mw)
         for need, price in zip(problem.requirements, prices.requirements, strict=True):
             if need.product == held.product:
                 counts = [not need.areas or area[unit.bus_id] in need.areas for unit in problem.thermal_units]
                 of_products += np.array(counts)[:, None] * held.unit_mw * price
-    for_net_load = np.where(plan.on, prices.held_up, prices.held_by_start) * up + prices.reserve_down * down
+    for_net_load = np.where(schedule.on, prices.held_up, prices.held_by_start) * up + prices.reserve_down * down
     revenue: FloatArray = (for_net_load + of_products) * problem.axis.step_hours
     return revenue

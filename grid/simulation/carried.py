@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,8 +13,12 @@ from grid.dispatch import DispatchPlan, DispatchProblem, Limit, UnitState, Viola
 from grid.formulation.relaxed import missing_at_end
 from grid.problem.costs import end_value, production_cost
 from grid.problem.exchanges import exchange_cost
+from grid.problem.prices import Prices
 from grid.problem.rebound import Taken, owed_mwh, taken_after
+from grid.problem.schedule import Schedule
 from grid.time_axis import FloatArray, TimeAxis
+
+_Arrays = TypeVar("_Arrays", Schedule, Prices)
 
 _LONG_HOURS = 10_000.0
 """For how long a unit without a known state has been as it is: long enough for every minimum time and a cold start."""
@@ -36,11 +40,12 @@ class Carried:
 
     def after(self, plan: DispatchPlan, periods: int) -> Carried:
         """Where it stands when the first ``periods`` of ``plan``, which began here, are done."""
+        schedule = plan.schedule
         if periods == 0:
             return self
         problem, step = plan.problem, plan.problem.axis.step_hours
         units = {}
-        for unit, on, power in zip(problem.thermal_units, plan.on[:, :periods], plan.power_mw, strict=True):
+        for unit, on, power in zip(problem.thermal_units, schedule.on[:, :periods], schedule.power_mw, strict=True):
             before = self.units.get(unit.unit_id) or UnitState(bool(on[0]), _LONG_HOURS, float(power[0]))
             changes = np.flatnonzero(np.diff(np.concatenate([[before.on], on])))
             hours = (periods - changes[-1]) * step if len(changes) else before.hours + periods * step
@@ -48,9 +53,9 @@ class Carried:
             units[unit.unit_id] = UnitState(bool(on[-1]), float(hours), min(max(last, 0.0), unit.capacity_mw))
         stored = {
             storage.storage_id: min(max(float(energy[periods - 1]), 0.0), storage.energy_mwh)
-            for storage, energy in zip(problem.storages, plan.state_of_charge_mwh, strict=True)
+            for storage, energy in zip(problem.storages, schedule.state_of_charge_mwh, strict=True)
         }
-        discharges = zip(problem.storages, plan.discharge_mw[:, :periods], strict=True)
+        discharges = zip(problem.storages, schedule.discharge_mw[:, :periods], strict=True)
         return Carried(units, stored, taken_after(self.taken, discharges, step_hours=step))
 
     def owed_mwh(self, storages: Sequence[Storage], axis: TimeAxis) -> dict[str, FloatArray]:
@@ -71,21 +76,33 @@ def put_together(actual: DispatchProblem, steps: Sequence[DispatchPlan]) -> Disp
 
     Its reserve requirement is zero: in real time reserves are there to be used.
     """
-    first = steps[0]
-    arrays: dict[str, Any] = {
-        name: np.concatenate([getattr(step, name)[..., :1] for step in steps], axis=-1)
-        for name in (attribute.name for attribute in fields(DispatchPlan))
-        if isinstance(getattr(first, name), np.ndarray)
-    }
     problem = without_reserves(actual)
-    stored = arrays["state_of_charge_mwh"]
-    violations, step = (*_relaxed(steps), *_left_empty(problem, stored)), problem.axis.step_hours
-    cost = production_cost(problem, arrays["on"], arrays["power_mw"], arrays["discharge_mw"])
-    cost += exchange_cost(problem.exchanges, arrays["import_mw"], arrays["export_mw"], step_hours=step)
+    schedule = replace(_first_periods([step.schedule for step in steps]), products=())
+    stored, step = schedule.state_of_charge_mwh, problem.axis.step_hours
+    violations = (*_relaxed(steps), *_left_empty(problem, stored))
+    cost = production_cost(problem, schedule.on, schedule.power_mw, schedule.discharge_mw)
+    cost += exchange_cost(problem.exchanges, schedule.import_mw, schedule.export_mw, step_hours=step)
     objective = float(cost.sum()) + sum(violation.cost(step) for violation in violations) - end_value(problem, stored)
     return replace(
-        first, problem=problem, objective=objective, violations=violations, reasons=(), products=(), **arrays
+        steps[0],
+        problem=problem,
+        objective=objective,
+        schedule=schedule,
+        prices=_first_periods([step.prices for step in steps]),
+        violations=violations,
+        reasons=(),
     )
+
+
+def _first_periods(parts: Sequence[_Arrays]) -> _Arrays:
+    """The first period of every one of ``parts``, one after the other, in each of their arrays."""
+    first = parts[0]
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name)[..., :1] for part in parts], axis=-1)
+        for name in (attribute.name for attribute in fields(first))
+        if isinstance(getattr(first, name), np.ndarray)
+    }
+    return replace(first, **arrays)
 
 
 def without_reserves(problem: DispatchProblem) -> DispatchProblem:

@@ -197,9 +197,9 @@ class _Loop:
         self._made.append(MadePlan(self._instant(issued), expected, plan))
         span, repeat = slice(start, planned_until), self._per_plan_period
         for course, told in (
-            (self._wanted, plan.on),
-            (self._charging, plan.charge_mw > plan.discharge_mw),
-            (self._stored_mwh, plan.state_of_charge_mwh),
+            (self._wanted, plan.schedule.on),
+            (self._charging, plan.schedule.charge_mw > plan.schedule.discharge_mw),
+            (self._stored_mwh, plan.schedule.state_of_charge_mwh),
             (self._load_mw, expected.load_mw),
             (self._available_mw, expected.available_mw),
             (self._reserve_up_mw, expected.reserve_up_mw if expected.scenarios is None else np.zeros(axis.periods)),

@@ -72,13 +72,13 @@ def score(simulated: Simulated, *, first: int = 0, periods: int | None = None) -
     problem, step = plan.problem, plan.problem.axis.step_hours
     span = slice(first, problem.axis.periods if periods is None else first + periods)
     no_load = energy = starts = 0.0
-    for unit, on, power in zip(problem.thermal_units, plan.on, plan.power_mw, strict=True):
+    for unit, on, power in zip(problem.thermal_units, plan.schedule.on, plan.schedule.power_mw, strict=True):
         running = np.where(on, running_cost_per_hour(unit, power), 0.0)[span].sum() * step
         least = unit.minimum_cost_per_hour * float(on[span].sum()) * step
         no_load, energy = no_load + least, energy + float(running) - least
         state = problem.initial.get(unit.unit_id)
         starts += float(start_costs(unit, on, state, step_hours=step, rule=problem.start_rule)[span].sum())
-    trade = exchange_cost(problem.exchanges, plan.import_mw, plan.export_mw, step_hours=step)
+    trade = exchange_cost(problem.exchanges, plan.schedule.import_mw, plan.schedule.export_mw, step_hours=step)
     wear = np.array([storage.cycle_cost_per_mwh for storage in problem.storages])
     relaxed = [v for v in plan.violations if span.start <= v.period < span.stop]
     net_load = problem.load_mw.sum(axis=0) - problem.available_mw.sum(axis=0)
@@ -88,17 +88,17 @@ def score(simulated: Simulated, *, first: int = 0, periods: int | None = None) -
         no_load=no_load,
         energy=energy,
         starts=starts,
-        wear=float((wear @ plan.discharge_mw)[span].sum()) * step,
+        wear=float((wear @ plan.schedule.discharge_mw)[span].sum()) * step,
         trade=float(trade[span].sum()),
         drawn_down=_drawn_down(simulated.realised, span),
         relaxed=sum(violation.cost(step) for violation in relaxed),
-        unserved_mwh=_mwh(plan.shed_mw, span, step),
-        curtailed_mwh=_mwh(problem.available_mw - plan.renewable_mw, span, step),
+        unserved_mwh=_mwh(plan.schedule.shed_mw, span, step),
+        curtailed_mwh=_mwh(problem.available_mw - plan.schedule.renewable_mw, span, step),
         overload_mwh=sum(v.mwh(step) for v in relaxed if v.limit.kind in OVERLOADS),
         short_mwh=float(simulated.reserve_short_mw[span].sum()) * step,
         promised=promises.pop() if len(promises) == 1 else float("nan"),
         exceeded=float(beyond[span].mean()),
-        unserved_share=float((plan.shed_mw.sum(axis=0) > _NOTICED_MW)[span].mean()),
+        unserved_share=float((plan.schedule.shed_mw.sum(axis=0) > _NOTICED_MW)[span].mean()),
     )
 
 
@@ -116,7 +116,7 @@ def daily_totals(simulated: Simulated) -> FloatArray:
 
 def _drawn_down(plan: DispatchPlan, span: slice) -> float:
     money = 0.0
-    for storage, energy in zip(plan.problem.storages, plan.state_of_charge_mwh, strict=True):
+    for storage, energy in zip(plan.problem.storages, plan.schedule.state_of_charge_mwh, strict=True):
         initial = plan.problem.initial_mwh.get(storage.storage_id, storage.initial_mwh)
         before = initial if span.start == 0 else float(energy[span.start - 1])
         money += storage.end_value_per_mwh * (before - float(energy[span.stop - 1]))

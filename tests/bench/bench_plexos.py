@@ -43,15 +43,15 @@ def planned(problem: DispatchProblem) -> Ours:
     plan = plan_dispatch(problem, time_limit_seconds=SECONDS, relative_gap=GAP)
     starts, money = 0, 0.0
     energy: dict[str, float] = {}
-    for unit, on, power in zip(problem.thermal_units, plan.on, plan.power_mw, strict=True):
+    for unit, on, power in zip(problem.thermal_units, plan.schedule.on, plan.schedule.power_mw, strict=True):
         state = problem.initial[unit.unit_id]
         starts += int((np.diff(np.concatenate([[state.on], on[:HOURS]]).astype(int)) == 1).sum())
         money += float(start_costs(unit, on, state, step_hours=1.0)[:HOURS].sum())
         energy[unit.fuel] = energy.get(unit.fuel, 0.0) + float(power[:HOURS].sum())
-    for plant, power in zip(problem.renewable_plants, plan.renewable_mw, strict=True):
+    for plant, power in zip(problem.renewable_plants, plan.schedule.renewable_mw, strict=True):
         fuel = plant.plant_id.split("_")[1]
         energy[fuel] = energy.get(fuel, 0.0) + float(power[:HOURS].sum())
-    cost = production_cost(problem, plan.on, plan.power_mw, plan.discharge_mw)[:HOURS].sum()
+    cost = production_cost(problem, plan.schedule.on, plan.schedule.power_mw, plan.schedule.discharge_mw)[:HOURS].sum()
     return Ours(plan, float(cost), starts, money, energy)
 
 
@@ -125,7 +125,7 @@ def _differences(theirs: PlexosDay, ours: Ours, alike: Ours, stored: Ours) -> It
         yield f"- {kind}: {lost[0]:,.0f} MWh curtailed by PLEXOS, {lost[1]:,.0f} by us, of {available:,.0f} available."
     for fuel in sorted({unit.fuel for unit in units}):
         rows = [i for i, unit in enumerate(units) if unit.fuel == fuel]
-        hours = int(theirs.on[rows].sum()), int(ours.plan.on[rows, :HOURS].sum())
+        hours = int(theirs.on[rows].sum()), int(ours.plan.schedule.on[rows, :HOURS].sum())
         if hours[0] != hours[1]:
             yield f"- {fuel}: {hours[0]} unit hours on in PLEXOS' plan, {hours[1]} in ours."
     lmp = ours.plan.prices.lmp[:, :HOURS]

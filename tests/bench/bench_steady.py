@@ -53,8 +53,11 @@ def after(problem: DispatchProblem, before: DispatchPlan, prices: ChangePrices |
 
 def told(plan: DispatchPlan, before: DispatchPlan) -> str:
     """What moved, and what the schedule costs."""
-    mwh = float(np.abs(plan.power_mw - before.power_mw).sum() + np.abs(plan.discharge_mw - before.discharge_mw).sum())
-    switched = int((plan.on != before.on).sum())
+    mwh = float(
+        np.abs(plan.schedule.power_mw - before.power_mw).sum()
+        + np.abs(plan.schedule.discharge_mw - before.discharge_mw).sum()
+    )
+    switched = int((plan.schedule.on != before.on).sum())
     return f"{mwh:,.0f} MWh moved, {switched} unit hours switched, cost {plan.objective - plan.change_cost:,.0f}"
 
 

@@ -47,7 +47,9 @@ def test_the_example_is_planned_secure_and_sound(day: DispatchProblem) -> None:
     assert check_plan(plan) == []
     assert check_outages(plan) == []
     assert plan.violations == ()
-    flows = np.abs(plan.branch_flow_mw[:2]).sum(axis=0)  # after the outage of one line from bus 1 the other has it all
+    flows = np.abs(plan.schedule.branch_flow_mw[:2]).sum(
+        axis=0
+    )  # after the outage of one line from bus 1 the other has it all
     assert flows.max() == pytest.approx(105.0)
     assert plan.prices.branches.max() > 0.0
 
@@ -91,8 +93,10 @@ def test_demand_that_is_shifted_comes_back_with_its_rebound() -> None:
     shift = {"bus": "a", "power_mw": 4, "energy_mwh": 4, "rebound": 1.25}
     periods = {"periods": 3, "load_scale": [1.0, 4.2, 1.0], "demand_response": {"heat": shift}}
     plan = plan_dispatch(read(periods), time_limit_seconds=5.0, relative_gap=0.0)
-    assert plan.discharge_mw[0].tolist() == pytest.approx([0.0, 2.0, 0.0], abs=1e-6)  # 42 MW of load, 40 of capacity
-    assert plan.charge_mw[0].sum() == pytest.approx(2.5)
+    assert plan.schedule.discharge_mw[0].tolist() == pytest.approx(
+        [0.0, 2.0, 0.0], abs=1e-6
+    )  # 42 MW of load, 40 of capacity
+    assert plan.schedule.charge_mw[0].sum() == pytest.approx(2.5)
 
 
 def test_a_limit_of_price_null_is_never_relaxed_and_its_conflict_is_named() -> None:
@@ -129,7 +133,7 @@ def test_a_former_plan_is_kept_where_moving_saves_pennies() -> None:
     steady = read({**periods, "previous": told, "change_prices": {"per_mwh": 1}}, network)
     assert steady.earlier is not None
     assert (steady.earlier.prices.per_mwh, steady.earlier.prices.per_commitment_hour) == (1.0, 10.0)
-    assert [plan_dispatch(one, relative_gap=0.0).power_mw.tolist() for one in (free, steady)] == [
+    assert [plan_dispatch(one, relative_gap=0.0).schedule.power_mw.tolist() for one in (free, steady)] == [
         [[0.0, 0.0], [10.0, 10.0]],
         [[10.0, 0.0], [0.0, 10.0]],
     ]
@@ -255,7 +259,7 @@ def test_scenarios_of_the_example_are_planned_secure_and_with_losses() -> None:
     assert plan.status == "optimal"
     assert plan.outlook is not None
     assert plan.objective <= plan.outlook.central_objective
-    assert plan.losses_mw.min() > 0.0
+    assert plan.schedule.losses_mw.min() > 0.0
 
 
 def test_exchanges_are_read() -> None:

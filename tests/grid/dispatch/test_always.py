@@ -136,7 +136,7 @@ def test_without_time_the_plan_is_by_rule_and_says_so(problem: DispatchProblem) 
     plan = plan_always(problem, time_limit_seconds=0.0)
     assert_falls_back(plan, status=Status.RULE_BASED, why="no time was given")
     assert plan.violations == ()
-    cheap, middle, dear = plan.on
+    cheap, middle, dear = plan.schedule.on
     assert cheap.all()
     assert middle.tolist() == [load + 5.0 - 40.0 > 80.0 for load in LOAD]
     assert not dear[[0, 1, 4, 5]].any()

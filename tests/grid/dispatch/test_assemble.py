@@ -141,7 +141,7 @@ def previous_plan() -> dict[str, Any]:
     inputs["initial_mwh"] = {"battery": 10.0}
     plan = plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=0.0)
     assert check_plan(plan) == []
-    assert plan.on.tolist() == [[True] * PERIODS, [False] * PERIODS]
+    assert plan.schedule.on.tolist() == [[True] * PERIODS, [False] * PERIODS]
     return plan_document(plan, plan_id="first", site_id="s", issued_at=ISSUED, inputs=inputs)
 
 

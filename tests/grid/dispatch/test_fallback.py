@@ -67,7 +67,7 @@ def test_the_previous_plan_rolls_on_with_its_commitment(problem: DispatchProblem
     assert plan.status is Status.ROLLED_ON
     assert plan.message.startswith(f"There is no optimised plan: {WHY}. This is plan before rolled on: its commitment "
                                    "in the first 6 of 8 periods")  # fmt: skip
-    assert plan.on[:, :6].tolist() == first.on[:, 2:].tolist()
+    assert plan.schedule.on[:, :6].tolist() == first.on[:, 2:].tolist()
     assert check_plan(plan) == []
 
 
@@ -76,7 +76,7 @@ def test_with_unchanged_inputs_rolling_on_gives_the_same_set_points(problem: Dis
     document = plan_document(first, plan_id="before", site_id="s", issued_at=problem.axis.start)
     plan = fallback_plan(problem, previous=PreviousPlan(document, at=problem.axis.start), why=WHY)
     assert plan.objective == pytest.approx(first.objective)
-    assert plan.on.tolist() == first.on.tolist()
+    assert plan.schedule.on.tolist() == first.on.tolist()
 
 
 @pytest.mark.parametrize("hours", [HOURS, HOURS + 5])
@@ -98,7 +98,7 @@ def test_a_unit_that_was_not_planned_before_follows_merit_order(problem: Dispatc
     small = replace(problem, thermal_units=problem.thermal_units[:2])
     later, previous = carried_on(small, plan_dispatch(small, relative_gap=0.0), 1)
     plan = fallback_plan(replace(later, thermal_units=problem.thermal_units), previous=previous, why=WHY)
-    assert plan.on[2].any()
+    assert plan.schedule.on[2].any()
     assert check_plan(plan) == []
 
 
@@ -138,8 +138,8 @@ def test_storages_of_a_plan_by_rule_work_where_that_is_cheapest(make_problem: An
     )
     plan = fallback_plan(problem, previous=None, why=WHY)
     assert plan.status is Status.RULE_BASED
-    assert plan.charge_mw[0, 0] == pytest.approx(10.0)
-    assert plan.discharge_mw[0, 1] == pytest.approx(10.0)
+    assert plan.schedule.charge_mw[0, 0] == pytest.approx(10.0)
+    assert plan.schedule.discharge_mw[0, 1] == pytest.approx(10.0)
     assert plan.objective == pytest.approx(10 * (100 + 20) + 10 * (10 + 30))
     assert check_plan(plan) == []
 
@@ -188,5 +188,5 @@ def test_a_plan_by_rule_whose_reserve_cannot_be_delivered_is_sound(make_problem:
     )
     plan = fallback_plan(replace(problem, deliverable=True), previous=None, why=WHY)
     assert [(v.what, round(v.amount_mw, 3)) for v in plan.violations] == [("upward reserve short", 25.0)]
-    held = replace(plan, reserve_up_mw=np.array([[30.0]]))
+    held = replace(plan, schedule=replace(plan.schedule, reserve_up_mw=np.array([[30.0]])))
     assert check_plan(plan) == check_plan(held) == []

@@ -65,8 +65,9 @@ def by_the_whole_model(held: HeldPlan) -> Redispatched:
 
     charging = np.where(held.idle, dispatched(None).charging, held.charging) if held.idle.any() else held.charging
     plan = plan_of(dispatched(charging), terms, held.on, status=Status.FEASIBLE, bound=-np.inf, message="")
-    own = {told.name: getattr(plan, told.name) for told in fields(Redispatched) if told.name != "lmp"}
-    return Redispatched(**own, lmp=plan.prices.lmp)
+    told = {field.name for field in fields(Redispatched)} - {"objective", "lmp", "violations"}
+    set_points = {name: getattr(plan.schedule, name) for name in told}
+    return Redispatched(plan.objective, **set_points, lmp=plan.prices.lmp, violations=plan.violations)
 
 
 def unit(name: str, cost: float) -> ThermalUnit:

@@ -122,7 +122,7 @@ def hard_pressed(problem: DispatchProblem, *, secure: bool, losses: bool) -> Dis
 def planned(problem: DispatchProblem) -> tuple[BoolArray, BoolArray]:
     """A commitment that can be kept, and which storages charge."""
     plan = plan_dispatch(problem, time_limit_seconds=0.0)
-    return plan.on, plan.charge_mw > plan.discharge_mw
+    return plan.schedule.on, plan.schedule.charge_mw > plan.schedule.discharge_mw
 
 
 def cold(problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> FixedDispatch:

@@ -54,7 +54,7 @@ def test_a_level_is_promised_where_its_quantile_lies() -> None:
 
 def test_reach_is_what_units_within_their_ramps_and_plants_can_follow(problem: DispatchProblem) -> None:
     plan = plan_dispatch(problem, relative_gap=0.0)
-    assert plan.power_mw[0].tolist() == pytest.approx([80.0, 70.0])
+    assert plan.schedule.power_mw[0].tolist() == pytest.approx([80.0, 70.0])
     up, down = reach_mw(plan)
     np.testing.assert_allclose(up, [15.0, 25.0])  # from 80 MW by the ramp of 15 to 95, twice
     np.testing.assert_allclose(down, [15.0 + 20.0, 5.0 + 30.0])
@@ -72,7 +72,7 @@ def test_reach_of_a_storage_ends_with_its_power_and_its_energy(make_problem: Any
     battery = {"bus": "b", "power_mw": 10, "energy_mwh": 12, "initial_mwh": 4, "end_minimum_mwh": 4,
                "charge_efficiency": 0.5, "discharge_efficiency": 0.5, "cycle_cost_per_mwh": 1000}  # fmt: skip
     plan = plan_dispatch(make_problem({**SYSTEM, "storages": {"battery": battery}}), relative_gap=0.0)
-    assert plan.discharge_mw.max() == 0.0
+    assert plan.schedule.discharge_mw.max() == 0.0
     up, down = reach_mw(plan)
     np.testing.assert_allclose(up, [15.0 + 2.0, 25.0 + 2.0])  # 4 MWh give 2 MW for an hour
     np.testing.assert_allclose(down, [35.0 + 10.0, 35.0 + 10.0])
@@ -108,7 +108,7 @@ def test_nothing_is_promised_where_nothing_tells_how_uncertain_net_load_is(probl
 def test_a_plan_that_sheds_load_promises_that_it_falls_short(problem: DispatchProblem) -> None:
     spread = NetLoadSpread(LEVELS, NORMAL.up_mw, NORMAL.down_mw)
     plan = plan_dispatch(replace(problem, load_mw=3.0 * problem.load_mw, spread=spread), relative_gap=0.0)
-    assert plan.shed_mw.min() > 0.0
+    assert plan.schedule.shed_mw.min() > 0.0
     told = promised(plan)
     assert told is not None
     assert told["up"]["probability"] == [pytest.approx(1.0, abs=1e-4), 1.0]

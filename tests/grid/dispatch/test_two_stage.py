@@ -56,10 +56,10 @@ def with_wind(problem: DispatchProblem, wind_mw: list[list[float]], **choices: A
 
 def test_a_unit_behind_the_full_line_runs_in_case_the_wind_fails(make_problem: Any) -> None:
     problem = make_problem(WINDY)
-    assert not plan_dispatch(problem, relative_gap=0.0).on[1].any(), "for the mean wind the line suffices"
+    assert not plan_dispatch(problem, relative_gap=0.0).schedule.on[1].any(), "for the mean wind the line suffices"
     plan = plan_dispatch(with_wind(problem, [[60.0, 60.0], [0.0, 60.0]]), relative_gap=0.0)
     assert check_plan(plan) == []
-    assert plan.on.tolist() == [[True, True], [True, False]]
+    assert plan.schedule.on.tolist() == [[True, True], [True, False]]
     outlook = plan.outlook
     assert outlook is not None
     calm, windy = 2 * 400.0, 2 * 400.0 + 300.0 + 40 * 20.0  # coal at its minimum; 60 MW of coal, 20 MW of gas
@@ -78,7 +78,7 @@ def test_risk_buys_what_the_expectation_does_not(make_problem: Any) -> None:
     wind = [[60.0]] * 19 + [[0.0]]
     neutral = plan_dispatch(with_wind(cheap, wind, most=20), relative_gap=0.0)
     averse = plan_dispatch(with_wind(cheap, wind, most=20, risk_weight=1.0, risk_level=0.95), relative_gap=0.0)
-    assert (neutral.on[1].any(), averse.on[1].any()) == (False, True)
+    assert (neutral.schedule.on[1].any(), averse.on[1].any()) == (False, True)
     assert neutral.outlook is not None
     assert averse.outlook is not None
     assert averse.outlook.costs.max() < neutral.outlook.costs.max()

@@ -24,9 +24,9 @@ SYSTEM: dict[str, Any] = {
 def test_a_unit_tells_how_much_more_and_less_it_could_give(make_problem: Any) -> None:
     plan = plan_dispatch(make_problem(SYSTEM), relative_gap=0.0)
     units = case_document(plan, case="system")["units"]
-    before, capacity, minimum = np.array([95.0, *plan.power_mw[0, :-1]]), 120.0, 40.0
-    more = np.minimum(capacity, before + 15.0) - plan.power_mw[0]
-    less = plan.power_mw[0] - np.maximum(minimum, before - 15.0)
+    before, capacity, minimum = np.array([95.0, *plan.schedule.power_mw[0, :-1]]), 120.0, 40.0
+    more = np.minimum(capacity, before + 15.0) - plan.schedule.power_mw[0]
+    less = plan.schedule.power_mw[0] - np.maximum(minimum, before - 15.0)
     assert [row["headroom_up_mw"] for row in units["base"]] == pytest.approx(more)
     assert [row["headroom_down_mw"] for row in units["base"]] == pytest.approx(less)
 
@@ -34,7 +34,7 @@ def test_a_unit_tells_how_much_more_and_less_it_could_give(make_problem: Any) ->
 def test_reserve_is_part_of_headroom_and_a_unit_that_is_off_has_none(make_problem: Any) -> None:
     plan = plan_dispatch(make_problem(SYSTEM), relative_gap=0.0)
     up, down = plan_headroom_mw(plan)
-    assert (plan.reserve_up_mw <= up + 1e-6).all()
-    assert not plan.on.all()
-    assert up[~plan.on].max() == 0.0
-    assert down[~plan.on].max() == 0.0
+    assert (plan.schedule.reserve_up_mw <= up + 1e-6).all()
+    assert not plan.schedule.on.all()
+    assert up[~plan.schedule.on].max() == 0.0
+    assert down[~plan.schedule.on].max() == 0.0

@@ -86,8 +86,8 @@ def the_other_way(plan: DispatchPlan) -> Iterator[tuple[Reason, np.ndarray]]:
         for reason in of(plan, unit.unit_id):
             if reason.runner_up_cost is None:
                 continue
-            on = plan.on.copy()
-            if plan.on[i, reason.first_period]:
+            on = plan.schedule.on.copy()
+            if plan.schedule.on[i, reason.first_period]:
                 changes = np.flatnonzero(np.diff(np.r_[0, on[i], 0]))
                 first, end = next(
                     (a, b) for a, b in zip(changes[::2], changes[1::2], strict=True) if a <= reason.first_period < b
@@ -108,7 +108,7 @@ def test_a_runner_up_costs_what_the_plan_with_that_run_the_other_way_costs_more(
     make_problem: Any, seed: int, earlier: bool
 ) -> None:
     plan = solve(small_system(make_problem, seed, earlier=earlier))
-    charging = plan.charge_mw > plan.discharge_mw
+    charging = plan.schedule.charge_mw > plan.schedule.discharge_mw
     compared = list(the_other_way(plan))
     for reason, on in compared:
         again = dispatched(plan.problem, on, charging).solution.objective

@@ -190,5 +190,5 @@ def test_an_exchange_at_one_price_both_ways_does_one_of_the_two(make_problem: An
         ones = np.ones(6)
         problem = replace(make_problem(system), exchanges=(Exchange("m", "a", 100 * ones, 60 * ones, price, price),))
         plan = solve(problem)
-        assert np.minimum(plan.import_mw, plan.export_mw).max() < 1e-6
+        assert np.minimum(plan.schedule.import_mw, plan.schedule.export_mw).max() < 1e-6
         assert check_plan(plan) == []

@@ -42,8 +42,8 @@ def test_the_largest_loss_is_made_up_for_by_all_others(make_problem: Any) -> Non
     problem = make_problem({"load_mw": {"a": [80, 60]}, "units": units})
     alone = plan_dispatch(problem, relative_gap=0.0)
     secure = plan_dispatch(replace(problem, secure_units=True), relative_gap=0.0)
-    assert alone.on.tolist() == [[True, True], [False, False]]
-    assert secure.on.all()
+    assert alone.schedule.on.tolist() == [[True, True], [False, False]]
+    assert secure.schedule.on.all()
     assert check_plan(secure) == check_events(secure) == []
     assert secure.objective > alone.objective
     assert any("after the loss of one" in told for told in check_events(replace(alone, problem=secure.problem)))
@@ -82,7 +82,7 @@ def test_reserve_behind_a_full_line_does_not_count(make_problem: Any) -> None:
     assert any("when upward reserve is called" in told for told in check_events(replace(sent, problem=deliverable)))
     plan = plan_dispatch(deliverable, relative_gap=0.0)
     assert check_plan(plan) == check_events(plan) == []
-    assert plan.reserve_up_mw[2, 1] >= 25.0 - 1e-6
+    assert plan.schedule.reserve_up_mw[2, 1] >= 25.0 - 1e-6
 
 
 def test_reserve_that_cannot_be_delivered_is_short(make_problem: Any) -> None:
@@ -176,7 +176,7 @@ def test_prices_of_a_secure_plan_are_what_a_little_more_load_costs(make_problem:
         load = problem.load_mw.copy()
         load[bus, period] += by
         moved, charging = replace(problem, load_mw=load), np.zeros((0, 2), dtype=np.bool_)
-        dispatch = dispatch_fixed(moved, terms, plan.on, charging, ptdf=Ptdf(problem.network), lines=())
+        dispatch = dispatch_fixed(moved, terms, plan.schedule.on, charging, ptdf=Ptdf(problem.network), lines=())
         return dispatch.solution.objective
 
     for period in range(2):

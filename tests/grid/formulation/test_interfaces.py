@@ -50,8 +50,8 @@ def test_an_interface_limits_the_flows_of_its_branches_together(make_problem: An
     """60 of the 90 MW may flow into c, whatever way; 30 MW come from its own unit."""
     plan = plan_dispatch(across(make_problem(LOOP), INTO_C), relative_gap=0.0)
     assert check_plan(plan) == []
-    assert plan.power_mw[:, 0] == pytest.approx([60.0, 30.0])
-    assert plan.interface_flow_mw[0, 0] == pytest.approx(60.0)
+    assert plan.schedule.power_mw[:, 0] == pytest.approx([60.0, 30.0])
+    assert plan.schedule.interface_flow_mw[0, 0] == pytest.approx(60.0)
     assert plan.prices.interfaces[0, 0] == pytest.approx(30.0)
     assert plan.prices.lmp[:, 0] == pytest.approx([10.0, 10.0, 40.0])
     table = case_document(plan, case="loop")["interfaces"]["into c"]
@@ -62,12 +62,12 @@ def test_an_interface_of_0_is_closed(make_problem: Any) -> None:
     """The 80 MW of c's unit serve c; 10 MW are missing, dearer than the unit, cheaper than opening it."""
     plan = plan_dispatch(across(make_problem(LOOP), replace(INTO_C, limit_mw=0.0)), relative_gap=0.0)
     assert check_plan(plan) == []
-    assert plan.power_mw[:, 0] == pytest.approx([10.0, 80.0])
+    assert plan.schedule.power_mw[:, 0] == pytest.approx([10.0, 80.0])
     assert [(v.what, round(v.amount_mw)) for v in plan.violations] == [("overload of interface into c", 10)]
     small = {**LOOP, "load_mw": {**LOOP["load_mw"], "c": [70]}}
     closed = plan_dispatch(across(make_problem(small), replace(INTO_C, limit_mw=0.0)), relative_gap=0.0)
     assert check_plan(closed) == []
-    assert (closed.violations, closed.power_mw[:, 0].tolist()) == ((), pytest.approx([0.0, 70.0]))
+    assert (closed.violations, closed.schedule.power_mw[:, 0].tolist()) == ((), pytest.approx([0.0, 70.0]))
 
 
 def test_what_an_interface_cannot_carry_is_reported(make_problem: Any) -> None:
@@ -85,7 +85,7 @@ def test_the_shadow_price_of_an_interface_is_what_a_little_more_of_it_saves(make
 
     def optimum(limit_mw: float) -> float:
         moved, charging = across(problem, replace(INTO_C, limit_mw=limit_mw)), np.zeros((0, 1), dtype=np.bool_)
-        dispatch = dispatch_fixed(moved, terms, plan.on, charging, ptdf=Ptdf(problem.network), lines=())
+        dispatch = dispatch_fixed(moved, terms, plan.schedule.on, charging, ptdf=Ptdf(problem.network), lines=())
         return dispatch.solution.objective
 
     numeric = (optimum(59.9) - optimum(60.1)) / 0.2

@@ -52,8 +52,8 @@ def test_a_line_loses_resistance_times_flow_squared_and_the_far_end_pays_for_the
     }
     plan = plan_dispatch(lossy(make_problem(data)), relative_gap=0.0)
     sent = (1.0 - np.sqrt(1.0 - 4.0 * 0.0005 * 80.0)) / (2.0 * 0.0005)
-    assert plan.power_mw[0, 0] == pytest.approx(sent, abs=1e-3)
-    assert plan.losses_mw[0] == pytest.approx(sent - 80.0, abs=1e-3)
+    assert plan.schedule.power_mw[0, 0] == pytest.approx(sent, abs=1e-3)
+    assert plan.schedule.losses_mw[0] == pytest.approx(sent - 80.0, abs=1e-3)
     assert plan.prices.lmp[:, 0] == pytest.approx([10.0, 10.0 / (1.0 - 0.001 * sent)], abs=1e-3)
     assert check_plan(plan) == []
 
@@ -70,7 +70,7 @@ def test_prices_with_losses_are_what_a_little_more_load_costs(make_problem: Any,
         load = problem.load_mw.copy()
         load[2, 0] += by
         moved, charging = replace(problem, load_mw=load), np.zeros((0, 2), dtype=np.bool_)
-        dispatch = dispatch_fixed(moved, terms, plan.on, charging, ptdf=Ptdf(problem.network), lines=())
+        dispatch = dispatch_fixed(moved, terms, plan.schedule.on, charging, ptdf=Ptdf(problem.network), lines=())
         return dispatch.solution.objective
 
     assert plan.prices.lmp[2, 0] == pytest.approx((optimum(0.1) - optimum(-0.1)) / 0.2, abs=1e-4)
@@ -88,7 +88,7 @@ def test_prices_with_losses_are_what_a_little_more_feed_in_saves(make_problem: A
         network = replace(problem.network, branches=(*others, replace(ac, limit_mw=limit_mw)))
         moved = replace(problem, network=network, renewable_plants=(fed,), available_mw=np.array([mw]))
         charging = np.zeros((0, 2), dtype=np.bool_)
-        return dispatch_fixed(moved, terms, plan.on, charging, ptdf=Ptdf(network), lines=()).solution.objective
+        return dispatch_fixed(moved, terms, plan.schedule.on, charging, ptdf=Ptdf(network), lines=()).solution.objective
 
     for b, t in np.ndindex(3, 2):  # feeding in is told from 0 MW on, where the plan stands
         mw = [0.0, 0.0]
@@ -146,5 +146,5 @@ def test_an_ac_power_flow_loses_about_as_much() -> None:
     plan = plan_dispatch(read_folder(text, json.dumps({**periods, "losses": True}), matpower=True), relative_gap=0.01)
     report = check_plan_ac(plan, read_matpower(text), read_ac_data(text), injections_of(plan))
     assert check_plan(plan) == []
-    assert plan.losses_mw.min() > 0.1
-    np.testing.assert_allclose(plan.losses_mw, report["losses_mw"], rtol=0.2)
+    assert plan.schedule.losses_mw.min() > 0.1
+    np.testing.assert_allclose(plan.schedule.losses_mw, report["losses_mw"], rtol=0.2)

@@ -50,8 +50,8 @@ def test_without_leave_a_unit_must_run_for_them(make_problem: Any) -> None:
     problem = replace(needing(make_problem(FULL_OF_WIND), up=20.0, down=0.0), reserve_from_plants=False)
     plan = plan_dispatch(problem, relative_gap=0.0)
     assert check_plan(plan) == []
-    assert plan.on.tolist() == [[True]]
-    assert plan.renewable_reserve_up_mw.max() == 0.0
+    assert plan.schedule.on.tolist() == [[True]]
+    assert plan.schedule.renewable_reserve_up_mw.max() == 0.0
 
 
 def test_a_plant_that_is_held_back_says_so(make_problem: Any) -> None:
@@ -61,8 +61,8 @@ def test_a_plant_that_is_held_back_says_so(make_problem: Any) -> None:
     problem = make_problem({"load_mw": {"b": [70]}, "units": units, "plants": plants})
     plan = plan_dispatch(needing(problem, up=20.0, down=0.0), relative_gap=0.0)
     assert check_plan(plan) == []
-    assert plan.renewable_reserve_up_mw[0, 0] == pytest.approx(14.0)
-    assert plan.renewable_mw[0, 0] == pytest.approx(46.0)
+    assert plan.schedule.renewable_reserve_up_mw[0, 0] == pytest.approx(14.0)
+    assert plan.schedule.renewable_mw[0, 0] == pytest.approx(46.0)
     (reason,) = [told for told in plan.reasons if told.asset_id == "wind"]
     assert reason.binding == ("upward reserve",)
     assert "held ready as upward reserve" in reason.text
@@ -70,13 +70,14 @@ def test_a_plant_that_is_held_back_says_so(make_problem: Any) -> None:
 
 def test_reserve_that_no_plant_has_is_noticed(make_problem: Any) -> None:
     plan = plan_dispatch(needing(make_problem(FULL_OF_WIND), up=20.0, down=30.0), relative_gap=0.0)
-    (up, down) = plan.renewable_reserve_up_mw, plan.renewable_reserve_down_mw
+    (up, down) = plan.schedule.renewable_reserve_up_mw, plan.schedule.renewable_reserve_down_mw
     for spoilt, told in (
-        (replace(plan, renewable_reserve_up_mw=up + 40.0), "more upward reserve than is left"),
-        (replace(plan, renewable_reserve_down_mw=down + 70.0), "more downward reserve than they produce"),
-        (replace(plan, renewable_reserve_up_mw=0.0 * up), "plants hold more upward products than reserve"),
+        ({"renewable_reserve_up_mw": up + 40.0}, "more upward reserve than is left"),
+        ({"renewable_reserve_down_mw": down + 70.0}, "more downward reserve than they produce"),
+        ({"renewable_reserve_up_mw": 0.0 * up}, "plants hold more upward products than reserve"),
     ):
-        assert any(told in sentence for sentence in check_plan(spoilt))
+        noticed = check_plan(replace(plan, schedule=replace(plan.schedule, **spoilt)))
+        assert any(told in sentence for sentence in noticed)
 
 
 def cheapest(load: int, wind: int, up: int, down: int) -> float:

@@ -62,11 +62,13 @@ def optimum(problem: DispatchProblem, on: BoolArray, charging: BoolArray) -> flo
 
 def test_prices_are_what_a_little_more_costs(problem: DispatchProblem) -> None:
     plan = plan_dispatch(problem, time_limit_seconds=10.0, relative_gap=0.0)
-    charging = plan.charge_mw > plan.discharge_mw
+    charging = plan.schedule.charge_mw > plan.schedule.discharge_mw
     hours = problem.axis.step_hours
 
     def slope(more: DispatchProblem, less: DispatchProblem) -> float:
-        return (optimum(more, plan.on, charging) - optimum(less, plan.on, charging)) / (2 * STEP_MW * hours)
+        return (optimum(more, plan.schedule.on, charging) - optimum(less, plan.schedule.on, charging)) / (
+            2 * STEP_MW * hours
+        )
 
     def moved(field: str, index: tuple[int, ...], by: float) -> DispatchProblem:
         values = getattr(problem, field).copy()
@@ -138,7 +140,7 @@ def test_prices_hold_beside_the_loads_where_reserve_is_short_of_a_loss(make_prob
     def optimum_fed(bus: int, more_mw: float) -> float:
         available = problem.available_mw.copy()
         available[bus] += more_mw
-        return optimum(replace(problem, available_mw=available), plan.on, np.zeros((0, 1), dtype=np.bool_))
+        return optimum(replace(problem, available_mw=available), plan.schedule.on, np.zeros((0, 1), dtype=np.bool_))
 
     for bus in range(3):
         saved = (optimum_fed(bus, -STEP_MW) - optimum_fed(bus, STEP_MW)) / (2 * STEP_MW)

@@ -34,12 +34,12 @@ def test_a_quick_unit_need_not_run_to_hold_what_it_may_start_with(make_problem: 
 
     running, off = (plan_dispatch(problem, relative_gap=0.0) for problem in (slow, quick))
 
-    assert running.on[1].all()
-    assert not off.on[1].any()
+    assert running.schedule.on[1].all()
+    assert not off.schedule.on[1].any()
     parts = np.array([7.5, 7.5, 5.0, 0.0])  # 20 MW of four parts of 30
     assert off.objective == pytest.approx(3 * (900.0 + parts @ QUICK.prices(quick.thermal_units)))
-    assert off.reserve_up_mw.sum(axis=0) == pytest.approx([30.0] * 3)
-    assert off.reserve_up_mw[1].min() >= 20.0 - 1e-6  # base has 10 MW left
+    assert off.schedule.reserve_up_mw.sum(axis=0) == pytest.approx([30.0] * 3)
+    assert off.schedule.reserve_up_mw[1].min() >= 20.0 - 1e-6  # base has 10 MW left
     assert off.violations == ()
     assert check_plan(off) == []
 
@@ -77,7 +77,7 @@ def test_a_run_of_a_unit_would_lose_what_it_holds_while_off(make_problem: Any, m
     running = plan_dispatch(replace(problem, thermal_units=(base, replace(peak, must_run=True))), relative_gap=0.0)
 
     told = next(reason for reason in plan.reasons if reason.asset_id == "peak")
-    held = plan.reserve_up_mw[1]
+    held = plan.schedule.reserve_up_mw[1]
     assert running.objective > plan.objective
     assert held == pytest.approx([50.0] * 3)
     # Reserve is short at 1000; off, it is worth that less its dearest calls. The best run is the last hour.
@@ -95,10 +95,10 @@ def test_not_running_would_let_a_unit_hold_reserve_by_a_start(
     told = {"load_mw": {"b": [40, 40, 110, 110]}, "units": units, "reserve_up_mw": [180] * 4, "initial": states}
     plan = plan_dispatch(replace(make_problem(told), quick_starts=QUICK), relative_gap=0.0)
 
-    assert plan.on[1:].tolist() == [[False, False, True, True], [False] * 4]
+    assert plan.schedule.on[1:].tolist() == [[False, False, True, True], [False] * 4]
     assert plan.prices.reserve_up.min() > 990.0
     reason = next(reason for reason in plan.reasons if reason.asset_id == "peak" and reason.first_period >= 2)
-    price, power = plan.prices.lmp[0, 2:], plan.power_mw[1, 2:]
+    price, power = plan.prices.lmp[0, 2:], plan.schedule.power_mw[1, 2:]
     running = price * power - 500.0 - 50.0 * (power - 10.0) + 1000.0 * (50.0 - power)
     waiting = 50.0 * (1000.0 - QUICK.prices(plan.problem.thermal_units)[1])  # twin's 50 MW reach into the second part
     lost = 100.0 - (running - waiting).sum()
@@ -109,7 +109,7 @@ def test_not_running_would_let_a_unit_hold_reserve_by_a_start(
 def test_a_unit_that_starts_slower_than_asked_holds_nothing_while_off(make_problem: Any) -> None:
     plan = plan_dispatch(replace(make_problem(TIGHT), quick_starts=QuickStarts(2.5, 0.05)), relative_gap=0.0)
 
-    assert plan.on[1].all()
+    assert plan.schedule.on[1].all()
     assert check_plan(plan) == []
 
 
@@ -121,8 +121,8 @@ def test_a_unit_holds_nothing_before_its_minimum_time_off_is_over(make_problem: 
 
     assert [violation.amount_mw for violation in plan.violations] == pytest.approx([20.0, 20.0])
     assert {violation.what for violation in plan.violations} == {"upward reserve short"}
-    assert plan.reserve_up_mw[1, :2] == pytest.approx([0.0, 0.0])
-    assert plan.reserve_up_mw[:, 2].sum() == pytest.approx(30.0)
+    assert plan.schedule.reserve_up_mw[1, :2] == pytest.approx([0.0, 0.0])
+    assert plan.schedule.reserve_up_mw[:, 2].sum() == pytest.approx(30.0)
     assert check_plan(plan) == []
 
 
@@ -132,9 +132,9 @@ def test_a_unit_that_is_on_does_not_count_twice(make_problem: Any) -> None:
 
     plan = plan_dispatch(replace(problem, quick_starts=QUICK), relative_gap=0.0)
 
-    assert plan.on.all()
+    assert plan.schedule.on.all()
     assert plan.objective == pytest.approx(plan_dispatch(problem, relative_gap=0.0).objective)
-    assert plan.reserve_up_mw.sum(axis=0) == pytest.approx([40.0] * 3)
+    assert plan.schedule.reserve_up_mw.sum(axis=0) == pytest.approx([40.0] * 3)
     assert check_plan(plan) == []
 
 
@@ -144,16 +144,17 @@ def test_reserve_products_are_held_by_units_that_are_on(make_problem: Any) -> No
 
     plan = plan_dispatch(problem, relative_gap=0.0)
 
-    assert plan.on[1].all()
+    assert plan.schedule.on[1].all()
     assert check_plan(plan) == []
 
 
 def test_the_check_finds_a_unit_that_could_not_start_with_so_much(make_problem: Any) -> None:
     plan = plan_dispatch(replace(make_problem(TIGHT), quick_starts=QUICK), relative_gap=0.0)
-    held = plan.reserve_up_mw.copy()
+    held = plan.schedule.reserve_up_mw.copy()
     held[1, 2] = 26.0
+    spoilt = replace(plan, schedule=replace(plan.schedule, reserve_up_mw=held))
 
-    assert "peak period 2: off with output or reserve" in check_plan(replace(plan, reserve_up_mw=held))
+    assert "peak period 2: off with output or reserve" in check_plan(spoilt)
     without = replace(plan, problem=replace(plan.problem, quick_starts=None))
     assert len([told for told in check_plan(without) if "off with output or reserve" in told]) == 3
 

@@ -53,7 +53,7 @@ def test_an_area_holds_its_own_reserve_as_far_as_ramps_yield_it_in_time(make_pro
     )
     plan = plan_dispatch(problem, relative_gap=0.0)
     assert check_plan(plan) == []
-    spinning = next(held for held in plan.products if held.product == SPINNING)
+    spinning = next(held for held in plan.schedule.products if held.product == SPINNING)
     assert spinning.unit_mw[1].max() <= 10.0 + 1e-6
     assert spinning.unit_mw[1, 1] + spinning.storage_mw[0, 1] == pytest.approx(12.0)
     table = case_document(plan, case="two areas")["reserves"]["spinning up in area b"]
@@ -124,8 +124,8 @@ def test_the_price_of_a_requirement_is_what_a_little_more_of_it_costs(make_probl
         mw[period] += by
         needs[requirement] = replace(needs[requirement], required_mw=mw)
         moved = replace(problem, requirements=tuple(needs))
-        charging = plan.charge_mw > plan.discharge_mw
-        dispatch = dispatch_fixed(moved, terms, plan.on, charging, ptdf=Ptdf(problem.network), lines=())
+        charging = plan.schedule.charge_mw > plan.schedule.discharge_mw
+        dispatch = dispatch_fixed(moved, terms, plan.schedule.on, charging, ptdf=Ptdf(problem.network), lines=())
         return dispatch.solution.objective
 
     for place in np.ndindex(3, 2):
@@ -140,9 +140,11 @@ def test_the_price_of_a_requirement_is_what_a_little_more_of_it_costs(make_probl
 )
 def test_a_spoilt_product_is_noticed(field: str, told: str, make_problem: Any) -> None:
     plan = plan_dispatch(in_areas(make_problem(TWO_AREAS), needed(SPINNING, 8, 9)), relative_gap=0.0)
-    (held,) = plan.products
+    (held,) = plan.schedule.products
     more = replace(held, **{field: getattr(held, field) + 11.0})
-    assert any(told in sentence for sentence in check_plan(replace(plan, products=(more,))))
+    assert any(
+        told in sentence for sentence in check_plan(replace(plan, schedule=replace(plan.schedule, products=(more,))))
+    )
 
 
 def test_every_fault_of_requirements_is_told(make_problem: Any) -> None:

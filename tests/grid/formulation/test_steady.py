@@ -61,18 +61,22 @@ def test_set_points_stay_for_pennies_and_move_for_a_real_saving(make_problem: An
     problem = make_problem(TWINS)
     before = solved(problem)
     pennies, real = with_costs(problem, north=20.3), with_costs(problem, north=25.0)
-    assert np.abs(solved(pennies).power_mw - before.power_mw).max() > 10.0, "free to move, it moves for pennies"
+    assert np.abs(solved(pennies).schedule.power_mw - before.power_mw).max() > 10.0, (
+        "free to move, it moves for pennies"
+    )
 
     kept = solved(after(pennies, before))
-    np.testing.assert_allclose(kept.power_mw, before.power_mw, atol=1e-3)
+    np.testing.assert_allclose(kept.schedule.power_mw, before.power_mw, atol=1e-3)
     assert kept.change_cost == pytest.approx(0.0, abs=1e-3)
     assert kept.forgone == pytest.approx(0.2 * 45.0, abs=1e-2)  # both run in the last hour: 45 MW at 0.2 less
 
     moved = solved(after(real, before))
-    np.testing.assert_allclose(moved.power_mw, solved(real).power_mw, atol=1e-3)
-    switched = int((moved.on != before.on).sum())
+    np.testing.assert_allclose(moved.schedule.power_mw, solved(real).power_mw, atol=1e-3)
+    switched = int((moved.schedule.on != before.on).sum())
     assert switched > 0
-    assert moved.change_cost == pytest.approx(0.5 * np.abs(moved.power_mw - before.power_mw).sum() + 5.0 * switched)
+    assert moved.change_cost == pytest.approx(
+        0.5 * np.abs(moved.schedule.power_mw - before.power_mw).sum() + 5.0 * switched
+    )
 
 
 def test_what_was_forgone_is_said_and_prices_of_energy_know_nothing_of_it(make_problem: Any) -> None:
@@ -109,7 +113,9 @@ def test_prices_are_those_of_the_commitment_and_equal_finite_differences(make_pr
         moved = replace(again, load_mw=again.load_mw.copy(), earlier=None)
         moved.load_mw[0, period] += more_mw
         charging = np.zeros((0, 3), dtype=np.bool_)
-        return dispatch_fixed(moved, terms, plan.on, charging, ptdf=Ptdf(again.network), lines=()).solution.objective
+        return dispatch_fixed(
+            moved, terms, plan.schedule.on, charging, ptdf=Ptdf(again.network), lines=()
+        ).solution.objective
 
     for t in range(3):
         assert plan.prices.lmp[0, t] == pytest.approx((cost(t, 0.01) - cost(t, -0.01)) / 0.02, abs=1e-4)
@@ -172,7 +178,7 @@ def test_no_change_is_made_that_saves_less_than_it_is_priced_at(data: st.DataObj
         new.segments[0].cost_per_mwh * float(np.maximum(power - 10.0 * on, 0.0).sum())
         - old.segments[0].cost_per_mwh * float(np.maximum(power - 10.0 * on, 0.0).sum())
         for new, old, power, on in zip(
-            changed.thermal_units, problem.thermal_units, staying.power_mw, staying.on, strict=True
+            changed.thermal_units, problem.thermal_units, staying.schedule.power_mw, staying.schedule.on, strict=True
         )
     )
     own_cost = again.objective - again.change_cost

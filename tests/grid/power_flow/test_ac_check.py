@@ -99,7 +99,7 @@ def test_a_plan_of_many_periods_is_checked_in_each() -> None:
     assert len(report["losses_mw"]) == plan.problem.axis.periods
     assert all(0.0 < losses < 5.0 for losses in report["losses_mw"])
     flows = [record["dc_loading_percent"] for record in report["branches"]["branch-2"]]
-    assert flows == pytest.approx(np.abs(plan.branch_flow_mw[1]).tolist(), abs=0.01)
+    assert flows == pytest.approx(np.abs(plan.schedule.branch_flow_mw[1]).tolist(), abs=0.01)
 
 
 def test_numbers_that_ac_needs_are_named_when_they_are_none() -> None:

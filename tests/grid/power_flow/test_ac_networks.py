@@ -174,7 +174,7 @@ def test_a_condenser_always_holds_its_voltage_and_plants_do_while_they_give() ->
     assert report["converged"], report["message"]
     assert [record["vm_pu"] for record in report["buses"]["101"]] == pytest.approx([1.02, 1.02])
     flows = [record["dc_loading_percent"] for record in report["branches"]["A1"]]
-    assert flows == pytest.approx((100.0 * np.abs(plan.branch_flow_mw[0]) / 175.0).tolist(), abs=0.01)
+    assert flows == pytest.approx((100.0 * np.abs(plan.schedule.branch_flow_mw[0]) / 175.0).tolist(), abs=0.01)
 
 
 def test_an_hour_of_rts_gmlc_has_a_power_flow_that_is_balanced(shared_data: Path) -> None:

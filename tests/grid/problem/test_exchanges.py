@@ -37,8 +37,8 @@ def test_power_is_bought_where_it_is_cheap_and_sold_where_it_is_dear(make_proble
     """Own power costs 40: bought at 30, neither at 45 or 35, sold at 80, as much as line and unit allow: 40 MW."""
     plan = plan_dispatch(trading(make_problem(TWO_BUSES)), relative_gap=0.0)
     assert check_plan(plan) == []
-    assert plan.import_mw[0] == pytest.approx([50.0, 0.0, 0.0], abs=1e-6)
-    assert plan.export_mw[0] == pytest.approx([0.0, 0.0, 40.0], abs=1e-6)
+    assert plan.schedule.import_mw[0] == pytest.approx([50.0, 0.0, 0.0], abs=1e-6)
+    assert plan.schedule.export_mw[0] == pytest.approx([0.0, 0.0, 40.0], abs=1e-6)
     assert plan.objective == pytest.approx((50 * 40 + 50 * 30) + 100 * 40 + (140 * 40 - 40 * 80))
     document = case_document(plan, case="trade")
     assert document["exchanges"]["market"][0]["import_mw"] == 50.0
@@ -70,7 +70,8 @@ def test_trade_that_is_not_counted_is_noticed(make_problem: Any) -> None:
     plan = plan_dispatch(trading(make_problem(TWO_BUSES)), relative_gap=0.0)
     free = trading(plan.problem, import_price=[0, 0, 0], export_price=[0, 0, 0])
     assert any("the schedule costs" in told for told in check_plan(replace(plan, problem=free)))
-    assert any("trades more" in told for told in check_plan(replace(plan, import_mw=plan.import_mw + 1.0)))
+    more = replace(plan.schedule, import_mw=plan.schedule.import_mw + 1.0)
+    assert any("trades more" in told for told in check_plan(replace(plan, schedule=more)))
 
 
 def test_every_fault_of_exchanges_is_told(make_problem: Any) -> None:

@@ -49,9 +49,9 @@ def test_cars_are_charged_while_they_are_there_and_energy_is_cheap(make_problem:
         charge_mw=[25, 25, 25, 0], energy_mwh=[90, 90, 90, 90], inflow_mwh=[30, 0, 0, 0], due_mwh=[0, 0, 0, 70]
     )
     plan = solved(with_storage(make_problem(PRICES), cars))
-    assert plan.charge_mw[0, 1] == pytest.approx(0.0)
-    assert plan.charge_mw[0].sum() == pytest.approx(40.0)
-    assert plan.state_of_charge_mwh[0, 3] == pytest.approx(0.0)
+    assert plan.schedule.charge_mw[0, 1] == pytest.approx(0.0)
+    assert plan.schedule.charge_mw[0].sum() == pytest.approx(40.0)
+    assert plan.schedule.state_of_charge_mwh[0, 3] == pytest.approx(0.0)
     assert plan.violations == ()
 
 
@@ -68,11 +68,11 @@ def test_cars_take_surplus_charge_with_them(make_problem: Any) -> None:
     cars = profile(energy_mwh=[90, 20, 20, 0], due_mwh=[0, 10, 0, 15])
     plan = solved(with_storage(make_problem(PRICES), cars, initial_mwh=60.0))
     assert plan.violations == ()
-    assert plan.state_of_charge_mwh[0, 0] == pytest.approx(60.0), "nobody leaves in period 0"
-    assert 15.0 - 1e-6 <= plan.state_of_charge_mwh[0, 1] <= 20.0 + 1e-6
+    assert plan.schedule.state_of_charge_mwh[0, 0] == pytest.approx(60.0), "nobody leaves in period 0"
+    assert 15.0 - 1e-6 <= plan.schedule.state_of_charge_mwh[0, 1] <= 20.0 + 1e-6
     full = replace(cars, energy_mwh=np.array([50.0, 90.0, 90.0, 90.0]), due_mwh=np.zeros(4))
     plan = solved(with_storage(make_problem(PRICES), full, initial_mwh=60.0))
-    assert plan.state_of_charge_mwh[0] == pytest.approx([50.0] * 4), "what does not fit left in period 0"
+    assert plan.schedule.state_of_charge_mwh[0] == pytest.approx([50.0] * 4), "what does not fit left in period 0"
 
 
 def test_cars_that_leave_empty_handed_make_room_where_they_are_said_to_leave(make_problem: Any) -> None:
@@ -82,8 +82,8 @@ def test_cars_that_leave_empty_handed_make_room_where_they_are_said_to_leave(mak
         plan_dispatch(with_storage(make_problem(PRICES), cars, initial_mwh=40.0))
     told = replace(cars, leaves=np.array([False, False, True, False]))
     plan = solved(with_storage(make_problem(PRICES), told, initial_mwh=40.0))
-    assert plan.state_of_charge_mwh[0, :2] == pytest.approx([40.0, 40.0])
-    assert 25.0 - 1e-6 <= plan.state_of_charge_mwh[0, 2] <= 40.0 + 1e-6
+    assert plan.schedule.state_of_charge_mwh[0, :2] == pytest.approx([40.0, 40.0])
+    assert 25.0 - 1e-6 <= plan.schedule.state_of_charge_mwh[0, 2] <= 40.0 + 1e-6
 
 
 def test_charge_that_vanishes_from_cars_that_stay_is_noticed(make_problem: Any) -> None:
@@ -91,7 +91,8 @@ def test_charge_that_vanishes_from_cars_that_stay_is_noticed(make_problem: Any) 
     plan = solved(with_storage(make_problem(PRICES), cars, initial_mwh=60.0, end_minimum_mwh=50.0))
     for t, noticed in ((1, False), (2, True)):
         less = np.where(np.arange(4) >= t, 5.0, 0.0)
-        told = check_plan(replace(plan, state_of_charge_mwh=plan.state_of_charge_mwh - less))
+        drained = replace(plan.schedule, state_of_charge_mwh=plan.schedule.state_of_charge_mwh - less)
+        told = check_plan(replace(plan, schedule=drained))
         assert any("does not follow" in sentence for sentence in told) == noticed
 
 
@@ -115,9 +116,9 @@ def test_charge_that_arrives_beyond_what_cars_can_hold_is_a_fault(
 def test_a_reservoir_gives_its_water_where_it_is_worth_most_and_spills_what_it_cannot_hold(make_problem: Any) -> None:
     water = profile(discharge_mw=[30] * 4, energy_mwh=[40] * 4, inflow_mwh=[0, 0, 60, 0], spills=True)
     plan = solved(with_storage(make_problem(PRICES), water, initial_mwh=25.0))
-    assert plan.discharge_mw[0, [1, 3]] == pytest.approx([25.0, 30.0])
-    assert plan.charge_mw.max() == 0.0
-    assert plan.state_of_charge_mwh[0].max() <= 40.0 + 1e-6
+    assert plan.schedule.discharge_mw[0, [1, 3]] == pytest.approx([25.0, 30.0])
+    assert plan.schedule.charge_mw.max() == 0.0
+    assert plan.schedule.state_of_charge_mwh[0].max() <= 40.0 + 1e-6
 
 
 @pytest.mark.parametrize(("within", "cost"), [(np.inf, 17_800.0), (3.0, 17_800.0), (2.0, 18_200.0)])
@@ -130,7 +131,7 @@ def test_half_of_what_a_demand_response_took_out_comes_back_in_time(
     response = Storage("shift", "a", 20.0, 20.0, 2.0, 1.0, 20.0, 20.0, 60.0, rebound_hours=within)
     plan = solved(replace(problem, storages=(response,)))
     assert plan.objective == pytest.approx(cost)
-    assert plan.charge_mw[0].sum() == pytest.approx(plan.discharge_mw[0].sum() / 2.0)
+    assert plan.schedule.charge_mw[0].sum() == pytest.approx(plan.schedule.discharge_mw[0].sum() / 2.0)
 
 
 @settings(max_examples=25, deadline=None)

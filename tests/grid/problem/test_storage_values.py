@@ -62,21 +62,21 @@ def test_what_stands_in_store_is_lost_by_the_hour(make_problem: Any) -> None:
     """Bought at 10, sold two hours later at 50: of 20 MWh 0.9 times 0.9 are left; half hours lose as much."""
     lossy = store(standing_loss_per_hour=0.1)
     plan = solved(priced(make_problem, [10, 30, 50], lossy))
-    assert plan.state_of_charge_mwh[0] == pytest.approx([20.0, 20.0, 0.0]), "it is kept full at 30"
-    assert plan.charge_mw[0] == pytest.approx([20.0, 2.0, 0.0])
-    assert plan.discharge_mw[0, 2] == pytest.approx(18.0)
+    assert plan.schedule.state_of_charge_mwh[0] == pytest.approx([20.0, 20.0, 0.0]), "it is kept full at 30"
+    assert plan.schedule.charge_mw[0] == pytest.approx([20.0, 2.0, 0.0])
+    assert plan.schedule.discharge_mw[0, 2] == pytest.approx(18.0)
     halves = solved(priced(make_problem, [10, 99, 99], replace(lossy, power_mw=100.0), hours=0.5))
-    assert halves.discharge_mw[0, 1] == pytest.approx(20.0 * 0.9**0.5 / 0.5)
+    assert halves.schedule.discharge_mw[0, 1] == pytest.approx(20.0 * 0.9**0.5 / 0.5)
     idle = solved(priced(make_problem, [10] * 4, replace(lossy, power_mw=0.0, initial_mwh=20.0)))
-    assert idle.state_of_charge_mwh[0] == pytest.approx(20.0 * 0.9 ** np.arange(1, 5))
+    assert idle.schedule.state_of_charge_mwh[0] == pytest.approx(20.0 * 0.9 ** np.arange(1, 5))
 
 
 def test_energy_is_left_where_its_end_value_is_more_than_it_earns(make_problem: Any) -> None:
     held = solved(priced(make_problem, [30, 40], store(initial_mwh=20.0, end_value_per_mwh=45.0)))
-    assert held.state_of_charge_mwh[0, -1] == pytest.approx(20.0)
+    assert held.schedule.state_of_charge_mwh[0, -1] == pytest.approx(20.0)
     assert held.objective == pytest.approx(-20.0 * 45.0)
     sold = solved(priced(make_problem, [30, 40], store(initial_mwh=20.0, end_value_per_mwh=39.0)))
-    assert sold.state_of_charge_mwh[0, -1] == pytest.approx(0.0)
+    assert sold.schedule.state_of_charge_mwh[0, -1] == pytest.approx(0.0)
     assert sold.objective == pytest.approx(-20.0 * 40.0)
     floor = solved(priced(make_problem, [30, 40], store(initial_mwh=20.0, end_value_per_mwh=39.0, end_minimum_mwh=5.0)))
     assert floor.objective == pytest.approx(-15.0 * 40.0 - 5.0 * 39.0)
@@ -88,8 +88,8 @@ def test_water_that_is_left_has_its_value(make_problem: Any) -> None:
     water = StorageProfile(0 * four, 10.0 * four, 60.0 * four, 5.0 * four, 0 * four, spills=True)
     problem = priced(make_problem, [30, 60, 20, 50], store(initial_mwh=20.0, energy_mwh=60.0, end_value_per_mwh=45.0))
     plan = solved(replace(problem, storage_profiles={"store": water}))
-    assert plan.discharge_mw[0] == pytest.approx([0.0, 10.0, 0.0, 10.0])
-    assert plan.state_of_charge_mwh[0, -1] == pytest.approx(20.0)
+    assert plan.schedule.discharge_mw[0] == pytest.approx([0.0, 10.0, 0.0, 10.0])
+    assert plan.schedule.state_of_charge_mwh[0, -1] == pytest.approx(20.0)
     assert most_end_value(plan.problem) == pytest.approx(45.0 * 40.0), "what it begins with and what flows in"
 
 
@@ -114,8 +114,8 @@ def test_no_course_of_a_storage_is_better(data: st.DataObject, make_problem: Any
         (_cost(storage, course, prices, hours) for course in product(levels, repeat=len(prices))), default=np.inf
     )
     assert plan.objective <= best + 1e-3
-    assert end_value(plan.problem, plan.state_of_charge_mwh) <= most_end_value(plan.problem) + 1e-3
-    course = plan.state_of_charge_mwh[0].tolist()
+    assert end_value(plan.problem, plan.schedule.state_of_charge_mwh) <= most_end_value(plan.problem) + 1e-3
+    course = plan.schedule.state_of_charge_mwh[0].tolist()
     assert plan.objective == pytest.approx(_cost(storage, course, prices, hours), abs=1e-3)
 
 
@@ -150,14 +150,16 @@ def test_prices_with_losses_and_an_end_value_are_what_a_little_more_costs(make_p
     )
     problem = replace(problem, storages=(battery,))
     plan = solved(problem)
-    assert plan.state_of_charge_mwh[0, -1] > 1.5, "more than it must leave"
+    assert plan.schedule.state_of_charge_mwh[0, -1] > 1.5, "more than it must leave"
     terms = [unit_terms(unit, step_hours=0.5) for unit in problem.thermal_units]
-    charging = plan.charge_mw > plan.discharge_mw
+    charging = plan.schedule.charge_mw > plan.schedule.discharge_mw
 
     def cost(period: int, more_mw: float) -> float:
         moved = replace(problem, load_mw=problem.load_mw.copy())
         moved.load_mw[0, period] += more_mw
-        return dispatch_fixed(moved, terms, plan.on, charging, ptdf=Ptdf(problem.network), lines=()).solution.objective
+        return dispatch_fixed(
+            moved, terms, plan.schedule.on, charging, ptdf=Ptdf(problem.network), lines=()
+        ).solution.objective
 
     for t in range(4):
         slope = (cost(t, 0.01) - cost(t, -0.01)) / (0.02 * 0.5)
@@ -251,7 +253,7 @@ def test_folders_tell_both_and_refuse_what_cannot_be() -> None:
         "reservoirs": {"lake": {"bus": "a", "power_mw": 5, "initial_mwh": 8, "end_value_per_mwh": 35}},
     }  # fmt: skip
     plan = solved(read_folder(network, json.dumps(told), matpower=False))
-    assert plan.state_of_charge_mwh[:, -1] == pytest.approx([20.0, 3.0])
+    assert plan.schedule.state_of_charge_mwh[:, -1] == pytest.approx([20.0, 3.0])
     told["storages"]["store"] |= {"standing_loss_per_hour": 1.0, "end_value_per_mwh": -1}
     with pytest.raises(InputError) as raised:
         plan_dispatch(read_folder(network, json.dumps(told), matpower=False))
@@ -277,5 +279,5 @@ def test_a_simulation_counts_what_is_left_and_real_time_aims_at_the_plan(make_pr
     assert simulated.realised.objective == pytest.approx(whole.total - 250.0)
     kept = priced(make_problem, [30.0] * 12, store(initial_mwh=10.0, end_value_per_mwh=35.0))
     filled = simulate(kept, perfect_foresight(kept)).realised
-    assert filled.state_of_charge_mwh[0, -1] == pytest.approx(20.0)
+    assert filled.schedule.state_of_charge_mwh[0, -1] == pytest.approx(20.0)
     assert filled.objective == pytest.approx(300.0 - 20.0 * 35.0)

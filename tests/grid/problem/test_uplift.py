@@ -41,7 +41,7 @@ def test_what_reserve_earns_is_not_paid_twice(make_problem: Any) -> None:
     plan = solved(make_problem({**TWO, "reserve_up_mw": [0, 60, 0]}))
     short = plan.prices.held_up[1]
     assert short == pytest.approx(1000.0)
-    assert reserve_revenue(plan).sum() == pytest.approx(short * (plan.reserve_up_mw.sum()))
+    assert reserve_revenue(plan).sum() == pytest.approx(short * (plan.schedule.reserve_up_mw.sum()))
     assert uplift(plan).tolist() == [0.0, 0.0]
 
 
@@ -56,7 +56,7 @@ def test_a_product_earns_the_price_of_every_requirement_that_it_serves(make_prob
         ReserveRequirement(spinning, 60.0, np.array([0.0, 54.0, 0.0]), areas=("north",)),
     )
     plan = solved(replace(problem, network=replace(network, buses=buses), requirements=needs))
-    (held,) = plan.products
+    (held,) = plan.schedule.products
     prices = plan.prices.requirements.sum(axis=0)
     assert prices[1] > 900.0
     np.testing.assert_allclose(reserve_revenue(plan), held.unit_mw * prices, atol=1e-6)

@@ -46,7 +46,7 @@ def test_plans_of_several_days_hold_the_products_of_their_own_hours(make_system:
 
     assert [made.plan.problem.axis.periods for made in simulated.made] == [36, 24]
     for made in simulated.made:
-        (held,) = made.plan.products
+        (held,) = made.plan.schedule.products
         assert held.unit_mw.sum(axis=0).min() >= 5.0 - 1e-6
         assert check_plan(made.plan) == []
     assert check_plan(simulated.realised) == []
@@ -88,7 +88,7 @@ def test_cars_leave_charged_on_the_second_day_too(make_system: MakeSystem, step:
 
     assert check_plan(simulated.realised) == []
     assert simulated.realised.violations == ()
-    assert simulated.realised.charge_mw.sum() / per_hour == pytest.approx(60.0)
+    assert simulated.realised.schedule.charge_mw.sum() / per_hour == pytest.approx(60.0)
 
 
 @pytest.mark.parametrize("step", [HOUR, HALF])
@@ -111,7 +111,7 @@ def test_a_demand_response_puts_back_in_time_what_it_took(make_system: MakeSyste
 
     simulated = simulate(actual, perfect_foresight(actual), operation=DAILY)
 
-    assert simulated.realised.discharge_mw.sum() > 0.0
+    assert simulated.realised.schedule.discharge_mw.sum() > 0.0
     assert check_plan(simulated.realised) == []
 
 

@@ -46,7 +46,7 @@ def test_a_battery_is_as_full_as_it_was_left(make_system: MakeSystem) -> None:
 
     stored = Carried(problem.initial, {}).after(plan, 2).stored_mwh
 
-    assert stored == {"battery": plan.state_of_charge_mwh[0, 1]}
+    assert stored == {"battery": plan.schedule.state_of_charge_mwh[0, 1]}
 
 
 def test_a_unit_that_is_planned_ahead_may_be_stopped_from_any_output(make_system: MakeSystem) -> None:
@@ -66,7 +66,7 @@ def test_what_a_demand_response_took_is_owed_until_its_hours_are_over(make_syste
     carried = Carried(problem.initial, {}).after(plan, 2).after(plan, 3)  # the dear hour is the last of them
     owed = carried.owed_mwh([shift], TimeAxis(problem.axis.end, timedelta(hours=1), 3))
 
-    assert plan.discharge_mw[0, 2] == pytest.approx(10.0)
+    assert plan.schedule.discharge_mw[0, 2] == pytest.approx(10.0)
     assert owed["shift"] == pytest.approx([20.0, 20.0, 0.0], abs=0.02)
     assert carried.owed_mwh([shift], TimeAxis(problem.axis.end, timedelta(minutes=30), 6))["shift"] == pytest.approx(
         [20.0, 20.0, 20.0, 20.0, 0.0, 0.0], abs=0.02

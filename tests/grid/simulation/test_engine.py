@@ -45,6 +45,7 @@ def test_load_that_nobody_expected_is_unserved_to_the_megawatt_hour(make_system:
     assert result.relaxed == pytest.approx(60.0 * 10_000.0)
     assert simulated.realised.objective == pytest.approx(result.total)
     assert (result.unserved_share, result.exceeded) == (pytest.approx(1 / 6), pytest.approx(1 / 6))
+    assert simulated.realised.prices.lmp[0].tolist() == pytest.approx([10.0, 10.0, 10_000.0, 10.0, 10.0, 10.0])
 
 
 def test_a_quick_start_unit_is_started_in_real_time_and_stopped_when_it_is_not_needed(make_system: MakeSystem) -> None:
@@ -54,7 +55,7 @@ def test_a_quick_start_unit_is_started_in_real_time_and_stopped_when_it_is_not_n
     simulated = simulate(actual, GivenForecasts(expected), operation=quick)
 
     result = score(simulated)
-    assert simulated.realised.on[1].tolist() == [False, False, True, False, False, False]
+    assert simulated.realised.schedule.on[1].tolist() == [False, False, True, False, False, False]
     assert (result.starts, result.unserved_mwh) == (pytest.approx(100.0), pytest.approx(10.0))
     assert result.production == pytest.approx(10.0 * (5 * 90.0 + 100.0) + 100.0 + 50.0 * 50.0)
 
@@ -77,7 +78,7 @@ def test_reserve_that_was_held_is_used_in_real_time(make_system: MakeSystem) -> 
     simulated = simulate(actual, expected, operation=SHORT)
 
     result = score(simulated)
-    assert simulated.realised.on[1].all()
+    assert simulated.realised.schedule.on[1].all()
     assert (result.unserved_mwh, result.short_mwh, result.promised) == (0.0, 0.0, 0.05)
     assert result.exceeded == 0.25  # 121 MW lie beyond 90 + 30
 
@@ -88,9 +89,9 @@ def test_a_quick_start_unit_holds_reserve_without_running(make_system: MakeSyste
 
     simulated = simulate(actual, expected, operation=replace(SHORT, quick_start_hours=1.0))
 
-    assert not simulated.made[0].plan.on[1].any()
+    assert not simulated.made[0].plan.schedule.on[1].any()
     assert check_plan(simulated.made[0].plan) == []
-    assert simulated.realised.on[1].tolist() == [False, False, True, False]
+    assert simulated.realised.schedule.on[1].tolist() == [False, False, True, False]
     result = score(simulated)
     assert (result.unserved_mwh, result.short_mwh, result.starts) == (0.0, 0.0, 100.0)
 
@@ -121,7 +122,7 @@ def test_real_time_may_be_finer_than_plans(make_system: MakeSystem) -> None:
     simulated = simulate(actual, GivenForecasts(make_system([90.0] * 6)), operation=SHORT)
 
     assert [made.plan.problem.axis.step for made in simulated.made] == [HOUR]
-    assert simulated.realised.power_mw.shape == (2, 24)
+    assert simulated.realised.schedule.power_mw.shape == (2, 24)
     assert score(simulated).unserved_mwh == pytest.approx(20.0 * 0.25)
 
 
@@ -151,7 +152,7 @@ def test_a_battery_goes_on_from_where_it_was_left(make_system: MakeSystem) -> No
 
     result = score(simulated)
     assert (result.unserved_mwh, result.starts) == (0.0, 0.0)  # 20 MWh in the evening come out of the battery
-    assert simulated.realised.discharge_mw.sum() >= 40.0 - 1e-6
+    assert simulated.realised.schedule.discharge_mw.sum() >= 40.0 - 1e-6
     assert check_plan(simulated.realised) == []
 
 
@@ -161,7 +162,7 @@ def test_what_is_done_knows_nothing_of_what_comes(make_system: MakeSystem) -> No
     otherwise = [*load[:7], 140.0, 20.0, 150.0, 60.0, 0.0]
 
     one, other = (
-        simulate(make_system(mw, [10.0] * 12), expected, operation=SHORT).realised.power_mw[:, :7]
+        simulate(make_system(mw, [10.0] * 12), expected, operation=SHORT).realised.schedule.power_mw[:, :7]
         for mw in (load, otherwise)
     )
 
