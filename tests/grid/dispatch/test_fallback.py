@@ -67,7 +67,7 @@ def test_the_previous_plan_rolls_on_with_its_commitment(problem: DispatchProblem
     assert plan.status is Status.ROLLED_ON
     assert plan.message.startswith(f"There is no optimised plan: {WHY}. This is plan before rolled on: its commitment "
                                    "in the first 6 of 8 periods")  # fmt: skip
-    assert plan.schedule.on[:, :6].tolist() == first.on[:, 2:].tolist()
+    assert plan.schedule.on[:, :6].tolist() == first.schedule.on[:, 2:].tolist()
     assert check_plan(plan) == []
 
 
@@ -76,7 +76,7 @@ def test_with_unchanged_inputs_rolling_on_gives_the_same_set_points(problem: Dis
     document = plan_document(first, plan_id="before", site_id="s", issued_at=problem.axis.start)
     plan = fallback_plan(problem, previous=PreviousPlan(document, at=problem.axis.start), why=WHY)
     assert plan.objective == pytest.approx(first.objective)
-    assert plan.schedule.on.tolist() == first.on.tolist()
+    assert plan.schedule.on.tolist() == first.schedule.on.tolist()
 
 
 @pytest.mark.parametrize("hours", [HOURS, HOURS + 5])

@@ -78,7 +78,7 @@ def test_risk_buys_what_the_expectation_does_not(make_problem: Any) -> None:
     wind = [[60.0]] * 19 + [[0.0]]
     neutral = plan_dispatch(with_wind(cheap, wind, most=20), relative_gap=0.0)
     averse = plan_dispatch(with_wind(cheap, wind, most=20, risk_weight=1.0, risk_level=0.95), relative_gap=0.0)
-    assert (neutral.schedule.on[1].any(), averse.on[1].any()) == (False, True)
+    assert (neutral.schedule.on[1].any(), averse.schedule.on[1].any()) == (False, True)
     assert neutral.outlook is not None
     assert averse.outlook is not None
     assert averse.outlook.costs.max() < neutral.outlook.costs.max()

@@ -77,9 +77,10 @@ def test_reserve_behind_a_full_line_does_not_count(make_problem: Any) -> None:
     data = {**RING, "reserve_up_mw": [30, 30], "load_mw": {"a": [0, 0], "b": [0, 0], "c": [60, 85]}}
     problem = make_problem(data)
     plain = plan_dispatch(problem, relative_gap=0.0)
-    sent = replace(plain, reserve_up_mw=np.array([[30.0, 30.0], [0.0, 0.0], [0.0, 0.0]]))
+    sent = replace(plain.schedule, reserve_up_mw=np.array([[30.0, 30.0], [0.0, 0.0], [0.0, 0.0]]))
     deliverable = replace(problem, deliverable=True)
-    assert any("when upward reserve is called" in told for told in check_events(replace(sent, problem=deliverable)))
+    spoilt = replace(plain, schedule=sent, problem=deliverable)
+    assert any("when upward reserve is called" in told for told in check_events(spoilt))
     plan = plan_dispatch(deliverable, relative_gap=0.0)
     assert check_plan(plan) == check_events(plan) == []
     assert plan.schedule.reserve_up_mw[2, 1] >= 25.0 - 1e-6

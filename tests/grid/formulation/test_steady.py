@@ -61,21 +61,21 @@ def test_set_points_stay_for_pennies_and_move_for_a_real_saving(make_problem: An
     problem = make_problem(TWINS)
     before = solved(problem)
     pennies, real = with_costs(problem, north=20.3), with_costs(problem, north=25.0)
-    assert np.abs(solved(pennies).schedule.power_mw - before.power_mw).max() > 10.0, (
+    assert np.abs(solved(pennies).schedule.power_mw - before.schedule.power_mw).max() > 10.0, (
         "free to move, it moves for pennies"
     )
 
     kept = solved(after(pennies, before))
-    np.testing.assert_allclose(kept.schedule.power_mw, before.power_mw, atol=1e-3)
+    np.testing.assert_allclose(kept.schedule.power_mw, before.schedule.power_mw, atol=1e-3)
     assert kept.change_cost == pytest.approx(0.0, abs=1e-3)
     assert kept.forgone == pytest.approx(0.2 * 45.0, abs=1e-2)  # both run in the last hour: 45 MW at 0.2 less
 
     moved = solved(after(real, before))
-    np.testing.assert_allclose(moved.schedule.power_mw, solved(real).power_mw, atol=1e-3)
-    switched = int((moved.schedule.on != before.on).sum())
+    np.testing.assert_allclose(moved.schedule.power_mw, solved(real).schedule.power_mw, atol=1e-3)
+    switched = int((moved.schedule.on != before.schedule.on).sum())
     assert switched > 0
     assert moved.change_cost == pytest.approx(
-        0.5 * np.abs(moved.schedule.power_mw - before.power_mw).sum() + 5.0 * switched
+        0.5 * np.abs(moved.schedule.power_mw - before.schedule.power_mw).sum() + 5.0 * switched
     )
 
 
