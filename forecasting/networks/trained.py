@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import torch
 
 from forecasting.networks.calibration import apply_shifts, fit_shifts
 from forecasting.networks.encoders import Encoder
 from forecasting.networks.network import QuantileNetwork
-from forecasting.networks.training import Progress, Split, TrainingOptions, TrainingResult, predict, train_network
+from forecasting.networks.training import Progress, Split, TrainingOptions, TrainingResult, train_network
 from forecasting.networks.windows import BLOCKS, Windows, WindowSource
 from forecasting.nouns import IndexArray
 from grid.time_axis import FloatArray
@@ -37,6 +38,23 @@ class TrainedNetwork:
     def say(self, windows: Windows) -> FloatArray:
         """Quantiles in the target's domain, shape (batch, periods, levels)."""
         return apply_shifts(predict(self.network, windows), self.shifts, block=windows.block, scale=windows.scale)
+
+
+def predict(network: QuantileNetwork, windows: Windows, *, chunk: int = 1024) -> FloatArray:
+    """Quantiles in the target's domain, shape (batch, periods, levels)."""
+    if network.training:
+        network.eval()
+    parts = []
+    with torch.inference_mode():
+        for begin in range(0, len(windows.series), chunk):
+            part = slice(begin, begin + chunk)
+            raw = network(
+                torch.from_numpy(windows.history[part]),
+                torch.from_numpy(windows.future[part]),
+                torch.from_numpy(windows.series[part]),
+            ).numpy()
+            parts.append(windows.core[part, :, None] + windows.scale[part, :, None] * raw.astype(np.float64))
+    return np.concatenate(parts)
 
 
 def ask_all(networks: Mapping[str, TrainedNetwork], source: WindowSource, origins: IndexArray) -> dict[str, FloatArray]:

@@ -1,7 +1,7 @@
 """The training loop: AdamW on the pinball loss, averaged weights, and early stopping where a later tail judges.
 
-Batches stay on the device that learns. On CUDA the network runs in bfloat16, the loss in float32; on the CPU all is
-float32. Networks are not compiled: a course of some hundred steps of milliseconds is over before it would pay.
+Batches stay on the device that learns. Networks are not compiled: a course of some hundred steps of milliseconds is
+over before it would pay.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from forecasting.networks.batches import Batch, RandomBatches, on_device
 from forecasting.networks.encoders import Encoder
+from forecasting.networks.loss import loss_sum
 from forecasting.networks.network import NetworkShape, QuantileNetwork
 from forecasting.networks.team import Team
 from forecasting.networks.windows import Windows, WindowSource
-from forecasting.nouns import IndexArray, ShortHistoryError
-from grid.time_axis import FloatArray
+from forecasting.nouns import Float32Array, IndexArray, ShortHistoryError
 
 Progress = Callable[[float], None]
 """Told the share of the course that is done, 0 to 1."""
@@ -97,17 +96,6 @@ class TrainingResult:
         return self.steps > 0 and not self.best_loss >= self.first_loss
 
 
-def pinball(values: Tensor, target: Tensor, weight: Tensor, levels: Tensor) -> Tensor:
-    """Weighted mean pinball loss of (batch, periods, levels) against (batch, periods); unknown targets weigh 0."""
-    return _pinball_sum(values, target, weight, levels) / weight.sum().clamp_min(1e-9)
-
-
-def _pinball_sum(values: Tensor, target: Tensor, weight: Tensor, levels: Tensor) -> Tensor:
-    error = torch.nan_to_num(target).unsqueeze(-1) - values  # (batch, periods, levels)
-    loss = torch.maximum(levels * error, (levels - 1.0) * error).mean(dim=-1)  # (batch, periods)
-    return (loss * weight).sum()
-
-
 def train_network(
     source: WindowSource,
     split: Split,
@@ -130,11 +118,9 @@ def train_network(
     if not len(split.train_origins):
         raise ShortHistoryError("training needs windows: give it a longer history")
     torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    device, began = team.device, time.monotonic()
-
-    judged = len(split.tail_origins) > 0
-    tail = on_device(source.cut(split.tail_series, split.tail_origins), device) if judged else None
+    course = _Course(options, team)
+    network = _begun(source, split, levels, options, team)
+    judge = _Judge(network, source, split, team)
     batches = RandomBatches(
         source,
         split.train_series,
@@ -145,7 +131,38 @@ def train_network(
         seed=options.seed,
         team=team,
     )
-    windows = _sample(source, split, options.seed)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
+    )
+    torch.manual_seed(options.seed * team.size + team.rank)  # each process drops out its own
+    step, stopped_by = 0, "steps"
+    while step < options.max_steps:
+        if not course.goes_on(step):
+            stopped_by = "time"
+            judge.look()
+            break
+        _learn(network, batches[step], optimiser, rate=course.learning_rate(step), team=team)
+        step += 1
+        judge.average(network, keep=min(options.average, step / (step + 10.0)))
+        if step % options.check_every == 0 or step == options.max_steps:
+            if on_progress is not None:
+                on_progress(course.done(step))
+            judge.look()
+            if judge.stale >= options.patience:
+                stopped_by = "no more gain"
+                break
+    if on_progress is not None:
+        on_progress(1.0)
+    result = TrainingResult(step, course.seconds, stopped_by, judge.first_loss, judge.best_loss)
+    return judge.verdict(), result
+
+
+def _begun(
+    source: WindowSource, split: Split, levels: tuple[float, ...], options: TrainingOptions, team: Team
+) -> QuantileNetwork:
+    """A network that answers the core's errors as some windows show them, the same in every process."""
+    picks = np.random.default_rng(options.seed).integers(len(split.train_origins), size=_SAMPLE)
+    windows = source.cut(split.train_series[picks], split.train_origins[picks])
     shape = NetworkShape(
         history_features=windows.history.shape[-1],
         future_features=windows.future.shape[-1],
@@ -158,113 +175,106 @@ def train_network(
         encoder=options.encoder,
     )
     team.agree("the shape of their network", repr(shape).encode())
+    torch.manual_seed(options.seed)
     network = QuantileNetwork(shape)
     network.standardise(torch.from_numpy(windows.future))
     network.start_at(torch.from_numpy(_core_quantiles(windows, levels)))
-    network.to(device).train()
+    network.to(team.device).train()
     for state in network.state_dict().values():
         team.first(state)
-    judge = copy.deepcopy(network).eval()  # its weights are the averaged ones
-    torch.manual_seed(options.seed * team.size + team.rank)  # each process drops out its own
-    weights: list[Tensor] = list(network.parameters())
-    averaged: list[Tensor] = list(judge.parameters())
-    best = copy.deepcopy(judge.state_dict())
-
-    tau = torch.tensor(levels, device=device)
-    optimiser = torch.optim.AdamW(weights, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True)
-    first = best_loss = _mean(_tail_loss(judge, tail, tau), team)
-    stale, step, stopped_by = 0, 0, "steps"
-    while step < options.max_steps:
-        spent = _mean((time.monotonic() - began) / options.budget_seconds, team)
-        if spent >= 1.0:
-            stopped_by = "time"
-            break
-        course = max(step / options.max_steps, spent if spent > 0.5 else 0.0)
-        for group in optimiser.param_groups:
-            group["lr"] = options.learning_rate * _rate(course, warm=step / min(_WARM_STEPS, options.max_steps / 10.0))
-        batch = batches[step]
-        optimiser.zero_grad(set_to_none=True)
-        _loss_sum(network, batch, tau).backward()  # type: ignore[no-untyped-call]
-        team.add_gradients(network, batch.weight.sum())
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimiser.step()
-        step += 1
-        keep = min(options.average, step / (step + 10.0))
-        with torch.no_grad():
-            torch._foreach_lerp_(averaged, weights, 1.0 - keep)
-        if step % options.check_every == 0 or step == options.max_steps:
-            if on_progress is not None:
-                on_progress(max(course, step / options.max_steps))
-            tail_loss = _mean(_tail_loss(judge, tail, tau), team)
-            stale = stale + 1 if tail_loss >= best_loss else 0
-            if tail_loss < best_loss:
-                best_loss, best = tail_loss, copy.deepcopy(judge.state_dict())
-            if stale >= options.patience:
-                stopped_by = "no more gain"
-                break
-    if stopped_by == "time" and (tail_loss := _mean(_tail_loss(judge, tail, tau), team)) < best_loss:
-        best_loss, best = tail_loss, copy.deepcopy(judge.state_dict())
-    if on_progress is not None:
-        on_progress(1.0)
-    if judged:
-        judge.load_state_dict(best)
-    result = TrainingResult(step, time.monotonic() - began, stopped_by, first, best_loss)
-    return judge.cpu().eval(), result
+    return network
 
 
-def predict(network: QuantileNetwork, windows: Windows, *, chunk: int = 1024) -> FloatArray:
-    """Quantiles in the target's domain, shape (batch, periods, levels)."""
-    if network.training:
-        network.eval()
-    parts = []
-    with torch.inference_mode():
-        for begin in range(0, len(windows.series), chunk):
-            part = slice(begin, begin + chunk)
-            raw = network(
-                torch.from_numpy(windows.history[part]),
-                torch.from_numpy(windows.future[part]),
-                torch.from_numpy(windows.series[part]),
-            ).numpy()
-            parts.append(windows.core[part, :, None] + windows.scale[part, :, None] * raw.astype(np.float64))
-    return np.concatenate(parts)
-
-
-def _rate(course: float, *, warm: float) -> float:
-    """Warm up, then fall to zero along a half cosine."""
-    return min(1.0, warm + 1e-2) * 0.5 * (1.0 + float(np.cos(np.pi * min(course, 1.0))))
-
-
-def _loss_sum(network: QuantileNetwork, batch: Batch, tau: Tensor) -> Tensor:
-    """Pinball loss summed over the batch, each interval by its weight."""
-    cuda = batch.history.is_cuda
-    with torch.autocast("cuda", dtype=torch.bfloat16, enabled=cuda):
-        raw = network(batch.history, batch.future, batch.series)  # (batch, periods, levels)
-    values = batch.core.unsqueeze(-1) + batch.scale.unsqueeze(-1) * raw.float()
-    return _pinball_sum(values, batch.target, batch.weight, tau)
-
-
-def _tail_loss(judge: QuantileNetwork, tail: Batch | None, tau: Tensor) -> float:
-    """NaN where there is no tail."""
-    if tail is None:
-        return float("nan")
-    with torch.inference_mode():
-        return float(_loss_sum(judge, tail, tau) / tail.weight.sum().clamp_min(1e-9))
-
-
-def _mean(value: float, team: Team) -> float:
-    """What all processes agree on, so that all stop at the same step."""
-    return value if team.size == 1 else float(team.total(torch.tensor([value], device=team.device))) / team.size
-
-
-def _sample(source: WindowSource, split: Split, seed: int) -> Windows:
-    """Some windows that are trained on, the same in every process."""
-    picks = np.random.default_rng(seed).integers(len(split.train_origins), size=_SAMPLE)
-    return source.cut(split.train_series[picks], split.train_origins[picks])
-
-
-def _core_quantiles(windows: Windows, levels: tuple[float, ...]) -> np.typing.NDArray[np.float32]:
+def _core_quantiles(windows: Windows, levels: tuple[float, ...]) -> Float32Array:
     """Empirical quantiles of the core's error in units of the windows' spread, shape (levels,)."""
     error = ((windows.target - windows.core) / windows.scale)[windows.weight > 0.0]
     if not len(error):
         error = np.linspace(-2.0, 2.0, 101, dtype=np.float32)
     return np.asarray(np.quantile(error, levels), dtype=np.float32)
+
+
+def _learn(
+    network: QuantileNetwork, batch: Batch, optimiser: torch.optim.Optimizer, *, rate: float, team: Team
+) -> None:
+    """One step of all processes."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.zero_grad(set_to_none=True)
+    loss_sum(network, batch).backward()  # type: ignore[no-untyped-call]
+    team.add_gradients(network, batch.weight.sum())
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimiser.step()
+
+
+class _Course:
+    """How far a training has come, by its steps or, where the budget binds, by the time that they have taken."""
+
+    def __init__(self, options: TrainingOptions, team: Team) -> None:
+        self._options, self._team = options, team
+        self._began, self._spent = time.monotonic(), 0.0
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def goes_on(self, step: int) -> bool:
+        """Look at the clock: whether all processes together have budget left."""
+        self._spent = _mean(self.seconds / self._options.budget_seconds, self._team)
+        return self._spent < 1.0
+
+    def done(self, step: int) -> float:
+        """Share of the course, 0 to 1, that so many steps and the time when the clock was looked at have done."""
+        return max(step / self._options.max_steps, self._spent if self._spent > 0.5 else 0.0)
+
+    def learning_rate(self, step: int) -> float:
+        """Of the next step: it rises, then falls to zero along a half cosine."""
+        warm = step / min(_WARM_STEPS, self._options.max_steps / 10.0)
+        left = 0.5 * (1.0 + float(np.cos(np.pi * min(self.done(step), 1.0))))
+        return self._options.learning_rate * (min(1.0, warm + 1e-2) * left)
+
+
+class _Judge:
+    """The network with averaged weights, and the best that a tail of later windows has found it, if there is one.
+
+    Attributes:
+        first_loss, best_loss: On the tail; NaN where there is none.
+        stale: Looks at the tail since it found something better.
+    """
+
+    def __init__(self, network: QuantileNetwork, source: WindowSource, split: Split, team: Team) -> None:
+        judged = len(split.tail_origins) > 0
+        self._tail = on_device(source.cut(split.tail_series, split.tail_origins), team.device) if judged else None
+        self._team, self._network = team, copy.deepcopy(network).eval()
+        self._best = copy.deepcopy(self._network.state_dict())
+        self.first_loss = self.best_loss = self._loss()
+        self.stale = 0
+
+    def average(self, network: QuantileNetwork, *, keep: float) -> None:
+        """Move the averaged weights towards those that were just learnt."""
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self._network.parameters()), list(network.parameters()), 1.0 - keep)
+
+    def look(self) -> None:
+        """Ask the tail."""
+        loss = self._loss()
+        self.stale = self.stale + 1 if loss >= self.best_loss else 0
+        if loss < self.best_loss:
+            self.best_loss, self._best = loss, copy.deepcopy(self._network.state_dict())
+
+    def verdict(self) -> QuantileNetwork:
+        """The network that the tail found best, or the last."""
+        if self._tail is not None:
+            self._network.load_state_dict(self._best)
+        return self._network.cpu().eval()
+
+    def _loss(self) -> float:
+        if self._tail is None:
+            return float("nan")
+        with torch.inference_mode():
+            own = float(loss_sum(self._network, self._tail) / self._tail.weight.sum().clamp_min(1e-9))
+        return _mean(own, self._team)
+
+
+def _mean(value: float, team: Team) -> float:
+    """What all processes agree on, so that all stop at the same step."""
+    return value if team.size == 1 else float(team.total(torch.tensor([value], device=team.device))) / team.size

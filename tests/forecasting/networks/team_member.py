@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from forecasting.networks.team import joined
-from forecasting.networks.training import Split, TrainingOptions, predict, train_network
+from forecasting.networks.trained import predict
+from forecasting.networks.training import Split, TrainingOptions, train_network
 from forecasting.networks.windows import PATCHES, Windows
 from forecasting.nouns import IndexArray
 from grid.time_axis import FloatArray

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from forecasting.members.splits import split_in_time, split_windows
 from forecasting.networks.calibration import apply_shifts, fit_shifts
+from forecasting.networks.loss import pinball_sum
 from forecasting.networks.network import NetworkShape, QuantileNetwork
-from forecasting.networks.trained import TrainedNetwork, train_all, train_calibrated
-from forecasting.networks.training import TrainingOptions, TrainingResult, pinball, predict, train_network
+from forecasting.networks.trained import TrainedNetwork, predict, train_all, train_calibrated
+from forecasting.networks.training import TrainingOptions, TrainingResult, train_network
 from forecasting.networks.windows import BLOCKS
 from grid.forecasts import DEFAULT_LEVELS
 
@@ -79,7 +80,8 @@ def test_one_batch_can_be_learnt_by_heart(made: Any) -> None:
     target = torch.from_numpy((windows.target - windows.core) / windows.scale)
     losses = []
     for _ in range(150):
-        loss = pinball(network(history, future, series), target, torch.ones_like(target), torch.tensor(LEVELS))
+        said, alike = network(history, future, series), torch.full_like(target, 1.0 / target.numel())
+        loss = pinball_sum(said, target, alike, torch.tensor(LEVELS))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -90,7 +92,7 @@ def test_one_batch_can_be_learnt_by_heart(made: Any) -> None:
 def test_unknown_targets_weigh_nothing() -> None:
     values, levels = torch.zeros(1, 2, 1), torch.tensor([0.5])
     target, weight = torch.tensor([[2.0, float("nan")]]), torch.tensor([[1.0, 0.0]])
-    assert float(pinball(values, target, weight, levels)) == pytest.approx(1.0)
+    assert float(pinball_sum(values, target, weight, levels)) == pytest.approx(1.0)
 
 
 def trained(made: Any, options: TrainingOptions) -> tuple[QuantileNetwork, Any]:
