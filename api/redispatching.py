@@ -104,7 +104,7 @@ class Redispatcher:
         """Whether the one that is kept serves, and the one that does."""
         kept, start = self._kept, held.problem.axis.start
         same = kept is not None and (kept.plan_id, kept.start, kept.site) == (plan_id, start, site)
-        if kept is not None and same and kept.solver.takes(held.problem.load_mw):
+        if kept is not None and same:
             return True, kept.solver
         self._kept = _Kept(plan_id, start, site, Redispatch(held.problem, held.on, held.charging, idle=held.idle))
         return False, self._kept.solver

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import csr_array, eye_array, vstack
+from scipy.sparse import csr_array, eye_array, hstack, vstack
 
 from grid.formulation.commitment import BoolArray
 from grid.formulation.injections import load_shares
@@ -105,10 +105,9 @@ class HeldNetwork:
         self._mean_flow = None
         self._lost_flow = self._ptdf.moved(shares) if self._problem.losses else np.zeros_like(self._fixed_flow)
 
-    def flows(self, entities_mw: FloatArray) -> FloatArray:
-        """Flows on branches, shape (branches, periods), from what entities feed in and, last, what is lost."""
-        *_, lost = entities_mw
-        return np.asarray(self._fixed_flow + self._ptdf.moved(self._feed @ entities_mw[:-1]) - self._lost_flow * lost)
+    def flows(self, entities_mw: FloatArray, lost_mw: FloatArray) -> FloatArray:
+        """Flows on branches, shape (branches, periods), from what entities feed in and what is lost."""
+        return np.asarray(self._fixed_flow + self._ptdf.moved(self._feed @ entities_mw) - self._lost_flow * lost_mw)
 
     def bounds(self, rows: Rows) -> tuple[FloatArray, FloatArray]:
         """Of what is decided: less what flows anyway."""
@@ -119,14 +118,26 @@ class HeldNetwork:
         """How losses count in rows, shape (rows,)."""
         return rows.tangent - rows.weighed(self._lost_flow)
 
-    def of_entities(self, rows: Rows) -> csr_array:
-        """How what entities feed in, and, last, what is lost, counts in rows, shape (rows, entities + 1)."""
+    def of_entities(self, rows: Rows) -> FloatArray:
+        """How what entities feed in counts in rows, shape (rows, entities)."""
+        return self._counts(rows, self._feed)
+
+    def extend(self, feed: csr_array) -> FloatArray:
+        """Take more entities, each with what it feeds in at every bus, shape (buses, more).
+
+        Returns:
+            How that counts in ``rows``, shape (rows, more).
+        """
+        self._feed = csr_array(hstack([self._feed, feed]))
+        return self._counts(self.rows, feed)
+
+    def _counts(self, rows: Rows, feed: csr_array) -> FloatArray:
         used = np.unique(rows.weights.indices)
         if len(used) < len(rows.period):
             factors = rows.weights[:, used] @ np.stack([self._ptdf.row(branch) for branch in used.tolist()])
         else:
             factors = self._ptdf.combined(rows.weights.toarray().T).T
-        return csr_array(np.hstack([factors @ self._feed, self.of_lost(rows)[:, None]]))
+        return np.asarray(factors @ feed)
 
     def violated(self, flow_mw: FloatArray, lost_mw: FloatArray) -> Iterator[Rows]:
         """Limits, then tangents that a dispatch violates; they are among ``rows`` from now on."""

@@ -121,28 +121,8 @@ class LinearModel:
         row_lower, row_upper = self.row_arrays()
         matrix = self.matrix(first_block=blocks)
         above = csc_array(matrix[:rows, columns:])
-        status = highs.addCols(
-            self.column_count - columns,
-            cost[columns:],
-            lower[columns:],
-            upper[columns:],
-            above.nnz,
-            above.indptr[:-1].astype(np.int32),
-            above.indices.astype(np.int32),
-            above.data,
-        )
-        require_ok(status, "addCols")
-        matrix = matrix[rows:, :]
-        status = highs.addRows(
-            self.row_count - rows,
-            row_lower[rows:],
-            row_upper[rows:],
-            matrix.nnz,
-            matrix.indptr[:-1].astype(np.int32),
-            matrix.indices.astype(np.int32),
-            matrix.data,
-        )
-        require_ok(status, "addRows")
+        add_columns(highs, above, cost=cost[columns:], lower=lower[columns:], upper=upper[columns:])
+        add_rows(highs, matrix[rows:, :], row_lower[rows:], row_upper[rows:])
 
 
 def pass_program(
@@ -175,6 +155,22 @@ def pass_program(
         kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
         lp.integrality_ = [kinds[int(flag)] for flag in integrality]
     require_ok(highs.passModel(lp), "passModel")
+
+
+def add_columns(
+    highs: highspy.Highs, entries: csc_array, *, cost: FloatArray, lower: FloatArray, upper: FloatArray
+) -> None:
+    """Add columns to the program in ``highs``: their entries in its rows, shape (rows, columns), and their bounds."""
+    starts, indices = entries.indptr[:-1].astype(np.int32), entries.indices.astype(np.int32)
+    status = highs.addCols(entries.shape[1], cost, lower, upper, entries.nnz, starts, indices, entries.data)
+    require_ok(status, "addCols")
+
+
+def add_rows(highs: highspy.Highs, entries: csr_array, lower: FloatArray, upper: FloatArray) -> None:
+    """Add rows to the program in ``highs``: their entries in its columns, shape (rows, columns), and their bounds."""
+    starts, indices = entries.indptr[:-1].astype(np.int32), entries.indices.astype(np.int32)
+    status = highs.addRows(entries.shape[0], lower, upper, entries.nnz, starts, indices, entries.data)
+    require_ok(status, "addRows")
 
 
 def new_highs(*, gap: float | None = None, seconds: float | None = None) -> highspy.Highs:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import highspy
 import numpy as np
-from scipy.sparse import coo_array, csr_array, hstack
+from scipy.sparse import coo_array, csc_array, csr_array, hstack
 
 from grid.cases.case import Case, Costs, IntArray
-from grid.formulation.linear import INFINITY, LinearModel, new_highs, require_ok
+from grid.formulation.linear import INFINITY, LinearModel, add_columns, add_rows, new_highs, require_ok
 from grid.formulation.relaxation import UnsolvedError
 from grid.power_flow.cost_pieces import Pieces
 from grid.power_flow.dc_flow import DcFlow
@@ -196,41 +196,21 @@ class OpfProgram:
         rows = self.flow.rows(branches)
         own = rows @ self.machines.demand_mw - self.flow.offset_mw[branches]
         matrix = csr_array(np.asarray((self._feed_columns @ rows.T).T))
+        matrix.indices = self._power[matrix.indices]
         lower, upper = self.flow.lower_mw[branches] + own, self.flow.upper_mw[branches] + own
-        count = len(branches)
-        require_ok(
-            self._highs.addRows(
-                count,
-                np.maximum(lower, -INFINITY),
-                np.minimum(upper, INFINITY),
-                matrix.nnz,
-                matrix.indptr[:-1].astype(np.int32),
-                self._power[matrix.indices].astype(np.int32),
-                matrix.data,
-            ),
-            "addRows",
-        )
+        add_rows(self._highs, matrix, np.maximum(lower, -INFINITY), np.minimum(upper, INFINITY))
         if self._elastic:
-            self._add_slacks(count)
+            self._add_slacks(len(branches))
         self._limits.append(np.asarray(branches, dtype=np.int64))
         self.limited[branches] = True
 
     def _add_slacks(self, count: int) -> None:
         """Let the last ``count`` rows give way, in both directions."""
         first = self._first_limit + sum(map(len, self._limits))
-        rows = np.tile(first + np.arange(count), 2)
-        signs = np.repeat([1.0, -1.0], count)
-        status = self._highs.addCols(
-            2 * count,
-            np.full(2 * count, _OVERLOAD_PRICE),
-            np.zeros(2 * count),
-            np.full(2 * count, INFINITY),
-            2 * count,
-            np.arange(2 * count, dtype=np.int32),
-            rows.astype(np.int32),
-            signs,
-        )
-        require_ok(status, "addCols")
+        signs, rows = np.repeat([1.0, -1.0], count), np.tile(first + np.arange(count), 2)
+        slacks = csc_array((signs, (rows, np.arange(2 * count))), shape=(first + count, 2 * count))
+        zero, free = np.zeros(2 * count), np.full(2 * count, INFINITY)
+        add_columns(self._highs, slacks, cost=np.full(2 * count, _OVERLOAD_PRICE), lower=zero, upper=free)
 
     def refine(self, power_mw: FloatArray, price: FloatArray, *, rounds: int = 1) -> None:
         """Refine the cost pieces around a solution: power and price of every machine."""

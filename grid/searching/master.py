@@ -17,7 +17,7 @@ import highspy
 import numpy as np
 from scipy.sparse import block_array, csc_array, csr_array, eye_array, hstack, vstack
 
-from grid.formulation.linear import INFINITY, IntArray, LinearModel, new_highs, pass_program, require_ok
+from grid.formulation.linear import INFINITY, IntArray, LinearModel, add_columns, new_highs, pass_program, require_ok
 from grid.formulation.relaxation import UnsolvedError
 from grid.time_axis import FloatArray
 
@@ -81,9 +81,7 @@ class Master:
         count = len(groups)
         shares = csc_array((np.ones(count), groups, np.arange(count + 1)), shape=(self._groups, count))
         entries = csc_array(vstack([self._matrix @ schedules, shares]))
-        free = np.zeros(count), np.full(count, INFINITY)
-        starts, indices = entries.indptr[:-1].astype(np.int32), entries.indices.astype(np.int32)
-        require_ok(self._highs.addCols(count, costs, *free, entries.nnz, starts, indices, entries.data), "addCols")
+        add_columns(self._highs, entries, cost=costs, lower=np.zeros(count), upper=np.full(count, INFINITY))
         self._schedules = csc_array(hstack([self._schedules, schedules]))
 
     def solve(self) -> Blend:
