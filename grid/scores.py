@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from grid.time_axis import FloatArray
 
+_PEAK_DAYS, _PEAK_LEVEL = 28, 0.9
+"""Recent, so that every season has its peaks; few hours, so that it is the day's highest ones."""
+
 
 def _checked_levels(quantiles: FloatArray, actual_kw: FloatArray, levels: Sequence[float]) -> FloatArray:
     if quantiles.shape != (*actual_kw.shape, len(levels)):
@@ -106,6 +109,57 @@ def weighted_quantile_loss(actual_kw: FloatArray, quantiles: FloatArray, *, leve
     total = float(np.nansum(np.abs(actual_kw)))
     losses = pinball_losses(actual_kw, quantiles, levels=levels)
     return 2.0 * float(np.nansum(losses)) / len(levels) / total if total > 0.0 else float("nan")
+
+
+def peak_weighted_losses(
+    actual_kw: FloatArray, quantiles: FloatArray, *, levels: Sequence[float], peak_kw: FloatArray
+) -> FloatArray:
+    """Pinball loss of every interval and level, where nothing below a threshold tells one value from another. [kW]
+
+    Twice its mean is the threshold-weighted CRPS, which is proper: nobody is rewarded for saying what he does not
+    think. A loss weighted by how high the load came out would reward forecasts that are always too high.
+
+    Args:
+        actual_kw: Shape (...). NaN where unknown.
+        quantiles: Shape (..., levels). [kW]
+        peak_kw: The threshold, of a shape that broadcasts to (...), known before what is scored; NaN: not scored.
+
+    Returns:
+        Shape (..., levels); NaN where the actual value or the threshold is unknown.
+
+    Example:
+        >>> told, peak = np.array([[8.0], [8.0]]), np.array(9.0)
+        >>> float(peak_weighted_losses(np.array([5.0, 12.0]), told, levels=(0.5,), peak_kw=peak).sum())
+        1.5
+
+    References:
+        Gneiting and Ranjan, "Comparing Density Forecasts Using Threshold- and Quantile-Weighted Scoring Rules",
+        Journal of Business & Economic Statistics 29(3), 2011.
+        Lerch, Thorarinsdottir, Ravazzolo and Gneiting, "Forecaster's Dilemma: Extreme Events and Forecast Evaluation",
+        Statistical Science 32(1), 2017.
+    """
+    above = np.maximum(quantiles, np.asarray(peak_kw)[..., None])
+    return pinball_losses(np.maximum(actual_kw, peak_kw), above, levels=levels)
+
+
+def peak_threshold(past_kw: FloatArray, *, day: int, periods: int) -> float:
+    """From where on power counts as a peak: what one in ten of the last four weeks' known values lay above. [kW]
+
+    Args:
+        past_kw: What was known before the first interval to forecast, shape (intervals,). NaN where unknown.
+        day: Intervals of a day.
+        periods: Intervals to forecast; as many of the past are looked at where that is more than four weeks.
+
+    Returns:
+        NaN if none is known.
+
+    Example:
+        >>> peak_threshold(np.arange(101.0), day=24, periods=48)
+        90.0
+    """
+    recent = past_kw[-max(_PEAK_DAYS * day, periods) :]
+    known = recent[np.isfinite(recent)]
+    return float(np.quantile(known, _PEAK_LEVEL)) if len(known) else float("nan")
 
 
 def coverage(actual_kw: FloatArray, lower_kw: FloatArray, upper_kw: FloatArray) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -10,11 +10,14 @@ import typer
 
 from api.commands.session import AsJson, open_database, print_json, print_table, shell_actor
 from forecasting.engine.format import ModelRefusedError, check_format
+from forecasting.judging.backtest import LEAD_BLOCK_HOURS
 from grid.faults import Fault, InputError
-from grid.store.models import StoredModel, UnknownModelError, list_models, promote, roll_back
+from grid.store.models import CHAMPION, StoredModel, UnknownModelError, list_models, promote, roll_back
 from grid.store.scores import load_drifts
 
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
+
+_BAR_LENGTH = 40
 
 
 @app.command("list")
@@ -42,6 +45,58 @@ def _judged(manifest: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Pinball loss as a share of mean power, and regret where it was told."""
     scores, regret = manifest.get("scores"), manifest.get("regret")
     return scores and f"{scores['pinball']:.4f}", regret and f"{regret['challenger']:.0f}"
+
+
+@app.command("scores")
+def scores(
+    model_id: Annotated[str, typer.Argument(help="Which model; every champion if none is named.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """How good a model was in the backtest of its night: beside the seasonal naive, by lead time, hour and level."""
+    with open_database() as conn:
+        every = list_models(conn)
+    chosen = [one for one in every if (one.model_id == model_id if model_id else one.status == CHAMPION)]
+    if model_id and not chosen:
+        raise InputError([Fault(model_id, "there is no such model", "see gridpilot models list")])
+    if as_json:
+        print_json({one.model_id: one.manifest.get("scores") for one in chosen})
+        return
+    for one in chosen:
+        told = one.manifest.get("scores") or {}
+        typer.echo(f"{one.model_id}: {told.get('windows', 0)} forecasts of {one.kind}, {one.status}")
+        print_table(("score", "model", "seasonal naive"), _summary(told))
+        print_table(("hours ahead", "skill", ""), _by_lead(told))
+        print_table(("local hour", "skill", ""), _bars(range(24), told.get("skill_by_hour", ())))
+        print_table(("level", "came at or below", ""), _bars(told.get("levels", ()), told.get("reliability", ())))
+    if not chosen:
+        typer.echo("There is no champion yet; gridpilot train makes the first one.")
+
+
+def _summary(told: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]:
+    """A row per score: its name, the model's, the baseline's."""
+    crps = told.get("pinball") and 2.0 * told["pinball"]
+    return [
+        ("pinball loss, of mean power", _percent(told.get("pinball")), _percent(told.get("baseline_pinball"))),
+        ("CRPS, of mean power", _percent(crps), None),
+        ("peak-weighted pinball loss, of mean power", _percent(told.get("peak_pinball")), None),
+        ("WQL", _percent(told.get("wql")), None),
+        ("mean absolute error of the median, of mean power", _percent(told.get("mae")), None),
+        ("skill", _percent(told.get("skill")), None),
+        ("skill at peaks", _percent(told.get("peak_skill")), None),
+        ("central 50 % covers", _percent(told.get("coverage_50")), None),
+        ("central 90 % covers", _percent(told.get("coverage_90")), _percent(told.get("baseline_coverage_90"))),
+    ]
+
+
+def _by_lead(told: Mapping[str, Any]) -> list[tuple[str, str | None, str]]:
+    shares = told.get("skill_by_lead", ())
+    return _bars([f"{k * LEAD_BLOCK_HOURS} to {(k + 1) * LEAD_BLOCK_HOURS}" for k in range(len(shares))], shares)
+
+
+def _bars(names: Iterable[object], shares: Sequence[float | None]) -> list[tuple[str, str | None, str]]:
+    """A row per share, drawn as a bar; none for what is not known or below zero."""
+    rows = zip(names, shares, strict=False)  # of a model that was scored before there was this, nothing
+    return [(str(name), _percent(share), "█" * round(max(share or 0.0, 0.0) * _BAR_LENGTH)) for name, share in rows]
 
 
 @app.command("drift")

@@ -16,6 +16,7 @@ from forecasting.judging.drift import promises
 from forecasting.judging.significance import compare
 from forecasting.judging.stakes import RegretComparison, Stakes, UntoldError
 from forecasting.judging.verdict import Contest
+from forecasting.members.baseline import DAY_HOURS
 from forecasting.members.course import (
     CLIMATOLOGY,
     LEVELS,
@@ -36,6 +37,8 @@ from forecasting.series.calendar import hours_since_epoch
 from forecasting.series.request import FileSeries
 from forecasting.series.rows import Rows, make_rows, own_unit
 from grid.faults import InputError
+from grid.local_days import local_index
+from grid.scores import peak_threshold
 from grid.site import PromotionCriterion
 from grid.time_axis import FloatArray
 
@@ -55,6 +58,8 @@ class _Ground:
         counted: Hours whose coverage counts, shape (series, origins, periods): a night that is told exactly would
             flatter a solar band.
         mean: Of each series, shape (series,).
+        peak: From where on power counts as a peak, shape (series, origins).
+        hour: Local hour of the day of each interval, shape (origins, periods).
     """
 
     levels: tuple[float, ...]
@@ -63,6 +68,8 @@ class _Ground:
     baseline: FloatArray
     counted: np.typing.NDArray[np.bool_]
     mean: FloatArray
+    peak: FloatArray
+    hour: IndexArray
 
     def judge(self, told: FloatArray, rows: Sequence[int]) -> tuple[Scores, DailyScores]:
         """Score what was told of some series, shape (series, origins, periods, LEVELS)."""
@@ -80,6 +87,8 @@ class _Ground:
             self.baseline[chosen].reshape(quantiles.shape),
             levels=self.levels,
             mean_kw=mean[series],
+            peak_kw=self.peak[chosen].ravel(),
+            hour=np.tile(self.hour, (len(chosen), 1)),
             counted=self.counted[chosen].reshape(-1, periods),
         ), daily_scores(flat, quantiles, levels=self.levels, mean_kw=mean, series=series, hours=hours)
 
@@ -92,6 +101,7 @@ def hold_contest(
     levels: tuple[float, ...],
     course: Course,
     champion: TrainedModel | None,
+    timezone: str = "UTC",
     stakes: Stakes | None = None,
     on_progress: Progress | None = None,
 ) -> Contest:
@@ -105,6 +115,7 @@ def hold_contest(
     Args:
         series: Of one hourly axis, each with a horizon of as many hours as will be asked.
         weather_ids: Whose temperature stands beside each; "" for none.
+        timezone: By whose hours scores are told.
         stakes: What is at stake for the site, if regret is to decide.
 
     Raises:
@@ -126,7 +137,7 @@ def hold_contest(
     choosing = len(_choosing(trial, half))
     early = _blends({name: one[:, :choosing] for name, one in said.items()}, actual[:, :choosing], trial, course)
     later = {name: one[:, half:] for name, one in said.items()}
-    ground = _ground(rows, trial.origins[half:], actual[:, half:], later, levels=levels)
+    ground = _ground(rows, trial.origins[half:], actual[:, half:], later, levels=levels, timezone=timezone)
     names = [one.series_id for one in rows.series]
     everyone = range(len(names))
     scores, daily = ground.judge(in_units(later, early, units), everyone)
@@ -274,12 +285,20 @@ def _actual(rows: Rows, origins: IndexArray) -> FloatArray:
 
 
 def _ground(
-    rows: Rows, origins: IndexArray, actual: FloatArray, said: Quantiles, *, levels: tuple[float, ...]
+    rows: Rows,
+    origins: IndexArray,
+    actual: FloatArray,
+    said: Quantiles,
+    *,
+    levels: tuple[float, ...],
+    timezone: str,
 ) -> _Ground:
     offset, scale = rows.offset[:, None, None], rows.scale[:, None, None]
     naive = at_levels(said[NAIVE], levels=LEVELS, wanted=levels)
     count = np.isfinite(rows.values).sum(axis=1)
     mean = np.nansum(rows.values, axis=1) / np.maximum(count, 1)
+    kw = rows.values * rows.scale[:, None] + rows.offset[:, None]
+    peak = [[peak_threshold(one[:at], day=DAY_HOURS, periods=rows.periods) for at in origins.tolist()] for one in kw]
     return _Ground(
         levels=levels,
         origins=origins,
@@ -287,4 +306,6 @@ def _ground(
         baseline=naive * scale[..., None] + offset[..., None],
         counted=said[CLIMATOLOGY][..., -1] > _DAYLIGHT_SHARE,
         mean=mean * rows.scale + rows.offset,
+        peak=np.array(peak),
+        hour=local_index(rows.axis, timezone).hour.to_numpy()[future_positions(origins, rows.periods)],
     )

@@ -242,6 +242,7 @@ class ForecastService:
                 levels=DEFAULT_LEVELS,
                 course=course,
                 champion=champion.model,
+                timezone=site.timezone,
                 stakes=_stakes(conn, site, until=axis.end),
                 on_progress=on_progress,
             )

@@ -2,9 +2,10 @@
 
 Run it by ``make bench``. The cases are built by ``../shared/bench/forecast_cases.py`` from the data beside it; without
 them there is nothing to do. Every input ends at its origin's horizon, so that nothing can leak. Arguments such as
-``vic_elec:03,12`` choose benchmarks and origins; ``all`` takes every origin; ``--seeds 0,1,2`` tells how far the scores
-of several seeds lie apart; ``--plain`` leaves the networks out. Coverage is that of daylight for the sun: at night
-every forecast is 0, whatever a meter reads.
+``vic_elec:03,12`` choose benchmarks and origins, ``vic_elec`` or ``vic_elec:all`` every origin of one, ``all`` all
+there are; ``--seeds 0,1,2`` tells how far the scores of several seeds lie apart; ``--plain`` leaves the networks out.
+The column "peak" is the peak-weighted pinball loss (:func:`grid.scores.peak_weighted_losses`). Coverage is that of
+daylight for the sun: at night every forecast is 0, whatever a meter reads.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from file_cases import BUILDER, wanted_cases
 
 from forecasting.engine.mixture import hear, mix
 from forecasting.files.forecast import kind_of_work
@@ -34,12 +35,12 @@ from forecasting.series.calendar import make_calendar
 from forecasting.series.request import FileSeries
 from forecasting.series.rows import make_rows
 from forecasting.series.table import read_request
-from grid.scores import coverage, pinball_losses
+from grid.scores import coverage, peak_threshold, peak_weighted_losses, pinball_losses
 from grid.time_axis import FloatArray
 
-BUILDER = Path(__file__).resolve().parents[3] / "shared" / "bench" / "forecast_cases.py"
 USUAL = ["gefcom2014_load:05,08", "gefcom2014_solar:04", "gefcom2014_weekly:00,10", "vic_elec:06,18"]
 USUAL += ["stategrid_pv_15min:12", "sgsc_households:06"]
+LOSSES = ("pinball", "WQL", "MAE", "peak")
 BANDS = {"50 %": (0.25, 0.75), "80 %": (0.1, 0.9), "90 %": (0.05, 0.95)}
 DAYS_AHEAD = {"day 1": 1, "days 2-3": 3, "days 4-7": 7, "later": 10_000}
 MIX = "mix"
@@ -61,12 +62,14 @@ class Answers:
         actual: Shape (intervals,). NaN where unknown.
         quantiles: At LEVELS, shape (intervals, levels).
         day, hour: Of each interval: days ahead, from 0, and the local hour, both of shape (intervals,).
+        peak: From where on the power of its series counts as a peak, shape (intervals,).
     """
 
     actual: FloatArray
     quantiles: FloatArray
     day: IndexArray
     hour: IndexArray
+    peak: FloatArray
 
     @classmethod
     def joined(cls, parts: list[Answers]) -> Answers:
@@ -74,7 +77,7 @@ class Answers:
 
     def only(self, chosen: npt.NDArray[np.bool_]) -> Answers:
         """Some of the intervals."""
-        return Answers(self.actual[chosen], self.quantiles[chosen], self.day[chosen], self.hour[chosen])
+        return Answers(*(getattr(self, name)[chosen] for name in self.__annotations__))
 
 
 Said = dict[str, list[Answers]]
@@ -94,10 +97,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gridpilot-bench-") as folder:
         root = Path(folder)
         subprocess.run([sys.executable, str(BUILDER), "build", folder], check=True)
-        for benchmark, origins in wanted(root, asked.cases):
+        for benchmark, origins in wanted_cases(root, asked.cases).items():
             cases = [root / benchmark / origin for origin in origins]
             levels = tuple(float(part) for part in (cases[0] / "quantiles.txt").read_text().split(","))
-            scores = []
+            mixes = {}
             for course in courses:
                 said: Said = defaultdict(list)
                 began = time.process_time()
@@ -105,22 +108,12 @@ def main() -> None:
                     for way, answers in forecast_case(case, course).items():
                         said[way] += answers
                 seconds = (time.process_time() - began) / len(cases)
-                scores.append(_score(Answers.joined(said[MIX]), levels)[0])
+                mixes[f"mix, seed {course.seed}"] = Answers.joined(said[MIX])
                 if course is courses[0]:
                     print(f"\n{benchmark}: {len(cases)} origins, {seconds:.0f} CPU seconds each")
                     tell({way: Answers.joined(answers) for way, answers in said.items()}, levels)
             if len(courses) > 1:
-                print(f"pinball by seed {np.round(scores, 4).tolist()}, spread {np.ptp(scores) / np.mean(scores):.1%}")
-
-
-def wanted(root: Path, asked: list[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Benchmarks and their origins."""
-    if asked == ["all"]:
-        asked = [path.name for path in sorted(root.iterdir())]
-    for argument in asked:
-        benchmark, _, origins = argument.partition(":")
-        every = tuple(sorted(case.name for case in (root / benchmark).iterdir()))
-        yield benchmark, tuple(origins.split(",")) if origins else every
+                tell_spread(mixes, levels)
 
 
 def forecast_case(case: Path, course: Course) -> Said:
@@ -136,9 +129,11 @@ def forecast_case(case: Path, course: Course) -> Said:
         ways |= {f"only {one}": names - {one} for one in sorted(names)}
         for index, one in enumerate(heard.rows.series):
             happened, day, hour = _happened(one, truth)
+            day_long = 24 * 60 // one.settings.interval_minutes
+            peak = peak_threshold(one.values[: one.origin], day=day_long, periods=one.axis.periods - one.origin)
             for way, without in ways.items():
                 told = mix(heard, index, seed=course.seed, without=without).quantiles[one.asked - one.origin]
-                said[way].append(Answers(happened, told, day, hour))
+                said[way].append(Answers(happened, told, day, hour, np.full(len(hour), peak)))
     return said
 
 
@@ -153,7 +148,7 @@ def _happened(one: FileSeries, truth: pd.DataFrame) -> tuple[FloatArray, IndexAr
 
 def tell(said: dict[str, Answers], levels: tuple[float, ...]) -> None:
     """The tables of one benchmark."""
-    print(f"{'':<28}{'pinball':>10}{'WQL':>9}{'MAE':>10}" + "".join(f"{band:>7}" for band in BANDS))
+    print(f"{'':<28}" + "".join(f"{name:>10}" for name in LOSSES) + "".join(f"{band:>7}" for band in BANDS))
     whole, since = said[MIX], 0
     for name, until in DAYS_AHEAD.items():
         said[f"mix, {name}"] = whole.only((whole.day >= since) & (whole.day < until))
@@ -162,24 +157,38 @@ def tell(said: dict[str, Answers], levels: tuple[float, ...]) -> None:
         said[f"mix, {begin} to {begin + 6} h"] = whole.only((whole.hour >= begin) & (whole.hour < begin + 6))
     for way, answers in said.items():
         if np.isfinite(answers.actual).any():
-            print(_line(way, answers, levels))
+            print(_line(way, scores(answers, levels)))
 
 
-def _score(answers: Answers, levels: tuple[float, ...]) -> tuple[float, float, float]:
-    """Mean pinball loss, WQL and MAE."""
+def tell_spread(mixes: dict[str, Answers], levels: tuple[float, ...]) -> None:
+    """The scores of each seed, and how far they lie apart: losses as a share of their mean, coverage in points."""
+    found = {name: scores(answers, levels) for name, answers in mixes.items()}
+    for name, one in found.items():
+        print(_line(name, one))
+    every = np.stack(list(found.values()))  # (seeds, scores)
+    apart = np.ptp(every, axis=0)
+    losses = "".join(f"{share:>10.1%}" for share in (apart / every.mean(axis=0))[: len(LOSSES)])
+    print(f"{'highest less lowest':<28}{losses}" + "".join(f"{100.0 * one:>7.1f}" for one in apart[len(LOSSES) :]))
+
+
+def scores(answers: Answers, levels: tuple[float, ...]) -> FloatArray:
+    """The losses, then the coverage of each band, shape (LOSSES and BANDS,)."""
     known = answers.only(np.isfinite(answers.actual))
-    loss = pinball_losses(known.actual, at_levels(known.quantiles, levels=LEVELS, wanted=levels), levels=levels)
+    said = at_levels(known.quantiles, levels=LEVELS, wanted=levels)
+    loss = pinball_losses(known.actual, said, levels=levels)
     wql = 2.0 * loss.mean(axis=1).sum() / np.abs(known.actual).sum()
-    return float(loss.mean()), float(wql), float(np.abs(known.actual - known.quantiles[:, LEVELS.index(0.5)]).mean())
-
-
-def _line(name: str, answers: Answers, levels: tuple[float, ...]) -> str:
-    loss, wql, mae = _score(answers, levels)
-    awake = answers.only(np.isfinite(answers.actual) & (answers.quantiles[:, -1] > 0.0))  # not the night of a plant
+    mae = np.abs(known.actual - known.quantiles[:, LEVELS.index(0.5)]).mean()
+    peak = np.nanmean(peak_weighted_losses(known.actual, said, levels=levels, peak_kw=known.peak))
+    awake = known.only(known.quantiles[:, -1] > 0.0)  # not the night of a plant
     within = [
         coverage(awake.actual, *(awake.quantiles[:, LEVELS.index(level)] for level in band)) for band in BANDS.values()
     ]
-    return f"{name:<28}{loss:>10.4g}{wql:>9.4f}{mae:>10.4g}" + "".join(f"{share:>7.1%}" for share in within)
+    return np.array([loss.mean(), wql, mae, peak, *within])
+
+
+def _line(name: str, found: FloatArray) -> str:
+    losses = "".join(f"{loss:>10.4g}" for loss in found[: len(LOSSES)])
+    return f"{name:<28}{losses}" + "".join(f"{share:>7.1%}" for share in found[len(LOSSES) :])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+from file_cases import BUILDER, wanted_cases
 from rival_plots import draw
 from rival_scores import COVERED, HEADER, OURS, read_scored
 from threadpoolctl import threadpool_limits
@@ -26,14 +27,9 @@ from forecasting.files.forecast import forecast_file
 from forecasting.series.table import read_request
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILDER = ROOT.parent / "shared" / "bench" / "forecast_cases.py"
 METHODS = (OURS, "LightGBM", "NHITS", "PatchTST", "AutoARIMA", "MSTL")
-USUAL = {
-    "vic_elec": "02,05,08,11,14,17,20,23",
-    "stategrid_pv_15min": "02,05,08,11,14,17,20,23",
-    "sgsc_households": "01,04,07,10",
-    "gefcom2014_weekly": "02,07,12,17",
-}
+USUAL = ["vic_elec:02,05,08,11,14,17,20,23", "stategrid_pv_15min:02,05,08,11,14,17,20,23"]
+USUAL += ["sgsc_households:01,04,07,10", "gefcom2014_weekly:02,07,12,17"]
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -48,23 +44,20 @@ def main() -> None:
     cases, kept = asked.kept / "cases", asked.kept / "said"
     if not cases.exists():
         subprocess.run([sys.executable, str(BUILDER), "build", str(cases)], check=True)
-    wanted = dict(argument.split(":") for argument in asked.cases) or USUAL
+    wanted = wanted_cases(cases, asked.cases)
     methods = asked.methods.split(",")
     if unknown := set(methods) - set(METHODS):
         raise SystemExit(f"no method {', '.join(sorted(unknown))}; there are {', '.join(METHODS)}")
     for method in asked.again:
         for old in kept.glob(f"*/{method}/*"):
             old.unlink()
-    left = [(name, origin) for name, origins in wanted.items() for origin in origins.split(",")]
-    left.sort(key=lambda case: wanted[case[0]].split(",").index(case[1]))  # a first origin of each set, then a second
+    left = [(name, origin) for name, origins in wanted.items() for origin in origins]
+    left.sort(key=lambda case: wanted[case[0]].index(case[1]))  # a first origin of each set, then a second
     for name, origin in left if not asked.table else ():
         for method in methods:
             _keep(cases / name / origin, kept / name / method, method=method, rivals=asked.rivals)
     for name in wanted:
-        found = (
-            read_scored(cases / name, kept / name / method, method, origins=wanted[name].split(","))
-            for method in METHODS
-        )
+        found = (read_scored(cases / name, kept / name / method, method, origins=wanted[name]) for method in METHODS)
         scored = [one for one in found if one is not None]
         if not scored:
             continue
@@ -78,7 +71,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Our forecasts from files beside others'.")
-    parser.add_argument("cases", nargs="*", help="benchmark:origin,origin …")
+    parser.add_argument("cases", nargs="*", default=USUAL, help="benchmark:origin,origin …; benchmark; or all")
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--again", nargs="*", default=[], help="methods to run anew")
     parser.add_argument("--table", action="store_true", help="only score what is kept")

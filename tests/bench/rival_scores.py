@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from grid.scores import coverage, pinball_losses
+from grid.scores import coverage, peak_threshold, peak_weighted_losses, pinball_losses
 from grid.time_axis import FloatArray
 
 OURS = "gridpilot"
 COVERED = (0.25, 0.75)
 """Levels that the central half needs beside those that a case scores."""
 HEADER = (
-    f"{'':<12}{'origins':>8}{'pinball':>10}{'WQL':>9}{'MAE':>10}{'50 %':>7}{'80 %':>7}{'CPU s':>9}   "
+    f"{'':<12}{'origins':>8}{'pinball':>10}{'WQL':>9}{'MAE':>10}{'peak':>10}{'50 %':>7}{'80 %':>7}{'CPU s':>9}   "
     "our loss beside it (95 % over origins)"
 )
 _DRAWS = 2000
@@ -32,6 +32,7 @@ class Scored:
         leads, hours: Intervals since the origin, and the local hour of day, shape (intervals,).
         awake: Whether it counts for coverage: by night a plant does nothing, shape (intervals,).
         quantiles: At ``levels``, shape (intervals, levels).
+        peak: From where on the power of its series counts as a peak, shape (intervals,).
         levels: What was asked for; ``scored`` are those that the benchmark scores.
         seconds: CPU time of each case.
     """
@@ -43,18 +44,21 @@ class Scored:
     awake: np.typing.NDArray[np.bool_]
     actual: FloatArray
     quantiles: FloatArray
+    peak: FloatArray
     levels: tuple[float, ...]
     scored: tuple[float, ...]
     seconds: dict[str, float]
 
     def losses(self) -> FloatArray:
         """Pinball loss at the scored levels, shape (intervals,)."""
-        chosen = [self.levels.index(level) for level in self.scored]
-        return np.asarray(pinball_losses(self.actual, self.quantiles[:, chosen], levels=self.scored).mean(axis=1))
+        return np.asarray(pinball_losses(self.actual, self._told(), levels=self.scored).mean(axis=1))
 
     def by_origin(self) -> pd.Series:
         """Summed loss of every case."""
         return pd.Series(self.losses()).groupby(self.origins).sum()
+
+    def _told(self) -> FloatArray:
+        return self.quantiles[:, [self.levels.index(level) for level in self.scored]]
 
     def at(self, level: float) -> FloatArray:
         return self.quantiles[:, self.levels.index(level)]
@@ -64,11 +68,13 @@ class Scored:
         loss = self.losses().mean()
         wql = 2.0 * loss * len(self.actual) / np.abs(self.actual).sum()
         mae = np.abs(self.actual - self.at(0.5)).mean()
+        above = peak_weighted_losses(self.actual, self._told(), levels=self.scored, peak_kw=self.peak)
         half, most = (
             coverage(self.actual[self.awake], self.at(low)[self.awake], self.at(high)[self.awake])
             for low, high in ((0.25, 0.75), (0.1, 0.9))
         )
-        figures = f"{len(self.seconds):>8}{loss:>10.4g}{wql:>9.4f}{mae:>10.4g}{half:>7.1%}{most:>7.1%}"
+        losses = f"{loss:>10.4g}{wql:>9.4f}{mae:>10.4g}{np.nanmean(above):>10.4g}"
+        figures = f"{len(self.seconds):>8}{losses}{half:>7.1%}{most:>7.1%}"
         beside = "" if ours is None or ours is self else compared(ours, self)
         return f"{self.method:<12}{figures}{np.median(list(self.seconds.values())):>9.1f}   {beside}"
 
@@ -114,6 +120,7 @@ def read_scored(cases: Path, kept: Path, method: str, *, origins: Sequence[str])
         table["origin"] = out.stem
         table["lead"] = ((table["time"] - table["time"].min()) / step).astype(int)
         table["hour"] = table["time"].dt.tz_convert(settings.get("timezone", "UTC")).dt.hour
+        table["peak"] = table["series_id"].map(_peaks(case, truth, step=step))
         table["awake"] = _awake(case, table["time"]) if settings["kind"] == "solar" else True
         tables.append(table[table["value"].notna()])
         seconds[out.stem] = float(json.loads(out.with_suffix(".json").read_text())["seconds"])
@@ -132,10 +139,22 @@ def read_scored(cases: Path, kept: Path, method: str, *, origins: Sequence[str])
         awake=table["awake"].to_numpy(dtype=np.bool_),
         actual=table["value"].to_numpy(dtype=np.float64),
         quantiles=table[columns].to_numpy(dtype=np.float64),
+        peak=table["peak"].to_numpy(dtype=np.float64),
         levels=tuple(float(name[1:]) for name in columns),
         scored=scored,
         seconds=seconds,
     )
+
+
+def _peaks(case: Path, truth: pd.DataFrame, *, step: pd.Timedelta) -> dict[str, float]:
+    """By series, from where on its power counts as a peak."""
+    past = pd.read_parquet(case / "input.parquet", columns=["series_id", "time", "value"])
+    past["time"] = pd.to_datetime(past["time"], utc=True)
+    day, made = int(pd.Timedelta(days=1) / step), {}
+    for name, ahead in truth.groupby("series_id")["time"]:
+        known = past[past["series_id"] == name].set_index("time")["value"][: ahead.min() - step].asfreq(step)
+        made[str(name)] = peak_threshold(known.to_numpy(np.float64), day=day, periods=len(ahead))
+    return made
 
 
 def _awake(case: Path, times: pd.Series) -> pd.Series:

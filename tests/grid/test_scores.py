@@ -15,7 +15,10 @@ from grid.scores import (
     coverage,
     crps_from_quantiles,
     mean_pinball_loss,
+    peak_threshold,
+    peak_weighted_losses,
     pinball_loss,
+    pinball_losses,
     skill_score,
     weighted_quantile_loss,
 )
@@ -49,6 +52,41 @@ def test_nothing_known_scores_nan() -> None:
     assert np.isnan(mean_pinball_loss(unknown, np.zeros((3, 1)), levels=(0.5,)))
     assert np.isnan(weighted_quantile_loss(unknown, np.zeros((3, 1)), levels=(0.5,)))
     assert np.isnan(coverage(unknown, np.zeros(3), np.ones(3)))
+
+
+@given(st.lists(st.floats(0.0, 100.0), min_size=3, max_size=3), st.floats(0.0, 100.0), st.floats(0.0, 100.0))
+def test_errors_below_a_peak_cost_nothing_and_above_it_what_they_cost_anyway(
+    quantiles: list[float], actual: float, peak: float
+) -> None:
+    said, came, levels = np.sort(quantiles)[None], np.array([actual]), (0.1, 0.5, 0.9)
+    plain = pinball_losses(came, said, levels=levels)
+    weighted = peak_weighted_losses(came, said, levels=levels, peak_kw=np.array(peak))
+    assert (weighted <= plain + 1e-9).all()
+    np.testing.assert_allclose(
+        weighted[:, (said[0] >= peak) & (actual >= peak)], plain[:, (said[0] >= peak) & (actual >= peak)]
+    )
+    assert (weighted[:, (said[0] <= peak) & (actual <= peak)] == 0.0).all()
+
+
+def test_by_the_peak_weighted_loss_nobody_gains_by_saying_more_than_is_so() -> None:
+    came, levels = np.random.default_rng(0).gamma(4.0, 25.0, size=20_000), (0.1, 0.5, 0.9)
+    true = np.quantile(came, levels)
+    losses = [
+        peak_weighted_losses(came, np.tile(times * true, (len(came), 1)), levels=levels, peak_kw=np.array(160.0)).mean()
+        for times in (0.8, 1.0, 1.2)
+    ]
+    assert losses[1] == min(losses)
+    assert losses[1] < losses[0]
+
+
+def test_a_peak_is_what_a_tenth_of_the_last_weeks_lay_above() -> None:
+    past = np.concatenate([np.full(24, 1e6), np.tile(np.arange(24.0), 28)])  # older than four weeks: the million
+    assert peak_threshold(past, day=24, periods=48) == pytest.approx(np.quantile(past[24:], 0.9))
+    assert peak_threshold(past, day=24, periods=len(past)) == pytest.approx(np.quantile(past, 0.9))
+    known = np.where(past < 12.0, np.nan, past)
+    assert peak_threshold(known, day=24, periods=48) == np.quantile(np.arange(12.0, 24.0).repeat(28), 0.9)
+    assert np.isnan(peak_threshold(np.full(9, np.nan), day=24, periods=48))
+    assert np.isnan(peak_threshold(np.empty(0), day=24, periods=48))
 
 
 @given(st.floats(0.01, 0.99), st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=20))

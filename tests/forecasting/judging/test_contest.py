@@ -31,34 +31,70 @@ QUICK = Course(share=0.03)
 def test_a_perfect_forecast_has_skill_one_and_a_twin_of_the_baseline_none() -> None:
     actual = np.random.default_rng(0).uniform(1, 2, size=(6, 12))
     told, base = np.repeat(actual[..., None], 5, axis=2), np.zeros((6, 12, 5))
-    mean = np.ones(6)
-    perfect = score(actual, told, base, levels=LEVELS, mean_kw=mean)
+    perfect = scored(actual, told, base)
     assert (perfect.skill, perfect.coverage_50, perfect.coverage_90, perfect.baseline_coverage_90) == (1, 1, 1, 0)
     assert perfect.skill_by_lead == (1.0, 1.0)
-    assert score(actual, base, base, levels=LEVELS, mean_kw=mean).skill == 0.0
+    assert (perfect.wql, perfect.mae, perfect.peak_pinball, perfect.peak_skill) == (0, 0, 0, 1)
+    twin = scored(actual, base, base)
+    assert (twin.skill, twin.peak_skill) == (0.0, 0.0)
 
 
 def test_each_series_counts_by_its_own_size() -> None:
     actual, told, base = np.array([[10.0], [1000.0]]), np.zeros((2, 1, 5)), np.zeros((2, 1, 5))
     told[0] = 10.0  # right about the small one, wrong about the large one
-    assert score(actual, told, base, levels=LEVELS, mean_kw=np.array([10.0, 1000.0])).skill == pytest.approx(0.5)
+    assert scored(actual, told, base, mean_kw=np.array([10.0, 1000.0])).skill == pytest.approx(0.5)
 
 
 def test_hours_that_either_could_not_tell_count_for_neither() -> None:
     actual, told, base = np.ones((1, 2)), np.ones((1, 2, 5)), np.full((1, 2, 5), np.nan)
     base[0, 0] = 0.0
     told[0, 1] = 77.0
-    assert score(actual, told, base, levels=LEVELS, mean_kw=np.ones(1)).skill == 1.0
+    assert scored(actual, told, base).skill == 1.0
 
 
 def test_coverage_counts_only_the_intervals_that_count() -> None:
     actual, told = np.array([[0.0, 5.0]]), np.zeros((1, 2, 5))
     day = np.array([[False, True]])
-    assert score(actual, told, told, levels=LEVELS, mean_kw=np.ones(1), counted=day).coverage_90 == 0.0
+    found = scored(actual, told, told, counted=day)
+    assert found.coverage_90 == 0.0
+    assert found.reliability == (0.0,) * 5
+
+
+def test_scores_beside_the_pinball_loss_are_those_of_a_hand_worked_case() -> None:
+    actual = np.array([[4.0, 10.0]])
+    told = np.array([[[1.0, 2.0, 4.0, 5.0, 9.0], [6.0, 7.0, 8.0, 9.0, 9.0]]])
+    found = scored(actual, told, np.zeros((1, 2, 5)), mean_kw=np.array([2.0]), peak_kw=np.array([8.5]))
+    assert found.mae == pytest.approx((0.0 + 2.0) / 2.0 / 2.0)
+    first, second = [0.15, 0.5, 0.0, 0.25, 0.25], [0.2, 0.75, 1.0, 0.75, 0.95]
+    assert found.wql == pytest.approx(2.0 * sum(first + second) / 5.0 / 14.0)
+    # Below 8.5 nothing counts: of the first hour only the 0.95 quantile lies above, by half a kW.
+    near = [0.05 * 0.5] + [level * (10.0 - max(said, 8.5)) for level, said in zip(LEVELS, told[0, 1], strict=True)]
+    assert found.peak_pinball == pytest.approx(sum(near) / 5.0 / 2.0 / 2.0)
+    assert found.reliability == (0.0, 0.0, 0.5, 0.5, 0.5)
+
+
+def test_skill_is_told_by_the_local_hour_and_unknown_where_none_was_scored() -> None:
+    actual, hour = np.ones((1, 3)), np.array([[22, 23, 0]])
+    told = np.array([0.0, 0.5, 1.0])[None, :, None] * np.ones(5)
+    found = scored(actual, told, np.zeros((1, 3, 5)), hour=hour)
+    assert found.skill_by_hour[22:] == (0.0, 0.5)
+    assert found.skill_by_hour[0] == 1.0
+    assert np.isnan(found.skill_by_hour[1:22]).all()
+    assert found.as_dict()["skill_by_hour"][1] is None
+
+
+def scored(actual: FloatArray, told: FloatArray, base: FloatArray, **given: Any) -> Scores:
+    windows, periods = actual.shape
+    plain = {
+        "mean_kw": np.ones(windows),
+        "peak_kw": np.zeros(windows),
+        "hour": np.tile(np.arange(periods) % 24, (windows, 1)),
+    }
+    return score(actual, told, base, levels=LEVELS, **(plain | given))
 
 
 def scores_of(pinball: float, skill: float = 0.3) -> Scores:
-    return Scores(10, pinball, 1.0, skill, 0.5, 0.9, 0.9, (skill,))
+    return Scores(10, pinball, 1.0, skill, 0.1, 0.1, 0.1, skill, 0.5, 0.9, 0.9, LEVELS, LEVELS, (skill,), (skill,))
 
 
 SURE = Comparison(21, 0.5, 0.6, -0.1, -0.12, -0.08, 0.001)

@@ -112,7 +112,8 @@ def contest(
         pinball_losses(stakes.kw[SITE_LOAD][at], told, levels=LEVELS).mean(axis=(1, 2))
         for told in (challenger, champion)
     ]
-    scores = [Scores(DAYS, float(loss.mean()), 1.0, 0.3, 0.5, 0.9, 0.9, (0.3,)) for loss in losses]
+    rest = (1.0, 0.3, 0.1, 0.1, 0.1, 0.3, 0.5, 0.9, 0.9, (), (), (0.3,), (0.3,))
+    scores = [Scores(DAYS, float(loss.mean()), *rest) for loss in losses]
     comparison = compare(*(loss[None] for loss in losses))
     split = split_in_time(24 * 100)
     return Contest(None, Course(), split, *scores, comparison, {}, criterion, regret)  # type: ignore[arg-type]
