@@ -36,7 +36,7 @@ _FEWEST_ORIGINS, _MOST_ORIGINS, _SCORED_HOURS = 24, 84, 2016
 
 NETWORKS: dict[str, Encoder] = {"lstm": "lstm", "tcn": "tcn", "self-attention": "attention"}
 """Members that read the last week by a network, and how they do so."""
-REGRESSION, TREES, FOREST, RECENT, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER = (
+REGRESSION, TREES, FOREST, RECENT, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER, PHYSICAL = (
     "regression",
     "boosted-trees",
     "quantile-forest",
@@ -45,8 +45,9 @@ REGRESSION, TREES, FOREST, RECENT, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER = (
     "climatology",
     "seasonal-naive",
     "weather-network",
+    "physical",
 )
-MEMBERS = frozenset({*NETWORKS, REGRESSION, TREES, FOREST, RECENT, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER})
+MEMBERS = frozenset({*NETWORKS, REGRESSION, TREES, FOREST, RECENT, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER, PHYSICAL})
 Quantiles = dict[str, FloatArray]
 """By member, each of shape (rows, origins, periods, levels)."""
 

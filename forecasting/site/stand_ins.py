@@ -16,6 +16,7 @@ from forecasting.load.design import Design
 from forecasting.load.regression_member import fit_regressions
 from forecasting.members.course import LEVELS, split_history
 from forecasting.quantiles.mixing import at_levels
+from forecasting.quantiles.neighbours import nearest_in_size, pooled, scales_to
 from forecasting.series.calendar import Calendar
 from forecasting.site.fallbacks import Answer, Level, Speaker, ask_in_turn
 from forecasting.site.issuing import NAIVE, Issuance
@@ -25,10 +26,6 @@ from grid.time_axis import FloatArray
 REGRESSION, NEIGHBOURS, PARTS, CAPACITY = "regression-refit", "neighbours", "sum-of-meters", "capacity-band"
 REFIT_HOURS = 28 * 24
 """Known hours that a regression wants."""
-MOST_NEIGHBOURS = 25
-TELLING_HOURS = 24
-"""Known hours from which on readings, not capacity, tell how large a meter is."""
-_FINE = tuple(((np.arange(49) + 0.5) / 49).tolist())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,23 +148,18 @@ def neighbours(one: Asked, others: Sequence[Neighbour], issuance: Issuance) -> A
     Scaled by the hours that both know, or within a meter's first day by capacity; where neither is known they stand as
     large as they are. How the neighbours differ is part of the bands.
     """
-    scales, how = _scales(one, others, issuance)
-    usable = [(scale, other) for scale, other in zip(scales, others, strict=True) if np.isfinite(scale)]
-    if not usable:
+    own, history = one.kw[: issuance.origin], [(other.kw[: issuance.origin], other.capacity_kw) for other in others]
+    scales, how = scales_to(own, one.capacity_kw, history)
+    chosen = nearest_in_size(scales)
+    if not chosen:
         return "There is no neighbour of its kind to take a profile from."
-    usable.sort(key=lambda pair: abs(np.log(max(pair[0], 1e-9))))
-    chosen = usable[:MOST_NEIGHBOURS]  # those nearest in size
-    fine = np.stack(
-        [
-            scale * at_levels(other.forecast.quantiles, levels=other.forecast.levels, wanted=_FINE)
-            for scale, other in chosen
-        ]
-    )  # (neighbours, periods, fine levels)
-    bounded = np.clip(fine, 0.0, one.bound_kw[:, None])
-    pooled = bounded.transpose(1, 0, 2).reshape(issuance.axis.periods, -1)
-    quantiles = np.quantile(pooled, issuance.levels, axis=1).T  # (periods, levels)
-    voice = Voice(NEIGHBOURS, chosen[0][1].forecast.model_id, Level.NEIGHBOURS)
-    return Answer(f"The profile of {len(chosen)} neighbours, {how},", voice, quantiles)
+    first = others[chosen[0]].forecast
+    said = [others[k].forecast.quantiles for k in chosen]
+    quantiles = pooled(said, [scales[k] for k in chosen], levels=first.levels, wanted=issuance.levels)
+    voice = Voice(NEIGHBOURS, first.model_id, Level.NEIGHBOURS)
+    return Answer(
+        f"The profile of {len(chosen)} neighbours, {how},", voice, np.minimum(quantiles, one.bound_kw[:, None])
+    )
 
 
 def parts(weighted: Sequence[tuple[float, Forecast | None]]) -> Answer | str:
@@ -194,28 +186,3 @@ def capacity_band(ceiling_kw: FloatArray | None, issuance: Issuance) -> Answer |
         return "Its capacity is unknown."
     voice = Voice(CAPACITY, CAPACITY, Level.CAPACITY)
     return Answer("A band that knows its capacity only", voice, ceiling_kw[:, None] * np.asarray(issuance.levels))
-
-
-def _scales(one: Asked, others: Sequence[Neighbour], issuance: Issuance) -> tuple[list[float], str]:
-    """By what each neighbour is multiplied, NaN for one that cannot be compared; and how that was found.
-
-    A few first readings tell less of a meter's size than its capacity does, and zeros alone tell nothing.
-    """
-    own = one.kw[: issuance.origin]
-    known = int(np.isfinite(own).sum())
-    by_readings = [_ratio(own, other.kw[: issuance.origin]) for other in others]
-    by_capacity = [
-        one.capacity_kw / other.capacity_kw if one.capacity_kw and other.capacity_kw else np.nan for other in others
-    ]
-    told = [(by_readings, f"scaled to {known} hours of its readings"), (by_capacity, "scaled by capacity")]
-    for scales, how in told if known >= TELLING_HOURS else told[::-1]:
-        if np.isfinite(scales).any():
-            return scales, how
-    return [1.0] * len(others), "as large as they are"
-
-
-def _ratio(kw: FloatArray, other_kw: FloatArray) -> float:
-    """How much larger a series is than another in the hours that both know; NaN where either has nothing but zeros."""
-    both = np.isfinite(kw) & np.isfinite(other_kw)
-    own, other = float(kw[both].sum()), float(other_kw[both].sum())
-    return own / other if own > 0.0 and other > 0.0 else float("nan")

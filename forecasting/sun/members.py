@@ -16,6 +16,7 @@ from forecasting.members.course import (
     LEVELS,
     MEMBERS,
     NAIVE,
+    PHYSICAL,
     TREES,
     WEATHER,
     Course,
@@ -36,6 +37,7 @@ from forecasting.nouns import IndexArray, ShortHistoryError
 from forecasting.series.calendar import harmonics
 from forecasting.series.rows import Rows
 from forecasting.sun.core import SolarCore
+from forecasting.sun.physical import physical_quantiles
 from forecasting.sun.plant import Plant
 from forecasting.sun.twilight import twilight_quantiles
 from forecasting.sun.view import Manner, SolarView, make_view, young
@@ -173,6 +175,9 @@ class SolarMembers:
         if analogs is not None and analogs.speaks(self._first_origin, self._rows.periods):
             alike = filled(analogs.quantiles(origins, periods) * clear, climatology)
             said[ANALOGS] = np.where(clear > 0.0, np.clip(alike, 0.0, limit), 0.0)
+        if view.physical is not None and PHYSICAL in asked and not self._long_enough:
+            nearest = physical_quantiles(view.panel, view.physical, ahead, until=until)
+            said[PHYSICAL] = np.clip(filled(nearest * clear, climatology), 0.0, limit)
         if WEATHER in asked and self._manner.weather_told:
             said[WEATHER] = np.clip(self._by_weather(ahead, until=until) * clear, 0.0, limit)
         if self._long_enough:

@@ -24,6 +24,7 @@ SUBSTEPS = 4
 _TILTS_DEG = (0.0, 10.0, 20.0, 30.0, 40.0, 55.0)
 _AZIMUTHS_DEG = (90.0, 120.0, 150.0, 180.0, 210.0, 240.0, 270.0)
 _CLEAR_QUANTILE = 5.0 / 6.0
+_FEWEST_LIT, _FEWEST_LIT_OF_PLANE = 50, 10
 _PLACES = 4096
 """Whose altitude and turbidity are kept."""
 
@@ -152,13 +153,14 @@ def fit_plant(
         sky: Of the same hours.
 
     Raises:
-        ValueError: If fewer than 50 hours of daylight are known, or none of them yielded power, or the nights yielded
-            more: then it stands elsewhere, or its clock is another.
+        ValueError: If fewer than 50 hours of daylight are known (10 where its plane is given), or none of them yielded
+            power, or the nights yielded more: then it stands elsewhere, or its clock is another.
     """
     light = sky.ghi_w_m2.reshape(-1, SUBSTEPS).mean(axis=1)
     day = np.isfinite(kw) & (light > 100.0)
-    if day.sum() < 50 or not np.any(kw[day] > 0.0):
-        raise ValueError(f"a solar plant needs 50 known hours of daylight with power, got {int(day.sum())}")
+    fewest = _FEWEST_LIT if tilt_deg is None or azimuth_deg is None else _FEWEST_LIT_OF_PLANE
+    if day.sum() < fewest or not np.any(kw[day] > 0.0):
+        raise ValueError(f"a solar plant needs {fewest} known hours of daylight with power, got {int(day.sum())}")
     if np.nansum(kw[light == 0.0]) > np.nansum(kw[light > 0.0]):
         raise ValueError("a solar plant yields its power by day, got more of it by night")
     best_fit, best_tilt, best_azimuth, best_plane = -np.inf, 0.0, 180.0, np.empty(0)

@@ -16,6 +16,7 @@ from forecasting.series.calendar import Calendar, make_calendar
 from forecasting.series.rows import Rows
 from forecasting.sun.analogs import AnalogDays
 from forecasting.sun.clear_power import clear_power, fit_plants
+from forecasting.sun.physical import physical_index
 from forecasting.sun.plant import Plant
 from forecasting.sun.trees import SolarTrees
 from forecasting.sun.weather_ahead import weather_ahead
@@ -52,6 +53,8 @@ class SolarView:
         plants: Behind that clear sky; None where the place of a series is unknown.
         reasons: How the clear sky was come by where not by geometry.
         analogs: None where weather is known.
+        physical: Power by physics over that of a clear sky, shape (rows, hours + periods); None where weather, or the
+            place of every plant, is unknown.
     """
 
     panel: SolarPanel
@@ -61,6 +64,7 @@ class SolarView:
     naive: NaiveMember
     trees: SolarTrees
     analogs: AnalogDays | None
+    physical: FloatArray | None
 
     def shown(self, rows: Rows, manner: Manner) -> SolarView:
         """Other rows under the same sky, but that of the horizon is as many days earlier as their calendar."""
@@ -129,6 +133,7 @@ def _under(
         naive=NaiveMember(rows.values, calendar, DAY_HOURS),
         trees=SolarTrees(panel, withheld, limit, periods=rows.periods, seed=manner.seed),
         analogs=AnalogDays(panel, withheld, yearly=manner.yearly) if panel.weather is None else None,
+        physical=physical_index(rows, clear, plants) if manner.weather_told else None,
     )
 
 

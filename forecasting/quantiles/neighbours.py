@@ -1,0 +1,70 @@
+"""The forecasts of like series pooled into one: what those teach of one of which little is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from forecasting.quantiles.mixing import at_levels
+from grid.time_axis import FloatArray
+
+MOST_NEIGHBOURS = 25
+TELLING_HOURS = 24
+"""Known hours from which on readings, not capacity, tell how large a series is."""
+_FINE = tuple(((np.arange(49) + 0.5) / 49).tolist())
+
+
+def size_ratio(own: FloatArray, other: FloatArray) -> float:
+    """How much larger a series is than another in the hours that both know; NaN where either has nothing but zeros."""
+    both = np.isfinite(own) & np.isfinite(other)
+    mine, theirs = float(own[both].sum()), float(other[both].sum())
+    return mine / theirs if mine > 0.0 and theirs > 0.0 else float("nan")
+
+
+def scales_to(
+    own: FloatArray, capacity: float | None, others: Sequence[tuple[FloatArray, float | None]], *, an_hour: int = 1
+) -> tuple[list[float], str]:
+    """By what each other series is multiplied, NaN for one that cannot be compared; and how that was found.
+
+    A few first readings tell less of a size than capacity does, and zeros alone tell nothing.
+
+    Args:
+        own: Its history, shape (intervals,). NaN where unknown.
+        others: History in the same intervals, and capacity, of each.
+        an_hour: Intervals in an hour.
+    """
+    hours = int(np.isfinite(own).sum()) // an_hour
+    by_readings = [size_ratio(own, values) for values, _ in others]
+    by_capacity = [capacity / one if capacity and one else np.nan for _, one in others]
+    told = [(by_readings, f"scaled to {hours} hours of its readings"), (by_capacity, "scaled by capacity")]
+    for scales, how in told if hours >= TELLING_HOURS else told[::-1]:
+        if np.isfinite(scales).any():
+            return scales, how
+    return [1.0] * len(others), "as large as they are"
+
+
+def nearest_in_size(scales: Sequence[float]) -> list[int]:
+    """Positions of those that need the least scaling, the nearest first, :data:`MOST_NEIGHBOURS` at most.
+
+    Args:
+        scales: By what each is multiplied; NaN for one that cannot be compared.
+    """
+    usable = [k for k, scale in enumerate(scales) if np.isfinite(scale)]
+    return sorted(usable, key=lambda k: abs(float(np.log(max(scales[k], 1e-9)))))[:MOST_NEIGHBOURS]
+
+
+def pooled(
+    said: Sequence[FloatArray], scales: Sequence[float], *, levels: Sequence[float], wanted: Sequence[float]
+) -> FloatArray:
+    """One distribution of all that is said, scaled: how series differ is part of it. Shape (periods, wanted).
+
+    Args:
+        said: Quantiles of each, shape (periods, levels).
+        scales: By what each is multiplied, above zero.
+        levels: Those of ``said``.
+    """
+    fine = np.stack(
+        [scale * at_levels(one, levels=levels, wanted=_FINE) for scale, one in zip(scales, said, strict=True)]
+    )  # (series, periods, fine levels)
+    return np.asarray(np.quantile(fine.transpose(1, 0, 2).reshape(fine.shape[1], -1), wanted, axis=1).T)
