@@ -6,20 +6,21 @@ python -m api.file_forecasts FOLDER      # the worker: request.json, the two fil
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from api.problems import Problem, invalid, unavailable
-from forecasting.series.request import parse_levels, read_settings_file
+from forecasting.series.request import FileSeries, parse_levels, read_settings_file
 from forecasting.series.table import read_request
 from grid.faults import Fault, InputError
 
@@ -28,7 +29,7 @@ MAX_INTERVALS = 300_000
 MAX_LEVELS = 999
 MAX_SCENARIO_VALUES = 2_000_000
 RETRY_SECONDS = 20
-_SERIES, _REQUEST, _FAULTS, _REPORTS, _TABLE, _SCENARIOS, _EXPLANATION = (
+_SERIES, _REQUEST, _FAULTS, _REPORTS, _TABLE, _SCENARIOS, _EXPLANATION, _HISTORY = (
     "SERIES.json",
     "request.json",
     "faults.json",
@@ -36,6 +37,7 @@ _SERIES, _REQUEST, _FAULTS, _REPORTS, _TABLE, _SCENARIOS, _EXPLANATION = (
     "answer.parquet",
     "scenarios.parquet",
     "explanation.json",
+    "history.json",
 )
 
 
@@ -47,6 +49,7 @@ class FileOptions:
         quantiles: Levels such as ``0.1,0.5,0.9``; None for the usual ones.
         scenarios: How many joint scenarios to draw.
         explain: Whether to tell what each group of inputs contributes.
+        history_days: Of how many days before the horizon to tell the values.
     """
 
     quantiles: str | None = None
@@ -54,6 +57,7 @@ class FileOptions:
     seed: int = 0
     scenarios: int = 0
     explain: bool = False
+    history_days: int = 0
 
     @property
     def levels(self) -> tuple[float, ...] | None:
@@ -72,12 +76,13 @@ class FileOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileAnswer:
-    """The forecast's table and, per series, how it was made; scenarios and the explanation where asked for."""
+    """The forecast's table and, per series, how it was made; what else was asked for, None where it was not."""
 
     table: pd.DataFrame
     reports: list[dict[str, Any]]
     scenarios: pd.DataFrame | None
     explanation: dict[str, Any] | None
+    history: list[dict[str, Any]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,7 @@ class FileForecaster:
             reports=json.loads((folder / _REPORTS).read_text()),
             scenarios=pd.read_parquet(folder / _SCENARIOS) if options.scenarios else None,
             explanation=json.loads((folder / _EXPLANATION).read_text()) if options.explain else None,
+            history=json.loads((folder / _HISTORY).read_text()) if options.history_days else None,
         )
 
 
@@ -165,6 +171,21 @@ def work(folder: Path) -> None:
         made.scenarios.to_parquet(folder / _SCENARIOS, index=False)
     if options.explain:
         (folder / _EXPLANATION).write_text(json.dumps(explanation_document(made.explanations)))
+    if options.history_days:
+        days = timedelta(days=options.history_days)
+        (folder / _HISTORY).write_text(json.dumps([_history(one, days) for one in found]))
+
+
+def _history(one: FileSeries, days: timedelta) -> dict[str, Any]:
+    """The last days before the horizon, plain values for JSON."""
+    first = max(one.origin - days // one.axis.step, 0)
+    return {
+        "series_id": one.series_id,
+        "unit": one.settings.unit,
+        "interval_minutes": one.settings.interval_minutes,
+        "start": f"{one.axis.start + first * one.axis.step:%Y-%m-%dT%H:%M:%SZ}",
+        "values": [None if math.isnan(value) else value for value in one.values[first : one.origin].tolist()],
+    }
 
 
 def _faults_of(read: Callable[[], object]) -> tuple[Fault, ...]:

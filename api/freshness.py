@@ -10,7 +10,7 @@ import psycopg
 from api.jobs.clock import ClockName
 from api.schemas import Freshness, SiteFreshness
 from grid.site import Site
-from grid.store.freshness import arrival_gap, chain_state
+from grid.store.freshness import arrivals, chain_state
 from grid.store.readings import latest_interval_end
 
 TELEMETRY_STALE_AFTER = timedelta(hours=3)
@@ -33,14 +33,15 @@ def freshness(
     state = chain_state(conn)
     load_series = sorted({load.series_id for load in site.loads})
     telemetry = _age(latest_interval_end(conn, load_series), now, TELEMETRY_STALE_AFTER)
-    # In a replay the newest reading makes the present, so its age says nothing: silence of the stream does.
-    if clock == "telemetry" and telemetry.at is not None and state.received_at is not None:
-        gap = arrival_gap(conn, load_series)
-        usual = SILENT_AFTER_AT_FIRST if gap is None else max(SILENT_AFTER, ARRIVALS_MISSED * gap)
-        if datetime.now(UTC) - state.received_at > usual:
+    came = arrivals(conn, load_series)
+    # In a replay the newest load reading makes the present, so its age says nothing: silence of the load does, whatever
+    # else still comes. What no stream has brought cannot fall silent.
+    if clock == "telemetry" and state.received_at is not None and telemetry.at is not None and came.last is not None:
+        usual = SILENT_AFTER_AT_FIRST if came.gap is None else max(SILENT_AFTER, ARRIVALS_MISSED * came.gap)
+        if datetime.now(UTC) - came.last > usual:
             telemetry = telemetry.model_copy(update={"state": "stale"})
     return SiteFreshness(
-        telemetry=telemetry.model_copy(update={"received_at": state.received_at}),
+        telemetry=telemetry.model_copy(update={"received_at": came.last}),
         forecast=_age(state.forecast_issued_at, now, ISSUES_MISSED * every),
         plan=_age(state.plan_issued_at, now, ISSUES_MISSED * every),
     )

@@ -29,8 +29,8 @@ class Freshness(Document):
     at: datetime | None = Field(description="Instant of the newest one; null if there is none. RFC 3339, UTC.")
     age_seconds: float | None = Field(description="The site's present minus `at`. [s]")
     received_at: datetime | None = Field(
-        description="When the stream last brought anything (wall clock); telemetry only. In a replay this tells "
-        "whether data still flow."
+        description="When the newest load reading came (wall clock); telemetry only. In a replay this tells whether "
+        "load still flows."
     )
     state: Literal["fresh", "stale", "missing"] = Field(description="`stale` above the age that is usual for it.")
 
@@ -55,6 +55,12 @@ class AssetDocument(Document):
         description="Lowest stable output of a thermal unit; of an exchange the most it exports, negative. [MW]"
     )
     energy_mwh: float | None = Field(description="Capacity of a storage; null otherwise. [MWh]")
+    series_id: str | None = Field(
+        default=None, description="Of a plant: the series that its power is forecast by; null otherwise."
+    )
+    series_capacity_kw: float | None = Field(
+        default=None, description="Of a plant: that series' value at which it yields `capacity_mw`. [kW]"
+    )
 
 
 class SiteDocument(Document):

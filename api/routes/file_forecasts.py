@@ -69,6 +69,16 @@ class FileExplanation(Document):
     )
 
 
+class FileHistory(Document):
+    """What was known of a series right before its horizon."""
+
+    series_id: str = Field(description="Which series.")
+    unit: str = Field(description="Of its values, as SERIES.json names it.")
+    interval_minutes: int = Field(description="Length of its intervals.")
+    start: datetime = Field(description="Start of the first one; the last one ends where the horizon begins.")
+    values: list[float | None] = Field(description="Of each interval; null where unknown.")
+
+
 class FileForecastDocument(Document):
     """Forecast of every horizon row of a file."""
 
@@ -78,6 +88,7 @@ class FileForecastDocument(Document):
         description="series_id, time, then `s1`, `s2`, …: the k-th of all series and times belong together."
     )
     explanation: FileExplanation | None = Field(description="What each group of inputs contributes.")
+    history: list[FileHistory] | None = Field(description="What was known before each horizon, in the file's order.")
 
 
 @router.post(
@@ -99,10 +110,15 @@ def post_file_forecast(
     seed: Annotated[int, Form(ge=0, le=2**31 - 1, description="Of every random draw.")] = 0,
     scenarios: Annotated[int, Form(ge=0, le=10_000, description="How many joint scenarios; told in JSON.")] = 0,
     explain: Annotated[bool, Form(description="Whether to tell what each input contributes; told in JSON.")] = False,
+    history_days: Annotated[
+        int, Form(ge=0, le=31, description="How many days before each horizon to tell beside it; told in JSON.")
+    ] = 0,
 ) -> Response:
     """The rows after each series' last known value are forecast: JSON, CSV or Parquet. Nothing is stored."""
     wanted_format(request)  # refused before the work, not after it
-    options = FileOptions(quantiles=quantiles, effort=effort, seed=seed, scenarios=scenarios, explain=explain)
+    options = FileOptions(
+        quantiles=quantiles, effort=effort, seed=seed, scenarios=scenarios, explain=explain, history_days=history_days
+    )
     made = service.files.forecast(file.file.read(), series.file.read(), options)
     return table_response(request, _document(made), lambda: made.table, name="forecast")
 
@@ -113,6 +129,7 @@ def _document(made: FileAnswer) -> FileForecastDocument:
         rows=_records(made.table),
         scenarios=None if made.scenarios is None else _records(made.scenarios),
         explanation=None if made.explanation is None else FileExplanation.model_validate(made.explanation),
+        history=None if made.history is None else [FileHistory.model_validate(one) for one in made.history],
     )
 
 

@@ -58,6 +58,8 @@ def _assets(site: Site) -> Iterator[AssetDocument]:
             capacity_mw=plant.capacity_mw,
             minimum_mw=0.0,
             energy_mwh=None,
+            series_id=plant.series_id,
+            series_capacity_kw=plant.series_capacity_kw,
         )
     for exchange in site.exchanges:
         yield AssetDocument(

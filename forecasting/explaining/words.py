@@ -12,6 +12,9 @@ import pandas as pd
 
 from grid.time_axis import FloatArray
 
+_MOST_KW = 5_000.0
+"""Above it sentences speak of MW, as the board's charts do."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeriesExplanation:
@@ -56,6 +59,7 @@ def in_words(
         groups: The reference first.
         values: To the median and to the width, shape (groups, intervals, 2).
         timezone: Whose days the sentences speak of.
+        unit: Of the rows; sentences about more than a few thousand kW speak of MW.
         attention: By network, shape (rows of the series, days).
     """
     table = pd.DataFrame(
@@ -68,6 +72,8 @@ def in_words(
         }
     )
     days = np.asarray(times.tz_convert(ZoneInfo(timezone)).strftime("%Y-%m-%d"))
+    if unit == "kW" and np.abs(values.sum(axis=0)).max(initial=0.0) > _MOST_KW:
+        values, unit = values / 1000.0, "MW"
     return SeriesExplanation(
         series_id=series_id,
         table=table,

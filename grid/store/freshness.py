@@ -16,6 +16,19 @@ from grid.store.series import find_channel_keys
 
 
 @dataclass(frozen=True, slots=True)
+class Arrivals:
+    """When the newest readings of some series came (wall clock).
+
+    Attributes:
+        last: None before the first.
+        gap: The median time between two arrivals of one series; None before a second.
+    """
+
+    last: datetime | None
+    gap: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
 class ChainState:
     """The newest of everything, None where there is none yet.
 
@@ -48,8 +61,8 @@ def chain_state(conn: psycopg.Connection) -> ChainState:
     return ChainState(*row)
 
 
-def arrival_gap(conn: psycopg.Connection, series: Sequence[str], *, readings: int = 6) -> timedelta | None:
-    """The median time between arrivals of one of these meters' series (wall clock); None before a second arrival.
+def arrivals(conn: psycopg.Connection, series: Sequence[str], *, readings: int = 6) -> Arrivals:
+    """When readings of these meters' series came.
 
     Args:
         series: Meters' series, such as ``zone-1:load``.
@@ -67,4 +80,5 @@ def arrival_gap(conn: psycopg.Connection, series: Sequence[str], *, readings: in
         ([key for key in keys if key is not None], readings),
     ).fetchall()
     gaps = [(later - earlier).total_seconds() for (a, earlier), (b, later) in pairwise(rows) if a == b]
-    return timedelta(seconds=median(gaps)) if gaps else None
+    gap = timedelta(seconds=median(gaps)) if gaps else None
+    return Arrivals(max((received_at for _, received_at in rows), default=None), gap)

@@ -67,6 +67,16 @@ def test_scenarios_and_the_explanation_come_with_the_forecast(api: Any) -> None:
     assert one["sentences"][0].startswith("2026-03-06: ")
 
 
+def test_the_days_before_the_horizon_come_where_they_are_asked_for(api: Any) -> None:
+    frame = table()
+    frame.loc[24 * 5 - 2, "value"] = np.nan
+    sent = api.post("/forecasts/from-file", files=files(frame), data={**FORM, "history_days": "2"}, timeout=120.0)
+    (one,) = sent.json()["history"]
+    assert (one["series_id"], one["unit"], one["interval_minutes"]) == ("a", "", 60)
+    assert one["start"] == "2026-03-04T00:00:00Z"
+    assert one["values"] == [None if np.isnan(value) else value for value in frame["value"][72:120]]
+
+
 def test_more_scenarios_than_are_sent_are_refused(api: Any, problem: Callable[..., dict[str, Any]]) -> None:
     def wide(hours: int) -> pd.DataFrame:
         times = pd.date_range("2026-03-01", periods=48 + hours, freq="h", tz="UTC")

@@ -150,6 +150,10 @@ def test_the_site_tells_its_present_and_what_is_dispatched(api: Any) -> None:
         "dune-solar": "solar",
         "harbour-battery": "storage",
     }
+    followed = {asset["asset_id"]: (asset["series_id"], asset["series_capacity_kw"]) for asset in site["assets"]}
+    assert followed == {"dune-solar": ("dune-solar:generation", 30_000.0)} | dict.fromkeys(
+        ("steam", "turbine", "harbour-battery"), (None, None)
+    )
 
 
 def test_metrics_count_by_route_and_never_by_path(own_api: Any) -> None:

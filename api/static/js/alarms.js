@@ -3,6 +3,7 @@
 import { byId, element, replace } from "./dom.js";
 import { age, dayTime, money, number, zoneName } from "./format.js";
 import { hasSchedule } from "./plan_card.js";
+import { kindOf } from "./plan_charts.js";
 
 // What a relaxed limit means, by how the plan names it; the first match speaks.
 const MEANING = [
@@ -18,7 +19,7 @@ const MEANING = [
 function together(violations) {
   const kinds = new Map();
   for (const v of violations) {
-    const kind = v.what.replace(/ at bus .*$/, "");
+    const kind = kindOf(v);
     const key = `${kind} ${v.interval_start}`;
     const one = kinds.get(key) ?? { ...v, kind, amount_mw: 0, energy_mwh: 0, cost: 0, buses: 0 };
     one.amount_mw += v.amount_mw;
@@ -76,8 +77,8 @@ function freshnessAlarms(site) {
   if (!site) return [];
   return Object.entries(site.freshness).filter(([, f]) => f.state === "stale").map(([name, f]) => {
     const [what, consequence, action] = STALE[name];
-    const cause = name === "telemetry" && site.clock === "telemetry" // a replay's newest reading is never old
-      ? `No reading has come for ${age((Date.now() - new Date(f.received_at)) / 1000)}.`
+    const cause = name === "telemetry" && site.clock === "telemetry" // a replay's newest load reading is never old
+      ? `No load reading has come for ${age((Date.now() - new Date(f.received_at)) / 1000)}.`
       : `${what} ${age(f.age_seconds)} old.`;
     return { level: "medium", cause, consequence, action };
   });

@@ -25,11 +25,11 @@ function axes() {
   return [
     { ...common, space: 56, size: 36, gap: 7, values: (_plot, splits) => hourLabels(splits) },
     { ...common, size: 54, gap: 4, space: 28,
-      values: (_plot, splits) => splits.map((v) => number(v, Math.max(0, digitsFor(splits)))) },
+      values: (_plot, splits) => splits.map((v) => number(v, Math.max(0, digitsBetween(splits)))) },
   ];
 }
 
-const digitsFor = (splits) =>
+const digitsBetween = (splits) =>
   splits.length < 2 ? 0 : Math.ceil(-Math.log10(Math.abs(splits[1] - splits[0])) - 1e-9);
 
 function hourLabels(splits) {
@@ -109,10 +109,11 @@ export function drawChart(id, make) {
         })),
       ],
     };
+    const open = host.querySelector(".as-table")?.open ?? false; // what somebody reads stays open
     replace(host);
     const plot = new uPlot(options, [spec.x, ...spec.series.map((line) => line.values)], host);
     fit(plot, host);
-    host.append(readableTable(spec.table));
+    host.append(readableTable(spec.table, open));
     const observer = charts.get(id)?.observer ?? new ResizeObserver(() => charts.has(id) && fit(charts.get(id).plot, host));
     charts.set(id, { plot, observer, drawn });
     observer.observe(host);
@@ -149,8 +150,8 @@ function padded(low, high) {
   return [low >= 0 && low < 0.35 * high ? 0 : low - room, high + room];
 }
 
-function readableTable(table) {
-  const details = element("details", { class: "as-table" }, element("summary", {}, "as a table"));
+function readableTable(table, open) {
+  const details = element("details", { class: "as-table", open }, element("summary", {}, "as a table"));
   details.addEventListener("toggle", () => {
     if (!details.open || details.querySelector("table")) return;
     details.append(element("div", { class: "scroll", tabindex: "0" }, element("table", {},

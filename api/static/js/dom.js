@@ -33,6 +33,14 @@ export const tableHead = (...columns) =>
   element("thead", {}, element("tr", {}, columns.map(([name, kind = "", title = null]) =>
     element("th", { scope: "col", class: kind || null, title }, name))));
 
+/** Fill a table. On a narrow page each row is a block, in which every cell but the first says its column itself. */
+export function fillTable(table, head, rows) {
+  const names = [...head.querySelectorAll("th")].map((column) => column.textContent);
+  for (const row of rows) [...row.children].slice(1).forEach((one, i) => { if (one.textContent) one.dataset.label = names[i + 1]; });
+  table.classList.add("stacks");
+  replace(table, head, element("tbody", {}, rows));
+}
+
 export const cell = (content, kind = null) => element("td", { class: kind }, content);
 
 /** Run `work` at most once per `milliseconds`; a call in between is made up for at the end of the pause. */

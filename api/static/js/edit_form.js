@@ -13,12 +13,13 @@ export function setUpEditForm(host, { chosen, done }) {
   const until = instant("edit-until");
   const action = element("select", { id: "edit-action" }, ACTIONS.map(([value, label]) => element("option", { value }, label)));
   const value = element("input", { id: "edit-value", type: "number", step: "any", disabled: true });
+  const unit = element("span");
   const reason = element("input", { id: "edit-reason", type: "text", required: true, minlength: 3, maxlength: 2000, autocomplete: "off", placeholder: "Reason, kept in the audit log" });
   const said = element("p", { class: "note", role: "status" });
   const run = element("button", { type: "submit" }, "Edit");
   const form = element("form", { class: "edit-form" },
     element("label", { for: from.id }, "From", from), element("label", { for: until.id }, "Until", until),
-    element("label", { for: action.id }, "Do", action), element("label", { for: value.id }, "Value", value),
+    element("label", { for: action.id }, "Do", action), element("label", { for: value.id }, element("span", {}, "Value ", unit), value),
     element("label", { for: reason.id, class: "wide" }, "Reason", reason), run, said);
   replace(host, form);
 
@@ -51,6 +52,10 @@ export function setUpEditForm(host, { chosen, done }) {
   });
 
   return {
+    /** Say in which unit a value is to be given; a chart may show another. */
+    useUnit(name) {
+      unit.textContent = name;
+    },
     /** Take a flagged span into the form. */
     pick(start, end) {
       from.value = onSiteClock(start);
@@ -69,7 +74,7 @@ export function setUpEditForm(host, { chosen, done }) {
 const worth = (value) => (value === null ? "missing" : number(value, 2));
 
 /** The edits of a series, the newest first. */
-export function editsTable(edits, withdraw) {
+export function editsTable(edits, unit, withdraw) {
   const row = (edit) => element("tr", { class: edit.withdrawn_at ? "resting" : null },
     element("th", { scope: "row" }, `${dayTime(edit.interval_start)} ${zoneName(edit.interval_start)}`),
     cell(`${worth(edit.old_value)} → ${worth(edit.value)}`, "figure"),
@@ -78,6 +83,6 @@ export function editsTable(edits, withdraw) {
       ? `withdrawn by ${edit.withdrawn_by.replace("key:", "")}: ${edit.withdrawal_reason}`
       : element("button", { type: "button", class: "quiet", onclick: () => withdraw(edit) }, "Withdraw")));
   if (edits.length === 0) return element("p", { class: "dim" }, "No edits in these days.");
-  return element("table", {}, tableHead(["Interval"], ["Before → after", "figure"], ["Who and why"], [""]),
+  return element("table", {}, tableHead(["Interval"], [`Before → after, ${unit}`, "figure"], ["Who and why"], [""]),
     element("tbody", {}, edits.toReversed().map(row)));
 }

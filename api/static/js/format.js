@@ -17,6 +17,8 @@ function formatted(instant, key, options) {
 export const clockTime = (instant) => formatted(instant, "time", { hour: "2-digit", minute: "2-digit" });
 export const dayTime = (instant) =>
   formatted(instant, "day", { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).replace(",", "");
+/** Without the date: of what lies within a week. */
+export const weekTime = (instant) => formatted(instant, "week", { weekday: "short", hour: "2-digit", minute: "2-digit" }).replace(",", "");
 export const fullTime = (instant) =>
   formatted(instant, "full", {
     weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
@@ -60,6 +62,12 @@ export function number(value, digits = 0) {
   return rounded.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits })
     .replaceAll(",", "\u202f").replace("-", "−");
 }
+
+/** Decimals with which numbers up to `largest` keep three figures. */
+export const digitsFor = (largest) => (largest > 0 ? Math.min(Math.max(2 - Math.floor(Math.log10(largest)), 0), 4) : 0);
+
+/** In which unit values up to `highest` are shown, and the factor to it: much power in MW. */
+export const shownUnit = (unit, highest) => (unit === "kW" && highest > 5e3 ? ["MW", 1e-3] : [unit, 1]);
 
 export const money = (value, currency, digits = 0) => `${number(value, digits)} ${currency}`;
 export const percent = (share, digits = 0) =>

@@ -4,7 +4,7 @@ import { ProblemError, currentKey, find, follow, forgetKey, get, storeKey } from
 import { showAlarms } from "./alarms.js";
 import { byId, element, missing, replace, throttled } from "./dom.js";
 import { setUpFileForecast } from "./file_panel.js";
-import { fillChooser, showForecast } from "./forecast_panel.js";
+import { fillChooser, plantOptions, showForecast } from "./forecast_panel.js";
 import { useZone } from "./format.js";
 import { showConnection, showHeader } from "./header.js";
 import { showModels } from "./models_panel.js";
@@ -52,8 +52,8 @@ const loadSeries = guarded("the series", async () => {
   const series = await get("/series");
   state.series = series;
   const forecast = series.filter((s) => s.kind !== null);
-  fillChooser(byId("load-series"), forecast.filter((s) => s.kind === "load"), "site:load");
-  fillChooser(byId("renewable-series"), forecast.filter((s) => s.kind !== "load"), forecast.find((s) => s.kind === "solar")?.series_id);
+  fillChooser(byId("load-series"), forecast.filter((s) => s.kind === "load").map((s) => [s.series_id, s.series_id]));
+  if (state.site) fillChooser(byId("renewable-series"), plantOptions(forecast.filter((s) => s.kind !== "load"), state.site));
 });
 
 const loadQuality = guarded("the data quality", async () => {

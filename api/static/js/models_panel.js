@@ -1,6 +1,6 @@
 // Which model speaks for what, and how much better it is than the seasonal-naive forecast.
 
-import { byId, cell, element, missing, replace, tableHead } from "./dom.js";
+import { byId, cell, element, fillTable, missing, replace, tableHead } from "./dom.js";
 import { number, percent } from "./format.js";
 
 const UNCALIBRATED = 0.07; // a 90 % band that covers this much less or more deserves a look
@@ -42,8 +42,8 @@ export function showModels(models) {
     replace(table, element("tbody", {}, element("tr", {}, element("td", {}, missing("No model yet.", "gridpilot train makes the first one.")))));
     return;
   }
-  replace(table,
+  fillTable(table,
     tableHead(["Model"], ["For"], ["Standing"], ["Loss", "figure"], ["Baseline", "figure"],
       ["Skill", "figure", "1 − loss / baseline"], ["50 % covers", "figure"], ["90 % covers", "figure"], ["Origins", "figure"]),
-    element("tbody", {}, speaking.map(modelRow)));
+    speaking.map(modelRow));
 }

@@ -1,6 +1,6 @@
 // Branches at or near their limit, the dearest first.
 
-import { byId, cell, element, replace, tableHead } from "./dom.js";
+import { byId, cell, element, fillTable, tableHead } from "./dom.js";
 import { dayTime, number, percent, zoneName } from "./format.js";
 import { presentPeriod } from "./now_panel.js";
 
@@ -21,11 +21,12 @@ export function showNetwork(plan, present) {
   }).filter((row) => row.share >= NEAR || row.dearest > 0.005)
     .sort((a, b) => b.dearest - a.dearest || b.share - a.share);
   const sentence = !plan ? "No plan yet." : `No branch comes above ${percent(NEAR)} of its limit in this plan.`;
-  replace(table,
-    tableHead(["Branch"], ["Now", "figure"], ["Highest", "figure"], ["At"], ["Limit MW", "figure"],
-      ["Price now", "figure", "Saving per MW of extra limit and hour, in this hour"],
-      ["Highest price", "figure", "The same, in the dearest hour of the plan"]),
-    element("tbody", {}, rows.length ? rows.map((row) => element("tr", {},
+  const price = plan ? ` ${plan.currency}/MWh` : "";
+  fillTable(table,
+    tableHead(["Branch"], ["Load now", "figure"], ["Highest", "figure"], ["At"], ["Limit MW", "figure"],
+      [`Price now${price}`, "figure", "Saving per MW of extra limit and hour, in this hour"],
+      [`Highest price${price}`, "figure", "The same, in the dearest hour of the plan"]),
+    rows.length ? rows.map((row) => element("tr", {},
       element("th", { scope: "row" }, row.id),
       cell(percent(row.now), "figure"),
       cell([row.share > 1.0005 ? "▲ " : row.share > 0.9995 ? "● " : "", percent(row.share)].join(""), row.share > 1.0005 ? "figure alarm" : "figure"),
@@ -33,5 +34,5 @@ export function showNetwork(plan, present) {
       cell(number(row.periods[now].limit_mw), "figure"),
       cell(row.price > 0.005 ? number(row.price, 2) : "–", "figure"),
       cell(row.dearest > 0.005 ? number(row.dearest, 2) : "–", "figure")))
-      : element("tr", {}, element("td", { colspan: 7, class: "dim" }, sentence))));
+      : [element("tr", {}, element("td", { colspan: 7, class: "dim" }, sentence))]);
 }

@@ -2,7 +2,7 @@
 
 import { element, missing, replace } from "./dom.js";
 import { money, number } from "./format.js";
-import { chargeOf, pricesOf } from "./plan_charts.js";
+import { chargeOf, priceMakers, pricesOf } from "./plan_charts.js";
 
 /** Which period of the plan holds the present; null if none does. */
 export function presentPeriod(plan, present) {
@@ -30,6 +30,7 @@ export function showNow(node, plan, present) {
   const charge = sum(plan.storages, (p) => p.state_of_charge_mwh);
   const trade = sum(plan.exchanges ?? {}, (p) => p.import_mw - p.export_mw);
   const prices = pricesOf(plan);
+  const makers = priceMakers(plan, prices)[i];
   const renewable = sum(plan.renewables, (p) => p.power_mw);
   const units = Object.values(plan.units).map((periods) => periods[i]);
   const short = system.reserve_up_required_mw - system.reserve_up_mw > 0.05;
@@ -41,6 +42,6 @@ export function showNow(node, plan, present) {
     figure("Storage", `${number(Math.abs(storage))} MW`, `${storage > 0.05 ? "discharging" : storage < -0.05 ? "charging" : "idle"}, ${number(charge)} MWh`),
     Object.keys(plan.exchanges ?? {}).length ? figure(trade < -0.05 ? "Export" : "Import", `${number(Math.abs(trade))} MW`) : null,
     figure("Reserve up", `${number(system.reserve_up_mw)} MW`, `of ${number(system.reserve_up_required_mw)} required`, short ? "short" : null),
-    figure("Price, mean", money(prices.mean[i], `${plan.currency}/MWh`, 1), `${number(prices.low[i], 1)} to ${number(prices.high[i], 1)}`),
+    figure("Price, mean", money(prices.mean[i], `${plan.currency}/MWh`, 1), `${number(prices.low[i], 1)} to ${number(prices.high[i], 1)}${makers.low || makers.high ? `: ${[makers.low, makers.high].filter(Boolean).join(", ")}` : ""}`),
     figure("Cost of the hour", money(system.production_cost + (system.exchange_cost ?? 0), plan.currency)));
 }

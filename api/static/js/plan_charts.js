@@ -1,7 +1,7 @@
 // The plan as generation stacked by fuel against the load, and the prices across the buses.
 
 import { colour, drawChart, noChart, tint, toSeconds } from "./charts.js";
-import { missing } from "./dom.js";
+import { byId, missing } from "./dom.js";
 import { dayTime, number, zoneName } from "./format.js";
 
 // From the bottom of the stack to its top; what an RTS-GMLC file or another site calls a fuel, and the word shown.
@@ -74,7 +74,7 @@ export function showGeneration(id, plan, present) {
       { label: "Load", values: closed(load), stroke: colour("ink"), width: 2 },
     ],
     table: {
-      columns: ["Interval", "Load MW", ...layers.map((l) => l.label), "Charging", ...(sells ? ["Export"] : [])],
+      columns: ["Interval", ...["Load", ...layers.map((l) => l.label), "Charging", ...(sells ? ["Export"] : [])].map((name) => `${name} MW`)],
       rows: plan.axis.interval_starts.map((s, i) =>
         [rowName(s), number(load[i]), ...layers.map((l) => number(l.mw[i])), number(charge[i]), ...(sells ? [number(sold[i])] : [])]),
     },
@@ -101,23 +101,64 @@ function meanPrice(periods) {
   return total > 0 ? periods.reduce((sum, p) => sum + weight(p) * p.lmp, 0) / total : null;
 }
 
+/** What is relaxed, wherever it is: load shed at one bus or at another. */
+export const kindOf = (violation) => violation.what.replace(/ at bus .*$/, "");
+
+const FREE = 0.005; // money/MWh: a price below it is told as 0
+const AT_PRICE = 0.98; // share of a relaxed limit's price from which on the highest price counts as made by it
+
+/** What makes the lowest price 0, or lifts the highest to that of a relaxed limit: {low, high} per interval, null where neither does. */
+export function priceMakers(plan, prices) {
+  return plan.axis.interval_starts.map((start, i) => {
+    const dearest = plan.violations.filter((v) => +new Date(v.interval_start) === +new Date(start) && prices.high[i] >= AT_PRICE * v.price_per_mwh)
+      .sort((a, b) => b.price_per_mwh - a.price_per_mwh)[0];
+    return {
+      low: Math.abs(prices.low[i]) < FREE && plan.system[i].curtailed_mw > 0.05 ? "curtailment" : null,
+      high: dearest ? kindOf(dearest) : null,
+    };
+  });
+}
+
+/** The same in sentences, for all intervals. */
+function makersInWords(plan, prices, makers) {
+  const when = (chosen) => `in ${chosen.length} of ${makers.length} intervals, first ${rowName(plan.axis.interval_starts[chosen[0]])}`;
+  const where = (test) => makers.flatMap((maker, i) => (test(maker) ? [i] : []));
+  const free = where(({ low }) => low);
+  return [
+    free.length ? `At 0 renewables are curtailed, and one MW more would cost nothing: ${when(free)}.` : "",
+    ...[...new Set(makers.map(({ high }) => high).filter(Boolean))].map((what) => {
+      const { price_per_mwh: price } = plan.violations.find((v) => kindOf(v) === what);
+      return `▲ From ${number(price)} on a limit is relaxed, ${what}: ${when(where(({ high }) => high === what))}.`;
+    }),
+  ].filter(Boolean).join(" ");
+}
+
 export function showPrices(id, plan, present) {
+  byId("prices-note").textContent = "";
   if (!plan || !Object.keys(plan.buses).length) return noChart(id, PLAN_MISSING());
   const prices = pricesOf(plan);
+  const makers = priceMakers(plan, prices);
+  byId("prices-note").textContent = makersInWords(plan, prices, makers);
   const digits = 1;
+  const told = (values, bound) => (_plot, i) => {
+    if (i === null || i === undefined) return "–";
+    const maker = closed(makers)[i][bound];
+    return `${number(closed(values)[i], digits)}${maker ? ` (${maker})` : ""}`;
+  };
   return drawChart(id, () => ({
     x: edges(plan), present, stepped: true, digits,
     bands: [{ series: [1, 2], fill: tint("forecast", 0.2) }],
     series: [
-      { label: "Highest bus", values: closed(prices.high), stroke: tint("forecast", 0.6), width: 1 },
-      { label: "Lowest bus", values: closed(prices.low), stroke: tint("forecast", 0.6), width: 1 },
+      { label: "Highest bus", values: closed(prices.high), stroke: colour("dear"), width: 1.5, shown: told(prices.high, "high") },
+      { label: "Lowest bus", values: closed(prices.low), stroke: colour("cheap"), width: 1.5, shown: told(prices.low, "low") },
       { label: weighted(plan) ? "Mean, by load" : "Mean", values: closed(prices.mean), stroke: colour("ink"), width: 2 },
       { label: "Congestion spread", values: closed(prices.congestion), stroke: colour("dim"), width: 1, dash: [4, 4] },
     ],
     table: {
-      columns: ["Interval", "Lowest", "Mean", "Highest", "Congestion spread"],
+      columns: ["Interval", ...["Lowest", "Mean", "Highest", "Congestion spread"].map((name) => `${name} ${plan.currency}/MWh`), "Made by"],
       rows: plan.axis.interval_starts.map((s, i) => [rowName(s),
-        ...[prices.low, prices.mean, prices.high, prices.congestion].map((v) => number(v[i], digits))]),
+        ...[prices.low, prices.mean, prices.high, prices.congestion].map((v) => number(v[i], digits)),
+        [makers[i].low, makers[i].high].filter(Boolean).join(", ") || "–"]),
     },
   }));
 }

@@ -2,9 +2,9 @@
 
 import { find, get } from "./api.js";
 import { colour, drawChart, noChart, tint, toSeconds } from "./charts.js";
-import { byId, cell, drawn, element, missing, replace, tableHead } from "./dom.js";
+import { byId, cell, drawn, element, fillTable, missing, replace, tableHead } from "./dom.js";
 import { editsTable, setUpEditForm } from "./edit_form.js";
-import { age, dayTime, number, percent, zoneName } from "./format.js";
+import { age, dayTime, digitsFor, number, percent, shownUnit, zoneName } from "./format.js";
 
 const DAYS = 7;
 const DAY = 24 * 3600e3;
@@ -40,15 +40,14 @@ function standingRow(standing, choose, silent) {
   const named = element("th", { scope: "row" },
     element("button", { type: "button", class: "quiet", onclick: () => choose(standing.series_id) }, standing.series_id));
   if (silent) return element("tr", {}, named, element("td", { colspan: 4, class: "warn" }, `▲ Silent since ${dayTime(standing.last)} ${zoneName(standing.last)}`));
-  return element("tr", {}, named, element("td", {}, bar(standing)), bad("estimated", 0.05), bad("missing", 0.01), cell(words(standing.reasons)));
+  return element("tr", {}, named, element("td", {}, bar(standing)), bad("estimated", 0.05), bad("missing", 0.01), cell(words(standing.reasons), "wide"));
 }
 
 function showStandings(quality, choose) {
   const rows = [...quality.silent.map((one) => standingRow(one, choose, true)), ...quality.series.map((one) => standingRow(one, choose, false))];
-  replace(byId("quality-worst"),
+  fillTable(byId("quality-worst"),
     tableHead(["Series"], ["Last 24 h"], ["Estimated", "figure"], ["Missing", "figure"], ["What was seen"]),
-    element("tbody", {}, rows.length ? rows
-      : element("tr", {}, element("td", { colspan: 5, class: "dim" }, "Every series sends, and nothing was flagged in the last 24 h."))));
+    rows.length ? rows : [element("tr", {}, element("td", { colspan: 5, class: "dim" }, "Every series sends, and nothing was flagged in the last 24 h."))]);
   const { series, oldest_marked_at: since } = quality.backlog;
   const waits = since === null ? 0 : (Date.now() - new Date(since)) / 1000;
   const late = waits > WAITS_TOO_LONG;
@@ -67,17 +66,17 @@ function showDays(quality) {
       : KINDS.filter(([name]) => total[name]).map(([name, label]) => `${label} ${percent(share(total, name), 1)}`).join(" · ")));
 }
 
-function spansTable(quality, pick) {
+function showSpans(quality, pick) {
   const spans = quality.spans.toReversed().slice(0, SPANS_SHOWN);
   const row = (span) => element("tr", {},
     element("th", { scope: "row" }, element("button", { type: "button", class: "quiet", onclick: () => pick(span) }, `${dayTime(span.start)} ${zoneName(span.start)}`)),
     cell(number(span.intervals), "figure"),
     element("td", { class: span.missing ? "flags warn" : "flags" }, `${span.missing ? "▲ missing: " : ""}${words(span.reasons)}`),
     element("td", { class: "why" }, span.explanation.join(" ")));
-  return element("table", {},
-    tableHead(["From"], ["Intervals", "figure"], ["Flags"], ["What it means"]),
-    element("tbody", {}, spans.length ? spans.map(row)
-      : element("tr", {}, element("td", { colspan: 4, class: "dim" }, "Nothing was flagged in these days."))));
+  const table = element("table");
+  fillTable(table, tableHead(["From"], ["Intervals", "figure"], ["Flags"], ["What it means"]),
+    spans.length ? spans.map(row) : [element("tr", {}, element("td", { colspan: 4, class: "dim" }, "Nothing was flagged in these days."))]);
+  replace(byId("quality-spans"), table);
 }
 
 /** Values of rows on the stamps of all of them; a null breaks the line. */
@@ -90,13 +89,12 @@ function draw(seriesId, unit, sent, validated, quality, present) {
   const rows = [...sent, ...validated];
   if (!rows.length) return noChart("quality-chart", missing(`Nothing of ${seriesId} in these days.`, "Choose another series, or check the meter."));
   const highest = Math.max(...rows.map((row) => Math.abs(row.value ?? 0)));
-  const scale = unit === "kW" && highest > 5e3 ? 1e-3 : 1;
-  const shown = scale === 1 ? unit : "MW";
+  const [shown, scale] = shownUnit(unit, highest);
   byId("quality-chart-unit").textContent = shown;
   const stamps = [...new Set(rows.map((row) => row.interval_start))].sort();
   const raw = valuesAt(sent, stamps, scale);
   const good = valuesAt(validated, stamps, scale);
-  const digits = highest * scale < 50 ? 2 : 0;
+  const digits = digitsFor(highest * scale);
   const flagged = quality.spans.filter((span) => span.missing || !span.reasons.includes("valid"));
   return drawChart("quality-chart", () => ({
     x: toSeconds(stamps), present, stepped: true, digits,
@@ -143,8 +141,9 @@ export function setUpQuality() {
     if (mine !== turn || !quality) return;
     showDays(quality);
     draw(seriesId, sent?.unit ?? "", sent?.readings ?? [], validated?.readings ?? [], quality, site.present);
-    replace(byId("quality-spans"), spansTable(quality, (found) => form.pick(found.start, found.end)));
-    replace(byId("quality-edits"), editsTable(edits ?? [], form.withdraw));
+    showSpans(quality, (found) => form.pick(found.start, found.end));
+    form.useUnit(sent?.unit ?? "");
+    replace(byId("quality-edits"), editsTable(edits ?? [], sent?.unit ?? "", form.withdraw));
   }
 
   const choose = (seriesId) => { chooser.value = seriesId; loadSeries(); };

@@ -1,7 +1,7 @@
 // Every unit: its hours on and off, its set-point now, its next change, and why.
 
-import { byId, cell, drawn, element, missing, replace, tableHead } from "./dom.js";
-import { clockTime, dayTime, money, number, percent, zoneName } from "./format.js";
+import { byId, cell, drawn, element, fillTable, missing, replace, tableHead } from "./dom.js";
+import { dayTime, money, number, percent, weekTime, zoneName } from "./format.js";
 import { presentPeriod } from "./now_panel.js";
 
 const open = new Set(); // assets whose reasons are unfolded
@@ -125,7 +125,7 @@ function unitRows(row, plan, now, again) {
     cell(row.uplift === undefined ? "" : number(row.uplift), "figure"),
     cell(row.asset.minimum_mw ? `${number(row.asset.minimum_mw)} – ${number(row.asset.capacity_mw)}` : number(row.asset.capacity_mw), "figure dim"),
     cell(strip(row, now)),
-    cell(change ? `${change.starts ? "▲ on" : "▽ off"} ${clockTime(change.at)}` : "", "nowrap"),
+    cell(change ? `${change.starts ? "▲ on" : "▽ off"} ${weekTime(change.at)}` : "", "nowrap"),
     cell(why?.text ?? "", "why"));
   return unfolded ? [line, element("tr", { class: "unfolded" }, element("td", { colspan: 10 }, reasonList(reasons, plan)))] : [line];
 }
@@ -144,14 +144,14 @@ export function showUnits(plan, present) {
     .filter((row) => !wanted || `${row.id} ${row.asset.fuel ?? ""} ${row.asset.kind} ${row.asset.bus_id}`.toLowerCase().includes(wanted))
     .sort((a, b) => b.on[now] - a.on[now] || Math.abs(b.mw[now]) - Math.abs(a.mw[now]) || a.id.localeCompare(b.id));
   const focused = document.activeElement?.closest?.("#units-table tr th")?.textContent.slice(2);
-  replace(table,
-    tableHead(["Unit"], ["Fuel"], ["Now", "figure", "Set-point of this hour, MW"],
-      ["Reserve", "figure", "Upward reserve held, MW; a storage's charge, MWh; what a plant has available or a reserve must have, MW"],
-      ["Headroom", "figure", "How much more and less a unit that is on could give in this hour, its reserve included, MW"],
-      ["Uplift", "figure", `What prices leave unpaid of a unit's cost over the plan, ${plan.currency}; ${number(plan.uplift?.total)} for all units`],
-      ["Range", "figure", "Lowest stable output to capacity; of an exchange the most it exports, negative, to the most it imports, MW"],
-      [`Next ${plan.axis.periods} h`, "", "Each hour: height is output, empty is off"], ["Change"], ["Why, this hour"]),
-    element("tbody", {}, rows.length ? rows.flatMap((row) => unitRows(row, plan, now, again))
-      : element("tr", {}, element("td", { colspan: 10, class: "dim" }, "No unit matches."))));
+  fillTable(table,
+    tableHead(["Unit"], ["Fuel"], ["Now MW", "figure", "Set-point of this hour"],
+      ["Reserve MW", "figure", "Upward reserve held; a storage's charge, in MWh; what a plant has available or a reserve must have"],
+      ["Headroom MW", "figure", "How much more and less a unit that is on could give in this hour, its reserve included"],
+      [`Uplift ${plan.currency}`, "figure", `What prices leave unpaid of a unit's cost over the plan; ${number(plan.uplift?.total)} for all units`],
+      ["Range MW", "figure", "Lowest stable output to capacity; of an exchange the most it exports, negative, to the most it imports"],
+      [`Next ${number((plan.axis.periods * plan.axis.step_minutes) / 60)} h`, "", "Each interval: height is output, empty is off"], ["Change"], ["Why, this hour"]),
+    rows.length ? rows.flatMap((row) => unitRows(row, plan, now, again))
+      : [element("tr", {}, element("td", { colspan: 10, class: "dim" }, "No unit matches."))]);
   if (focused) [...table.querySelectorAll("th button")].find((b) => b.textContent.slice(2) === focused)?.focus();
 }

@@ -30,12 +30,13 @@ export function setUpWhatIf({ latest, show, back }) {
   const out = element("select", { id: "units-out", multiple: true, size: 4, "aria-describedby": "out-help" });
   const said = element("p", { class: "note", role: "status" });
   const run = element("button", { type: "submit" }, "Plan what-if");
-  const now = element("button", { type: "button", title: "A new plan from the newest forecasts, which takes the place of the one in force" }, "Plan now");
+  const now = element("button", { type: "button", "aria-describedby": "now-help" }, "Plan now");
   const form = element("form", { class: "what-if-form" },
     fields.map(([name, label, input]) => element("label", { for: name }, `${label} ×`, input)),
     element("label", { class: "wide", for: "units-out" }, "Units out of service", out),
     element("p", { id: "out-help", class: "note" }, "Hold Ctrl to choose several."),
-    element("div", { class: "buttons" }, run, now), said);
+    element("div", { class: "buttons" }, run, element("span", { class: "note" }, "with these changes. This page shows it; the plan in force stays.")),
+    element("div", { class: "buttons" }, now, element("span", { id: "now-help", class: "note" }, "without them, from the newest forecasts. It takes the place of the plan in force.")), said);
   replace(byId("what-if"), form);
 
   async function plan(changes) {

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { cell, element, replace, tableHead } from "./dom.js";
-import { dayTime, number, zoneName } from "./format.js";
+import { dayTime, digitsFor, number, shownUnit, zoneName } from "./format.js";
 
 /** Offer to explain `forecast` in `place`; what was already explained of the series stays, told as of its issue. */
 export function offerWhy(place, forecast) {
@@ -22,7 +22,7 @@ async function explain(place, forecast) {
   try {
     const answer = await get("/forecasts/explanation", { series_id: forecast.series_id, issued_at: forecast.issued_at });
     shown = element("div", { class: "explained" },
-      element("p", { class: "note" }, `Of the forecast issued ${dayTime(forecast.issued_at)} ${zoneName(forecast.issued_at)} `, element("span", { class: "again" })),
+      element("p", { class: "note" }, `Of the forecast of ${forecast.series_id} issued ${dayTime(forecast.issued_at)} ${zoneName(forecast.issued_at)} `, element("span", { class: "again" })),
       told(answer));
   } catch (error) {
     const again = element("button", { type: "button", class: "quiet", onclick: () => explain(place, forecast) }, "Ask again");
@@ -37,11 +37,12 @@ function told({ sentences, rows, unit }) {
     const own = rows.filter((row) => row.group === group);
     return own.reduce((sum, row) => sum + row[column], 0) / own.length;
   };
-  const scale = Math.max(0, ...groups.map((group) => Math.abs(mean(group, "to_median"))));
-  const digits = scale < 50 ? 2 : 0;
-  const shown = (group) => (value) => `${value > 0 && group !== groups[0] ? "+" : ""}${number(value, digits)}`;
+  const highest = Math.max(0, ...groups.map((group) => Math.abs(mean(group, "to_median"))));
+  const [named, scale] = shownUnit(unit, highest);
+  const digits = digitsFor(highest * scale);
+  const shown = (group) => (value) => `${value > 0 && group !== groups[0] ? "+" : ""}${number(scale * value, digits)}`;
   const table = element("table", {},
-    tableHead(["Mean over the horizon"], [`To the median, ${unit}`, "figure"], [`To the width, ${unit}`, "figure", "Of the central 80 %"]),
+    tableHead(["Mean over the horizon"], [`To the median, ${named}`, "figure"], [`To the width, ${named}`, "figure", "Of the central 80 %"]),
     element("tbody", {}, groups.map((group) => element("tr", {}, cell(group),
       ["to_median", "to_width"].map((column) => cell(shown(group)(mean(group, column)), "figure"))))));
   return [sentences.map((sentence) => element("p", { class: "note" }, sentence)), groups.length ? table : null];
