@@ -6,9 +6,9 @@ from the last three months of readings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from forecasting.engine.packing import Tensors, pack, unpack
 from forecasting.load.members import LoadMembers, LoadParts
 from forecasting.load.residuals import ResidualModel
 from forecasting.load.shared_fits import FittedRow
-from forecasting.members.course import CLIMATOLOGY, LEVELS, Course, Quantiles, Trial
+from forecasting.members.course import CLIMATOLOGY, LEVELS, MEMBERS, Course, Members, Quantiles, Trial
 from forecasting.members.forest import QuantileForest
 from forecasting.members.splits import TimeSplit
 from forecasting.members.trees import QuantileTrees
@@ -38,6 +38,8 @@ from grid.time_axis import FloatArray
 
 ISSUE_HISTORY = timedelta(days=92)
 """What an issue reads: eight weeks of errors and the seasons before them."""
+KnownAt = Callable[[datetime], Sequence[FileSeries] | None]
+"""Series as they were known at an instant; None if that is as they stand."""
 _HOUR = timedelta(hours=1)
 
 
@@ -130,19 +132,61 @@ def make_members(
     return LoadMembers(rows, course=course, trial=trial, trained=trained, parts=parts, on_progress=on_progress)
 
 
-def ask_past(model: TrainedModel, series: Sequence[FileSeries], trial: Trial, origins: IndexArray) -> FloatArray:
+def past_as_known(
+    members: Members,
+    parts: LoadParts | SolarParts,
+    rows: Rows,
+    trial: Trial,
+    origins: IndexArray,
+    *,
+    known_at: KnownAt | None,
+    asked: Collection[str] = MEMBERS,
+) -> Quantiles:
+    """What members would have said at earlier origins, each from what was known there.
+
+    Args:
+        parts: Of the members: where something was corrected since an origin, they are recalled for it alone.
+        known_at: None if nothing was ever corrected.
+    """
+    said = members.past(origins, rows.periods, asked=asked)
+    if known_at is None:
+        return said
+    units = list(zip(rows.offset.tolist(), rows.scale.tolist(), strict=True))
+    for place, origin in enumerate(origins.tolist()):
+        known = known_at(rows.axis.start + origin * rows.axis.step)
+        if known is not None:
+            named = {one.series_id: one for one in known}
+            earlier = make_rows([named[one.series_id] for one in rows.series], units=units)
+            alone = origins[place : place + 1]
+            recalled = make_members(earlier, trial=replace(trial, origins=alone), course=Course(), parts=parts)
+            told = recalled.past(alone, rows.periods, asked=asked)
+            for name in said.keys() & told.keys():
+                said[name][:, place] = told[name][:, 0]
+    return said
+
+
+def ask_past(
+    model: TrainedModel,
+    series: Sequence[FileSeries],
+    trial: Trial,
+    origins: IndexArray,
+    *,
+    known_at: KnownAt | None = None,
+) -> FloatArray:
     """What a model would have said at earlier origins.
 
     Args:
         series: Those the model knows, in its order, with enough history before the origins.
         origins: None before the hour until which the model has seen everything.
+        known_at: What was known of them; None if nothing was ever corrected.
 
     Returns:
         At LEVELS, in each series' unit, shape (series, origins, periods, levels).
     """
     rows = make_rows(series, units=model.units)
     members = make_members(rows, trial=trial, course=Course(), parts=model.parts)
-    return in_units(members.past(origins, model.periods, asked=model.members), model.blends, model.units)
+    said = past_as_known(members, model.parts, rows, trial, origins, known_at=known_at, asked=model.members)
+    return in_units(said, model.blends, model.units)
 
 
 def ask_now(model: TrainedModel, series: Mapping[str, FileSeries], *, levels: Sequence[float]) -> dict[str, FloatArray]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecasting.engine.mixture import Blend, averaged, learn_shares, trust_in
-from forecasting.engine.model import TrainedModel, ask_past, in_units, make_members
+from forecasting.engine.model import KnownAt, TrainedModel, ask_past, in_units, make_members, past_as_known
 from forecasting.judging.backtest import Scores, score
 from forecasting.judging.daily_scores import DailyScores, daily_scores
 from forecasting.judging.drift import promises
@@ -102,6 +102,7 @@ def hold_contest(
     course: Course,
     champion: TrainedModel | None,
     timezone: str = "UTC",
+    known_at: KnownAt | None = None,
     stakes: Stakes | None = None,
     on_progress: Progress | None = None,
 ) -> Contest:
@@ -116,6 +117,8 @@ def hold_contest(
         series: Of one hourly axis, each with a horizon of as many hours as will be asked.
         weather_ids: Whose temperature stands beside each; "" for none.
         timezone: By whose hours scores are told.
+        known_at: The series as they were known at an origin, where some were corrected since; what happened is told as
+            it stands now.
         stakes: What is at stake for the site, if regret is to decide.
 
     Raises:
@@ -130,7 +133,7 @@ def hold_contest(
     rows = make_rows(known, units=units)
     members = make_members(rows, trial=trial, course=course, on_progress=on_progress)
     parts = members.parts()
-    said = members.past(trial.origins, rows.periods)
+    said = past_as_known(members, parts, rows, trial, trial.origins, known_at=known_at)
     actual = _actual(rows, trial.origins)
 
     half = int(np.searchsorted(trial.origins, (trial.split.test + trial.split.end) // 2))
@@ -160,7 +163,9 @@ def hold_contest(
         days = np.empty(0, dtype=np.int64)
         if stakes is not None:
             days = stakes.midnights(rows.axis, first=int(ground.origins[0]), periods=rows.periods)
-        told = _champion_told(champion, alike, trial, ground.origins, days, first=half, course=course)
+        told = _champion_told(
+            champion, alike, trial, ground.origins, days, first=half, course=course, known_at=known_at
+        )
         if told is not None:
             theirs, champion_daily = ground.judge(told[0], shared)
             comparison = compare(daily.loss[shared], champion_daily.loss)
@@ -168,7 +173,8 @@ def hold_contest(
                 try:
                     if not len(days):
                         raise UntoldError("the weeks that judge have no whole day")
-                    own = in_units(members.past(days, rows.periods), early, units)[shared]
+                    own_past = past_as_known(members, parts, rows, trial, days, known_at=known_at)
+                    own = in_units(own_past, early, units)[shared]
                     regret = _regret(stakes, rows, days, champion.series_ids, own, told[1])
                 except UntoldError as error:
                     logger.warning("what errors cost is not told: %s", error)
@@ -205,6 +211,7 @@ def _champion_told(
     *origins: IndexArray,
     first: int,
     course: Course,
+    known_at: KnownAt | None,
 ) -> list[FloatArray] | None:
     """What :func:`ask_past` says; None if the champion fails: a broken one must not keep others from being trained.
 
@@ -212,8 +219,8 @@ def _champion_told(
         origins: None before the first of the trial's that judge, whose number is ``first``; nothing is said of none.
     """
     try:
-        fair = _unflattered(champion, series, trial, first, course)
-        return [ask_past(fair, series, trial, some) for some in origins if len(some)]
+        fair = _unflattered(champion, series, trial, first, course, known_at)
+        return [ask_past(fair, series, trial, some, known_at=known_at) for some in origins if len(some)]
     except Exception:  # whatever a stored model does, training goes on
         logger.exception("the champion cannot be compared with: it fails")
         return None
@@ -225,7 +232,12 @@ def _choosing(trial: Trial, first: int) -> IndexArray:
 
 
 def _unflattered(
-    champion: TrainedModel, series: Sequence[FileSeries], trial: Trial, first: int, course: Course
+    champion: TrainedModel,
+    series: Sequence[FileSeries],
+    trial: Trial,
+    first: int,
+    course: Course,
+    known_at: KnownAt | None,
 ) -> TrainedModel:
     """The champion with weights and bands that do not know the days that judge: where its own do, with new ones."""
     rows = make_rows(series, units=champion.units)
@@ -233,7 +245,8 @@ def _unflattered(
     if champion.blended_until <= judged_from:
         return champion
     origins = _choosing(trial, first)
-    said = make_members(rows, trial=trial, course=course, parts=champion.parts).past(origins, rows.periods)
+    members = make_members(rows, trial=trial, course=course, parts=champion.parts)
+    said = past_as_known(members, champion.parts, rows, trial, origins, known_at=known_at)
     return replace(champion, blends=tuple(_blends(said, _actual(rows, origins), trial, course)))
 
 

@@ -24,6 +24,7 @@ from forecasting.networks.team import Team
 from forecasting.networks.training import Progress
 from forecasting.nouns import ShortHistoryError
 from forecasting.series.request import FileSeries
+from forecasting.site.as_known import AsKnown, channels_read
 from forecasting.site.asking import ask_external, ask_loads, ask_solar
 from forecasting.site.champions import Champion, Champions, Promoted
 from forecasting.site.data import (
@@ -42,6 +43,7 @@ from forecasting.site.series import load_series, solar_series
 from forecasting.site.stand_ins import Asked, forecast_all
 from grid.forecasts import DEFAULT_LEVELS, Forecast
 from grid.site import SITE_LOAD, PromotionCriterion, Site
+from grid.store.corrections import load_corrections
 from grid.store.events import publish_event_once
 from grid.store.forecasts import BASELINE, PRIMARY, save_forecasts
 from grid.store.models import (
@@ -243,6 +245,7 @@ class ForecastService:
                 course=course,
                 champion=champion.model,
                 timezone=site.timezone,
+                known_at=_as_known(conn, site, series).at,
                 stakes=_stakes(conn, site, until=axis.end),
                 on_progress=on_progress,
             )
@@ -277,6 +280,15 @@ class ForecastService:
             regret=contest.regret,
             seconds=time.monotonic() - began,
         )
+
+
+def _as_known(conn: psycopg.Connection, site: Site, series: Sequence[FileSeries]) -> AsKnown:
+    """The series at any instant of the weeks that judge."""
+    one = series[0]
+    history = TimeAxis(one.axis.start, one.axis.step, one.origin)
+    first = history.end - timedelta(days=LONGEST_TEST_DAYS)
+    corrections = load_corrections(conn, channels_read(site, series), history, first=first, last=history.end)
+    return AsKnown(site, series, corrections.undone_at)
 
 
 def _stakes(conn: psycopg.Connection, site: Site, *, until: datetime) -> Stakes | None:

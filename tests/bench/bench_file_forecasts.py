@@ -167,7 +167,8 @@ def tell_spread(mixes: dict[str, Answers], levels: tuple[float, ...]) -> None:
         print(_line(name, one))
     every = np.stack(list(found.values()))  # (seeds, scores)
     apart = np.ptp(every, axis=0)
-    losses = "".join(f"{share:>10.1%}" for share in (apart / every.mean(axis=0))[: len(LOSSES)])
+    mean = np.maximum(every.mean(axis=0), np.finfo(np.float64).tiny)  # no peak came near, no loss
+    losses = "".join(f"{share:>10.1%}" for share in (apart / mean)[: len(LOSSES)])
     print(f"{'highest less lowest':<28}{losses}" + "".join(f"{100.0 * one:>7.1f}" for one in apart[len(LOSSES) :]))
 
 

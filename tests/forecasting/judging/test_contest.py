@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from forecasting.engine.mixture import learn_shares
-from forecasting.engine.model import TrainedModel, ask_now
+from forecasting.engine.model import KnownAt, TrainedModel, ask_now
 from forecasting.judging.backtest import Scores, score
 from forecasting.judging.contest import hold_contest
 from forecasting.judging.significance import Comparison
@@ -159,9 +159,13 @@ def first(made: Any) -> Contest:
     return load_contest(made.load_series)
 
 
-def load_contest(series: list[FileSeries], champion: TrainedModel | None = None) -> Contest:
+def load_contest(
+    series: list[FileSeries], champion: TrainedModel | None = None, *, known_at: KnownAt | None = None
+) -> Contest:
     weather = ["w"] * len(series)
-    return hold_contest(series, weather, kind="load", levels=DEFAULT_LEVELS, course=QUICK, champion=champion)
+    return hold_contest(
+        series, weather, kind="load", levels=DEFAULT_LEVELS, course=QUICK, champion=champion, known_at=known_at
+    )
 
 
 def test_even_a_hardly_trained_model_beats_repeating_last_week(made: Any, first: Contest) -> None:
@@ -185,6 +189,39 @@ def test_a_champion_is_judged_by_weights_and_bands_that_do_not_know_the_days_tha
     assert taught_before.champion_scores is not None
     assert taught_on_these_days.champion_scores.skill == pytest.approx(first.scores.skill, abs=1e-3)
     assert taught_before.champion_scores.skill < 0.1 < first.scores.skill  # as it speaks
+
+
+def test_origins_read_what_was_known_there_and_are_scored_by_what_happened(made: Any, first: Contest) -> None:
+    """At every other origin the last two days stood at half of what they were corrected to later."""
+    asked: list[datetime] = []
+
+    def known_at(instant: datetime) -> list[FileSeries] | None:
+        asked.append(instant)
+        if instant.hour % 2:
+            return None
+        origin = (instant - made.load_series[0].axis.start) // timedelta(hours=1)
+        late = slice(origin - 48, origin)
+        return [replace(one, values=_changed(one.values, late, 0.5)) for one in made.load_series]
+
+    told = load_contest(made.load_series, first.model, known_at=known_at)
+    assert told.champion_scores is not None
+    assert told.scores.windows == first.scores.windows
+    assert told.scores.baseline_pinball == pytest.approx(first.scores.baseline_pinball, rel=0.3)
+    for one in (told.scores, told.champion_scores):
+        assert one.pinball > 1.1 * first.scores.pinball
+    assert min(asked) == made.load_series[0].axis.start + first.split.test * timedelta(hours=1)
+    assert max(asked) <= made.load.axis.end - timedelta(hours=48)
+
+
+def test_origins_at_which_nothing_was_otherwise_say_what_they_said(made: Any, first: Contest) -> None:
+    same = load_contest(made.load_series, known_at=lambda _: made.load_series)
+    assert same.scores.pinball == pytest.approx(first.scores.pinball, rel=1e-4)
+
+
+def _changed(values: FloatArray, where: slice, times: float) -> FloatArray:
+    made = values.copy()
+    made[where] *= times
+    return made
 
 
 def test_networks_trees_and_the_scored_weights_never_see_what_scores_them(

@@ -12,6 +12,7 @@ import numpy as np
 import psycopg
 import pytest
 
+from forecasting.engine.model import KnownAt
 from forecasting.engine.registry import SealedModel
 from forecasting.judging.stakes import Stakes
 from forecasting.nouns import ShortHistoryError
@@ -102,6 +103,29 @@ def test_where_regret_decides_a_contest_is_told_what_the_weeks_before_it_came_to
     assert stakes.kw.keys() == {"m-0:load", "site:load"}
     np.testing.assert_allclose(stakes.kw["m-0:load"][-HOURS:], made.load.kw[0, :HOURS], rtol=1e-6)
     np.testing.assert_allclose(stakes.kw["site:load"], 2.0 * stakes.kw["m-0:load"])  # on the network's scale
+
+
+def test_a_contest_is_told_what_was_known_before_a_correction(
+    made: Any, database_url: str, present: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[KnownAt] = []
+
+    def hold(*_: object, known_at: KnownAt, **_options: object) -> None:
+        told.append(known_at)
+        raise ShortHistoryError("enough seen")
+
+    monkeypatch.setattr("forecasting.site.service.hold_contest", hold)
+    starts = np.array([int(start.timestamp()) * 1_000_000 for start in made.load.axis.interval_starts], dtype=np.int64)
+    first = ReadingBlock(Source.METER, "m-0", Channel.LOAD, 60, starts[:HOURS], made.load.kw[0, :HOURS], 0, None)
+    again = ReadingBlock(Source.METER, "m-0", Channel.LOAD, 60, starts[300:301], np.array([7.0]), 1, None)
+    with connect(database_url, application_name="test") as connection:
+        save_readings(connection, [first], received_at=present - timedelta(days=9))
+        save_readings(connection, [again], received_at=present - timedelta(days=2))
+        ForecastService().train(connection, SITE, issued_at=present, kinds=["load"])
+    (known_at,) = told
+    (before,) = known_at(present - timedelta(days=3)) or ()
+    assert before.values[300] == pytest.approx(made.load.kw[0, 300])
+    assert known_at(present - timedelta(days=1)) is None
 
 
 def test_a_champion_that_cannot_be_opened_need_only_be_overtaken(
