@@ -35,7 +35,7 @@ from forecasting.series.calendar import make_calendar
 from forecasting.series.request import FileSeries
 from forecasting.series.rows import make_rows
 from forecasting.series.table import read_request
-from grid.scores import coverage, peak_threshold, peak_weighted_losses, pinball_losses
+from grid.scores import coverage, peak_threshold, peak_weighted_losses, pinball_losses, weighted_quantile_loss
 from grid.time_axis import FloatArray
 
 USUAL = ["gefcom2014_load:05,08", "gefcom2014_solar:04", "gefcom2014_weekly:00,10", "vic_elec:06,18"]
@@ -177,7 +177,7 @@ def scores(answers: Answers, levels: tuple[float, ...]) -> FloatArray:
     known = answers.only(np.isfinite(answers.actual))
     said = at_levels(known.quantiles, levels=LEVELS, wanted=levels)
     loss = pinball_losses(known.actual, said, levels=levels)
-    wql = 2.0 * loss.mean(axis=1).sum() / np.abs(known.actual).sum()
+    wql = weighted_quantile_loss(known.actual, said, levels=levels)
     mae = np.abs(known.actual - known.quantiles[:, LEVELS.index(0.5)]).mean()
     peak = np.nanmean(peak_weighted_losses(known.actual, said, levels=levels, peak_kw=known.peak))
     awake = known.only(known.quantiles[:, -1] > 0.0)  # not the night of a plant
