@@ -23,7 +23,7 @@ router = APIRouter(tags=["forecasts"])
 class FileInputsDocument(Document):
     """What was known of a series of a file."""
 
-    readings_until: datetime = Field(description="End of its last known value.")
+    readings_until: datetime | None = Field(description="End of its last known value; null without one.")
     covariates_until: datetime | None = Field(
         description="End of the last known value of its covariates, which may lie in the horizon; null without any."
     )

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecasting.engine.mixture import Heard, Mixture, hear, mix
+from forecasting.engine.mixture import Blend, Heard, Mixture, hear, mix
 from forecasting.explaining.contributions import Contributions, contributions
 from forecasting.explaining.words import SeriesExplanation
 from forecasting.files.explanation import explained
 from forecasting.files.inputs import FileInputs, inputs_of, model_of, remarks
 from forecasting.files.joint import Spoken, add_up, spoken_of
+from forecasting.files.newcomers import NEIGHBOURS, Lesson, learn, profile, taught, teach, teachers_of, unheard
 from forecasting.members.course import (
     CLIMATOLOGY,
     COURSES,
@@ -33,14 +34,18 @@ from forecasting.members.course import (
     split_history,
 )
 from forecasting.quantiles.mixing import at_levels
+from forecasting.series.newcomers import newcomer
 from forecasting.series.request import FileSeries, level_name
 from forecasting.series.rows import Rows, make_rows
+from grid.faults import Fault, InputError
 from grid.scores import mean_pinball_loss
 from grid.time_axis import FloatArray
 
 DEFAULT_LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
-_SHORT_HISTORY = 5
-"""The level of who speaks where history is too short for more, as the chain of stored forecasts counts."""
+_NEIGHBOURS, _SHORT_HISTORY = 4, 5
+"""The levels of who speaks where history is too short for more, as the chain of stored forecasts counts."""
+TRAINED, SHORT, NEW = _AGES = ("trained", "short", "new")
+"""Whether history is long enough to train on, too short, or less than a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +56,13 @@ class SeriesReport:
         weights: Of every member that spoke.
         width: By how much the bands were widened or narrowed after mixing.
         skill: 1 - pinball loss over that of the seasonal naive, in the backtest that chose the weights; None without
-            one, or where the seasonal naive never erred.
-        backtest_origins: How many forecasts of the backtest were judged by a known value.
-        degraded: Neither a regression nor trees nor a network could speak.
+            one, or where the seasonal naive never erred, or could not speak.
+        backtest_origins: How many forecasts of the backtest were judged by a known value; of a series with a short
+            history beside others with a long one, how many of these, as if they were as young.
+        degraded: Neither a regression nor trees nor a network could speak, or neighbours did.
         reasons: Sentences: what could not be used, and what stood in for it.
         model_id: Of what was trained on the file: the same for the same file, effort and seed.
-        fallback_level: 0; 5 if ``degraded``, as for stored forecasts.
+        fallback_level: 0; 4 where neighbours spoke, 5 if otherwise ``degraded``, as for stored forecasts.
         issued_at: When the horizon begins: no value measured from then on was known.
         inputs: What was known.
     """
@@ -127,15 +133,27 @@ def forecast_file(
         explain: Whether to tell what each group of inputs contributes.
         now: Values after it are remarked upon, which nobody can have measured; None for no clock.
         on_progress: Told what is being forecast.
+
+    Raises:
+        InputError: If less than a day is known of a series, and no three others are long enough to teach it.
     """
     course = Course(COURSES[effort], seed)
     model_id = model_of(series, effort=effort, seed=seed)
     answers: dict[str, Answer] = {}
-    for _, group in groupby(sorted(series, key=kind_of_work), key=kind_of_work):
-        rows = make_rows(list(group))
+    groups = [list(group) for _, group in groupby(sorted(series, key=kind_of_work), key=kind_of_work)]
+    for group in sorted(groups, key=lambda group: _AGES.index(_age(group[0]))):  # who teaches comes first
         if on_progress is not None:
-            on_progress(", ".join(one.series_id for one in rows.series[:5]) + (" …" if len(rows.series) > 5 else ""))
-        answers.update(_forecast_rows(rows, course, model_id, explain=explain, now=now))
+            on_progress(", ".join(one.series_id for one in group[:5]) + (" …" if len(group) > 5 else ""))
+        grown = [one.spoken for one in answers.values() if _age(one.spoken.series) == TRAINED]
+        teachers = [] if _age(group[0]) == TRAINED else teachers_of(group[0], grown)
+        if _age(group[0]) == NEW and not teachers:
+            place, remedy = f"series {group[0].series_id}: value", "give a longer history, or longer ones of others"
+            raise InputError([Fault(place, "is too short, and no other series is long enough to learn from", remedy)])
+        if _age(group[0]) == NEW:
+            answers |= {one.series_id: _of_new(one, teachers, course, model_id, now=now) for one in group}
+        else:
+            rows = make_rows(group)
+            answers |= _forecast_rows(rows, course, model_id, teachers=teachers, explain=explain, now=now)
     spoken, drawn = add_up([answers[one.series_id].spoken for one in series], count=scenarios, seed=seed)
     told = [(one, answers[one.series.series_id]) for one in spoken]
     names = [f"s{k}" for k in range(1, scenarios + 1)]
@@ -175,11 +193,9 @@ def kind_of_work(one: FileSeries) -> tuple[str, ...]:
     settings, origin = one.settings, one.axis.start + one.axis.step * one.origin
     horizon = one.axis.periods - one.origin
     hours = -(-one.origin * settings.interval_minutes // 60)
-    until = split_history(hours, -(-horizon * settings.interval_minutes // 60)).tail * 60 // settings.interval_minutes
-    known = np.isfinite(one.values[:until]).sum() * settings.interval_minutes / 60
     return (
         "solar" if settings.kind == "solar" else "load",
-        "trained" if known >= MINIMUM_KNOWN_HOURS else "short",
+        _age(one),
         f"{settings.interval_minutes:02d}",
         settings.timezone,
         settings.holidays,
@@ -188,6 +204,15 @@ def kind_of_work(one: FileSeries) -> tuple[str, ...]:
         f"{hours // 4383:03d}",  # histories of about one length: a long one is not cut for the sake of a short one
         ",".join(sorted(one.covariates)),
     )
+
+
+def _age(one: FileSeries) -> str:
+    minutes, horizon = one.settings.interval_minutes, one.axis.periods - one.origin
+    if newcomer(one):
+        return NEW
+    split = split_history(-(-one.origin * minutes // 60), -(-horizon * minutes // 60))
+    known = np.isfinite(one.values[: split.tail * 60 // minutes]).sum() * minutes / 60
+    return TRAINED if known >= MINIMUM_KNOWN_HOURS else SHORT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,27 +226,52 @@ class Answer:
 
 
 def _forecast_rows(
-    rows: Rows, course: Course, model_id: str, *, explain: bool, now: datetime | None
+    rows: Rows, course: Course, model_id: str, *, teachers: Sequence[Spoken], explain: bool, now: datetime | None
 ) -> dict[str, Answer]:
-    """The answer for every series of some rows."""
-    heard = hear(rows, course=course, trained=kind_of_work(rows.series[0])[1] == "trained")
-    mixtures = [mix(heard, index, seed=course.seed) for index in range(len(rows.series))]
+    """The answer for every series of some rows.
+
+    Args:
+        teachers: Series with a long history, for rows with a short one; there may be none.
+    """
+    heard = hear(rows, course=course, trained=_age(rows.series[0]) == TRAINED)
+    lessons: Sequence[Lesson | None] = [None] * len(rows.series)
+    if teachers:
+        heard, lessons = teach(heard, teachers, course=course)
+    mixtures = [
+        mix(heard, index, seed=course.seed) if lesson is None else taught(heard, index, lesson)
+        for index, lesson in enumerate(lessons)
+    ]
     why = contributions(heard, [mixture.blend for mixture in mixtures]) if explain else [None] * len(mixtures)
     attention = heard.members.attention() if explain else {}
     return {
         one.series_id: Answer(
             spoken=spoken_of(heard, index, mixture),
-            report=_report(one, heard, index, mixture, model_id).because(tuple(remarks(one, now=now))),
+            report=_report(one, heard, index, mixture, lesson, model_id).because(tuple(remarks(one, now=now))),
             why=why[index],
             attention={
                 name: shares[index * rows.parts : (index + 1) * rows.parts] for name, shares in attention.items()
             },
         )
-        for index, (one, mixture) in enumerate(zip(rows.series, mixtures, strict=True))
+        for index, (one, mixture, lesson) in enumerate(zip(rows.series, mixtures, lessons, strict=True))
     }
 
 
-def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture, model_id: str) -> SeriesReport:
+def _of_new(
+    one: FileSeries, teachers: Sequence[Spoken], course: Course, model_id: str, *, now: datetime | None
+) -> Answer:
+    """The answer for a series with less than a day of readings, by its neighbours alone."""
+    told, how = profile(one, teachers, [other.quantiles for other in teachers])
+    lesson = learn(one, teachers, course=course, members=()).because(how)
+    report = _reported(one, lesson.blend, lesson.skill, lesson.forecasts, lesson.reasons, model_id)
+    return Answer(unheard(one, told, lesson), report.because(tuple(remarks(one, now=now))), None, {})
+
+
+def _report(
+    one: FileSeries, heard: Heard, index: int, mixture: Mixture, lesson: Lesson | None, model_id: str
+) -> SeriesReport:
+    reasons = [sentence for sentence in heard.reasons if _concerns(sentence, one, heard.rows)]
+    if lesson is not None:
+        return _reported(one, mixture.blend, lesson.skill, lesson.forecasts, (*reasons, *lesson.reasons), model_id)
     own = slice(index * heard.rows.parts, (index + 1) * heard.rows.parts)
     happened = heard.actual[own].reshape(-1)
     naive = heard.past[NAIVE][own].reshape(-1, len(LEVELS))
@@ -229,25 +279,29 @@ def _report(one: FileSeries, heard: Heard, index: int, mixture: Mixture, model_i
     skill = round(1.0 - loss / reference, 4) if reference > 0.0 and np.isfinite(loss) else None
     judged = np.isfinite(happened - mixture.backtest[:, 0]).reshape(heard.actual[own].shape)
     origins = int(judged.any(axis=(0, 2)).sum())
-    spoken = {name: round(weight, 4) for name, weight in mixture.blend.weights.items()}
-    reasons = [sentence for sentence in heard.reasons if _concerns(sentence, one, heard.rows)]
     if not origins:
         reasons.append("No backtest was possible: members weigh what they count for beforehand.")
-    degraded = not set(heard.present) - {RECENT, CLIMATOLOGY, NAIVE}
-    inputs = inputs_of(one)
+    return _reported(one, mixture.blend, skill, origins, reasons, model_id)
+
+
+def _reported(
+    one: FileSeries, blend: Blend, skill: float | None, origins: int, reasons: Sequence[str], model_id: str
+) -> SeriesReport:
+    spoken = {name: round(weight, 4) for name, weight in blend.weights.items()}
+    level = _NEIGHBOURS if NEIGHBOURS in spoken else 0 if set(spoken) - {RECENT, CLIMATOLOGY, NAIVE} else _SHORT_HISTORY
     return SeriesReport(
         series_id=one.series_id,
         method="+".join(sorted(spoken, key=lambda name: -spoken[name])),
         weights=spoken,
-        width=mixture.blend.width,
+        width=blend.width,
         skill=skill,
         backtest_origins=origins,
-        degraded=degraded,
+        degraded=level > 0,
         reasons=tuple(reasons),
         model_id=model_id,
-        fallback_level=_SHORT_HISTORY if degraded else 0,
-        issued_at=inputs.readings_until,
-        inputs=inputs,
+        fallback_level=level,
+        issued_at=one.axis.start + one.axis.step * one.origin,
+        inputs=inputs_of(one),
     )
 
 

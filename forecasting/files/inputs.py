@@ -24,12 +24,12 @@ class FileInputs:
     """What was known of a series of a file.
 
     Attributes:
-        readings_until: End of its last known value.
+        readings_until: End of its last known value; None without one.
         covariates_until: End of the last known value of its covariates, which may lie in the horizon; None without any.
         completeness: Share of the week before the horizon whose values were known. [1]
     """
 
-    readings_until: datetime
+    readings_until: datetime | None
     covariates_until: datetime | None
     completeness: float
 
@@ -40,7 +40,7 @@ def inputs_of(one: FileSeries) -> FileInputs:
     week = round(_WEEK / one.axis.step)
     recent = np.isfinite(one.values[max(one.origin - week, 0) : one.origin])
     return FileInputs(
-        readings_until=one.axis.start + one.axis.step * one.origin,
+        readings_until=one.axis.start + one.axis.step * one.origin if np.isfinite(one.values).any() else None,
         covariates_until=one.axis.start + one.axis.step * max(ends) if ends else None,
         completeness=round(float(recent.sum()) / week, 4),
     )
@@ -64,9 +64,9 @@ def remarks(one: FileSeries, *, now: datetime | None) -> Iterator[str]:
     """
     known = one.values[: one.origin]
     until = inputs_of(one).readings_until
-    if now is not None and until > now + _CLOCKS_APART:
+    if now is not None and until is not None and until > now + _CLOCKS_APART:
         yield f"Its last value is of {until:%Y-%m-%d}, which is yet to come: are its times right?"
-    if np.nanmin(known) == np.nanmax(known):
+    if until is not None and np.nanmin(known) == np.nanmax(known):
         yield "Its history is constant" + (": the forecast repeats it." if one.settings.kind != "solar" else ".")
     below = int((known < 0.0).sum())
     if below and one.settings.kind == "solar":

@@ -127,7 +127,7 @@ class FileSeries:
         """Within which values it lies: the sun's from 0 to capacity, others from 0 if they never fell below."""
         if self.settings.kind == "solar":
             return 0.0, self.settings.capacity or np.inf
-        return (0.0 if float(np.nanmin(self.values)) >= 0.0 else -np.inf), np.inf
+        return (-np.inf if (self.values < 0.0).any() else 0.0), np.inf
 
 
 def read_settings_file(path: Path) -> dict[str, dict[str, Any]]:

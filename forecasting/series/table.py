@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.series.cells import Numbers, read_cells, tell
+from forecasting.series.newcomers import settled
 from forecasting.series.parents import parent_faults
 from forecasting.series.request import DEFAULTS, REQUIRED, FileSeries, SeriesSettings, read_settings_file, settings_of
 from forecasting.series.sizes import check_sizes, check_sun
@@ -61,7 +62,8 @@ def read_request(table: Path, series: Path) -> list[FileSeries]:
             made.append(result)
         else:
             faults.extend(result)
-    faults = faults or list(parent_faults(made))
+    made, found = settled(made)
+    faults = [*faults, *found] or list(parent_faults(made))
     if faults:
         raise InputError(faults)
     return made
@@ -101,9 +103,8 @@ def _series(name: str, settings: SeriesSettings, rows: pd.DataFrame) -> FileSeri
         check_sun(faults, f"{place}: value", settings.capacity, value, number)
     _check_temperatures(faults, name, settings, rows, number)
     known = np.flatnonzero(np.isfinite(value))
-    if not len(known):
-        faults.append(Fault(f"{place}: value", "is empty in every row", "give the history of the series"))
-        return faults
+    if not len(known):  # a new meter, if others are like it
+        return faults or _on_axis(name, settings, rows, (seconds - seconds[0]) // step, known)
     if known[-1] == len(value) - 1 and not (apart < 0).any():  # unsorted, a row's place says nothing
         remedy = "append the rows to forecast, with value empty"
         faults.append(Fault(f"{place}: value", "no row follows the last known value: there is no horizon", remedy))
@@ -112,9 +113,6 @@ def _series(name: str, settings: SeriesSettings, rows: pd.DataFrame) -> FileSeri
     if len(never):
         problem = f"is never known at minute {', '.join(map(str, never))} of the hour"
         faults.append(Fault(f"{place}: value", problem, "give it, or correct interval_minutes in SERIES.json"))
-    if len(known) * step < 86_400:
-        problem = f"has {len(known)} known values, less than a day of {settings.interval_minutes} minutes"
-        faults.append(Fault(f"{place}: value", problem, "give a longer history"))
     if (seconds[-1] - seconds[known[-1]]) > LONGEST_HORIZON.total_seconds():
         faults.append(Fault(f"{place}: time", f"the horizon is longer than {LONGEST_HORIZON.days} days", "shorten it"))
     if seconds.max() - seconds.min() > MAX_YEARS * 366 * 86_400:
@@ -164,13 +162,14 @@ def _on_axis(
         values[position] = rows[column].to_numpy()
         return values
 
+    first = int(known[-1]) + 1 if len(known) else 0  # row of the horizon
     numeric = [column for column in rows.columns if column not in REQUIRED]
     return FileSeries(
         series_id=name,
         settings=settings,
         axis=axis,
         values=spread("value"),
-        origin=int(position[known[-1]]) + 1,
-        asked=position[known[-1] + 1 :],
+        origin=int(position[first - 1]) + 1 if first else 0,
+        asked=position[first:],
         covariates={column: spread(column) for column in numeric if rows[column].notna().any()},
     )

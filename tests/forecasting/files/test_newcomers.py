@@ -1,0 +1,143 @@
+"""A new meter in a file: what the others teach, bands that hold, and a word on every value of who spoke."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting.files.forecast import FileForecast, forecast_file
+from forecasting.quantiles.neighbours import nearest_in_size, scales_to
+from forecasting.series.table import read_request
+from grid.faults import InputError
+from grid.time_axis import FloatArray
+
+DAYS, AHEAD = 40, 24
+HOURS = np.arange(24 * DAYS + AHEAD)
+LEVELS = (0.05, 0.5, 0.95)
+LOAD = {"kind": "load", "interval_minutes": 60}
+PEAK = 1.0 + 0.8 * np.sin((HOURS % 24 - 9.0) / 12.0 * np.pi)
+
+
+def home(number: int) -> FloatArray:
+    """One shape, a size of its own and restless."""
+    draw = np.random.default_rng(number)
+    return np.asarray((1.0 + number) * PEAK * draw.uniform(0.6, 1.4, len(HOURS)))
+
+
+def street(*known_hours: int, homes: int = 5) -> tuple[pd.DataFrame, FloatArray]:
+    """Homes of which the last ones know so many hours, and what the very last one will use."""
+    times = pd.date_range(datetime(2026, 3, 2, tzinfo=UTC), periods=len(HOURS), freq="h")
+    frames = []
+    for number in range(homes + len(known_hours)):
+        known = known_hours[number - homes] if number >= homes else 24 * DAYS
+        seen = (HOURS < 24 * DAYS) & (24 * DAYS - known <= HOURS)
+        value = np.where(seen, home(number), np.nan)
+        frames.append(pd.DataFrame({"series_id": f"home {number}", "time": times, "value": value}))
+    table = pd.concat(frames, ignore_index=True)
+    table["time"] = table["time"].map(lambda instant: instant.isoformat())
+    return table, home(homes + len(known_hours) - 1)[24 * DAYS :]
+
+
+def asked(folder: Path, frame: pd.DataFrame, settings: dict[str, Any], **options: Any) -> FileForecast:
+    frame.to_csv(folder / "in.csv", index=False)
+    (folder / "series.json").write_text(json.dumps({"series": settings}))
+    series = read_request(folder / "in.csv", folder / "series.json")
+    return forecast_file(series, levels=LEVELS, effort="fast", **options)
+
+
+def last(made: FileForecast) -> FloatArray:
+    """Quantiles of the last series, shape (hours ahead, levels)."""
+    own = made.table[made.table["series_id"] == made.reports[-1].series_id]
+    return np.asarray(own[[f"q{level:g}" for level in LEVELS]].to_numpy())
+
+
+@pytest.mark.parametrize("hours", [12, 24, 72, 240])
+def test_a_new_meter_is_as_large_as_its_readings_and_shaped_as_its_neighbours(tmp_path: Path, hours: int) -> None:
+    frame, came = street(hours)
+    made = asked(tmp_path, frame, {"*": LOAD})
+    report, told = made.reports[-1], last(made)
+    assert (report.fallback_level, report.degraded) == (4, True)
+    assert report.weights["neighbours"] > 0.1
+    assert sum(report.weights.values()) == pytest.approx(1.0, abs=1e-3)
+    assert "neighbours" in report.method
+    assert f"The forecasts of 5 other series, scaled to {hours} hours of its readings, speak" in " ".join(
+        report.reasons
+    )
+    assert report.backtest_origins == 5 * 8
+    usual = 6.0 * PEAK[24 * DAYS :]
+    assert np.abs(told[:, 1] / usual - 1.0).mean() < 0.2
+    assert ((came >= told[:, 0]) & (came <= told[:, 2])).mean() > 0.7
+
+
+def test_without_a_reading_it_begins_with_the_others_and_capacity_scales_it(tmp_path: Path) -> None:
+    frame, _ = street(0)
+    capacities = {f"home {k}": {"capacity": 2.0 * (k + 1)} for k in range(6)}
+    made = asked(tmp_path, frame, {"*": LOAD, **capacities}, scenarios=3)
+    report, told = made.reports[-1], last(made)
+    assert (report.weights, report.fallback_level, report.inputs.readings_until) == ({"neighbours": 1.0}, 4, None)
+    assert report.issued_at == made.reports[0].issued_at
+    assert "scaled by capacity" in report.reasons[0]
+    assert np.abs(told[:, 1] / (6.0 * PEAK[24 * DAYS :]) - 1.0).mean() < 0.15
+    assert len(made.table) == 6 * AHEAD
+    assert made.scenarios is not None
+    assert np.isfinite(made.scenarios[["s1", "s2", "s3"]].to_numpy()).all()
+
+
+def test_without_a_reading_or_capacity_its_band_is_as_wide_as_homes_differ(tmp_path: Path) -> None:
+    frame, _ = street(0)
+    told = last(asked(tmp_path, frame, {"*": LOAD}))
+    noon = told[int(PEAK[:24].argmax())]
+    assert noon[0] < 1.5 * 1.8
+    assert noon[2] > 4.0 * 1.8
+
+
+def test_its_contributions_and_reference_add_up_with_the_neighbours(tmp_path: Path) -> None:
+    frame, _ = street(72)
+    made = asked(tmp_path, frame, {"*": LOAD}, explain=True)
+    (why,) = [one for one in made.explanations if one.series_id == "home 5"]
+    summed = why.table.groupby("time")["to_median"].sum().to_numpy()
+    np.testing.assert_allclose(summed, last(made)[:, 1], rtol=1e-6)
+
+
+def test_the_others_are_forecast_as_if_it_were_not_there(tmp_path: Path) -> None:
+    alone, beside = (asked(tmp_path, street(*new)[0], {"*": LOAD}).table for new in ((), (72,)))
+    pd.testing.assert_frame_equal(alone, beside[beside["series_id"] != "home 5"].reset_index(drop=True))
+
+
+def test_what_is_known_of_it_alone_speaks_where_too_few_can_teach(tmp_path: Path) -> None:
+    frame, _ = street(72, homes=2)
+    report = asked(tmp_path, frame, {"*": LOAD}).reports[-1]
+    assert (report.fallback_level, "neighbours" in report.weights) == (5, False)
+
+
+@pytest.mark.parametrize(
+    ("hours", "homes", "words"),
+    [(0, 2, "is empty in every row"), (5, 2, "has 5 known values, less than a day of 60 minutes")],
+)
+def test_a_new_meter_that_nobody_can_stand_for_is_a_fault(tmp_path: Path, hours: int, homes: int, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        asked(tmp_path, street(hours, homes=homes)[0], {"*": LOAD})
+
+
+def test_a_total_is_no_neighbour_of_its_parts(tmp_path: Path) -> None:
+    frame, _ = street(72, homes=3)
+    frame.loc[frame["series_id"] == "home 2", "value"] *= 3.0
+    parts = {f"home {k}": {"parent": "home 2"} for k in range(2)}
+    taught, untaught = (asked(tmp_path, frame, {"*": LOAD, **one}).reports[-1] for one in ({}, parts))
+    assert (taught.fallback_level, untaught.fallback_level) == (4, 5)
+
+
+def test_readings_tell_a_size_from_a_day_on_and_capacity_before() -> None:
+    other = np.ones(48)
+    young, grown = np.where(np.arange(48) < 44, np.nan, 9.0), np.where(np.arange(48) < 20, np.nan, 9.0)
+    assert scales_to(young, 4.0, [(other, 2.0)])[0] == [2.0]
+    assert scales_to(grown, 4.0, [(other, 2.0)])[0] == [9.0]
+    assert scales_to(young, None, [(other, 2.0)])[0] == [9.0]
+    assert scales_to(young, 4.0, [(other, 2.0)], an_hour=4)[1] == "scaled by capacity"
+    assert nearest_in_size([8.0, np.nan, 1.1, 0.5]) == [2, 3, 0]
