@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-FORMAT = 5
+FORMAT = 6
 """Raised when windows, networks, cores or seals change so that older models would be misread."""
 
 

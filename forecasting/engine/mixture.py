@@ -21,6 +21,7 @@ from forecasting.members.course import (
     Course,
     Members,
     Quantiles,
+    filled,
     single_trial,
 )
 from forecasting.quantiles.conformal import Bands, learn_bands
@@ -65,10 +66,22 @@ class Blend:
     Attributes:
         weights: Of the members that are asked, summing to one.
         bands: By how much they are widened or narrowed after mixing, by block of lead times.
+        without: Holds for hours of which the trees that read sent weather say nothing; None where they are not asked.
     """
 
     weights: dict[str, float]
     bands: Bands
+    without: Blend | None = None
+
+    @property
+    def members(self) -> frozenset[str]:
+        """Those that count for some hour."""
+        return frozenset(self.weights) | (self.without.members if self.without else frozenset())
+
+    @property
+    def method(self) -> str:
+        """The members that speak, the weightiest first, such as ``lstm+regression``."""
+        return "+".join(sorted(self.weights, key=lambda member: -self.weights[member]))
 
     @property
     def width(self) -> float:
@@ -168,7 +181,8 @@ def blended(said: Mapping[str, FloatArray], blend: Blend) -> FloatArray:
     Args:
         said: By member, each of one shape (..., periods, LEVELS).
     """
-    return blend.bands.calibrated(averaged(said, blend.weights), levels=LEVELS)
+    told = blend.bands.calibrated(averaged(said, blend.weights), levels=LEVELS)
+    return told if blend.without is None else filled(told, blended(said, blend.without))
 
 
 def averaged(said: Mapping[str, FloatArray], weights: Mapping[str, float]) -> FloatArray:

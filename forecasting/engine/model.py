@@ -19,7 +19,17 @@ from forecasting.engine.packing import Tensors, pack, unpack
 from forecasting.load.members import LoadMembers, LoadParts
 from forecasting.load.residuals import ResidualModel
 from forecasting.load.shared_fits import FittedRow
-from forecasting.members.course import CLIMATOLOGY, LEVELS, MEMBERS, Course, Members, Quantiles, Trial
+from forecasting.members.course import (
+    CLIMATOLOGY,
+    LEVELS,
+    MEMBERS,
+    WEATHER_TREES,
+    Course,
+    Members,
+    Quantiles,
+    Trial,
+    filled,
+)
 from forecasting.members.forest import QuantileForest
 from forecasting.members.splits import TimeSplit
 from forecasting.members.trees import QuantileTrees
@@ -87,12 +97,11 @@ class TrainedModel:
     @property
     def members(self) -> frozenset[str]:
         """Those that count for some series."""
-        return frozenset(name for blend in self.blends for name in blend.weights)
+        return frozenset().union(*(blend.members for blend in self.blends))
 
-    def method(self, name: str) -> str:
-        """The members that speak of a series, the weightiest first, such as ``lstm+regression``."""
-        weights = self.blends[self.series_ids.index(name)].weights
-        return "+".join(sorted(weights, key=lambda member: -weights[member]))
+    def blend(self, name: str) -> Blend:
+        """How the members of a series are mixed."""
+        return self.blends[self.series_ids.index(name)]
 
 
 _KNOWN = {
@@ -212,10 +221,21 @@ def ask_now(model: TrainedModel, series: Mapping[str, FileSeries], *, levels: Se
 def in_units(said: Quantiles, blends: Sequence[Blend], units: Sequence[tuple[float, float]]) -> FloatArray:
     """Each row's members mixed, in its unit, shape (rows, origins, periods, levels).
 
-    A member that is silent on a row counts for none of it; NaN where all are.
+    A member that is silent on a row counts for none of it; NaN where all are. Where irradiance had been sent of some
+    hours only, the others are mixed as if none had.
     """
+    mixed = _mixed(said, blends)
+    if any(blend.without for blend in blends):
+        mixed = filled(mixed, _mixed(said, [blend.without or blend for blend in blends]))
+    offset, scale = np.array(units).T[..., None, None, None]
+    return np.asarray(np.maximum(mixed * scale + offset, 0.0))
+
+
+def _mixed(said: Quantiles, blends: Sequence[Blend]) -> FloatArray:
+    """Each row's members mixed, in its bands; NaN where trees that read sent weather count and say nothing."""
     weights = np.array([[blend.weights.get(name, 0.0) for name in said] for blend in blends])  # (rows, members)
-    weights[~np.stack([np.isfinite(one).all(axis=(1, 2, 3)) for one in said.values()], axis=1)] = 0.0
+    speaks = [np.isfinite(one).all(axis=(1, 2, 3)) | (name == WEATHER_TREES) for name, one in said.items()]
+    weights[~np.stack(speaks, axis=1)] = 0.0
     total = weights.sum(axis=1)
     mixed = np.zeros_like(said[CLIMATOLOGY])
     for one, weight in zip(said.values(), weights.T, strict=True):
@@ -223,8 +243,7 @@ def in_units(said: Quantiles, blends: Sequence[Blend], units: Sequence[tuple[flo
         np.add(mixed, share * one, out=mixed, where=share > 0.0)
     mixed[total == 0.0] = np.nan
     bands = np.stack([blend.bands.factors for blend in blends])[:, None]  # (rows, any origin, cells, 2)
-    offset, scale = np.array(units).T[..., None, None, None]
-    return np.asarray(np.maximum(calibrated(np.sort(mixed, axis=-1), bands, levels=LEVELS) * scale + offset, 0.0))
+    return calibrated(np.sort(mixed, axis=-1), bands, levels=LEVELS)
 
 
 def _gone(like: FileSeries, name: str) -> FileSeries:

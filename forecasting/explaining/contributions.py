@@ -67,9 +67,7 @@ def contributions(
     """
     rows, answers = heard.rows, {}
     groups = tuple(
-        group
-        for group in GROUPS
-        if group in {CALENDAR, RECENT} or any(any(_columns(one, group)) for one in rows.series)
+        group for group in GROUPS if group in {CALENDAR, RECENT} or any(_tells(one, group) for one in rows.series)
     )
     late = heard.members.ordinary() if RECENT in groups else rows.values
     usual = _usual(rows)
@@ -140,12 +138,22 @@ def _days_back(rows: Rows) -> Iterator[int]:
     return (1 + k * _DAYS_APART % days for k in range(_CALENDARS))
 
 
+def _tells(one: FileSeries, group: str) -> bool:
+    """Whether a series has weather of a group, measured, given or sent."""
+    return any(_columns(one, group)) or any(_group(means) == group for means in one.sent)
+
+
 def _columns(one: FileSeries, group: str) -> Iterator[str]:
     """Covariates of a series that belong to a group."""
-    temperatures = set(one.meaning("air_temperature"))
     for name in one.covariates:
-        if (name in temperatures) == (group == TEMPERATURE) and group in (TEMPERATURE, WEATHER):
+        about = one.settings.covariates.get(name)
+        if _group(about.means if about else "") == group:
             yield name
+
+
+def _group(means: str) -> str:
+    """The group that weather of a meaning belongs to."""
+    return TEMPERATURE if means == "air_temperature" else WEATHER
 
 
 def _usual(rows: Rows) -> list[dict[str, FloatArray]]:
@@ -176,5 +184,5 @@ def _usual(rows: Rows) -> list[dict[str, FloatArray]]:
 def _without(one: FileSeries, off: Collection[str], usual: Mapping[str, FloatArray]) -> FileSeries:
     """The series with the covariates of those groups that are off as they usually are, and no forecast of them."""
     changed = {name: usual[name] for group in off for name in _columns(one, group)}
-    sent = () if TEMPERATURE in off else one.sent
-    return replace(one, covariates={**one.covariates, **changed}, sent=sent) if changed else one
+    sent = {means: issues for means, issues in one.sent.items() if _group(means) not in off}
+    return replace(one, covariates={**one.covariates, **changed}, sent=sent)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from forecasting.engine.mixture import Blend, averaged, learn_shares, trust_in
 from forecasting.engine.model import KnownAt, TrainedModel, ask_past, in_units, make_members, past_as_known
 from forecasting.judging.backtest import Scores, score
+from forecasting.judging.blends import DAYLIGHT_SHARE, learn_blends
 from forecasting.judging.daily_scores import DailyScores, daily_scores
 from forecasting.judging.drift import promises
 from forecasting.judging.significance import compare
@@ -31,7 +31,6 @@ from forecasting.networks.team import Team
 from forecasting.networks.training import Progress
 from forecasting.networks.windows import future_positions
 from forecasting.nouns import IndexArray, ShortHistoryError
-from forecasting.quantiles.conformal import learn_bands
 from forecasting.quantiles.mixing import at_levels
 from forecasting.series.calendar import hours_since_epoch
 from forecasting.series.request import FileSeries
@@ -43,8 +42,6 @@ from grid.site import PromotionCriterion
 from grid.time_axis import FloatArray
 
 logger = logging.getLogger(__name__)
-
-_DAYLIGHT_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +135,7 @@ def hold_contest(
 
     half = int(np.searchsorted(trial.origins, (trial.split.test + trial.split.end) // 2))
     choosing = len(_choosing(trial, half))
-    early = _blends({name: one[:, :choosing] for name, one in said.items()}, actual[:, :choosing], trial, course)
+    early = learn_blends({name: one[:, :choosing] for name, one in said.items()}, actual[:, :choosing], trial, course)
     later = {name: one[:, half:] for name, one in said.items()}
     ground = _ground(rows, trial.origins[half:], actual[:, half:], later, levels=levels, timezone=timezone)
     names = [one.series_id for one in rows.series]
@@ -152,7 +149,7 @@ def hold_contest(
         periods=rows.periods,
         seen_until=int(hours_since_epoch(rows.axis)[trial.split.test]),
         parts=parts,
-        blends=tuple(_blends(said, actual, trial, course)),
+        blends=tuple(learn_blends(said, actual, trial, course)),
         blended_until=int(hours_since_epoch(rows.axis)[-1]) + 1,
     )
     promise = promises(names, daily, mean_kw=ground.mean)
@@ -247,7 +244,7 @@ def _unflattered(
     origins = _choosing(trial, first)
     members = make_members(rows, trial=trial, course=course, parts=champion.parts)
     said = past_as_known(members, champion.parts, rows, trial, origins, known_at=known_at)
-    return replace(champion, blends=tuple(_blends(said, _actual(rows, origins), trial, course)))
+    return replace(champion, blends=tuple(learn_blends(said, _actual(rows, origins), trial, course)))
 
 
 def _regret(
@@ -272,22 +269,6 @@ def _regret(
         return stakes.compare(*said, start=rows.axis.start + int(days[0]) * rows.axis.step)
     except (InputError, RuntimeError) as error:  # a solver that finds no optimum, or takes no problem, is among these
         raise UntoldError(f"the site cannot be run through these days: {error}") from error
-
-
-def _blends(said: Quantiles, actual: FloatArray, trial: Trial, course: Course) -> list[Blend]:
-    """Weights from all series together, which say more than one; bands of its own for each.
-
-    Args:
-        said: Each of shape (series, origins, periods, levels), in the rows' units.
-        actual: Shape (series, origins, periods).
-    """
-    trust = trust_in((trial.split.end - trial.split.test) / actual.shape[-1])
-    weights = learn_shares(said, actual, trust=trust, seed=course.seed)
-    mixed = averaged(said, weights)
-    rows = [slice(row, row + 1) for row in range(len(actual))]
-    bands = [learn_bands(actual[row], mixed[row], levels=LEVELS) for row in rows]
-    # Never narrower: the calm weeks of one season must not narrow the bands of the next.
-    return [Blend(weights, one.only_wider()) for one in bands]
 
 
 def _actual(rows: Rows, origins: IndexArray) -> FloatArray:
@@ -317,7 +298,7 @@ def _ground(
         origins=origins,
         actual=actual * scale + offset,
         baseline=naive * scale[..., None] + offset[..., None],
-        counted=said[CLIMATOLOGY][..., -1] > _DAYLIGHT_SHARE,
+        counted=said[CLIMATOLOGY][..., -1] > DAYLIGHT_SHARE,
         mean=mean * rows.scale + rows.offset,
         peak=np.array(peak),
         hour=local_index(rows.axis, timezone).hour.to_numpy()[future_positions(origins, rows.periods)],

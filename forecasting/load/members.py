@@ -49,8 +49,9 @@ from forecasting.networks.training import Progress, Split, TrainingResult
 from forecasting.networks.windows import HISTORY_HOURS
 from forecasting.nouns import IndexArray, ShortHistoryError
 from forecasting.series.calendar import Calendar, hours_since_epoch
-from forecasting.series.outlook import Outlook, SentTemperature, make_outlook
+from forecasting.series.outlook import Outlook, make_outlook
 from forecasting.series.rows import Rows
+from forecasting.series.sent import SentForecast
 from forecasting.series.temperature import TemperatureModel
 from grid.time_axis import FloatArray
 
@@ -307,9 +308,9 @@ def _outlook(
     return make_outlook(temperature_c, calendar, periods=rows.periods, until=until, sent=sent, model=model)
 
 
-def _sent(rows: Rows, row: int) -> tuple[SentTemperature, ...]:
+def _sent(rows: Rows, row: int) -> tuple[SentForecast, ...]:
     """Weather forecasts for the place of a row."""
-    return rows.series[row // rows.parts].sent
+    return rows.series[row // rows.parts].sent.get("air_temperature", ())
 
 
 def _kept(fitted: FittedRow, *, since: int, start: int) -> FittedRow:

@@ -36,7 +36,7 @@ _FEWEST_ORIGINS, _MOST_ORIGINS, _SCORED_HOURS = 24, 84, 2016
 
 NETWORKS: dict[str, Encoder] = {"lstm": "lstm", "tcn": "tcn", "self-attention": "attention"}
 """Members that read the last week by a network, and how they do so."""
-REGRESSION, TREES, FOREST, RECENT, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER, PHYSICAL = (
+REGRESSION, TREES, FOREST, RECENT, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER, PHYSICAL, WEATHER_TREES = (
     "regression",
     "boosted-trees",
     "quantile-forest",
@@ -46,8 +46,11 @@ REGRESSION, TREES, FOREST, RECENT, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER, PHYSICA
     "seasonal-naive",
     "weather-network",
     "physical",
+    "weather-trees",
 )
-MEMBERS = frozenset({*NETWORKS, REGRESSION, TREES, FOREST, RECENT, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER, PHYSICAL})
+MEMBERS = frozenset(
+    {*NETWORKS, REGRESSION, TREES, FOREST, RECENT, ANALOGS, CLIMATOLOGY, NAIVE, WEATHER, PHYSICAL, WEATHER_TREES}
+)
 Quantiles = dict[str, FloatArray]
 """By member, each of shape (rows, origins, periods, levels)."""
 

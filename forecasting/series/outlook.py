@@ -7,15 +7,14 @@ origin.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
 from forecasting.nouns import IndexArray
 from forecasting.series.calendar import Calendar
+from forecasting.series.sent import SentForecast, newest
 from forecasting.series.temperature import (
     ANOMALY_HOURS,
     TemperatureModel,
@@ -29,16 +28,6 @@ LONGEST_NEAR_HOURS = 8 * 24
 """Beyond a week an anomaly has faded: what temperature may do is then told by scenarios."""
 _FEWEST_HOURS = 240
 _GIVEN = 0.9
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SentTemperature:
-    """A weather forecast that somebody sent: hourly from ``start`` on, known from ``issued`` on (positions)."""
-
-    issued: int
-    start: int
-    temperature_c: FloatArray
-    issued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +50,7 @@ class Outlook:
     periods: int
     reach: int
     far: bool
-    sent: tuple[SentTemperature, ...] = ()
+    sent: tuple[SentForecast, ...] = ()
 
     @property
     def given(self) -> bool:
@@ -86,13 +75,9 @@ class Outlook:
 
     def _overlay(self, expected_c: FloatArray, origin: int) -> None:
         """Write the newest forecast sent by ``origin`` over what is expected, where it reaches."""
-        newest = bisect_right([forecast.issued for forecast in self.sent], origin) - 1
-        if newest < 0:
-            return
-        begin = self.sent[newest].start - origin
-        told = self.sent[newest].temperature_c[max(-begin, 0) : max(len(expected_c) - begin, 0)]
-        over = expected_c[max(begin, 0) : max(begin, 0) + len(told)]
-        over[:] = np.where(np.isfinite(told), told, over)
+        if known := newest(self.sent, origin=origin):
+            told = known.over(origin, len(expected_c))
+            expected_c[:] = np.where(np.isfinite(told), told, expected_c)
 
 
 def make_outlook(
@@ -101,7 +86,7 @@ def make_outlook(
     *,
     periods: int,
     until: int,
-    sent: Sequence[SentTemperature] = (),
+    sent: Sequence[SentForecast] = (),
     model: TemperatureModel | None = None,
 ) -> Outlook | None:
     """The outlook on a measured course; None where too little of it is known.

@@ -6,7 +6,7 @@ Nothing is repaired quietly: whatever is wrong is listed, with its rows, and all
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ import holidays as holiday_calendars
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from forecasting.series.outlook import SentTemperature
+from forecasting.series.sent import SentForecast
 from grid.faults import Fault, InputError
 from grid.records import parse_json
 from grid.time_axis import FloatArray, TimeAxis
@@ -106,7 +106,8 @@ class FileSeries:
         origin: Position of the first interval to forecast.
         asked: Positions of the horizon's rows; between them rows may be left out.
         covariates: Numbers by column, each of shape (periods,). NaN where unknown.
-        sent: Forecasts of its air temperature that somebody sent, by instant of issue, on the hours of ``axis``.
+        sent: By meaning, ``air_temperature`` or ``ghi``: forecasts that somebody sent, by instant of issue, on
+            the hours of ``axis``.
     """
 
     series_id: str
@@ -116,7 +117,7 @@ class FileSeries:
     origin: int
     asked: np.typing.NDArray[np.int64]
     covariates: Mapping[str, FloatArray]
-    sent: tuple[SentTemperature, ...] = ()
+    sent: Mapping[str, tuple[SentForecast, ...]] = field(default_factory=dict)
 
     def meaning(self, what: str) -> list[str]:
         """The columns that mean ``what``, such as ``air_temperature``."""

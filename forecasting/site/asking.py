@@ -8,13 +8,15 @@ from functools import partial
 
 import numpy as np
 
+from forecasting.engine.mixture import Blend
 from forecasting.engine.model import TrainedModel, ask_now
 from forecasting.members.baseline import DAY_HOURS, WEEK_HOURS
 from forecasting.series.calendar import make_calendar
 from forecasting.series.request import FileSeries
+from forecasting.series.sent import SentForecast, newest
 from forecasting.site.champions import Champion
-from forecasting.site.data import LoadHistory, meter_series, meters_of
-from forecasting.site.external import Issue, external_quantiles
+from forecasting.site.data import SeriesHistory, meter_series, meters_of
+from forecasting.site.external import external_quantiles
 from forecasting.site.fallbacks import Answer, Level, Speaker, known_inputs
 from forecasting.site.issuing import EXTERNAL, Issuance, baseline_forecast, why_not_ask
 from forecasting.site.series import load_series, solar_series
@@ -30,7 +32,7 @@ OnFailure = Callable[[str], None]
 
 
 def ask_loads(
-    site: Site, read: LoadHistory, champion: Champion, issuance: Issuance, *, on_failure: OnFailure
+    site: Site, read: SeriesHistory, champion: Champion, issuance: Issuance, *, on_failure: OnFailure
 ) -> list[Asked]:
     """Every load meter, ``site:load`` last.
 
@@ -53,7 +55,7 @@ def ask_loads(
     for name, kw, weather in zip(read.series_ids, read.kw, read.weather_ids, strict=True):
         baseline = baseline_forecast(name, kw, issuance, weekly=True, utc_offset_hours=plain.utc_offset_hours)
         reason = _why_not(name, kw, model, issuance) or moved.get(name) or failed
-        sent = [one for one in read.sent.get(weather, ()) if one.issued <= issuance.origin]
+        sent = newest(read.sent.get(weather, ()), origin=issuance.origin)
         most = capacity.get(name)
         made.append(
             Asked(
@@ -65,11 +67,11 @@ def ask_loads(
                 band_kw=None if most is None else np.full(issuance.axis.periods, most),
                 baseline=baseline,
                 speakers=(
-                    *_model_speakers(champion, name, reason, answers.get(name), periods=issuance.axis.periods),
+                    *_model_speakers(champion, name, reason, answers.get(name), issuance),
                     partial(refit, kw, calendar, issuance),
                     partial(naive, baseline, kw, issuance, season_hours=WEEK_HOURS),
                 ),
-                inputs=known_inputs(kw, history, issuance, weather_issued_at=sent[-1].issued_at if sent else None),
+                inputs=known_inputs(kw, history, issuance, weather_issued_at=sent.issued_at if sent else None),
                 parts=_parts(site) if name == SITE_LOAD else (),
             )
         )
@@ -78,9 +80,8 @@ def ask_loads(
 
 def ask_solar(
     meters: Sequence[Meter],
-    power: FloatArray,
+    read: SeriesHistory,
     champion: Champion,
-    history: TimeAxis,
     issuance: Issuance,
     *,
     on_failure: OnFailure,
@@ -88,22 +89,24 @@ def ask_solar(
     """Every photovoltaic plant.
 
     Args:
-        power: Shape (meters, hours of ``history``). [kW] NaN where unknown.
+        meters: In the order of what was read.
         on_failure: See :func:`ask_loads`.
     """
     model, periods = champion.model, issuance.axis.periods
+    moved = _moved(model, read)
     answers: dict[str, FloatArray] = {}
     failed = None
     if model is not None:
-        known = solar_series(meters, history, power, periods=model.periods)
+        series = solar_series(meters, read, periods=model.periods)
+        known = {name: one for name, one in series.items() if name not in moved}
         answers, failed = _tried(model, known, issuance, on_failure)
     made = []
-    for meter, kw in zip(meters, power, strict=True):
-        name, clear = meter_series(meter), _clear_sky_kw(meter, issuance.axis)
+    for meter, name, kw, weather in zip(meters, read.series_ids, read.kw, read.weather_ids, strict=True):
+        clear, sent = _clear_sky_kw(meter, issuance.axis), newest(read.sent.get(weather, ()), origin=issuance.origin)
         most = meter.capacity_kw or (float(np.nanmax(kw)) if np.isfinite(kw).any() else np.inf)
         night = np.zeros(periods, dtype=bool) if clear is None else clear <= 0.0
         baseline = baseline_forecast(name, kw, issuance, weekly=False, capacity_kw=most, night=night)
-        reason = _why_not(name, kw, model, issuance) or failed
+        reason = _why_not(name, kw, model, issuance) or moved.get(name) or failed
         made.append(
             Asked(
                 series_id=name,
@@ -114,10 +117,10 @@ def ask_solar(
                 band_kw=_flat(meter, issuance) if clear is None else clear if meter.capacity_kw else None,
                 baseline=baseline,
                 speakers=(
-                    *_model_speakers(champion, name, reason, answers.get(name), periods=periods),
+                    *_model_speakers(champion, name, reason, answers.get(name), issuance, irradiance=sent),
                     partial(naive, baseline, kw, issuance, season_hours=DAY_HOURS),
                 ),
-                inputs=known_inputs(kw, history, issuance),
+                inputs=known_inputs(kw, read.axis, issuance, weather_issued_at=sent.issued_at if sent else None),
             )
         )
     return made
@@ -126,7 +129,7 @@ def ask_solar(
 def ask_external(
     meters: Sequence[Meter],
     power: FloatArray,
-    issues: Mapping[str, Sequence[Issue]],
+    issues: Mapping[str, Sequence[SentForecast]],
     history: TimeAxis,
     issuance: Issuance,
 ) -> list[Asked]:
@@ -138,7 +141,7 @@ def ask_external(
     """
     made = []
     for meter, kw in zip(meters, power, strict=True):
-        name, most, sent = meter_series(meter), meter.capacity_kw or np.inf, issues[meter.meter_id]
+        name, most, sent = meter_series(meter), meter.capacity_kw or np.inf, issues.get(meter.meter_id, ())
         baseline = baseline_forecast(name, kw, issuance, weekly=False, capacity_kw=most)
         made.append(
             Asked(
@@ -159,7 +162,9 @@ def ask_external(
     return made
 
 
-def sent_forecast(issues: Sequence[Issue], kw: FloatArray, issuance: Issuance, *, capacity_kw: float) -> Answer | str:
+def sent_forecast(
+    issues: Sequence[SentForecast], kw: FloatArray, issuance: Issuance, *, capacity_kw: float
+) -> Answer | str:
     """Somebody else's point forecast with bands of its past errors; NaN where it does not reach."""
     made = external_quantiles(
         issues,
@@ -180,28 +185,50 @@ def sent_forecast(issues: Sequence[Issue], kw: FloatArray, issuance: Issuance, *
 
 
 def _model_speakers(
-    champion: Champion, name: str, reason: str | None, told: FloatArray | None, *, periods: int
+    champion: Champion,
+    name: str,
+    reason: str | None,
+    told: FloatArray | None,
+    issuance: Issuance,
+    *,
+    irradiance: SentForecast | None = None,
 ) -> list[Speaker]:
-    """The champion, or why it does not speak and the former one that stands in for it."""
+    """The champion, or why it does not speak and the former one that stands in for it.
+
+    Args:
+        irradiance: The newest forecast of it, for a model that reads such: of hours that it leaves out the model speaks
+            as if nobody sent any.
+    """
     speakers: list[Speaker] = []
     if champion.reason is not None:
         speakers.append(partial(str, champion.reason))
-    if champion.model is not None:
-        speakers.append(partial(_model_answer, champion, champion.model, name, reason, told, periods=periods))
-    return speakers
-
-
-def _model_answer(
-    champion: Champion, model: TrainedModel, name: str, reason: str | None, told: FloatArray | None, *, periods: int
-) -> Answer | str:
+    model = champion.model
+    if model is None:
+        return speakers
     if told is None or reason is not None:
-        return reason or "No model spoke."
-    voice = Voice(model.method(name), champion.model_id, champion.level)
-    silent = int(np.isnan(told).any(axis=1).sum())
-    reasons = [f"The model says nothing of {silent} hours."] if silent else []
-    if len(told) < periods:
+        return [*speakers, partial(str, reason or "No model spoke.")]
+    blend, speaks = model.blend(name), partial(_model_answer, champion)
+    silent, reasons = int(np.isnan(told).any(axis=1).sum()), []
+    if silent:
+        reasons.append(f"The model says nothing of {silent} hours.")
+    if len(told) < issuance.axis.periods:
         reasons.append(f"The model reaches {len(told)} hours ahead.")
-    return Answer(f"The champion before it, {champion.model_id},", voice, told, tuple(reasons))
+    if blend.without is None:
+        return [*speakers, partial(speaks, blend, told, *reasons)]
+    lit = told[:, -1] > 0.0
+    reached = np.isfinite(irradiance.over(issuance.origin, len(told))) if irradiance else np.zeros_like(lit)
+    dark = lit & ~reached
+    if dark.any():
+        reasons.append(f"No irradiance forecast tells {int(dark.sum())} of {int(lit.sum())} hours of daylight.")
+    if (lit & reached).any():
+        speakers.append(partial(speaks, blend, np.where(dark[:, None], np.nan, told), *reasons))
+        reasons = []
+    return [*speakers, partial(speaks, blend.without, told, *reasons)]
+
+
+def _model_answer(champion: Champion, blend: Blend, told: FloatArray, *reasons: str) -> Answer:
+    voice = Voice(blend.method, champion.model_id, champion.level)
+    return Answer(f"The champion before it, {champion.model_id},", voice, told, reasons)
 
 
 def _tried(
@@ -223,7 +250,7 @@ def _why_not(name: str, kw: FloatArray, model: TrainedModel | None, issuance: Is
     return why_not_ask(kw, origin=issuance.origin)
 
 
-def _moved(model: TrainedModel | None, read: LoadHistory) -> dict[str, str]:
+def _moved(model: TrainedModel | None, read: SeriesHistory) -> dict[str, str]:
     """By series that now reads another weather site than the model was trained with: that it does, as a sentence."""
     if model is None:
         return {}

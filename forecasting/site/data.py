@@ -9,14 +9,13 @@ from datetime import datetime, timedelta
 import numpy as np
 import psycopg
 
-from forecasting.series.outlook import SentTemperature
-from forecasting.site.external import Issue
+from forecasting.series.sent import SentForecast
 from forecasting.site.issuing import position_of
 from grid.readings import Layer, Source, series_id
 from grid.site import SITE_LOAD, Meter, Site
 from grid.store.readings import load_channels, load_power_matrix
 from grid.store.series import list_series
-from grid.store.weather_issues import IssuedForecast, load_issued_forecasts
+from grid.store.weather_issues import load_issued_forecasts
 from grid.time_axis import FloatArray, TimeAxis, floor_to_step
 from grid.units import Channel
 
@@ -24,15 +23,15 @@ HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LoadHistory:
-    """The load of every meter and of the site, and the weather beside it.
+class SeriesHistory:
+    """The series of one kind, and the weather beside them.
 
     Attributes:
         axis: Hourly.
         kw: Shape (series, hours). NaN where unknown.
         weather_ids: The weather site that each series reads; "" for none.
-        temperature_c: Observed, by weather site, each of shape (hours,). NaN where unknown.
-        sent: Weather forecasts by weather site, the oldest first.
+        temperature_c: Observed, by weather site, each of shape (hours,). NaN where unknown; of loads only.
+        sent: By weather site that was forecast, the oldest first: of loads air temperature, of the sun irradiance.
     """
 
     axis: TimeAxis
@@ -40,7 +39,7 @@ class LoadHistory:
     kw: FloatArray
     weather_ids: tuple[str, ...]
     temperature_c: Mapping[str, FloatArray]
-    sent: Mapping[str, tuple[SentTemperature, ...]]
+    sent: Mapping[str, tuple[SentForecast, ...]]
 
 
 def meters_of(site: Site, kind: str) -> tuple[Meter, ...]:
@@ -70,7 +69,7 @@ def history_axis(
     return TimeAxis(start, HOUR, (end - start) // HOUR)
 
 
-def load_load_history(conn: psycopg.Connection, site: Site, axis: TimeAxis, *, issued_at: datetime) -> LoadHistory:
+def load_load_history(conn: psycopg.Connection, site: Site, axis: TimeAxis, *, issued_at: datetime) -> SeriesHistory:
     """Every load series of the site, ``site:load`` last, with the temperature and its forecasts.
 
     Args:
@@ -87,14 +86,32 @@ def load_load_history(conn: psycopg.Connection, site: Site, axis: TimeAxis, *, i
     sites = [name for name in dict.fromkeys(used) if name]
     channels = [(Source.WEATHER, name, Channel.AIR_TEMPERATURE) for name in sites]
     temperature = _ended(load_channels(conn, channels, axis, layer=Layer.VALIDATED), axis, issued_at)
-    issued = load_issued_forecasts(conn, sites, Channel.AIR_TEMPERATURE, issued_from=axis.start, issued_by=issued_at)
-    return LoadHistory(
+    return SeriesHistory(
         axis=axis,
         series_ids=tuple(names),
         kw=kw,
         weather_ids=tuple(used),
         temperature_c=dict(zip(sites, temperature, strict=True)),
-        sent={name: tuple(_sent(forecast, axis) for forecast in issued[name]) for name in sites},
+        sent=_sent(conn, sites, Channel.AIR_TEMPERATURE, axis, issued_from=axis.start, issued_at=issued_at),
+    )
+
+
+def load_solar_history(conn: psycopg.Connection, site: Site, axis: TimeAxis, *, issued_at: datetime) -> SeriesHistory:
+    """Every photovoltaic plant of the site, with the forecasts of the irradiance at its weather site.
+
+    Args:
+        axis: Hourly; an hour that has not ended by ``issued_at`` is unknown.
+    """
+    meters = meters_of(site, "solar")
+    used = tuple(meter.weather_site_id or "" for meter in meters)
+    sites = [name for name in dict.fromkeys(used) if name]
+    return SeriesHistory(
+        axis=axis,
+        series_ids=tuple(meter_series(meter) for meter in meters),
+        kw=load_meters_kw(conn, meters, axis, issued_at=issued_at),
+        weather_ids=used,
+        temperature_c={},
+        sent=_sent(conn, sites, Channel.IRRADIANCE, axis, issued_from=axis.start, issued_at=issued_at),
     )
 
 
@@ -130,23 +147,10 @@ def load_meters_kw(
 
 def load_external_issues(
     conn: psycopg.Connection, meters: Sequence[Meter], axis: TimeAxis, *, issued_at: datetime, since: datetime
-) -> dict[str, list[Issue]]:
-    """Forecasts sent for plants, by meter, on the positions of ``axis``; the oldest first."""
-    issued = load_issued_forecasts(
-        conn, [meter.meter_id for meter in meters], Channel.GENERATION, issued_from=since, issued_by=issued_at
-    )
-    return {
-        owner: [
-            Issue(
-                position_of(forecast.issued_at, axis),
-                position_of(forecast.axis.start, axis),
-                forecast.values,
-                forecast.issued_at,
-            )
-            for forecast in forecasts
-        ]
-        for owner, forecasts in issued.items()
-    }
+) -> dict[str, tuple[SentForecast, ...]]:
+    """Forecasts sent for plants, by meter that has any, on the positions of ``axis``; the oldest first."""
+    owners = [meter.meter_id for meter in meters]
+    return _sent(conn, owners, Channel.GENERATION, axis, issued_from=since, issued_at=issued_at)
 
 
 def _ended(values: FloatArray, axis: TimeAxis, issued_at: datetime) -> FloatArray:
@@ -155,10 +159,27 @@ def _ended(values: FloatArray, axis: TimeAxis, issued_at: datetime) -> FloatArra
     return np.where(np.arange(axis.periods) < ended, values, np.nan)
 
 
-def _sent(forecast: IssuedForecast, axis: TimeAxis) -> SentTemperature:
-    return SentTemperature(
-        issued=position_of(forecast.issued_at, axis),
-        start=position_of(forecast.axis.start, axis),
-        temperature_c=forecast.values,
-        issued_at=forecast.issued_at,
-    )
+def _sent(
+    conn: psycopg.Connection,
+    owners: Sequence[str],
+    channel: Channel,
+    axis: TimeAxis,
+    *,
+    issued_from: datetime,
+    issued_at: datetime,
+) -> dict[str, tuple[SentForecast, ...]]:
+    """What was issued of a channel by ``issued_at``, by owner that has any, on the positions of ``axis``."""
+    issued = load_issued_forecasts(conn, owners, channel, issued_from=issued_from, issued_by=issued_at)
+    return {
+        owner: tuple(
+            SentForecast(
+                issued=position_of(forecast.issued_at, axis),
+                start=position_of(forecast.axis.start, axis),
+                values=forecast.values,
+                issued_at=forecast.issued_at,
+            )
+            for forecast in forecasts
+        )
+        for owner, forecasts in issued.items()
+        if forecasts
+    }

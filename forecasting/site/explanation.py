@@ -17,7 +17,7 @@ from forecasting.engine.model import TrainedModel, make_members
 from forecasting.explaining.contributions import REFERENCE, WIDTH_LEVELS, contributions
 from forecasting.explaining.words import SeriesExplanation, in_words
 from forecasting.load.members import LoadParts
-from forecasting.members.course import Course, Trial
+from forecasting.members.course import WEATHER_TREES, Course, Trial
 from forecasting.members.splits import TimeSplit
 from forecasting.series.request import FileSeries
 from forecasting.series.rows import make_rows
@@ -83,7 +83,11 @@ def _heard(model: TrainedModel, series: FileSeries) -> Heard:
     hours, nobody = rows.axis.periods, np.empty(0, dtype=np.int64)
     trial = Trial(TimeSplit(hours, hours, hours), nobody, 0, nightly=True)
     members = make_members(rows, trial=trial, course=Course(), parts=_parts_of(model.parts, place))
-    present = {name: said[:, 0] for name, said in members.present().items() if np.isfinite(said).all()}
+    present = {
+        name: said[:, 0]
+        for name, said in members.present().items()
+        if name == WEATHER_TREES or np.isfinite(said).all()  # of what they leave out others speak
+    }
     actual = np.empty((1, 0, 0))
     return Heard(rows, members, past={}, present=present, actual=actual, trust=1.0, reasons=tuple(members.reasons))
 

@@ -8,34 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
 from forecasting.nouns import IndexArray
+from forecasting.series.sent import SentForecast
 from grid.time_axis import FloatArray
 
 LEAD_EDGES_HOURS = (6, 12, 24, 36, 48)
 """Leads are grouped between these: 0 to 6 hours, 6 to 12, and so on."""
 _HEIGHTS = 3
 _MINIMUM_ERRORS = 40
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Issue:
-    """One issue of a point forecast, on the positions of an hourly axis.
-
-    Attributes:
-        issued: Position of the first hour that begins at or after the instant of issue.
-        start: Position of ``kw[0]``.
-        kw: Shape (hours,). NaN where it says nothing.
-        issued_at: The instant itself; None where nobody asks for it.
-    """
-
-    issued: int
-    start: int
-    kw: FloatArray
-    issued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +35,7 @@ class ExternalForecast:
 
 
 def external_quantiles(
-    issues: Sequence[Issue],
+    issues: Sequence[SentForecast],
     actual_kw: FloatArray,
     *,
     origin: int,
@@ -74,10 +57,7 @@ def external_quantiles(
     if not known:
         return None
     newest = known[-1]
-    point = np.full(periods, np.nan)
-    at = newest.start - origin + np.arange(len(newest.kw))
-    inside = (at >= 0) & (at < periods)
-    point[at[inside]] = newest.kw[inside]
+    point = newest.over(origin, periods)
     lead = origin + np.arange(periods) - newest.issued
 
     past_lead, past_point, error = _past_errors(known[:-1], actual_kw[:origin])
@@ -97,13 +77,13 @@ def external_quantiles(
     return ExternalForecast(np.clip(quantiles, 0.0, capacity_kw), len(error))
 
 
-def _past_errors(issues: Sequence[Issue], actual_kw: FloatArray) -> tuple[IndexArray, FloatArray, FloatArray]:
+def _past_errors(issues: Sequence[SentForecast], actual_kw: FloatArray) -> tuple[IndexArray, FloatArray, FloatArray]:
     """Lead, forecast and error (actual minus forecast) of every hour that can be compared, each of shape (errors,)."""
     leads, points, errors = [], [], []
     for issue in issues:
-        positions = issue.start + np.arange(len(issue.kw))
+        positions = issue.start + np.arange(len(issue.values))
         usable = (positions >= issue.issued) & (positions < len(actual_kw)) & (positions >= 0)
-        positions, point = positions[usable], issue.kw[usable]
+        positions, point = positions[usable], issue.values[usable]
         error = actual_kw[positions] - point
         fine = np.isfinite(error)
         leads.append(positions[fine] - issue.issued)

@@ -9,23 +9,19 @@ import numpy as np
 
 from forecasting.series.calendar import hours_since_epoch
 from forecasting.series.request import Covariate, FileSeries, SeriesSettings
-from forecasting.site.data import HOUR, LoadHistory, meter_series
+from forecasting.series.sent import SentForecast
+from forecasting.site.data import HOUR, SeriesHistory
 from grid.site import Meter, Site
 from grid.time_axis import FloatArray, TimeAxis
 
 
-def load_series(site: Site, history: LoadHistory, *, periods: int) -> dict[str, FileSeries]:
+def load_series(site: Site, history: SeriesHistory, *, periods: int) -> dict[str, FileSeries]:
     """Every load series by name, with the temperature of its weather site as a covariate of that site's name.
 
     Args:
         periods: Hours to forecast after the history.
     """
-    skipped = _skipped(history.axis)
-    sent = {
-        weather: tuple(replace(one, issued=one.issued - skipped, start=one.start - skipped) for one in forecasts)
-        for weather, forecasts in history.sent.items()
-    }
-    made = {}
+    made, sent = {}, _sent(history, "air_temperature")
     for name, kw, weather in zip(history.series_ids, history.kw, history.weather_ids, strict=True):
         settings = SeriesSettings(
             kind="load",
@@ -36,20 +32,19 @@ def load_series(site: Site, history: LoadHistory, *, periods: int) -> dict[str, 
         )
         temperature = {weather: history.temperature_c[weather]} if weather else {}
         one = _series(name, settings, history.axis, kw, temperature, periods=periods)
-        made[name] = replace(one, sent=sent.get(weather, ()))
+        made[name] = replace(one, sent=sent.get(weather, {}))
     return made
 
 
-def solar_series(meters: Sequence[Meter], axis: TimeAxis, kw: FloatArray, *, periods: int) -> dict[str, FileSeries]:
-    """Every photovoltaic plant by the name of its series.
+def solar_series(meters: Sequence[Meter], history: SeriesHistory, *, periods: int) -> dict[str, FileSeries]:
+    """Every photovoltaic plant by the name of its series, with the irradiance forecasts of its weather site.
 
     Args:
-        axis: Hourly.
-        kw: Shape (meters, hours). NaN where unknown.
+        meters: In the order of the history.
         periods: Hours to forecast after the history.
     """
-    made = {}
-    for meter, power in zip(meters, kw, strict=True):
+    made, sent = {}, _sent(history, "ghi")
+    for meter, name, kw, weather in zip(meters, history.series_ids, history.kw, history.weather_ids, strict=True):
         settings = SeriesSettings(
             kind="solar",
             interval_minutes=60,
@@ -59,8 +54,20 @@ def solar_series(meters: Sequence[Meter], axis: TimeAxis, kw: FloatArray, *, per
             tilt_deg=meter.tilt_deg,
             azimuth_deg=meter.azimuth_deg,
         )
-        made[meter_series(meter)] = _series(meter_series(meter), settings, axis, power, {}, periods=periods)
+        one = _series(name, settings, history.axis, kw, {}, periods=periods)
+        made[name] = replace(one, sent=sent.get(weather, {}))
     return made
+
+
+def _sent(history: SeriesHistory, means: str) -> dict[str, dict[str, tuple[SentForecast, ...]]]:
+    """By weather site and meaning, what was sent, on the hours of the series."""
+    skipped = _skipped(history.axis)
+    return {
+        weather: {
+            means: tuple(replace(one, issued=one.issued - skipped, start=one.start - skipped) for one in forecasts)
+        }
+        for weather, forecasts in history.sent.items()
+    }
 
 
 def _skipped(axis: TimeAxis) -> int:

@@ -34,6 +34,7 @@ from forecasting.site.data import (
     load_load_history,
     load_meters_kw,
     load_series_kw,
+    load_solar_history,
     meter_series,
     meters_of,
 )
@@ -122,9 +123,9 @@ class ForecastService:
             champion = self._champion(conn, "load")
             asked += ask_loads(site, read, champion, issuance, on_failure=partial(refuse, "load"))
         if meters := meters_of(site, "solar"):
-            power = load_meters_kw(conn, meters, history, issued_at=issued_at)
+            read = load_solar_history(conn, site, history, issued_at=issued_at)
             champion = self._champion(conn, "solar")
-            asked += ask_solar(meters, power, champion, history, issuance, on_failure=partial(refuse, "solar"))
+            asked += ask_solar(meters, read, champion, issuance, on_failure=partial(refuse, "solar"))
         if meters := meters_of(site, "external"):
             power = load_meters_kw(conn, meters, history, issued_at=issued_at)
             since = issued_at - EXTERNAL_ISSUES_READ
@@ -214,10 +215,9 @@ class ForecastService:
         if kind == "load":
             history = load_load_history(conn, site, axis, issued_at=issued_at)
             return list(load_series(site, history, periods=TRAINED_PERIODS).values()), history.weather_ids
-        meters = meters_of(site, "solar")
-        power = load_meters_kw(conn, meters, axis, issued_at=issued_at)
-        made = list(solar_series(meters, axis, power, periods=TRAINED_PERIODS).values())
-        return made, [""] * len(made)
+        history = load_solar_history(conn, site, axis, issued_at=issued_at)
+        made = solar_series(meters_of(site, "solar"), history, periods=TRAINED_PERIODS)
+        return list(made.values()), history.weather_ids
 
     def _train_kind(
         self,

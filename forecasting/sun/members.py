@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -19,6 +20,7 @@ from forecasting.members.course import (
     PHYSICAL,
     TREES,
     WEATHER,
+    WEATHER_TREES,
     Course,
     Quantiles,
     Trial,
@@ -62,6 +64,7 @@ class SolarParts:
         core: What the networks that read the last days speak about; None if there are none.
         networks: By member.
         trees, forest: None where the history was too short for them.
+        weather_trees: They read irradiance forecasts as sent; None where too few were.
     """
 
     plants: tuple[Plant | None, ...]
@@ -69,6 +72,7 @@ class SolarParts:
     trees: QuantileTrees | None
     networks: dict[str, TrainedNetwork]
     forest: QuantileForest | None
+    weather_trees: QuantileTrees | None
 
 
 class SolarMembers:
@@ -181,14 +185,19 @@ class SolarMembers:
         if WEATHER in asked and self._manner.weather_told:
             said[WEATHER] = np.clip(self._by_weather(ahead, until=until) * clear, 0.0, limit)
         if self._long_enough:
-            grown = self._grow(until)
-            said |= {name: view.trees.speak(one, origins, periods) for name, one in grown.items() if name in asked}
+            grown = {name: one for name, one in self._grow(until).items() if name in asked}
+            weathered = grown.pop(WEATHER_TREES, None)
+            said |= {name: view.trees.speak(one, origins, periods) for name, one in grown.items()}
+            if weathered is not None:
+                nothing = np.where(clear > 0.0, np.nan, np.zeros(len(LEVELS)))
+                by_weather = view.weather_trees
+                said[WEATHER_TREES] = nothing if by_weather is None else by_weather.speak(weathered, origins, periods)
         if self._core is not None:
             spoken = {name: one for name, one in self._networks.items() if name in asked}
             told = ask_all(spoken, self._windows(self._core, view.panel), origins)
             said |= {name: one[:, :, :periods] for name, one in told.items()}
         dim = np.clip(twilight_quantiles(view.panel, ahead, until=until), 0.0, limit)
-        return {name: filled(dim, one) for name, one in said.items()}
+        return {name: np.where(np.isfinite(one), filled(dim, one), np.nan) for name, one in said.items()}
 
     def parts(self) -> SolarParts:
         """What was trained, to be kept.
@@ -199,16 +208,17 @@ class SolarMembers:
         if not self._long_enough and not self._networks:
             raise ShortHistoryError("; ".join(self.reasons))
         grown = self._grow(self._split.test) if self._long_enough else {}
-        trees, forest = grown.get(TREES), grown.get(FOREST)
+        trees, forest, by_weather = (grown.get(name) for name in (TREES, FOREST, WEATHER_TREES))
         assert not isinstance(trees, QuantileForest)
         assert not isinstance(forest, QuantileTrees)
+        assert not isinstance(by_weather, QuantileForest)
         plants = self._view(self._split.test).plants
-        return SolarParts(plants, self._core, trees, dict(self._networks), forest)
+        return SolarParts(plants, self._core, trees, dict(self._networks), forest, by_weather)
 
     def _grow(self, until: int) -> dict[str, QuantileTrees | QuantileForest]:
-        """Trees and forest that know what lies before ``until``."""
+        """Trees and forest that know what lies before ``until``; where irradiance was sent also trees that read it."""
         if self._parts is not None:
-            kept = {TREES: self._parts.trees, FOREST: self._parts.forest}
+            kept = {TREES: self._parts.trees, FOREST: self._parts.forest, WEATHER_TREES: self._parts.weather_trees}
             return {name: one for name, one in kept.items() if one is not None}
         if until not in self._grown:
             view, trees, forest = self._view(until), self._course.sun_trees, self._course.sun_forest
@@ -221,6 +231,11 @@ class SolarMembers:
                 TREES: view.trees.boost(until, options=trees),
                 FOREST: view.trees.plant(until, options=forest),
             }
+            if view.weather_trees is not None:
+                with suppress(ShortHistoryError):  # irradiance has been sent for too short a time
+                    self._grown[until][WEATHER_TREES] = view.weather_trees.boost(
+                        until, options=self._course.sun_trees, fewest_hours=_FEWEST_HOURS
+                    )
         return self._grown[until]
 
     def _windows(self, core: SolarCore, panel: SolarPanel) -> SolarWindows:

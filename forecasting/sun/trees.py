@@ -8,11 +8,13 @@ shown: in few years it mostly tells which day it was.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.members.course import LEVELS
 from forecasting.members.forest import ForestOptions, QuantileForest, fit_forest
 from forecasting.members.trees import QuantileTrees, TreeOptions, fit_trees
-from forecasting.nouns import Float32Array, IndexArray
+from forecasting.nouns import Float32Array, IndexArray, ShortHistoryError
+from forecasting.sun.sent_irradiance import SentIrradiance
 from forecasting.sun.windows import SolarPanel
 from grid.time_axis import FloatArray
 
@@ -33,12 +35,20 @@ class SolarTrees:
         limit: Highest power of each row, shape (rows,).
         periods: Hours to forecast.
         seed: Of the leads at which hours are learnt from.
+        sent: Irradiance forecasts to read; nothing is learnt or said of hours of which none had been sent.
     """
 
     def __init__(
-        self, panel: SolarPanel, withheld: FloatArray, limit: FloatArray, *, periods: int, seed: int = 0
+        self,
+        panel: SolarPanel,
+        withheld: FloatArray,
+        limit: FloatArray,
+        *,
+        periods: int,
+        seed: int = 0,
+        sent: SentIrradiance | None = None,
     ) -> None:
-        self._panel, self._limit, self._periods, self._seed = panel, limit, periods, seed
+        self._panel, self._limit, self._periods, self._seed, self._sent = panel, limit, periods, seed, sent
         self._share = panel.clear_kw / limit[:, None]  # (rows, hours + periods)
         hours = panel.axis.periods
         known = np.isfinite(panel.index)
@@ -47,13 +57,16 @@ class SolarTrees:
         self._index = panel.index
         self._withheld = withheld
 
-    def boost(self, until: int, *, options: TreeOptions) -> QuantileTrees:
+    def boost(self, until: int, *, options: TreeOptions, fewest_hours: int = 1) -> QuantileTrees:
         """Boosted trees that learnt from the hours before ``until``.
 
         Raises:
-            ShortHistoryError: If no hour of daylight is known there.
+            ShortHistoryError: If fewer hours of daylight can be learnt from.
         """
-        return fit_trees(*self._samples(until), options=options)
+        features, target, weight = self._samples(until)
+        if len(target) < fewest_hours:
+            raise ShortHistoryError(f"trees need {fewest_hours} hours of daylight, there are {len(target)}")
+        return fit_trees(features, target, weight, options=options)
 
     def plant(self, until: int, *, options: ForestOptions) -> QuantileForest:
         """A forest that learnt from the hours before ``until``.
@@ -72,11 +85,15 @@ class SolarTrees:
         first = (at - self._panel.axis.periods) % 24
         days = np.minimum((self._periods - 1 - first) // 24, (at - first - _LEAST_HOURS // 2) // 24)
         lead = first + 24 * np.floor(draw.random(len(at)) * (np.maximum(days, 0) + 1)).astype(np.int64)
+        if self._sent is not None:  # how old a forecast is at an hour also hangs on when it was sent
+            lead = draw.integers(self._periods, size=len(at))
         features = self._features(row, at, at - lead)
-        return features, self._index[row, at], self._share[row, at] + _EDGE_WEIGHT
+        told = self._told(features)
+        row, at = row[told], at[told]
+        return features[told], self._index[row, at], self._share[row, at] + _EDGE_WEIGHT
 
     def speak(self, trees: QuantileTrees | QuantileForest, origins: IndexArray, periods: int) -> FloatArray:
-        """Quantiles at LEVELS, shape (rows, origins, periods, levels), 0 at night."""
+        """Quantiles at LEVELS, shape (rows, origins, periods, levels), 0 at night; NaN where nothing can be said."""
         rows = len(self._share)
         row, origin, lead = np.meshgrid(np.arange(rows), origins, np.arange(periods), indexing="ij")
         clear = self._panel.clear_kw[row, origin + lead]  # (rows, origins, periods)
@@ -84,8 +101,13 @@ class SolarTrees:
         made = np.zeros((*clear.shape, len(LEVELS)))
         if day.any():
             features = self._features(row[day], (origin + lead)[day], origin[day])
-            made[day] = trees.quantiles(list(features.T), levels=LEVELS) * clear[day][:, None]
+            said = trees.quantiles(list(features.T), levels=LEVELS) * clear[day][:, None]
+            made[day] = np.where(self._told(features)[:, None], said, np.nan)
         return np.clip(made, 0.0, self._limit[:, None, None, None])
+
+    def _told(self, features: Float32Array) -> npt.NDArray[np.bool_]:
+        """Samples whose irradiance had been sent, where it is to be read; shape (samples,)."""
+        return np.isfinite(features[:, -1]) if self._sent is not None else np.ones(len(features), dtype=bool)
 
     def _features(self, row: IndexArray, at: IndexArray, origin: IndexArray) -> Float32Array:
         """Shape (samples, features)."""
@@ -109,6 +131,8 @@ class SolarTrees:
                 columns.append(np.where(clear > 0.0, power / np.maximum(clear, 1e-9), np.nan))
         if panel.weather is not None:
             columns += list(panel.weather[row, at].T)
+        if self._sent is not None:
+            columns += list(self._sent.features(row, at, origin).T)
         return np.stack(columns, axis=-1).astype(np.float32)
 
 

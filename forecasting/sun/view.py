@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from forecasting.sun.analogs import AnalogDays
 from forecasting.sun.clear_power import clear_power, fit_plants
 from forecasting.sun.physical import physical_index
 from forecasting.sun.plant import Plant
+from forecasting.sun.sent_irradiance import SentIrradiance
 from forecasting.sun.trees import SolarTrees
 from forecasting.sun.weather_ahead import weather_ahead
 from forecasting.sun.windows import SolarPanel
@@ -52,6 +54,7 @@ class SolarView:
             (of a young series, of all its past).
         plants: Behind that clear sky; None where the place of a series is unknown.
         reasons: How the clear sky was come by where not by geometry.
+        weather_trees: They also read the irradiance that was sent; None where none was.
         analogs: None where weather is known.
         physical: Power by physics over that of a clear sky, shape (rows, hours + periods); None where weather, or the
             place of every plant, is unknown.
@@ -63,6 +66,7 @@ class SolarView:
     climatology: Climatology
     naive: NaiveMember
     trees: SolarTrees
+    weather_trees: SolarTrees | None
     analogs: AnalogDays | None
     physical: FloatArray | None
 
@@ -125,13 +129,17 @@ def _under(
         first_row=rows.first,
     )
     withheld = _withheld(rows)
+    trees = partial(SolarTrees, panel, withheld, limit, periods=rows.periods, seed=manner.seed)
     return SolarView(
         panel=panel,
         plants=plants,
         reasons=reasons,
         climatology=Climatology(panel.index, calendar, by_day_type=False, level_hours=None, yearly=manner.yearly),
         naive=NaiveMember(rows.values, calendar, DAY_HOURS),
-        trees=SolarTrees(panel, withheld, limit, periods=rows.periods, seed=manner.seed),
+        trees=trees(),
+        weather_trees=trees(sent=SentIrradiance(rows, clear))
+        if any("ghi" in one.sent for one in rows.series)
+        else None,
         analogs=AnalogDays(panel, withheld, yearly=manner.yearly) if panel.weather is None else None,
         physical=physical_index(rows, clear, plants) if manner.weather_told else None,
     )

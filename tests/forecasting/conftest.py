@@ -17,9 +17,10 @@ from forecasting.load.residuals import ResidualModel
 from forecasting.load.windows import ResidualWindows
 from forecasting.members.splits import split_in_time
 from forecasting.series.calendar import Calendar, hours_since_epoch, make_calendar
-from forecasting.series.outlook import SentTemperature, make_outlook
+from forecasting.series.outlook import make_outlook
 from forecasting.series.request import Covariate, FileSeries, SeriesSettings
 from forecasting.series.rows import make_rows
+from forecasting.series.sent import SentForecast
 from forecasting.sun.core import fit_solar_core
 from forecasting.sun.plant import Plant, clear_sky_kw, make_clear_sky
 from forecasting.sun.windows import SolarPanel, SolarWindows
@@ -90,7 +91,7 @@ def made_loads(days: int = 70, *, series: int = 2, seed: int = 0) -> Loads:
 
 
 def load_windows(
-    loads: Loads, *, like: ResidualWindows | None = None, sent: tuple[SentTemperature, ...] = ()
+    loads: Loads, *, like: ResidualWindows | None = None, sent: tuple[SentForecast, ...] = ()
 ) -> ResidualWindows:
     """Windows of the loads by regressions fitted on them, or by those of other windows."""
     hours = loads.axis.periods

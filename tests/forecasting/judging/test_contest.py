@@ -18,8 +18,8 @@ from forecasting.judging.verdict import Contest, out_of_date
 from forecasting.load.members import LoadParts
 from forecasting.members.course import NAIVE, Course, Quantiles, course_within
 from forecasting.members.splits import split_in_time
-from forecasting.series.outlook import SentTemperature
 from forecasting.series.request import FileSeries
+from forecasting.series.sent import SentForecast
 from forecasting.sun.members import SolarParts
 from grid.forecasts import DEFAULT_LEVELS
 from grid.time_axis import FloatArray, TimeAxis
@@ -233,7 +233,7 @@ def test_networks_trees_and_the_scored_weights_never_see_what_scores_them(
         learnt_from.append(actual)
         return learn_shares(said, actual, **options)
 
-    monkeypatch.setattr("forecasting.judging.contest.learn_shares", watched)
+    monkeypatch.setattr("forecasting.judging.blends.learn_shares", watched)
     middle = (first.split.test + first.split.end) // 2 + 7  # no origin that judges lies before the middle
     changed = [replace(one, values=_doubled(one, after=middle)) for one in made.load_series]
     other = load_contest(changed, replace(first.model, seen_until=0))
@@ -309,10 +309,12 @@ def test_a_weather_forecast_moves_those_alone_who_read_its_site(made: Any, first
         told = ask_now(first.model, {one.series_id: one for one in series}, levels=DEFAULT_LEVELS)
         return [told[one.series_id][:, DEFAULT_LEVELS.index(0.5)] for one in series]
 
-    heat = (SentTemperature(issued=valley.origin, start=valley.origin, temperature_c=np.full(48, 38.0)),)
+    heat = (SentForecast(issued=valley.origin, start=valley.origin, values=np.full(48, 38.0)),)
     plain = medians(valley, hill)
     for hot in (0, 1):
-        told = medians(*(replace(one, sent=heat) if k == hot else one for k, one in enumerate((valley, hill))))
+        told = medians(
+            *(replace(one, sent={"air_temperature": heat}) if k == hot else one for k, one in enumerate((valley, hill)))
+        )
         assert told[hot].mean() > 1.1 * plain[hot].mean()
         np.testing.assert_allclose(told[1 - hot], plain[1 - hot], rtol=1e-6)
 

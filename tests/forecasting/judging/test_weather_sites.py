@@ -15,9 +15,9 @@ from forecasting.judging.contest import hold_contest
 from forecasting.judging.verdict import Contest
 from forecasting.load.members import LoadMembers, LoadParts
 from forecasting.members.course import TREES, Course, nightly_trial
-from forecasting.series.outlook import SentTemperature
 from forecasting.series.request import Covariate, FileSeries
 from forecasting.series.rows import make_rows
+from forecasting.series.sent import SentForecast
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 QUICK = Course(share=0.03)
@@ -118,8 +118,8 @@ def test_two_sites_that_are_silent_keep_their_own_climates(made: Any, first: Con
 
 def test_weather_forecasts_are_those_of_a_series_own_site(made: Any, first: Contest) -> None:
     origin = made.load_series[0].origin
-    sent = (SentTemperature(origin - 3, origin - 3, np.full(60, 45.0)),)
-    series = [replace(one, sent=sent) if "v" in one.covariates else one for one in all_sites(made)]
+    sent = (SentForecast(origin - 3, origin - 3, np.full(60, 45.0)),)
+    series = [replace(one, sent={"air_temperature": sent}) if "v" in one.covariates else one for one in all_sites(made)]
     rows = make_rows(series, units=first.model.units)
     members = make_members(rows, trial=nightly_trial(origin, rows.periods), course=QUICK, parts=first.model.parts)
     without, with_sent = expected_c(members, origin)

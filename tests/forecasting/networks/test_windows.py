@@ -21,7 +21,7 @@ from forecasting.networks.windows import (
     patched,
     same_hour_before,
 )
-from forecasting.series.outlook import SentTemperature
+from forecasting.series.sent import SentForecast
 
 SHOWN = ("history", "future", "core", "scale", "series", "block")
 FIRST, LAST = 70 * 6 + HISTORY_HOURS, 70 * 24
@@ -32,7 +32,7 @@ def assert_shows_the_same(one: Windows, other: Windows) -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
-def load_source(made: Any, *, sent: tuple[SentTemperature, ...] = (), **changes: Any) -> Any:
+def load_source(made: Any, *, sent: tuple[SentForecast, ...] = (), **changes: Any) -> Any:
     """The made load windows over changed values, their regressions and climate unchanged."""
     return made.load_again(replace(made.load, **changes), like=made.load_source, sent=sent)
 
@@ -138,7 +138,7 @@ def test_hidden_hours_look_as_if_they_had_not_arrived(made: Any, kind: str, hour
 def test_a_sent_weather_forecast_counts_from_its_issue_on(made: Any) -> None:
     hottest = float(np.nanmax(made.load.temperature_c))
     heat = np.full(60, hottest + 10.0)
-    sent = (SentTemperature(issued=700, start=700, temperature_c=heat),)
+    sent = (SentForecast(issued=700, start=700, values=heat),)
     source, plain = load_source(made, sent=sent), made.load_source
     row = np.zeros(1, dtype=np.int64)
     assert_shows_the_same(source.cut(row, np.array([699])), plain.cut(row, np.array([699])))

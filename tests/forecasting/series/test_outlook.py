@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from forecasting.series.calendar import Calendar, make_calendar
-from forecasting.series.outlook import SentTemperature, make_outlook
+from forecasting.series.outlook import make_outlook
+from forecasting.series.sent import SentForecast
 from grid.time_axis import FloatArray, TimeAxis
 
 HOURS, PERIODS, ORIGIN = 100 * 24, 48, np.array([90 * 24])
@@ -64,8 +65,8 @@ def test_an_anomaly_fades() -> None:
 
 def test_the_newest_forecast_sent_by_an_origin_stands_where_it_reaches() -> None:
     sent = [
-        SentTemperature(issued=int(ORIGIN[0]) - 20, start=int(ORIGIN[0]) - 20, temperature_c=np.full(60, 33.0)),
-        SentTemperature(issued=int(ORIGIN[0]) + 1, start=int(ORIGIN[0]) + 1, temperature_c=np.full(60, 44.0)),
+        SentForecast(issued=int(ORIGIN[0]) - 20, start=int(ORIGIN[0]) - 20, values=np.full(60, 33.0)),
+        SentForecast(issued=int(ORIGIN[0]) + 1, start=int(ORIGIN[0]) + 1, values=np.full(60, 44.0)),
     ]
     plain = make_outlook(hidden(), calendar(), periods=PERIODS, until=HOURS)
     outlook = make_outlook(hidden(), calendar(), periods=PERIODS, until=HOURS, sent=sent)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecasting.site.external import Issue, external_quantiles
+from forecasting.series.sent import SentForecast
+from forecasting.site.external import external_quantiles
 from grid.time_axis import FloatArray
 
 LEVELS = (0.05, 0.5, 0.95)
 HOURS = 24 * 60
 
 
-def daily_issues(actual: FloatArray, error: FloatArray) -> list[Issue]:
+def daily_issues(actual: FloatArray, error: FloatArray) -> list[SentForecast]:
     """Every day a forecast of the next 72 hours that misses what comes by ``error``."""
-    return [Issue(start, start, (actual + error)[start : start + 72]) for start in range(0, HOURS - 72, 24)]
+    return [SentForecast(start, start, (actual + error)[start : start + 72]) for start in range(0, HOURS - 72, 24)]
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def actual() -> FloatArray:
     return 50.0 + 30.0 * np.sin(np.arange(HOURS) / 17.0)
 
 
-def ask(issues: list[Issue], actual: FloatArray, origin: int, **changes: float) -> FloatArray:
+def ask(issues: list[SentForecast], actual: FloatArray, origin: int, **changes: float) -> FloatArray:
     options = {"capacity_kw": 1000.0, **changes}
     made = external_quantiles(issues, actual, origin=origin, periods=48, levels=LEVELS, **options)
     assert made is not None
@@ -47,7 +48,7 @@ def test_bands_are_as_wide_as_the_errors(actual: FloatArray) -> None:
 
 def test_later_issues_and_later_readings_are_not_looked_at(actual: FloatArray) -> None:
     issues = daily_issues(actual, np.random.default_rng(1).normal(size=HOURS))
-    later = [Issue(i.issued, i.start, i.kw if i.issued <= 970 else i.kw + 500.0) for i in issues]
+    later = [SentForecast(i.issued, i.start, i.values if i.issued <= 970 else i.values + 500.0) for i in issues]
     blind = np.where(np.arange(HOURS) < 970, actual, -1e6)
     np.testing.assert_array_equal(ask(issues, actual, 970), ask(later, blind, 970))
 
@@ -62,12 +63,12 @@ def test_quantiles_stay_between_nothing_and_capacity(actual: FloatArray) -> None
 
 
 def test_hours_that_nobody_forecast_are_nan(actual: FloatArray) -> None:
-    short = [Issue(960, 960, actual[960:970])]
+    short = [SentForecast(960, 960, actual[960:970])]
     quantiles = ask(short, actual, 960)
     assert np.isfinite(quantiles[:10]).all()
     assert np.isnan(quantiles[10:]).all()
 
 
 def test_without_an_issue_there_is_no_forecast(actual: FloatArray) -> None:
-    late = [Issue(1000, 1000, actual[1000:1072])]
+    late = [SentForecast(1000, 1000, actual[1000:1072])]
     assert external_quantiles(late, actual, origin=960, periods=48, levels=LEVELS, capacity_kw=1.0) is None

@@ -8,9 +8,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecasting.series.sent import SentForecast
 from forecasting.site.asking import ask_solar, sent_forecast
 from forecasting.site.champions import Champion
-from forecasting.site.external import Issue
+from forecasting.site.data import SeriesHistory
 from forecasting.site.fallbacks import Answer, Level, Speaker, ask_in_turn, known_inputs
 from forecasting.site.issuing import Issuance
 from grid.forecasts import KnownInputs, Voice
@@ -131,8 +132,9 @@ def test_a_plants_nights_and_capacity_bound_what_is_said_of_it_and_an_unknown_ca
     placed = Meter("a", "generation", "solar", 60, capacity_kw=8.0, latitude=40.0, longitude=0.0)
     unknown = Meter("b", "generation", "solar", 60)
     power = np.full((2, HISTORY.periods), 3.0)
+    read = SeriesHistory(HISTORY, ("a:generation", "b:generation"), power, ("", ""), {}, {})
     nobody = Champion("", None, Level.CHAMPION, "No solar model has been promoted yet.")
-    one, other = ask_solar([placed, unknown], power, nobody, HISTORY, ISSUANCE, on_failure=str)
+    one, other = ask_solar([placed, unknown], read, nobody, ISSUANCE, on_failure=str)
     hours = np.array([instant.hour for instant in AHEAD.index])
     assert one.bound_kw[hours == 0].tolist() == [0.0, 0.0]
     assert one.bound_kw[hours == 12].tolist() == [8.0, 8.0]
@@ -146,12 +148,14 @@ def wind(hours: int = HISTORY.periods) -> FloatArray:
 
 def test_a_sent_forecast_gets_bands_and_is_silent_where_it_does_not_reach() -> None:
     kw, origin = wind(), ISSUANCE.origin
-    issues = [Issue(at, at, kw[at : at + 48]) for at in range(origin - 24 * 20, origin - 48, 24)]
-    whole = sent_forecast([*issues, Issue(origin - 1, origin - 1, np.full(60, 77.0))], kw, ISSUANCE, capacity_kw=500.0)
+    issues = [SentForecast(at, at, kw[at : at + 48]) for at in range(origin - 24 * 20, origin - 48, 24)]
+    whole = sent_forecast(
+        [*issues, SentForecast(origin - 1, origin - 1, np.full(60, 77.0))], kw, ISSUANCE, capacity_kw=500.0
+    )
     assert isinstance(whole, Answer)
     np.testing.assert_allclose(whole.quantiles, 77.0)
     assert whole.reasons == ()
-    part = sent_forecast([*issues, Issue(origin, origin, np.full(10, 77.0))], kw, ISSUANCE, capacity_kw=500.0)
+    part = sent_forecast([*issues, SentForecast(origin, origin, np.full(10, 77.0))], kw, ISSUANCE, capacity_kw=500.0)
     assert isinstance(part, Answer)
     assert part.reasons == ("The forecast that was sent leaves out 38 hours.",)
     assert np.isnan(part.quantiles[10:]).all()
@@ -159,6 +163,8 @@ def test_a_sent_forecast_gets_bands_and_is_silent_where_it_does_not_reach() -> N
 
 def test_a_plant_nobody_forecasts_and_bands_without_a_past_are_told() -> None:
     assert sent_forecast([], wind(), ISSUANCE, capacity_kw=9.0) == "Nobody has sent a forecast of this plant."
-    first = sent_forecast([Issue(ISSUANCE.origin, ISSUANCE.origin, np.ones(48))], wind(), ISSUANCE, capacity_kw=9.0)
+    first = sent_forecast(
+        [SentForecast(ISSUANCE.origin, ISSUANCE.origin, np.ones(48))], wind(), ISSUANCE, capacity_kw=9.0
+    )
     assert isinstance(first, Answer)
     assert "there are no bands" in first.reasons[0]
