@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from grid.formulation.commitment import BoolArray, assign_units, bridge_dips
 from grid.formulation.linear import IntArray
 from grid.formulation.lines import Line
 from grid.formulation.outages import Outages
-from grid.formulation.prices import FixedDispatch, dispatch_fixed
+from grid.formulation.prices import FixedDispatch, dispatch_fixed, prices_of
 from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import UnsolvedError
 from grid.formulation.unit_terms import UnitTerms, single_units, unit_terms
@@ -29,6 +29,9 @@ from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.plan import DispatchPlan, Status
 
 log = logging.getLogger(__name__)
+
+_FIRST_SHEDS = 100
+_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,15 +121,17 @@ def _dispatched(
     build_seconds = time.monotonic() - began
     relaxable = replace(problem, penalties=problem.penalties.finite())  # a plan that shows what it breaks, not none
 
-    def dispatched(charging: BoolArray | None, lines: Iterable[Line]) -> FixedDispatch:
+    def dispatched(charging: BoolArray | None, lines: Iterable[Line], sheds: Iterable[int]) -> FixedDispatch:
         left = began + seconds - time.monotonic()
         if left <= 0.0:
             raise UnsolvedError("no time is left")
-        return dispatch_fixed(relaxable, terms, on, charging, ptdf=ptdf, outages=outages, lines=lines, seconds=left)
+        return dispatch_fixed(
+            relaxable, terms, on, charging, ptdf=ptdf, outages=outages, lines=lines, sheds=sheds, seconds=left
+        )
 
-    dispatch = dispatched(None, ())
+    dispatch = _where_shedding_pays(relaxable, dispatched, None, ())
     if problem.storages:
-        dispatch = dispatched(dispatch.charging, dispatch.model.lines.rows)
+        dispatch = _where_shedding_pays(relaxable, dispatched, dispatch.charging, dispatch.model.lines.rows)
     return plan_of(
         dispatch,
         terms,
@@ -137,3 +142,32 @@ def _dispatched(
         build_seconds=build_seconds,
         solve_seconds=time.monotonic() - began - build_seconds,
     )
+
+
+def _where_shedding_pays(
+    relaxable: DispatchProblem,
+    dispatched: Callable[[BoolArray | None, Iterable[Line], Iterable[int]], FixedDispatch],
+    charging: BoolArray | None,
+    lines: Iterable[Line],
+) -> FixedDispatch:
+    """A dispatch that may shed load wherever that pays, without a column at every bus in the rows of all full branches.
+
+    At first load may be shed where most stands, at four times as many buses while that leaves no dispatch, and then
+    wherever a MW is worth more than its price: where it is nowhere, more columns would change nothing.
+    """
+    peak, price = relaxable.load_mw.max(axis=1), relaxable.penalties.shedding
+    largest = [i for i in np.argsort(-peak, kind="stable").tolist() if relaxable.load_mw[i].any()]
+    sheds = set(largest[:_FIRST_SHEDS])
+    while True:
+        try:
+            dispatch = dispatched(charging, lines, sheds)
+        except UnsolvedError as error:
+            if not error.infeasible or len(sheds) == len(largest):
+                raise
+            sheds |= set(largest[: 4 * len(sheds)])
+            continue
+        worth = prices_of(dispatch).lmp.max(axis=1)
+        more = {i for i in largest if worth[i] > price * (1.0 + _TOLERANCE)} - sheds
+        if not more:
+            return dispatch
+        sheds, lines = sheds | more, list(dispatch.model.lines.rows)

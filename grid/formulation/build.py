@@ -43,6 +43,7 @@ def build_model(
     linear: LinearModel | None = None,
     commitments: Sequence[Commitment] | None = None,
     committed: bool = False,
+    sheds: Iterable[int] | None = None,
 ) -> DispatchModel:
     """Build the model of ``problem`` with its thermal units in ``groups`` and the limits of ``lines``.
 
@@ -53,6 +54,7 @@ def build_model(
         commitments: Of the groups, if they are in ``linear`` already.
         committed: Units will be fixed. Rows that only help to find a commitment are left out, because where the fixed
             units are short they would share the duals of the limits that they follow from.
+        sheds: Positions of buses at which load may be shed; None: at every one that has some.
     """
     linear, periods, penalties = LinearModel() if linear is None else linear, problem.axis.periods, problem.penalties
     step = problem.axis.step_hours
@@ -76,7 +78,7 @@ def build_model(
         )
         for group, commitment in zip(groups, shared, strict=True)
     ]
-    loads = np.flatnonzero(problem.load_mw.any(axis=1))
+    loads = np.flatnonzero(problem.load_mw.any(axis=1)) if sheds is None else sorted(sheds)
     bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
     limits = np.array([link.limit_mw for link in problem.network.dc_links])[:, None]
     model = DispatchModel(

@@ -16,6 +16,9 @@ from grid.formulation.trade import ExchangeColumns
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray
 
+MOST_ENTRIES = 30_000_000
+"""Of the rows of branches together. Each takes some 80 bytes while the model is put together and handed over."""
+
 
 @dataclass(slots=True, eq=False)
 class DispatchModel:
@@ -51,9 +54,16 @@ class DispatchModel:
     injections: Injections = field(init=False)
 
     def add_lines(self, lines: Iterable[Line]) -> None:
-        """Put the limits of lines into the model; those that are there already are left alone."""
+        """Put the limits of lines into the model; those that are there already are left alone.
+
+        Raises:
+            RuntimeError: If they are more than fit into memory.
+        """
         for line in lines:
             self.lines.add(self.linear, line, self.injections)
+            if len(self.lines.rows) * len(self.injections.buses) > MOST_ENTRIES:
+                told = f"{len(self.lines.rows):,} limits of branches, each in {len(self.injections.buses):,} columns"
+                raise RuntimeError(f"too many lines are full at once: {told}, are more than a model may hold")
 
     def add_violated(self, values: FloatArray) -> bool:
         """Put into the model what a solution of it breaks: limits of lines, tangents of losses. False if nothing."""

@@ -65,6 +65,7 @@ def dispatch_fixed(
     ptdf: Ptdf,
     lines: Iterable[Line],
     outages: Outages | None = None,
+    sheds: Iterable[int] | None = None,
     seconds: float | None = None,
 ) -> FixedDispatch:
     """Dispatch with units and the storages' direction held fixed.
@@ -75,13 +76,14 @@ def dispatch_fixed(
             and then a storage may do both at once where power is worth less than nothing.
         lines: Branch limits to begin with; violated ones are added.
         outages: Those after which ratings must hold, too.
+        sheds: Positions of buses at which load may be shed; None: at every one that has some.
         seconds: Of wall time for the linear program, at most.
 
     Raises:
         UnsolvedError: If the commitment cannot be dispatched, or not in time.
     """
     groups = single_units(problem)
-    model = build_model(problem, terms, groups, ptdf=ptdf, outages=outages, lines=lines, committed=True)
+    model = build_model(problem, terms, groups, ptdf=ptdf, outages=outages, lines=lines, committed=True, sheds=sheds)
     return solve_fixed(model, on, charging, seconds=seconds)
 
 

@@ -13,9 +13,11 @@ from grid.dispatch import DispatchPlan, DispatchProblem, check_plan, fallback, p
 from grid.dispatch.fallback import fallback_plan
 from grid.dispatch.inherit import PreviousPlan
 from grid.dispatch.merit_order import merit_order
+from grid.formulation import model
 from grid.formulation.prices import FixedDispatch, dispatch_fixed
 from grid.formulation.relaxation import UnsolvedError
 from grid.problem.plan import Status
+from grid.problem.soft_limits import Penalties
 from grid.time_axis import TimeAxis
 
 WHY = "the solver was ill"
@@ -190,3 +192,35 @@ def test_a_plan_by_rule_whose_reserve_cannot_be_delivered_is_sound(make_problem:
     assert [(v.what, round(v.amount_mw, 3)) for v in plan.violations] == [("upward reserve short", 25.0)]
     held = replace(plan, schedule=replace(plan.schedule, reserve_up_mw=np.array([[30.0]])))
     assert check_plan(plan) == check_plan(held) == []
+
+
+@pytest.mark.parametrize("capacity_mw", [20.0, 200.0], ids=["capacity is short", "lines are full"])
+def test_load_is_shed_where_that_is_cheapest_however_few_buses_it_begins_with(
+    capacity_mw: float, make_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = {
+        "load_mw": {"a": [0.0, 0.0], "b": [60.0, 10.0], "c": [50.0, 20.0], "d": [40.0, 45.0], "e": [5.0, 9.0]},
+        "branches": {i + j: {"from": i, "to": j, "limit_mw": 25.0} for i, j in ("ab", "bc", "cd", "de", "ae")},
+        "units": {"far": {"bus": "a", "capacity_mw": capacity_mw, "cost_per_mwh": 10.0}},
+    }
+    problem = replace(make_problem(data), penalties=Penalties(overload=1e5))
+    monkeypatch.setattr(fallback, "_FIRST_SHEDS", 100)
+    at_all_buses = fallback_plan(problem, previous=None, why=WHY)
+    monkeypatch.setattr(fallback, "_FIRST_SHEDS", 1)
+    plan = fallback_plan(problem, previous=None, why=WHY)
+    assert len({v.what for v in plan.violations}) > 1
+    assert plan.objective == pytest.approx(at_all_buses.objective, rel=1e-9)
+    assert plan.prices.lmp.max() <= 10_000.0 * (1.0 + 1e-8)
+
+
+def test_more_full_lines_than_a_model_may_hold_are_named(make_problem: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {
+        "load_mw": {"a": [0.0], "b": [60.0]},
+        "branches": {"ab": {"from": "a", "to": "b", "limit_mw": 20.0}},
+        "units": {"far": {"bus": "a", "capacity_mw": 100.0, "cost_per_mwh": 10.0}},
+    }
+    monkeypatch.setattr(model, "MOST_ENTRIES", 1)
+    with pytest.raises(
+        RuntimeError, match=r"too many lines are full at once: 1 limits of branches, each in \d columns"
+    ):
+        plan_dispatch(make_problem(data))
