@@ -238,7 +238,7 @@ def _forecast_rows(
     if teachers:
         heard, lessons = teach(heard, teachers, course=course)
     mixtures = [
-        mix(heard, index, seed=course.seed) if lesson is None else taught(heard, index, lesson)
+        mix(heard, index, seed=course.seed, without={NEIGHBOURS}) if lesson is None else taught(heard, index, lesson)
         for index, lesson in enumerate(lessons)
     ]
     why = contributions(heard, [mixture.blend for mixture in mixtures]) if explain else [None] * len(mixtures)

@@ -28,6 +28,8 @@ from grid.time_axis import FloatArray, TimeAxis
 NEIGHBOURS = "neighbours"
 _ORIGINS, _PUPILS = 8, 25
 _DAY = timedelta(days=1)
+_LONGEST_AGE = timedelta(days=10)
+"""From two weeks on a series' own backtest tells its weights better than others do."""
 _KNOWN = 0.5
 """Least share of a feigned history that must be known."""
 
@@ -122,15 +124,19 @@ def learn(one: FileSeries, teachers: Sequence[Spoken], *, course: Course, member
     return Lesson(blend, len(came), round(1.0 - loss / naive, 4) if naive > 0.0 and np.isfinite(loss) else None)
 
 
-def teach(heard: Heard, teachers: Sequence[Spoken], *, course: Course) -> tuple[Heard, list[Lesson]]:
-    """The same with the neighbours as one more member of every series, and what is to be learnt for each."""
-    rows, lessons, made, scaled = heard.rows, dict[int, Lesson](), [], []
+def teach(heard: Heard, teachers: Sequence[Spoken], *, course: Course) -> tuple[Heard, list[Lesson | None]]:
+    """The same with the neighbours as one more member of every series, and what is to be learnt for each.
+
+    None for a series that is old enough to speak for itself.
+    """
+    rows, lessons, scaled = heard.rows, dict[int, Lesson](), []
+    made: list[Lesson | None] = []
     for index, one in enumerate(rows.series):
         told, how = profile(one, teachers, [other.quantiles for other in teachers])
-        days = _age(one) * one.axis.step // _DAY
-        if days not in lessons:
-            lessons[days] = learn(one, teachers, course=course, members=heard.present)
-        made.append(lessons[days].because(how))
+        age = _age(one) * one.axis.step
+        if age <= _LONGEST_AGE and age // _DAY not in lessons:
+            lessons[age // _DAY] = learn(one, teachers, course=course, members=heard.present)
+        made.append(lessons[age // _DAY].because(how) if age <= _LONGEST_AGE else None)
         scaled.append(_by_hour((told - rows.offset[index])[None] / rows.scale[index], rows.parts)[:, 0])
     said = np.concatenate(scaled)  # (rows, periods, levels)
     members = _Accompanied(heard.members, said)

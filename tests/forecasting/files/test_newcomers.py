@@ -110,6 +110,13 @@ def test_the_others_are_forecast_as_if_it_were_not_there(tmp_path: Path) -> None
     pd.testing.assert_frame_equal(alone, beside[beside["series_id"] != "home 5"].reset_index(drop=True))
 
 
+def test_after_two_weeks_it_speaks_for_itself_beside_a_younger_one(tmp_path: Path) -> None:
+    frame, _ = street(14 * 24, 72)
+    made = asked(tmp_path, frame, {"*": LOAD}, explain=True)
+    assert ["neighbours" in report.weights for report in made.reports[-2:]] == [False, True]
+    assert [report.fallback_level for report in made.reports[-2:]] == [5, 4]
+
+
 def test_what_is_known_of_it_alone_speaks_where_too_few_can_teach(tmp_path: Path) -> None:
     frame, _ = street(72, homes=2)
     report = asked(tmp_path, frame, {"*": LOAD}).reports[-1]
