@@ -57,7 +57,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        detail = f"a request's body may have {self.limit} bytes at most; send less at once"
+        detail = f"a request's body may have {self.limit / 2**20:g} MiB at most; send less at once"
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdecimal() and int(declared) > self.limit:
             await problem_response(Problem(413, "content-too-large", detail))(scope, receive, send)

@@ -16,7 +16,7 @@ export function showHeader(site) {
   replace(byId("freshness"), Object.entries(site.freshness).map(([name, f]) =>
     element("li", { class: f.state, title: f.at ? `${fullTime(f.at)} ${zoneName(f.at)}` : null },
       element("span", { class: "what" }, NAMES[name]),
-      element("span", { class: "age" }, f.state === "stale" ? "▲ " : "", f.state === "missing" ? "none" : age(f.age_seconds)))));
+      element("span", { class: "age" }, f.state === "stale" ? "▲ " : "", f.state === "missing" ? "none" : replayed && f.state === "stale" && f.received_at ? `silent for ${age((Date.now() - new Date(f.received_at)) / 1000)}` : age(f.age_seconds)))));
 }
 
 const STATES = {

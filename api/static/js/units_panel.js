@@ -61,7 +61,7 @@ function nextChange(row, from, plan) {
 function strip(row, now) {
   const width = row.on.length * CELL;
   const top = Math.max(row.asset.capacity_mw, 0.1);
-  const svg = drawn("svg", { class: "strip", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": hoursInWords(row) });
+  const svg = drawn("svg", { class: "strip", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": hoursInWords(row) });
   row.on.forEach((on, i) => {
     const share = Math.min(Math.abs(row.mw[i]) / top, 1);
     const height = on ? Math.max(2, Math.round(share * (HEIGHT - 2))) : 1;

@@ -16,19 +16,18 @@ export function offerWhy(place, forecast) {
 }
 
 async function explain(place, forecast) {
-  const { issue } = place.dataset;
-  replace(place, element("p", { class: "note", role: "status" }, "Asking the model again …"));
-  let shown;
+  const again = element("span", { class: "again" }); // where a newer forecast is offered meanwhile
+  const show = (note, more = null) => replace(place, element("div", { class: "explained" }, element("p", { class: "note", role: "status" }, note, " ", again), more));
+  show("Asking the model again …");
+  let answer;
   try {
-    const answer = await get("/forecasts/explanation", { series_id: forecast.series_id, issued_at: forecast.issued_at });
-    shown = element("div", { class: "explained" },
-      element("p", { class: "note" }, `Of the forecast of ${forecast.series_id} issued ${dayTime(forecast.issued_at)} ${zoneName(forecast.issued_at)} `, element("span", { class: "again" })),
-      told(answer));
+    answer = await get("/forecasts/explanation", { series_id: forecast.series_id, issued_at: forecast.issued_at });
   } catch (error) {
-    const again = element("button", { type: "button", class: "quiet", onclick: () => explain(place, forecast) }, "Ask again");
-    shown = [element("p", { class: "note" }, `▲ ${error.message} `, again)];
+    answer = error;
   }
-  if (place.dataset.issue === issue) replace(place, shown);
+  if (!place.contains(again)) return; // another series is shown, or another forecast is asked about
+  if (answer instanceof Error) show(`▲ ${answer.message}`, element("button", { type: "button", class: "quiet", onclick: () => explain(place, forecast) }, "Ask again"));
+  else show(`Of the forecast of ${forecast.series_id} issued ${dayTime(forecast.issued_at)} ${zoneName(forecast.issued_at)}.`, told(answer));
 }
 
 function told({ sentences, rows, unit }) {

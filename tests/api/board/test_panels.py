@@ -44,6 +44,11 @@ def test_prices_of_zero_and_of_a_relaxed_limit_say_what_makes_them(own_api: Any,
     browser.wait("document.querySelectorAll('#prices-chart .as-table tbody tr').length === 24")
     made = "[...document.querySelectorAll('#prices-chart .as-table tbody tr')].map((row) => row.lastChild.textContent)"
     assert browser.value(made)[:3] == ["curtailment", "load shed", "–"]
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.value("document.querySelector('#prices-chart canvas').id = 'before'")
+    browser.call("Emulation.setEmulatedMedia", features=dark)
+    browser.wait("document.querySelector('#before') === null")
+    browser.wait("document.querySelectorAll('#prices-chart .as-table tbody tr').length === 24")
     assert browser.errors == []
 
 
