@@ -16,6 +16,8 @@ from grid.time_axis import FloatArray
 _DAYS = 28
 _COUNTED_AGAIN = (14, 7)
 """So many of the last days count once more, each time."""
+_TOGETHER = 32
+"""Rows whose samples are put in order at once: they fit into the processor's cache."""
 
 
 def recent_days(values: FloatArray, origins: IndexArray, periods: int, *, levels: tuple[float, ...]) -> FloatArray:
@@ -29,10 +31,13 @@ def recent_days(values: FloatArray, origins: IndexArray, periods: int, *, levels
     """
     hour = np.arange(periods) % 24
     made = np.empty((len(values), len(origins), periods, len(levels)))
-    for i in range(len(origins)):
-        days = recent(values, origins[i : i + 1], _DAYS * 24)[:, 0]  # (rows, hours back)
-        samples = np.take(days, _POOLED, axis=1).reshape(len(values) * 24, -1)
-        made[:, i] = known_quantiles(samples, levels).reshape(len(values), 24, -1)[:, hour]
+    for begin in range(0, len(values), _TOGETHER):
+        part = slice(begin, begin + _TOGETHER)
+        for i in range(len(origins)):
+            days = recent(values[part], origins[i : i + 1], _DAYS * 24)[:, 0]  # (rows, hours back)
+            samples = np.take(days, _POOLED, axis=1)  # (rows, 24, samples)
+            told = known_quantiles(samples.reshape(-1, samples.shape[-1]), levels)
+            made[part, i] = told.reshape(len(days), 24, -1)[:, hour]
     return made
 
 

@@ -43,7 +43,7 @@ def test_a_row_without_a_known_hour_is_silent_and_gaps_are_passed_over() -> None
 
 
 def test_rows_and_origins_together_are_told_what_each_is_told_alone() -> None:
-    values = np.random.default_rng(0).gamma(1.0, size=(3, 1000))
+    values = np.random.default_rng(0).gamma(1.0, size=(35, 1000))
     values[1, 640:700] = np.nan
     origins = np.array([400, 800, 999])  # before the first is less than is looked at
     together = recent_days(values, origins, 24, levels=LEVELS)
