@@ -32,6 +32,8 @@ TARGET_GAP = 1e-6
 PRICE_TOLERANCE = 1e-6
 _MAXIMUM_REFINEMENTS = 40
 _ROWS_PER_ROUND = 400
+_FACTORS_PER_ROUND = 20_000_000
+"""Of these rows, one for each bus: 160 MB."""
 _CONFLICT_SECONDS = 5.0
 _ROUNDS_AHEAD = 6
 _HALVINGS = 50
@@ -206,6 +208,7 @@ def _violated(program: OpfProgram, solved: Solved) -> IntArray:
     flow = program.flow
     beyond = np.maximum(solved.flow_mw - flow.upper_mw, flow.lower_mw - solved.flow_mw)
     beyond[program.limited] = 0.0
-    worst = np.argsort(-beyond)[:_ROWS_PER_ROUND]
+    rows = max(1, min(_ROWS_PER_ROUND, _FACTORS_PER_ROUND // len(flow.island)))
+    worst = np.argsort(-beyond)[:rows]
     found: IntArray = worst[beyond[worst] > FLOW_TOLERANCE_MW]
     return found

@@ -18,6 +18,7 @@ from scipy.optimize import linprog
 
 from grid.cases import Case, read_matpower
 from grid.faults import InputError
+from grid.power_flow import opf
 from grid.power_flow.cost_pieces import cost_of
 from grid.power_flow.opf import OpfResult, solve_opf
 from grid.power_flow.opf_document import opf_document
@@ -61,6 +62,15 @@ def test_a_full_line_splits_the_price() -> None:
     np.testing.assert_allclose(result.lmp, [10.0, 30.0, 50.0])
     np.testing.assert_allclose(result.energy, [50.0, 50.0, 50.0])
     np.testing.assert_allclose(result.branch_dual, [0.0, 0.0, -60.0], atol=1e-9)
+
+
+def test_limits_that_come_in_one_by_one_for_want_of_memory_hold_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opf, "_FACTORS_PER_ROUND", 1)
+    lines = "1 2 0 .1 20 0 0; 1 3 0 .1 30 0 0; 1 4 0 .1 40 0 0"
+    costs = "2 0 0 2 10 0; 2 0 0 2 20 0; 2 0 0 2 30 0; 2 0 0 2 40 0"
+    result = solve([0, 50, 50, 50], "1 0 200; 2 0 90; 3 0 90; 4 0 90", costs, lines)
+    np.testing.assert_allclose(result.power_mw, [90.0, 30.0, 20.0, 10.0])
+    np.testing.assert_allclose(result.lmp, [10.0, 20.0, 30.0, 40.0])
 
 
 def test_a_line_full_against_its_direction_has_a_price_above_zero() -> None:
