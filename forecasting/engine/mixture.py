@@ -34,8 +34,8 @@ from grid.time_axis import FloatArray
 _PRIOR = {CLIMATOLOGY: 0.5, NAIVE: 0.25, WEATHER: 2.0, WEATHER_TREES: 4.0, ANALOGS: 3.0}
 """What members count for beside one that was fitted: the plain ones less, the weather network as much as trees and
 forest together, which err alike. Networks that read the last days are siblings: together they count for one. Where no
-weather is known trees, forest and networks learn days by heart: days like the one ahead count for all of them. Trees that read sent
-weather stand alone among members that know none of it."""
+weather is known trees, forest and networks learn days by heart: days like the one ahead count for all of them. Trees
+that read sent weather stand alone among members that know none of it."""
 _HALF_TRUST = 3.0
 """So many horizons of backtest count half."""
 
