@@ -52,6 +52,10 @@ class Team:
             dist.all_reduce(values)
         return values
 
+    def mean(self, value: float) -> float:
+        """Mean over all processes, the same in each: what it decides they decide alike."""
+        return value if self.size == 1 else float(self.total(torch.tensor([value], device=self.device))) / self.size
+
     def first(self, values: Tensor) -> Tensor:
         """The first process's values in every process, same shape; written where they stand."""
         if self.size > 1:

@@ -6,7 +6,6 @@ over before it would pay.
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ import torch
 
 from forecasting.networks.batches import Batch, RandomBatches, on_device
 from forecasting.networks.encoders import Encoder
+from forecasting.networks.judge import Judge
 from forecasting.networks.loss import loss_sum
 from forecasting.networks.network import NetworkShape, QuantileNetwork
 from forecasting.networks.team import Team
@@ -120,7 +120,9 @@ def train_network(
     torch.set_num_threads(options.threads)
     course = _Course(options, team)
     network = _begun(source, split, levels, options, team)
-    judge = _Judge(network, source, split, team)
+    judged = len(split.tail_origins) > 0
+    tail = on_device(source.cut(split.tail_series, split.tail_origins), team.device) if judged else None
+    judge = Judge(network, tail, team)
     batches = RandomBatches(
         source,
         split.train_series,
@@ -219,7 +221,7 @@ class _Course:
 
     def goes_on(self, step: int) -> bool:
         """Look at the clock: whether all processes together have budget left."""
-        self._spent = _mean(self.seconds / self._options.budget_seconds, self._team)
+        self._spent = self._team.mean(self.seconds / self._options.budget_seconds)
         return self._spent < 1.0
 
     def done(self, step: int) -> float:
@@ -231,50 +233,3 @@ class _Course:
         warm = step / min(_WARM_STEPS, self._options.max_steps / 10.0)
         left = 0.5 * (1.0 + float(np.cos(np.pi * min(self.done(step), 1.0))))
         return self._options.learning_rate * (min(1.0, warm + 1e-2) * left)
-
-
-class _Judge:
-    """The network with averaged weights, and the best that a tail of later windows has found it, if there is one.
-
-    Attributes:
-        first_loss, best_loss: On the tail; NaN where there is none.
-        stale: Looks at the tail since it found something better.
-    """
-
-    def __init__(self, network: QuantileNetwork, source: WindowSource, split: Split, team: Team) -> None:
-        judged = len(split.tail_origins) > 0
-        self._tail = on_device(source.cut(split.tail_series, split.tail_origins), team.device) if judged else None
-        self._team, self._network = team, copy.deepcopy(network).eval()
-        self._best = copy.deepcopy(self._network.state_dict())
-        self.first_loss = self.best_loss = self._loss()
-        self.stale = 0
-
-    def average(self, network: QuantileNetwork, *, keep: float) -> None:
-        """Move the averaged weights towards those that were just learnt."""
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self._network.parameters()), list(network.parameters()), 1.0 - keep)
-
-    def look(self) -> None:
-        """Ask the tail."""
-        loss = self._loss()
-        self.stale = self.stale + 1 if loss >= self.best_loss else 0
-        if loss < self.best_loss:
-            self.best_loss, self._best = loss, copy.deepcopy(self._network.state_dict())
-
-    def verdict(self) -> QuantileNetwork:
-        """The network that the tail found best, or the last."""
-        if self._tail is not None:
-            self._network.load_state_dict(self._best)
-        return self._network.cpu().eval()
-
-    def _loss(self) -> float:
-        if self._tail is None:
-            return float("nan")
-        with torch.inference_mode():
-            own = float(loss_sum(self._network, self._tail) / self._tail.weight.sum().clamp_min(1e-9))
-        return _mean(own, self._team)
-
-
-def _mean(value: float, team: Team) -> float:
-    """What all processes agree on, so that all stop at the same step."""
-    return value if team.size == 1 else float(team.total(torch.tensor([value], device=team.device))) / team.size
