@@ -75,7 +75,7 @@ def test_the_board_fills_follows_events_and_takes_a_decision(own_api: Any, brows
     browser.wait("document.querySelectorAll('.load canvas').length === 1")
     assert browser.value("location.hash") == "", "the key must not stay in the address"
     assert "Mon 2 Mar 2026" in browser.value("document.querySelector('#clock').textContent")
-    assert "No plan yet" in browser.value("document.querySelector('#plan-card').textContent")
+    browser.wait("document.querySelector('#plan-card').textContent.includes('No plan yet')")
 
     plan_id = own_api.post("/plans", json={}).json()["plan_id"]
     browser.wait("document.querySelectorAll('.chart canvas').length === 5")
