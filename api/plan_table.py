@@ -15,11 +15,13 @@ from rich.text import Text
 
 from api.planning import has_schedule
 from api.relaxed import relaxed_by, unsecured_outages
+from grid.words import decimals, in_decimals
 
 Document = dict[str, Any]
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _HOURS_SHOWN = 3
 _MARKS_SHOWN = 40
+_MW_DIGITS = 3
 
 
 def plan_report(plan: Document, *, timezone: str) -> RenderableType:
@@ -63,18 +65,24 @@ def _system_table(plan: Document, timezone: str) -> Table:
     for name in ("load", *kinds, "reserve", "curt."):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("price", justify="right", no_wrap=True)
+    greatest = max(system["load_mw"] for system in plan["system"])
     for period in range(0, plan["axis"]["periods"], _HOURS_SHOWN):
         system = plan["system"][period]
         prices = [bus[period]["lmp"] for bus in plan["buses"].values()]
         table.add_row(
             f"{_local(plan['axis']['interval_starts'][period], timezone):%a %H}h",
-            f"{system['load_mw']:.0f}",
-            *(f"{series[period]:.0f}" for series in kinds.values()),
-            f"{system['reserve_up_mw']:.0f}",
-            f"{system['curtailed_mw']:.0f}",
+            _power_of(system["load_mw"], greatest),
+            *(_power_of(series[period], greatest) for series in kinds.values()),
+            _power_of(system["reserve_up_mw"], greatest),
+            _power_of(system["curtailed_mw"], greatest),
             f"{min(prices):.1f}…{max(prices):.1f}",
         )
     return table
+
+
+def _power_of(power_mw: float, greatest_mw: float) -> str:
+    """Power in whole MW; of what has no ten of them two digits of the greatest."""
+    return in_decimals(power_mw, decimals(greatest_mw, most=_MW_DIGITS, digits=2))
 
 
 def _table(title: str) -> Table:
@@ -116,7 +124,8 @@ def _unit_table(plan: Document) -> Table:
         means = [sum(part) / len(part) for part in _batches(power, hours)]
         strip = "".join(_mark(value, asset["capacity_mw"]) for value in means)
         reason = next((reason["text"] for reason in plan["reasons"].get(name, ())), "")
-        now = f"{power[0]:.0f}/{asset['capacity_mw']:.0f}"
+        capacity = asset["capacity_mw"]
+        now = f"{_power_of(power[0], capacity)}/{_power_of(capacity, capacity)}"
         table.add_row(
             name, asset["fuel"] or asset["kind"], now, Text(strip, style="cyan").append(f"\n{reason}", style="default")
         )

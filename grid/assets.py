@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+DEMAND_RESPONSE = "demand response"
+"""Fuel of a unit that is load which is not served at its price."""
+
 
 @dataclass(frozen=True, slots=True)
 class CostSegment:
@@ -95,7 +98,8 @@ class Storage:
         initial_mwh: State of charge at the start when no telemetry tells it.
         end_minimum_mwh: State of charge that the plan must leave at its end.
         cycle_cost_per_mwh: Wear, paid per MWh discharged.
-        rebound_hours: Of a demand response: what it takes out must be put back within so many hours. None of a storage.
+        rebound_hours: Of a demand response: what it takes out must be put back within so many hours, infinite if at any
+            time. None of a storage.
         standing_loss_per_hour: Share of what is in it that is lost in an hour, compounding; PyPSA's ``standing_loss``,
             and 1 less FlexMeasures' ``storage-efficiency`` of an hour. None of a demand response.
         end_value_per_mwh: What a MWh that the plan leaves in it is worth.

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from grid.time_axis import FloatArray
+from grid.words import decimals
 
 _MOST_KW = 5_000.0
 """Above it sentences speak of MW, as the board's charts do."""
@@ -92,7 +93,7 @@ def _sentence(groups: Sequence[str], mean: FloatArray, unit: str) -> str:
         mean: To the median and to the width, shape (groups, 2).
     """
     median, width = mean.sum(axis=0)
-    digits = int(np.clip(2 - np.floor(np.log10(max(abs(median), width, 1e-9))), 0, 6))
+    digits = decimals(max(abs(median), width), most=6)
     order = 1 + np.argsort(-np.abs(mean[1:, 0]))
     parts = ", ".join(f"{groups[k]} {mean[k, 0]:+,.{digits}f}" for k in order)
     most = 1 + int(np.argmax(np.abs(mean[1:, 1])))

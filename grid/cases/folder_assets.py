@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from grid.assets import CostSegment, RenewableKind, RenewablePlant, StartCost, Storage, ThermalUnit
+from grid.assets import DEMAND_RESPONSE, CostSegment, RenewableKind, RenewablePlant, StartCost, Storage, ThermalUnit
 from grid.cases.fields import Fields
 from grid.cases.network_files import Grid
 from grid.cases.uncertain import Profile, read_profile
@@ -143,7 +143,7 @@ def read_demand_response(top: Fields) -> Iterator[Storage | ThermalUnit]:
             free = max(power, 1.0)
             yield ThermalUnit(
                 name, bus, 0.0, power, 0.0, segments, (StartCost(0.0, 0.0),), 0.0, 0.0, free, free, power, power,
-                must_run=True, fuel="demand response",
+                must_run=True, fuel=DEMAND_RESPONSE,
             )  # fmt: skip
             continue
         energy = shift.number("energy_mwh", least=0.0)
@@ -152,7 +152,7 @@ def read_demand_response(top: Fields) -> Iterator[Storage | ThermalUnit]:
             shift.fault("within_hours", "must be above 0", "leave it out where the rebound may come at any time")
         yield Storage(
             name, bus, power, energy, 1.0 / rebound, 1.0, energy, energy, cost,
-            rebound_hours=None if rebound >= 1.0 and math.isinf(within) else within,
+            rebound_hours=within,
         )  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def _may_be_gone_mwh(can: StorageProfile, initial_mwh: float) -> FloatArray:
 def _rebound(course: _Course, owed_from_before_mwh: FloatArray) -> Iterator[str]:
     """What is taken out must be put back in time: no more is owed than was taken of late."""
     hours, periods = course.storage.rebound_hours, len(course.energy_mwh)
-    if hours is None:
+    if hours is None or np.isinf(hours):
         return
     window = int(min(hours / course.step_hours + _HOURS, periods))
     lately = np.array([course.discharge_mw[max(t + 1 - window, 0) : t + 1].sum() for t in range(periods)])

@@ -8,14 +8,19 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from grid.explaining.event_values import EventValue
 from grid.formulation.prices import FixedDispatch
 from grid.formulation.unit_terms import UnitTerms
 from grid.problem.dispatch_problem import DispatchProblem
-from grid.problem.plan import DispatchPlan, Reason
+from grid.problem.plan import DispatchPlan, Reason, Status
+from grid.problem.requirements import DOWNWARD_RESERVE, UPWARD_RESERVE
 from grid.time_axis import FloatArray
+from grid.words import decimals, in_decimals
 
 TOLERANCE_MW = 1e-3
 TOLERANCE_PRICE = 1e-3
+MW_DIGITS = 3
+"""Decimals of a plan's document, a kW: no sentence tells more."""
 STEADY_MW = 0.1
 """An asset that is further from where it would be if changes were free is kept there by their price."""
 
@@ -26,16 +31,23 @@ class Explained:
 
     Attributes:
         planned: The plan's own dispatch: another one where changing an earlier plan has a price.
+        events: What the events are worth that the plan is secure against.
     """
 
     plan: DispatchPlan
     dispatch: FixedDispatch
     planned: FixedDispatch
     terms: Sequence[UnitTerms]
+    events: Sequence[EventValue]
 
     @property
     def problem(self) -> DispatchProblem:
         return self.dispatch.model.problem
+
+    @property
+    def committed_by(self) -> str:
+        """What settled which units are on, where that was no search; empty after one."""
+        return {Status.RULE_BASED: "the rule", Status.ROLLED_ON: "the plan rolled on"}.get(self.plan.status, "")
 
     def lmp_at(self, bus_id: str) -> FloatArray:
         """Price at a bus, shape (periods,). [money/MWh]"""
@@ -49,6 +61,37 @@ class Explained:
             self.plan.schedule.on[unit], above + self.problem.thermal_units[unit].minimum_mw, 0.0
         )
         return power
+
+    def of_loss(self, asset_id: str) -> FloatArray:
+        """What a MW less of an asset saves as its loss must be made up for, shape (periods,). [money/MWh]"""
+        found = [event.less for event in self.events if event.loss and event.of == asset_id]
+        return sum(found, np.zeros(self.problem.axis.periods))
+
+    def of_holding(self, holder: int, *, upward: bool) -> dict[str, FloatArray]:
+        """What a MW that a holder of reserve holds is worth, by what it is held for, each (periods,). [money/MWh]
+
+        Args:
+            holder: Position: thermal units come first, then storages.
+        """
+        title, price = (
+            (UPWARD_RESERVE, self.plan.prices.held_up) if upward else (DOWNWARD_RESERVE, self.plan.prices.reserve_down)
+        )
+        worth = {title: price}
+        for event in self.events:
+            if event.of == title:
+                worth[title] = worth[title] + event.held[holder]
+            elif event.loss and upward:
+                worth[event.title] = event.held[holder]
+        return worth
+
+    def held_ready(self, findings: Sequence[Finding]) -> str:
+        """What an asset is held back for, and what reserve is worth there."""
+        name, worth = findings[0].binding[0], np.mean([finding.value or 0.0 for finding in findings])
+        article = "" if name in (UPWARD_RESERVE, DOWNWARD_RESERVE) else "the "
+        return f"{article}{name}, worth {worth:.1f} {self.problem.currency}/MW and hour"
+
+    def power_words(self, greatest_mw: float | FloatArray) -> PowerWords:
+        return PowerWords(float(np.max(np.abs(greatest_mw), initial=0.0)), self.problem.currency)
 
     def bus(self, bus_id: str) -> int:
         return next(i for i, bus in enumerate(self.problem.network.buses) if bus.bus_id == bus_id)
@@ -113,6 +156,28 @@ def _same(a: Finding, b: Finding) -> bool:
 
 def spread(values: FloatArray, *, digits: int = 1) -> str:
     """One number where all are alike, else the lowest and the highest."""
-    low, high = float(np.min(values)), float(np.max(values))
-    texts = [f"{value + 0.0:.{digits}f}" for value in (low, high)]
-    return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
+    low, high = (in_decimals(float(value), digits) for value in (np.min(values), np.max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+@dataclass(frozen=True, slots=True)
+class PowerWords:
+    """How sentences speak of power, or of energy: with three digits of what is greatest, and of no less than a kW."""
+
+    greatest_mw: float
+    currency: str
+
+    @property
+    def digits(self) -> int:
+        return decimals(self.greatest_mw, most=MW_DIGITS)
+
+    def number(self, values: float | FloatArray) -> str:
+        """Without its unit; as :func:`spread` where there are several."""
+        return spread(np.asarray(values), digits=self.digits)
+
+    def saves(self, price_per_mwh: float, more: str) -> str:
+        """What ``more`` (or less) would save; a kW of it where a MW is more than there is."""
+        if self.greatest_mw >= 1.0:
+            return f"1 MW {more} would save {price_per_mwh:.1f} {self.currency}/h"
+        by_kw = price_per_mwh / 1000.0
+        return f"1 kW {more} would save {by_kw:.{decimals(by_kw, most=6)}f} {self.currency}/h"

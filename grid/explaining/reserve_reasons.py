@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grid.explaining.explained import TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding, merged, spread
+from grid.explaining.explained import TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding, PowerWords, merged
 from grid.problem.plan import Reason
 from grid.problem.requirements import DOWNWARD_RESERVE, UPWARD_RESERVE
 from grid.problem.soft_limits import Limit, SoftLimit
@@ -28,7 +28,9 @@ class _Requirement:
 
 
 def reserve_reasons(explained: Explained) -> list[Reason]:
-    """Reasons of the reserve for net load and of every requirement of a product, those without any left out."""
+    """Reasons of the reserve for net load, of every requirement of a product, those without any left out, and of every
+    loss that costs anything to be made up for.
+    """
     reasons: list[Reason] = []
     for requirement in _requirements(explained):
         if requirement.required_mw.any():
@@ -41,6 +43,7 @@ def _requirements(explained: Explained) -> Iterator[_Requirement]:
     at = {unit.unit_id: unit.bus_id for unit in problem.thermal_units}
     at |= {storage.storage_id: storage.bus_id for storage in problem.storages}
     at |= {plant.plant_id: plant.bus_id for plant in problem.renewable_plants}
+    called = {event.of: event.less for event in explained.events if not event.loss}
     held = {reserve.product: reserve for reserve in plan.schedule.products}
     up = plan.schedule.reserve_up_mw, plan.schedule.storage_reserve_up_mw, plan.schedule.renewable_reserve_up_mw
     down = plan.schedule.reserve_down_mw, plan.schedule.storage_reserve_down_mw, plan.schedule.renewable_reserve_down_mw
@@ -53,15 +56,25 @@ def _requirements(explained: Explained) -> Iterator[_Requirement]:
         for unit, on in zip(problem.thermal_units, plan.schedule.on, strict=True):
             left[f"a start of {unit.unit_id}"] = np.where(on, 0.0, left[unit.unit_id])
             left[unit.unit_id] = np.where(on, left[unit.unit_id], 0.0)
-        yield _Requirement(name, required, plan.relaxed_mw(SoftLimit(limit)), price, left)
+        yield _Requirement(name, required, plan.relaxed_mw(SoftLimit(limit)), price + called.get(name, 0.0), left)
     area = {bus.bus_id: bus.area for bus in problem.network.buses}
     for need, price in zip(problem.requirements, prices.requirements, strict=True):
         of_product = zip(at, held[need.product].all_mw, strict=True)
         inside = {name: mw for name, mw in of_product if not need.areas or area[at[name]] in need.areas}
-        yield _Requirement(need.title, need.required_mw, plan.relaxed_mw(need.limit), price, inside)
+        yield _Requirement(
+            need.title, need.required_mw, plan.relaxed_mw(need.limit), price + called.get(need.title, 0.0), inside
+        )
+    everyone = dict(zip(at, np.vstack(up), strict=True))
+    for loss in explained.events:
+        if loss.loss and (loss.less > TOLERANCE_PRICE).any():
+            others = {name: mw for name, mw in everyone.items() if name != loss.of}
+            short = np.where(loss.less > TOLERANCE_PRICE, plan.relaxed_mw(SoftLimit(Limit.LARGEST_LOSS)), 0.0)
+            yield _Requirement(loss.title, loss.needed_mw, short, loss.less, others)
 
 
 def _reasons(explained: Explained, told: _Requirement) -> Iterator[Reason]:
+    power = explained.power_words(told.required_mw)
+
     def finding(t: int) -> Finding:
         if told.required_mw[t] <= TOLERANCE_MW:
             return Finding("nothing")
@@ -72,28 +85,28 @@ def _reasons(explained: Explained, told: _Requirement) -> Iterator[Reason]:
         return Finding("free")
 
     def describe(kind: str, run: slice, findings: Sequence[Finding]) -> str:
-        required, value = spread(told.required_mw[run]), float(np.mean([f.value or 0.0 for f in findings]))
-        saves = f"1 MW less would save {value:.1f} {explained.problem.currency}/h"
+        required, held = power.number(told.required_mw[run]), _held_by(told, run, power)
+        saves = power.saves(float(np.mean([f.value or 0.0 for f in findings])), "less")
         match kind:
             case "nothing":
                 return "nothing required"
             case "short":
-                return f"short by {spread(told.short_mw[run])} of {required} MW, {_held_by(told, run)}; {saves}"
+                return f"short by {power.number(told.short_mw[run])} of {required} MW, {held}; {saves}"
             case "dear":
-                return f"{required} MW, {_held_by(told, run)}; {saves}"
+                return f"{required} MW, {held}; {saves}"
             case _:
-                return f"{required} MW, {_held_by(told, run)}, cost nothing: 1 MW less would save nothing"
+                return f"{required} MW, {held}, cost nothing: less would save nothing"
 
     findings = [finding(t) for t in range(explained.problem.axis.periods)]
     yield from merged(told.name, findings, describe)
 
 
-def _held_by(told: _Requirement, run: slice) -> str:
+def _held_by(told: _Requirement, run: slice, power: PowerWords) -> str:
     """The holders of most, with their mean share."""
     mean = {name: float(mw[run].mean()) for name, mw in told.held_mw.items()}
     named = sorted((name for name, mw in mean.items() if mw > TOLERANCE_MW), key=lambda name: -mean[name])
     if not named:
         return "held by nobody"
     others = len(named) - _HOLDERS_NAMED
-    shares = ", ".join(f"{name} {mean[name]:.1f}" for name in named[:_HOLDERS_NAMED])
+    shares = ", ".join(f"{name} {power.number(mean[name])}" for name in named[:_HOLDERS_NAMED])
     return f"held by {shares}{f' and {others} more' if others > 0 else ''}"

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from grid.assets import DEMAND_RESPONSE
 from grid.explaining.explained import STEADY_MW, TOLERANCE_MW, TOLERANCE_PRICE, Explained, Finding
 from grid.explaining.runner_ups import RunnerUp
 from grid.formulation.unit_terms import UnitTerms, periods_in_state
@@ -33,9 +34,13 @@ class ThermalSchedule:
         self.state = problem.initial.get(self.unit.unit_id)
         self.step = problem.axis.step_hours
         self.lmp = explained.lmp_at(self.unit.bus_id)
+        self.of_loss = explained.of_loss(self.unit.unit_id)
+        self.held_up_for = explained.of_holding(i, upward=True)
+        self.held_down_for = explained.of_holding(i, upward=False)
         self.reserve_up, self.reserve_down = explained.plan.prices.held_up, explained.plan.prices.reserve_down
         self.last_cost, self.next_cost = _marginal_costs(self.term, self.above)
         self.freely = explained.freely_mw(i)
+        self.words = explained.power_words(self.unit.capacity_mw)
         self.start_cost = start_costs(self.unit, self.on, self.state, step_hours=self.step, rule=problem.start_rule)
         running = running_cost_per_hour(self.unit, self.power)
         self.by_energy = np.where(self.on, self.lmp * self.power - running, 0.0) * self.step
@@ -59,56 +64,65 @@ class ThermalSchedule:
         return findings
 
     def _while_on(self, t: int, first: int, end: int, kept: bool) -> Finding:
-        price, reserve_down = self.lmp[t], self.reserve_down[t]
         if abs(self.power[t] - self.freely[t]) > STEADY_MW:
             return Finding("steady", ("price of changes",))
         if self.above[t] >= self.term.span_mw - TOLERANCE_MW and self.term.span_mw > 0.0:
-            value = max(float(price - self.last_cost[t]), 0.0)
+            value = max(float(self.lmp[t] - self.of_loss[t] - self.last_cost[t]), 0.0)
             return Finding("capacity", ("capacity",), value)
         ramp = self._ramp_in_the_way(t, first, end)
         if ramp is not None:
-            kind, limit, value = ramp
-            return Finding(kind, (limit,), max(value, 0.0))
+            return ramp
+        if self.lmp[t] > self.next_cost[t] + TOLERANCE_PRICE and (held := self._held_back(t)) is not None:
+            return held
         if self.above[t] <= TOLERANCE_MW:
             return self._at_minimum(t, first, kept)
-        if self._serves_reserve_up(t):
-            return Finding("upward reserve", ("upward reserve",), float(self.reserve_up[t]))
-        if price < self.last_cost[t] - TOLERANCE_PRICE and reserve_down > TOLERANCE_PRICE:
-            return Finding("downward reserve", ("downward reserve",), float(reserve_down))
-        return Finding("kept on", ("price of changes",)) if kept else Finding("marginal")
+        ((name, worth),) = self.held_down_for.items()
+        if self.lmp[t] < self.last_cost[t] - TOLERANCE_PRICE and worth[t] > TOLERANCE_PRICE:
+            return Finding("downward reserve", (name,), float(worth[t]))
+        if kept:
+            return Finding("kept on", ("price of changes",))
+        low, high = self.last_cost[t] - TOLERANCE_PRICE, self.next_cost[t] + TOLERANCE_PRICE
+        return Finding("marginal" if low <= self.lmp[t] <= high else "part load")
 
-    def _ramp_in_the_way(self, t: int, first: int, end: int) -> tuple[str, str, float] | None:
-        """Kind, name and value per MW of the ramp that output has reached; None if it has reached none."""
-        term, above = self.term, self.above[t]
-        gain, saving = float(self.lmp[t] - self.next_cost[t]), float(self.last_cost[t] - self.lmp[t])
+    def _held_back(self, t: int) -> Finding | None:
+        """Where more output would pay: what it would cost most of, its own loss or the reserve that it holds."""
+        name, worth = max(self.held_up_for.items(), key=lambda item: float(item[1][t]))
+        if self.of_loss[t] > max(float(worth[t]), TOLERANCE_PRICE):
+            return Finding("loss", (f"loss of {self.unit.unit_id}",), float(self.of_loss[t]))
+        return Finding("upward reserve", (name,), float(worth[t])) if worth[t] > TOLERANCE_PRICE else None
+
+    def _ramp_in_the_way(self, t: int, first: int, end: int) -> Finding | None:
+        """The ramp that output has reached; None if it has reached none, or if more would not pay for its own loss."""
+        term, above, worth = self.term, self.above[t], self.lmp[t] - self.of_loss[t]
+        gain, saving = max(float(worth - self.next_cost[t]), 0.0), max(float(self.last_cost[t] - worth), 0.0)
+        up = gain > 0.0 or self.of_loss[t] <= TOLERANCE_PRICE
         known_start = first > 0 or (self.state is not None and not self.state.on)
-        if t == first and known_start and _at_limit(above, term.start_span_mw, term):
-            return "starting", "start ramp", gain
-        if t == end - 1 and end < len(self.on) and _at_limit(above, term.stop_span_mw, term):
-            return "stopping", "stop ramp", gain
+        if up and t == first and known_start and _at_limit(above, term.start_span_mw, term):
+            return Finding("starting", ("start ramp",), gain)
+        if up and t == end - 1 and end < len(self.on) and _at_limit(above, term.stop_span_mw, term):
+            return Finding("stopping", ("stop ramp",), gain)
         if term.ramp_free or t == 0 or not self.on[t - 1]:
             return None
         change = above - self.above[t - 1]
-        if change >= term.ramp_up_mw - TOLERANCE_MW:
-            return "ramp up", "ramp up", gain
+        if up and change >= term.ramp_up_mw - TOLERANCE_MW:
+            return Finding("ramp up", ("ramp up",), gain)
         if -change >= term.ramp_down_mw - TOLERANCE_MW:
-            return "ramp down", "ramp down", saving
+            return Finding("ramp down", ("ramp down",), saving)
         return None
 
-    def _serves_reserve_up(self, t: int) -> bool:
-        """Whether more output would pay, were it not for the upward reserve that the unit holds."""
-        pays = self.lmp[t] > self.next_cost[t] + TOLERANCE_PRICE
-        return bool(pays and self.reserve_up[t] > TOLERANCE_PRICE)
-
     def _at_minimum(self, t: int, first: int, kept: bool) -> Finding:
-        saving = max(float(self.next_cost[t] - self.lmp[t] - self.reserve_down[t]), 0.0)
+        worth = self.lmp[t] - self.of_loss[t] + self.reserve_down[t]
+        saving = max(float(self.next_cost[t] - worth), 0.0)
+        if self.unit.fuel == DEMAND_RESPONSE:
+            return Finding("not called")
         if self.unit.must_run:
             return Finding("must run", ("must run", "minimum output"), saving)
-        if t < self.held_until(first):
+        if self.term.minimum_up > 1 and t < self.held_until(first):
             return Finding("minimum up time", ("minimum up time", "minimum output"), saving)
-        if self._serves_reserve_up(t):
-            return Finding("upward reserve", ("upward reserve",), float(self.reserve_up[t]))
-        return Finding("kept on", ("price of changes",)) if kept else Finding("minimum", ("minimum output",), saving)
+        if kept:
+            return Finding("kept on", ("price of changes",))
+        pays = self.lmp[t] > self.next_cost[t] + TOLERANCE_PRICE
+        return Finding("at minimum") if pays else Finding("minimum", ("minimum output",), saving)
 
     def held_until(self, first: int) -> int:
         """The first period in which a run that began in ``first`` may stop."""
@@ -127,7 +141,8 @@ class ThermalSchedule:
         return max(self.term.minimum_down - periods_in_state(self.state, step_hours=self.step), 0)
 
     def _while_off(self, t: int, first: int, end: int, kept: bool) -> Finding:
-        if t < self.may_start_from(first):
+        chosen = self.explained.committed_by and (first > 0 or self.state is None or self.state.on)
+        if not chosen and self.term.minimum_down > 1 and t < self.may_start_from(first):
             return Finding("minimum down time", ("minimum down time",))
         return Finding("kept off", ("price of changes",)) if kept else Finding("off")
 

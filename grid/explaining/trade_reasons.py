@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from grid.explaining.explained import (
     STEADY_MW,
     TOLERANCE_MW,
@@ -25,6 +27,7 @@ def exchange_reasons(explained: Explained, e: int, exchange: Exchange) -> list[R
     columns, values = explained.dispatch.model.exchanges[e], explained.dispatch.solution.values
     net, freely = imported - exported, values[columns.imported] - values[columns.exported]
     by_import, by_export = lmp - exchange.import_price, exchange.export_price - lmp
+    power = explained.power_words(np.maximum(imported, exported))
     earned = (by_import * imported + by_export * exported) * step
 
     def finding(t: int) -> Finding:
@@ -45,27 +48,25 @@ def exchange_reasons(explained: Explained, e: int, exchange: Exchange) -> list[R
     def describe(kind: str, run: slice, findings: Sequence[Finding]) -> str:
         price = f"bus price {spread(lmp[run])}"
         paid, gained = spread(exchange.import_price[run]), spread(exchange.export_price[run])
-        worth = f"1 MW more would save {sum(f.value or 0.0 for f in findings) / len(findings):.1f} "
-        worth += f"{explained.problem.currency}/h"
+        bought, sold = f"importing {power.number(imported[run])} MW", f"exporting {power.number(exported[run])} MW"
+        worth = power.saves(sum(f.value or 0.0 for f in findings) / len(findings), "more")
         match kind:
             case "steady":
-                at = f"feeding in {spread(net[run])} MW: if changing the plan before were free it would be"
-                return f"{at} {spread(freely[run])} MW; {price}"
+                at = f"feeding in {power.number(net[run])} MW: if changing the plan before were free it would be"
+                return f"{at} {power.number(freely[run])} MW; {price}"
             case "import limit":
-                return f"importing {spread(imported[run])} MW, all it can: {price} beats the {paid} it costs; {worth}"
+                return f"{bought}, all it can: {price} beats the {paid} it costs; {worth}"
             case "export limit":
-                return f"exporting {spread(exported[run])} MW, all it can: it earns {gained}, {price}; {worth}"
+                return f"{sold}, all it can: it earns {gained}, {price}; {worth}"
             case "no import":
                 return f"no trade: {price} is above the {paid} of an import, but none is allowed"
             case "no export":
                 return f"no trade: {price} is below the {gained} that an export earns, but none is allowed"
             case "importing":
-                return (
-                    f"importing {spread(imported[run])} MW of {spread(exchange.import_mw[run])}: {price}, costs {paid}"
-                )
+                return f"{bought} of {power.number(exchange.import_mw[run])}: {price}, costs {paid}"
             case "exporting":
-                most = spread(exchange.export_mw[run])
-                return f"exporting {spread(exported[run])} MW of {most}: {price}, earns {gained}"
+                most = power.number(exchange.export_mw[run])
+                return f"{sold} of {most}: {price}, earns {gained}"
             case _:
                 return f"no trade: {price} lies between the {gained} that an export earns and the {paid} of an import"
 

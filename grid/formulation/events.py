@@ -12,6 +12,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,11 +25,24 @@ from grid.time_axis import FloatArray
 class Responders:
     """Who can answer: MW at each bus per MW of response, shape (buses, responders), and columns of what each holds.
 
-    ``held`` has shape (responders, periods).
+    Attributes:
+        held: Shape (responders, periods).
+        holders: Position of each among the holders of reserve, shape (responders,); -1 where it is none of them.
     """
 
     feeds: FloatArray
     held: IntArray
+    holders: IntArray
+
+
+class Response(NamedTuple):
+    """What answers an event in one period: columns of the response and rows that keep it within what is held, both of
+    shape (responders,), and the row by which it is as much as is needed.
+    """
+
+    columns: IntArray
+    within: IntArray
+    met: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +85,8 @@ class Event:
         """What event and response together feed in more, shape (buses, periods)."""
         return self.change.mw(values) + self.sign * (self.responders.feeds @ response_mw)
 
-    def add_response(self, linear: LinearModel, period: int) -> IntArray:
-        """Columns of the response in one period, shape (responders,), within what is held and as much as is needed."""
+    def add_response(self, linear: LinearModel, period: int) -> Response:
+        """Add the response in one period, within what is held and as much as is needed."""
         held = self.responders.held[:, period]
         most = np.full(len(held), np.inf)
         if self.barred >= 0:
@@ -84,4 +98,4 @@ class Event:
         met = linear.rows(1, lower=-self.sign * fixed, upper=-self.sign * fixed)
         linear.put(met, response, 1.0)
         linear.put(met, self.change.columns[:, period], self.sign * self.change.factors[:, period])
-        return response
+        return Response(response, within, int(met[0]))

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grid.formulation.events import Event
+from grid.formulation.events import Event, Response
 from grid.formulation.injections import Injections
-from grid.formulation.linear import IntArray, LinearModel
+from grid.formulation.linear import LinearModel
 from grid.formulation.outages import Outages, emergency_ratings_mw
 from grid.formulation.ptdf import Ptdf
 from grid.network import Network
@@ -45,7 +45,7 @@ class LineLimits:
         events: Those of the problem; positions in it name them.
         rows: Row of each line that is in the model.
         overload: Its two columns, beyond ``limit`` and beyond ``-limit``.
-        responses: Columns of the response to an event in a period, shape (responders,).
+        responses: That to an event in a period, both by position.
     """
 
     def __init__(self, problem: DispatchProblem, ptdf: Ptdf, outages: Outages | None) -> None:
@@ -54,7 +54,7 @@ class LineLimits:
         self.events: Sequence[Event] = ()
         self.rows: dict[Line, int] = {}
         self.overload: dict[Line, tuple[int, int]] = {}
-        self.responses: dict[tuple[int, int], IntArray] = {}
+        self.responses: dict[tuple[int, int], Response] = {}
         self._branches = problem.network.branches
         self._interfaces = problem.network.interfaces
         limits = [np.inf if branch.limit_mw is None else branch.limit_mw for branch in self._branches]
@@ -126,7 +126,8 @@ class LineLimits:
         if event is not None:
             if (line.event, at) not in self.responses:
                 self.responses[line.event, at] = event.add_response(linear, at)
-            linear.put(row, self.responses[line.event, at], event.sign * (factors @ event.responders.feeds))
+            response = self.responses[line.event, at].columns
+            linear.put(row, response, event.sign * (factors @ event.responders.feeds))
         self.rows[line] = int(row[0])
         self.overload[line] = (int(over[0]), int(over[1]))
 
@@ -154,9 +155,9 @@ class LineLimits:
         by = np.full(flows_mw.shape, NO_EVENT)
         for position, event in enumerate(self.events):
             response = event.proportional_mw(values)
-            for (answered, period), columns in self.responses.items():
+            for (answered, period), answer in self.responses.items():
                 if answered == position:
-                    response[:, period] = values[columns]
+                    response[:, period] = values[answer.columns]
             moved = self.ptdf.moved(event.injections_mw(values, response))
             rating = self._emergency_mw if event.emergency else self._limit_mw[: len(self._branches)]
             excess = np.abs(flows_mw + moved) - rating[:, None]

@@ -49,16 +49,16 @@ def _calls(model: DispatchModel, holders: Sequence[Holder]) -> Iterator[Event]:
     net_load = ((True, problem.reserve_up_mw, reserves.short_up), (False, problem.reserve_down_mw, reserves.short_down))
     for upward, required, short in net_load:
         left = [_left_of(linear, model, holder, upward=upward, position=i) for i, holder in enumerate(holders)]
-        places = [(holder.bus_id, columns) for holder, columns in zip(holders, left, strict=True)]
+        places = [(i, holder.bus_id, columns) for i, (holder, columns) in enumerate(zip(holders, left, strict=True))]
         if not upward and not problem.reserve_from_plants:
             buses = problem.network.buses
-            places += [(buses[i].bus_id, columns) for i, columns in model.renewable.items()]
+            places += [(-1, buses[i].bus_id, columns) for i, columns in model.renewable.items()]
         title = UPWARD_RESERVE if upward else DOWNWARD_RESERVE
         yield _call(model, title, places, required, short, upward=upward, areas=())
     for need, short in zip(problem.requirements, reserves.product_short, strict=True):
         area = {bus.bus_id: bus.area for bus in problem.network.buses}
-        parts = zip(holders, reserves.parts[need.product], strict=True)
-        places = [(h.bus_id, part) for h, part in parts if not need.areas or area[h.bus_id] in need.areas]
+        parts = enumerate(zip(holders, reserves.parts[need.product], strict=True))
+        places = [(i, h.bus_id, part) for i, (h, part) in parts if not need.areas or area[h.bus_id] in need.areas]
         yield _call(
             model, need.title, places, need.required_mw, short,
             upward=need.product.upward, areas=need.areas,
@@ -82,7 +82,7 @@ def _left_of(linear: LinearModel, model: DispatchModel, holder: Holder, *, upwar
 def _call(
     model: DispatchModel,
     title: str,
-    places: Sequence[tuple[str, IntArray]],
+    places: Sequence[tuple[int, str, IntArray]],
     required_mw: FloatArray,
     short: IntArray,
     *,
@@ -98,10 +98,12 @@ def _losses(model: DispatchModel, holders: Sequence[Holder]) -> Iterator[Event]:
     """The loss of every thermal unit, curtailable plant and HVDC link. Units stand in groups of their own."""
     problem, bus = model.problem, model.bus
     nothing = np.zeros_like(problem.load_mw)
-    everyone = _responders(problem, [(holder.bus_id, holder.up) for holder in holders])
+    everyone = _responders(problem, [(i, holder.bus_id, holder.up) for i, holder in enumerate(holders)])
     shed = load_shares(problem).mean(axis=1)[:, None]  # what nobody makes up for is not served
     everyone = Responders(
-        np.hstack([everyone.feeds, shed]), np.vstack([everyone.held, model.reserves.coverage_short[None, :]])
+        np.hstack([everyone.feeds, shed]),
+        np.vstack([everyone.held, model.reserves.coverage_short[None, :]]),
+        np.append(everyone.holders, -1),
     )
     for i, columns in enumerate(model.thermal):
         unit = problem.thermal_units[model.groups[i][0]]
@@ -126,9 +128,10 @@ def _losses(model: DispatchModel, holders: Sequence[Holder]) -> Iterator[Event]:
         yield Event(link.link_id, change, True, everyone, emergency=True)
 
 
-def _responders(problem: DispatchProblem, places: Sequence[tuple[str, IntArray]]) -> Responders:
+def _responders(problem: DispatchProblem, places: Sequence[tuple[int, str, IntArray]]) -> Responders:
+    """Of each its position among the holders (-1: none of them), its bus and the columns of what it holds."""
     bus = {b.bus_id: i for i, b in enumerate(problem.network.buses)}
     feeds = np.zeros((len(bus), len(places)))
-    feeds[[bus[bus_id] for bus_id, _ in places], np.arange(len(places))] = 1.0
-    held = np.array([columns for _, columns in places], dtype=np.int64).reshape(-1, problem.axis.periods)
-    return Responders(feeds, held)
+    feeds[[bus[bus_id] for _, bus_id, _ in places], np.arange(len(places))] = 1.0
+    held = np.array([columns for _, _, columns in places], dtype=np.int64).reshape(-1, problem.axis.periods)
+    return Responders(feeds, held, np.array([holder for holder, _, _ in places], dtype=np.int64))

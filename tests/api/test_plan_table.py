@@ -64,6 +64,24 @@ def test_hours_are_those_of_the_sites_wall_clock() -> None:
     assert "2008-06-16 06:00 (America/New_York)" in shown(120)
 
 
+def test_a_system_of_kilowatts_is_shown_in_digits_that_tell_it() -> None:
+    """Two of the greatest; what is rounded to nothing has no sign."""
+    chp = {"kind": "thermal", "fuel": "gas", "capacity_mw": 0.25}
+    grid = {"kind": "exchange", "fuel": "", "capacity_mw": 0.5}
+    text = shown(
+        120,
+        assets={"chp": chp, "grid": grid},
+        units={"chp": [{"power_mw": 0.22}] * HOURS},
+        exchanges={"grid": [{"import_mw": 0.16, "export_mw": 0.164}] * HOURS},
+        renewables={},
+        storages={},
+        system=[{"load_mw": 0.38, "reserve_up_mw": 0.03, "curtailed_mw": 0.0}] * HOURS,
+    )
+    (first, *_) = [line for line in text.splitlines() if "Mon 06h" in line]
+    assert first.split()[2:7] == ["0.38", "0.22", "0.00", "0.03", "0.00"]
+    assert "0.22/0.25" in text
+
+
 def test_trade_stands_beside_the_units_exports_below_zero() -> None:
     trade = [{"import_mw": 30.0, "export_mw": 0.0}] * 3 + [{"import_mw": 0.0, "export_mw": 12.0}] * (HOURS - 3)
     market = {"kind": "exchange", "fuel": "", "capacity_mw": 40.0}

@@ -86,7 +86,7 @@ def test_what_was_forgone_is_said_and_prices_of_energy_know_nothing_of_it(make_p
     assert kept.prices.lmp[0, 2] == pytest.approx(20.1), "what south would cost, though north is kept where it was"
     (reason,) = [r for r in kept.reasons if r.asset_id == "north" and r.last_period == 2]
     assert reason.binding == ("price of changes",)
-    assert "at 55 MW: if changing the plan before were free it would be at 10 MW" in reason.text
+    assert "at 55.0 MW: if changing the plan before were free it would be at 10.0 MW" in reason.text
     document = plan_document(kept, plan_id="now", site_id="s", issued_at=problem.axis.start)
     changes = changes_since(document, document, timezone="UTC")
     assert changes is not None
