@@ -127,10 +127,7 @@ class LoadMembers:
             self._regressions = self._fit(calendar)
             self._show(calendar)
         else:
-            known = int(np.isfinite(rows.values).any(axis=0).sum())
-            self.reasons.append(
-                f"Neither regression nor trees speak: {known} known hours of history are too few to fit and judge them."
-            )
+            self.reasons += _too_short(rows)
         self._networked = bool(self._regressions) and network_fits(self._split, rows.periods)
         if not parts and not self._networked:
             self.reasons.append(no_network(rows.axis.periods, rows.periods))
@@ -176,7 +173,8 @@ class LoadMembers:
             ShortHistoryError: If history was too short for any of it.
         """
         if not self._regressions:
-            raise ShortHistoryError(self.reasons[0])
+            known = max(self._rows.known_hours())
+            raise ShortHistoryError(f"{known} known hours of history are too few to fit and judge a regression")
         since, start = self._split.test - _KEPT_HOURS, int(hours_since_epoch(self._rows.axis)[0])
         learnt = self._learn(self._split.test)
         return LoadParts(
@@ -291,6 +289,15 @@ class LoadMembers:
             return train_calibrated(source, windows, levels=LEVELS, options=options, on_progress=told)
 
         return train_all(self._course.networks, train, on_progress=self._on_progress)
+
+
+def _too_short(rows: Rows) -> list[str]:
+    """That history is, as a sentence about all series, or where they know different lengths about each."""
+    known = dict(zip((one.series_id for one in rows.series), rows.known_hours(), strict=True))
+    what = "known hours of history are too few to fit and judge them."
+    if len(set(known.values())) == 1:
+        return [f"Neither regression nor trees speak: {max(known.values())} {what}"]
+    return [f"{name}: neither regression nor trees speak: {hours} {what}" for name, hours in known.items()]
 
 
 def _outlook(

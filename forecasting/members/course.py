@@ -175,8 +175,8 @@ def no_network(hours: int, periods: int) -> str:
     if periods > LONGEST_NETWORK_HOURS:
         return f"No network reads the last days: the horizon is longer than {LONGEST_NETWORK_HOURS // 24} days."
     return (
-        f"No network reads the last days: {hours} hours of history are too few to train and judge it on a horizon of "
-        f"{periods} hours."
+        f"No network reads the last days: at most {hours} hours of history are too few to train and judge it on a "
+        f"horizon of {periods} hours."
     )
 
 

@@ -54,6 +54,23 @@ def nearest_in_size(scales: Sequence[float]) -> list[int]:
     return sorted(usable, key=lambda k: abs(float(np.log(max(scales[k], 1e-9)))))[:MOST_NEIGHBOURS]
 
 
+def unlike(own: FloatArray, others: Sequence[FloatArray]) -> bool:
+    """Whether the same hour of yesterday told a series' readings better than its neighbours' own readings did.
+
+    False where fewer than :data:`TELLING_HOURS` can be compared.
+
+    Args:
+        own: Its hourly history, shape (hours,). NaN where unknown.
+        others: The same hours of each, scaled to it; there is at least one.
+    """
+    theirs, yesterday = np.stack(others), np.concatenate([np.full(24, np.nan), own[:-24]])
+    told = np.isfinite(own) & np.isfinite(yesterday) & np.isfinite(theirs).any(axis=0)
+    if told.sum() < TELLING_HOURS:
+        return False
+    missed = np.abs(own[told] - np.nanmedian(theirs[:, told], axis=0)).sum()
+    return bool(missed > np.abs(own[told] - yesterday[told]).sum())
+
+
 def pooled(
     said: Sequence[FloatArray], scales: Sequence[float], *, levels: Sequence[float], wanted: Sequence[float]
 ) -> FloatArray:

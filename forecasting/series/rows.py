@@ -51,6 +51,11 @@ class Rows:
         """A name for every row."""
         return tuple(f"{one.series_id}#{part}" for one in self.series for part in range(self.parts))
 
+    def known_hours(self) -> list[int]:
+        """Hours of each series of which anything is known."""
+        known = np.isfinite(self.values).reshape(len(self.series), self.parts, -1).any(axis=1)
+        return [int(count) for count in known.sum(axis=1)]
+
     def calendar(self) -> Calendar:
         """Wall clock of every hour, those to forecast too."""
         settings = self.series[0].settings

@@ -69,9 +69,9 @@ def ask_loads(
                 speakers=(
                     *_model_speakers(champion, name, reason, answers.get(name), issuance),
                     partial(refit, kw, calendar, issuance),
-                    partial(naive, baseline, kw, issuance, season_hours=WEEK_HOURS),
                 ),
                 inputs=known_inputs(kw, history, issuance, weather_issued_at=sent.issued_at if sent else None),
+                after_neighbours=(partial(naive, baseline, kw, issuance, season_hours=WEEK_HOURS),),
                 parts=_parts(site) if name == SITE_LOAD else (),
             )
         )

@@ -1,7 +1,7 @@
 """Who stands in where the champion cannot speak, from a fit on the spot down to what capacity alone tells.
 
-Two rounds: first everybody is asked who needs nothing but the series itself; then, where that left hours open, those
-who build on what was forecast of others in the first.
+Two rounds: first everybody is asked who needs nothing but the series itself; then, where that left hours open, or where
+neighbours should be heard before the seasonal naive, those who build on what was forecast of others in the first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from forecasting.load.design import Design
 from forecasting.load.regression_member import fit_regressions
 from forecasting.members.course import LEVELS, split_history
 from forecasting.quantiles.mixing import at_levels
-from forecasting.quantiles.neighbours import nearest_in_size, pooled, scales_to
+from forecasting.quantiles.neighbours import nearest_in_size, pooled, scales_to, unlike
 from forecasting.series.calendar import Calendar
 from forecasting.site.fallbacks import Answer, Level, Speaker, ask_in_turn
 from forecasting.site.issuing import NAIVE, Issuance
@@ -52,6 +52,7 @@ class Asked:
         bound_kw: No power above it, shape (periods,); infinite where nobody knows.
         band_kw: The most that is possible, for those who know nothing else, shape (periods,); None if nobody knows it.
         baseline: None if it has no reading in eight weeks.
+        after_neighbours: Who is asked in the first round, too, but speaks only where neighbours cannot.
         parts: Weight and series of what it is the sum of; empty for a meter.
     """
 
@@ -64,6 +65,7 @@ class Asked:
     baseline: Forecast | None
     speakers: tuple[Speaker, ...]
     inputs: KnownInputs
+    after_neighbours: tuple[Speaker, ...] = ()
     parts: tuple[tuple[float, str], ...] = ()
 
 
@@ -73,11 +75,15 @@ def forecast_all(asked: Sequence[Asked], issuance: Issuance) -> dict[str, Foreca
     Args:
         asked: A sum stands after its parts.
     """
-    first = [tuple(cache(speaker) for speaker in one.speakers) for one in asked]  # each is heard once for both rounds
-    made = {
-        one.series_id: ask_in_turn(one.series_id, issuance, speakers, bound_kw=one.bound_kw, inputs=one.inputs)
-        for one, speakers in zip(asked, first, strict=True)
-    }
+    chains = [  # each is heard once for both rounds
+        tuple(tuple(cache(speaker) for speaker in speakers) for speakers in (one.speakers, one.after_neighbours))
+        for one in asked
+    ]
+
+    def ask(one: Asked, *speakers: Speaker) -> Forecast | None:
+        return ask_in_turn(one.series_id, issuance, speakers, bound_kw=one.bound_kw, inputs=one.inputs)
+
+    made = {one.series_id: ask(one, *early, *late) for one, (early, late) in zip(asked, chains, strict=True)}
     known = {
         kind: [
             Neighbour(forecast, one.kw, one.capacity_kw)
@@ -86,23 +92,24 @@ def forecast_all(asked: Sequence[Asked], issuance: Issuance) -> dict[str, Foreca
         ]
         for kind in {one.kind for one in asked}
     }
-    for one, heard in zip(asked, first, strict=True):
-        if made[one.series_id] is None:
-            related: Speaker
+    for one, (early, late) in zip(asked, chains, strict=True):
+        forecast = made[one.series_id]
+        if forecast is None:
+            related: Speaker = partial(neighbours, one, known[one.kind], issuance)
             if one.parts:
                 related = partial(parts, [(weight, made.get(name)) for weight, name in one.parts])
-            else:
-                related = partial(neighbours, one, known[one.kind], issuance)
-            speakers: tuple[Speaker, ...] = (
-                *heard,
-                related,
-                partial(short_naive, one.baseline),
-                partial(capacity_band, one.band_kw, issuance),
-            )
-            made[one.series_id] = ask_in_turn(
-                one.series_id, issuance, speakers, bound_kw=one.bound_kw, inputs=one.inputs
-            )
+            last = partial(short_naive, one.baseline), partial(capacity_band, one.band_kw, issuance)
+            made[one.series_id] = ask(one, *early, *late, related, *last)
+        elif late and not one.parts and not _speaks_for_itself(forecast):
+            grown = [other for other in known[one.kind] if _speaks_for_itself(other.forecast)]
+            if grown:
+                made[one.series_id] = ask(one, *early, partial(neighbours, one, grown, issuance), *late)
     return made
+
+
+def _speaks_for_itself(forecast: Forecast) -> bool:
+    """Whether something that was fitted to the series tells every interval of it."""
+    return all((voice.fallback_level or 0) < Level.SEASONAL_NAIVE for voice in forecast.spoken_by)
 
 
 def refit(kw: FloatArray, calendar: Calendar, issuance: Issuance) -> Answer | str:
@@ -146,13 +153,15 @@ def neighbours(one: Asked, others: Sequence[Neighbour], issuance: Issuance) -> A
     """The forecasts of series of the same kind, each scaled to this one, pooled into one distribution.
 
     Scaled by the hours that both know, or within a meter's first day by capacity; where neither is known they stand as
-    large as they are. How the neighbours differ is part of the bands.
+    large as they are. How the neighbours differ is part of the bands. A series that is unlike them is none of theirs.
     """
     own, history = one.kw[: issuance.origin], [(other.kw[: issuance.origin], other.capacity_kw) for other in others]
     scales, how = scales_to(own, one.capacity_kw, history)
     chosen = nearest_in_size(scales)
     if not chosen:
         return "There is no neighbour of its kind to take a profile from."
+    if unlike(own, [scales[k] * history[k][0] for k in chosen]):
+        return "Its neighbours' profile is not its own: yesterday's hours tell more of its readings."
     first = others[chosen[0]].forecast
     said = [others[k].forecast.quantiles for k in chosen]
     quantiles = pooled(said, [scales[k] for k in chosen], levels=first.levels, wanted=issuance.levels)

@@ -117,6 +117,15 @@ def test_after_two_weeks_it_speaks_for_itself_beside_a_younger_one(tmp_path: Pat
     assert [report.fallback_level for report in made.reports[-2:]] == [5, 4]
 
 
+def test_every_short_history_is_told_by_its_own_length(tmp_path: Path) -> None:
+    frame, _ = street(72, 240, homes=3)
+    made = asked(tmp_path, frame, {"*": LOAD})
+    for report, hours in zip(made.reports[-2:], (72, 240), strict=True):
+        (told,) = [reason for reason in report.reasons if "neither regression nor trees" in reason]
+        assert told.startswith(f"{report.series_id}: ")
+        assert f" {hours} known hours of history are too few" in told
+
+
 def test_what_is_known_of_it_alone_speaks_where_too_few_can_teach(tmp_path: Path) -> None:
     frame, _ = street(72, homes=2)
     report = asked(tmp_path, frame, {"*": LOAD}).reports[-1]

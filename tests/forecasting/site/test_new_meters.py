@@ -109,7 +109,7 @@ def test_a_new_plant_is_dark_by_night_and_within_its_capacity(conn: psycopg.Conn
     assert 0.0 < band.quantiles.max() <= 5.0
 
 
-def test_after_a_day_its_own_readings_scale_it_and_after_a_week_it_is_its_own(conn: psycopg.Connection) -> None:
+def test_neighbours_scaled_to_its_readings_speak_until_a_regression_of_its_own_can(conn: psycopg.Connection) -> None:
     own = 33.0 * shape(24 * DAYS, seed=7)
     save_readings(conn, [block("m-2", Channel.LOAD, own[-24:])], received_at=PRESENT)
     young = issue(conn, NEW)["m-2:load"]
@@ -117,10 +117,23 @@ def test_after_a_day_its_own_readings_scale_it_and_after_a_week_it_is_its_own(co
     np.testing.assert_allclose(young.median, 33.0 * shape(48, seed=7), rtol=0.12)
     save_readings(conn, [block("m-2", Channel.LOAD, own[-24 * 8 :])], received_at=PRESENT)
     grown = issue(conn, NEW)["m-2:load"]
-    assert {voice.method for voice in grown.spoken_by} == {"seasonal-naive"}
+    assert {voice.method for voice in grown.spoken_by} == {"neighbours"}
+    assert "The profile of 2 neighbours, scaled to 192 hours of its readings, stands in." in grown.reasons
     save_readings(conn, [block("m-2", Channel.LOAD, own[-24 * 30 :])], received_at=PRESENT)
     refitted = issue(conn, NEW)["m-2:load"]
     assert {voice.method for voice in refitted.spoken_by} == {"regression-refit"}
+
+
+def test_a_meter_that_is_unlike_the_others_repeats_its_own_days(conn: psycopg.Connection) -> None:
+    lamps = np.where(np.arange(24 * 16) % 24 < 12, 0.0, 20.0)
+    save_readings(conn, [block("m-2", Channel.LOAD, lamps[24 * 13 :])], received_at=PRESENT)
+    young = issue(conn, NEW)["m-2:load"]
+    assert {voice.fallback_level for voice in young.spoken_by} == {Level.SHORT_HISTORY}
+    assert "Its neighbours' profile is not its own: yesterday's hours tell more of its readings." in young.reasons
+    save_readings(conn, [block("m-2", Channel.LOAD, lamps)], received_at=PRESENT)
+    grown = issue(conn, NEW)["m-2:load"]
+    assert {voice.fallback_level for voice in grown.spoken_by} == {Level.SEASONAL_NAIVE}
+    np.testing.assert_allclose(grown.median, lamps[:48])
 
 
 def test_a_series_of_which_nothing_is_known_is_left_out_and_told(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pytest
@@ -180,6 +181,29 @@ def test_the_second_round_builds_on_the_first_and_what_nobody_knows_is_told_apar
         "There is no reading in eight weeks.",
         "A band that knows its capacity only stands in.",
     )
+
+
+def test_neighbours_who_speak_for_themselves_come_before_the_naive_and_totals_have_none() -> None:
+    two_weeks = np.where(np.arange(HOURS) < HOURS - 14 * 24, np.nan, daily(2.0))
+    old = Answer("The champion", Voice("lstm-attention", "load-1", Level.CHAMPION), np.full((48, 3), 10.0))
+
+    def young(series_id: str, **changes: object) -> Asked:
+        baseline = baseline_forecast(series_id, two_weeks, ISSUANCE, weekly=True)
+        late = partial(naive, baseline, two_weeks, ISSUANCE, season_hours=168)
+        return asked(two_weeks, series_id=series_id, after_neighbours=(late,), **changes)
+
+    def levels(*series: Asked) -> list[int | None]:
+        return [one and one.spoken_by[0].fallback_level for one in forecast_all(series, ISSUANCE).values()]
+
+    alone, pair = [Level.SEASONAL_NAIVE], [Level.SEASONAL_NAIVE] * 2
+    assert levels(young("a:load")) == alone
+    assert levels(young("a:load"), young("b:load")) == pair, "who repeats its own weeks teaches nobody"
+    taught = levels(
+        asked(daily(1.0), series_id="old:load", speakers=(lambda: old,)),
+        young("a:load"),
+        young("site:load", parts=((1.0, "old:load"), (1.0, "a:load"))),
+    )
+    assert taught == [Level.CHAMPION, Level.NEIGHBOURS, Level.SEASONAL_NAIVE]
 
 
 def test_who_was_heard_in_the_first_round_is_not_asked_again_in_the_second() -> None:
