@@ -51,6 +51,9 @@ class RedispatchDocument(Document):
     )
     end_value: float = Field(description="What storages hold at the end, at their `end_value_per_mwh`. [money]")
     currency: str = Field(description="ISO 4217 code of every price and cost.")
+    released: list[str] = Field(
+        description="What the plan was to keep ready and is there to be used now: reserves, and `N-1 of units`."
+    )
     warm: bool = Field(description="Whether it went on from the last call's basis.")
     solve_seconds: float = Field(description="From reading the forecasts to the answer. [s]")
     axis: PlanAxis = Field(description="What is left of the plan's intervals.")

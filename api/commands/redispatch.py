@@ -60,12 +60,13 @@ def redispatch(
 
 def _summary(document: dict[str, Any]) -> str:
     prices = [period["lmp"] for bus in document["buses"].values() for period in bus]
-    changes = document["changes"] or {"inputs": [], "assets": []}
+    changes, released = document["changes"] or {"inputs": [], "assets": []}, document["released"]
     return "\n".join(
         [
             f"{document['case']}: {document['objective']:,.2f} {document['currency']} over "
             f"{document['axis']['periods']} periods, {document['solve_seconds']:.2f} s; prices from {min(prices):,.2f} "
             f"to {max(prices):,.2f} per MWh",
+            *([f"no longer kept ready, to be used now: {', '.join(released)}"] if released else []),
             *relaxed_limits(document),
             *_listed(changes["inputs"]),
             *_listed(changes["assets"]),

@@ -25,6 +25,7 @@ from grid.problem.costs import end_value, production_cost
 from grid.problem.dispatch_problem import DispatchProblem
 from grid.problem.exchanges import exchange_cost
 from grid.problem.in_scenarios import unreserved
+from grid.problem.requirements import DOWNWARD_RESERVE, UPWARD_RESERVE
 
 _MW_DIGITS = 3
 _ROUNDED_MWH = 0.02
@@ -39,12 +40,14 @@ class HeldPlan:
         on: Shape (units, periods).
         charging: Whether each storage charges, or else discharges, shape (storages, periods).
         idle: Where a storage does neither and may do either, same shape. One that puts back less than it took is held.
+        released: What the plan was to keep ready and is there to be used now: its reserves, and N-1 of units.
     """
 
     problem: DispatchProblem
     on: BoolArray
     charging: BoolArray
     idle: BoolArray
+    released: tuple[str, ...]
 
 
 def hold_plan(problem: DispatchProblem, plan: Mapping[str, Any]) -> HeldPlan:
@@ -79,7 +82,19 @@ def hold_plan(problem: DispatchProblem, plan: Mapping[str, Any]) -> HeldPlan:
         earlier=None, scenarios=None,
         owed_mwh={name: owed + _ROUNDED_MWH for name, owed in problem.owed_mwh.items()},
     )  # fmt: skip
-    return HeldPlan(free, on, charging, idle & np.array(loses, dtype=np.bool_)[:, None])
+    return HeldPlan(free, on, charging, idle & np.array(loses, dtype=np.bool_)[:, None], tuple(_released(problem)))
+
+
+def _released(problem: DispatchProblem) -> Iterator[str]:
+    for title, required_mw in (
+        (UPWARD_RESERVE, problem.reserve_up_mw),
+        (DOWNWARD_RESERVE, problem.reserve_down_mw),
+        *((need.title, need.required_mw) for need in problem.requirements),
+    ):
+        if required_mw.any():
+            yield title
+    if problem.secure_units:
+        yield "N-1 of units"
 
 
 def dispatch_held(held: HeldPlan, *, kept: Redispatch) -> Redispatched:
@@ -104,6 +119,7 @@ def redispatch_document(held: HeldPlan, found: Redispatched) -> dict[str, Any]:
     return {
         "objective": round(found.objective, MONEY_DIGITS),
         "currency": problem.currency,
+        "released": list(held.released),
         "end_value": round(end_value(problem, found.state_of_charge_mwh), MONEY_DIGITS),
         "axis": {
             "step_minutes": round(step * 60),

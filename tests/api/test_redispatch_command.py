@@ -60,6 +60,7 @@ def test_units_stay_on_while_set_points_follow_the_forecast(
     assert (status, said) == (0, "")
     assert "day: " in told
     assert "load: " in told
+    assert "no longer kept ready, to be used now: upward reserve" in told
     before, again = json.loads(plan.read_text()), json.loads(out.read_text())
     assert again["units"].keys() == before["units"].keys()
     for name, rows in again["units"].items():

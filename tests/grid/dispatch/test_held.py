@@ -22,6 +22,7 @@ from grid.dispatch import (
     hold_plan,
     plan_dispatch,
     plan_document,
+    redispatch_document,
 )
 from grid.dispatch.inherit import PreviousPlan
 from grid.dispatch.redispatched import Redispatched
@@ -231,6 +232,17 @@ def test_a_commitment_that_a_unit_cannot_follow_is_a_fault(
     (fault,) = refused.value.faults
     assert fault.place == "plan in force: slow"
     assert told in fault.problem
+
+
+def test_what_is_no_longer_kept_ready_is_told(make_problem: Any) -> None:
+    fleet = {name: {"bus": "a", "capacity_mw": 90, "cost_per_mwh": 10} for name in ("one", "other")}
+    problem = make_problem({"load_mw": {"a": [60.0] * 2}, "units": fleet, "reserve_up_mw": [0.0, 5.0]})
+    problem = replace(problem, secure_units=True)
+    held = hold_plan(problem, written(problem)[1])
+    document = redispatch_document(held, dispatch_held(held, kept=Redispatch(held.problem, held.on, held.charging)))
+    assert document["released"] == ["upward reserve", "N-1 of units"]
+    plain = replace(problem, reserve_up_mw=np.zeros(2), secure_units=False)
+    assert hold_plan(plain, written(plain)[1]).released == ()
 
 
 def test_a_unit_that_must_run_is_not_held_off(make_problem: Any) -> None:
