@@ -178,6 +178,7 @@ def _relaxation(
         energy_mwh=float(by_period.sum()) * (1.0 if energy else step),
         first_period=int(used[0]),
         last_period=int(used[-1]),
+        when=model.problem.between(int(used[0]), int(used[-1])),
         hours=used.size * step,
         cost=price,
     )

@@ -21,6 +21,7 @@ class Relaxation:
         most_mw: In a period; None where the limit is one of energy, not of power.
         rating_mw: Of a branch or an interface, else None.
         first_period, last_period: Inclusive.
+        when: The same in words.
         hours: Of the periods in which it is relaxed.
         cost: At the limit's usual price.
     """
@@ -31,6 +32,7 @@ class Relaxation:
     energy_mwh: float
     first_period: int
     last_period: int
+    when: str
     hours: float
     cost: float
 
@@ -72,14 +74,12 @@ class WayOut:
 
 
 def _in_words(part: Relaxation) -> str:
-    one = part.first_period == part.last_period
-    when = f"period {part.first_period}" if one else f"periods {part.first_period} to {part.last_period}"
     energy = f"{_up(part.energy_mwh)} MWh"
     if part.most_mw is None:
-        return f"{part.limit}, {energy} in {when}"
+        return f"{part.limit}, {energy} {part.when}"
     time = f"{part.hours:g} h" if part.hours >= _HOURS_FROM else f"{60.0 * part.hours:.0f} min"
     share = f", {_up(100.0 * (1.0 + part.most_mw / part.rating_mw))} % of its rating," if part.rating_mw else ""
-    return f"{part.limit}, up to {_up(part.most_mw)} MW{share} for {time} in {when}, {energy}"
+    return f"{part.limit}, up to {_up(part.most_mw)} MW{share} for {time} {part.when}, {energy}"
 
 
 def _up(amount: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -97,11 +96,7 @@ class Explained:
         return next(i for i, bus in enumerate(self.problem.network.buses) if bus.bus_id == bus_id)
 
     def clock(self, period: int) -> str:
-        """When a period begins (or the horizon ends), on the site's wall clock with its zone, or as its number."""
-        if not self.problem.timezone:
-            return f"period {period}"
-        instant = self.problem.axis.start + period * self.problem.axis.step
-        return f"{instant.astimezone(ZoneInfo(self.problem.timezone)):%a %H:%M %Z}"
+        return self.problem.clock(period)
 
     def money(self, amount: float) -> str:
         return f"{amount:,.0f} {self.problem.currency}"

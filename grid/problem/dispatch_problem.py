@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from grid.assets import RenewablePlant, Storage, ThermalUnit
 from grid.network import Network
@@ -113,6 +114,19 @@ class DispatchProblem:
         """What a storage can do in each period: its profile, or else its ratings."""
         told = self.storage_profiles.get(storage.storage_id)
         return StorageProfile.constant(storage, periods=self.axis.periods) if told is None else told
+
+    def clock(self, period: int) -> str:
+        """When a period begins (or the horizon ends), on the site's wall clock with its zone, or as its number."""
+        if not self.timezone:
+            return f"period {period}"
+        instant = self.axis.start + period * self.axis.step
+        return f"{instant.astimezone(ZoneInfo(self.timezone)):%a %H:%M %Z}"
+
+    def between(self, first: int, last: int) -> str:
+        """In words, from when to when some periods last; ``last`` is one of them."""
+        if self.timezone:
+            return f"between {self.clock(first)} and {self.clock(last + 1)}"
+        return f"in period {first}" if first == last else f"in periods {first} to {last}"
 
     @property
     def tells_reserve(self) -> bool:

@@ -190,7 +190,7 @@ def test_where_no_commitment_keeps_every_limit_a_way_out_is_told(tmp_path: Path,
     done = dispatch(tmp_path)
     assert done.returncode == 3
     assert "No plan keeps all of: load served in full, " in done.stderr
-    assert "Way out: overload of branch branch-2, up to 4.8 MW, 115.4 % of its rating, for 3 h in " in done.stderr
+    assert "Way out: overload of branch branch-2, up to 4.8 MW, 115.4 % of its rating, for 3 h between " in done.stderr
 
 
 def test_wrong_options_are_named_together(tmp_path: Path, dispatch: Call) -> None:

@@ -20,6 +20,7 @@ from grid.formulation.unit_terms import unit_terms
 from grid.problem.dispatch_problem import UnitState
 
 THREE_BUSES = Path(__file__).parent.parent / "cases" / "three_bus_day"
+SECOND, BOTH = "between Sun 00:30 UTC and Sun 01:00 UTC", "between Sun 00:00 UTC and Sun 01:00 UTC"
 SYSTEM: dict[str, Any] = {
     "step_hours": 0.5,
     "load_mw": {"a": [50, 50]},
@@ -42,7 +43,7 @@ def test_energy_that_is_missing_in_a_storage_is_told_in_mwh_whatever_the_step(ma
     assert plan.status == "infeasible"
     assert plan.message == (
         "No plan keeps the limit: final level of storage battery. "
-        "Way out: energy missing in battery at the end, 25.0 MWh in period 1, at a cost of 12,500."
+        f"Way out: energy missing in battery at the end, 25.0 MWh {SECOND}, at a cost of 12,500."
     )
 
 
@@ -50,7 +51,7 @@ def test_power_that_is_missing_is_told_in_mw_and_mwh(make_problem: Any) -> None:
     system = {**SYSTEM, "load_mw": {"a": [50, 130]}, "storages": {}}
     problem = replace(make_problem(system), penalties=Penalties(shedding=np.inf))
     plan = plan_dispatch(problem, relative_gap=0.0)
-    told = "load shed at bus a, up to 30.0 MW for 30 min in period 1, 15.0 MWh, at a cost of 150,000."
+    told = f"load shed at bus a, up to 30.0 MW for 30 min {SECOND}, 15.0 MWh, at a cost of 150,000."
     assert told in plan.message
 
 
@@ -68,7 +69,7 @@ def test_only_limits_that_are_never_relaxed_conflict(make_problem: Any) -> None:
     plan = plan_dispatch(problem, relative_gap=0.0)
     assert plan.message == (
         "No plan keeps the limit: load served in full. Limits of units take part: capacity of unit. "
-        "Way out: load shed at bus a, up to 20.0 MW for 30 min in period 1, 10.0 MWh, at a cost of 100,000."
+        f"Way out: load shed at bus a, up to 20.0 MW for 30 min {SECOND}, 10.0 MWh, at a cost of 100,000."
     )
 
 
@@ -119,10 +120,10 @@ def test_where_only_whole_units_conflict_their_conflict_and_its_ways_out_are_nam
     assert plan.message == (
         "No plan keeps all of: load served in full, production within what can be taken. "
         "Limits of units take part: minimum output of big; capacity of small. "
-        "Way out: surplus power at bus a, up to 10.0 MW for 60 min in periods 0 to 1, 10.0 MWh; and overload of branch "
-        "ab, up to 5.0 MW, 120.0 % of its rating, for 60 min in periods 0 to 1, 5.0 MWh, at a cost of 65,000. "
-        "Way out: surplus power at bus a, up to 15.0 MW for 60 min in periods 0 to 1, 15.0 MWh, at a cost of 75,000. "
-        "Way out: load shed at bus b, up to 22.0 MW for 60 min in periods 0 to 1, 22.0 MWh, at a cost of 220,000."
+        f"Way out: surplus power at bus a, up to 10.0 MW for 60 min {BOTH}, 10.0 MWh; and overload of branch "
+        f"ab, up to 5.0 MW, 120.0 % of its rating, for 60 min {BOTH}, 5.0 MWh, at a cost of 65,000. "
+        f"Way out: surplus power at bus a, up to 15.0 MW for 60 min {BOTH}, 15.0 MWh, at a cost of 75,000. "
+        f"Way out: load shed at bus b, up to 22.0 MW for 60 min {BOTH}, 22.0 MWh, at a cost of 220,000."
     )
 
 
@@ -132,9 +133,9 @@ def test_a_way_out_that_whole_units_need_more_for_says_what_else_they_need(make_
     plan = plan_dispatch(replace(make_problem(narrow), penalties=NEVER), relative_gap=0.0)
     assert plan.message == (
         "No plan keeps all of: load served in full, rating of branch ab. Limits of units take part: capacity of small. "
-        "Way out: surplus power at bus a, up to 10.0 MW for 60 min in periods 0 to 1, 10.0 MWh; and overload of branch "
-        "ab, up to 10.0 MW, 150.0 % of its rating, for 60 min in periods 0 to 1, 10.0 MWh, at a cost of 80,000. "
-        "Way out: load shed at bus b, up to 22.0 MW for 60 min in periods 0 to 1, 22.0 MWh, at a cost of 220,000."
+        f"Way out: surplus power at bus a, up to 10.0 MW for 60 min {BOTH}, 10.0 MWh; and overload of branch "
+        f"ab, up to 10.0 MW, 150.0 % of its rating, for 60 min {BOTH}, 10.0 MWh, at a cost of 80,000. "
+        f"Way out: load shed at bus b, up to 22.0 MW for 60 min {BOTH}, 22.0 MWh, at a cost of 220,000."
     )
 
 
