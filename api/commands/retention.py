@@ -22,7 +22,7 @@ def retention(
     older_than_days: Annotated[
         int | None,
         typer.Option(
-            metavar="DAYS", min=1, help="Drop what is older, counted back from the newest reading; 70 at least."
+            metavar="DAYS", min=1, help="Drop what is older, counted back from the newest reading; 74 at least."
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be dropped; drop nothing.")] = False,

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 LOOK_BACK = timedelta(days=48)
 """How long before an interval readings may bear on its verdict: a known total (8 days), within it another gap (8 with
-the day beside it), its reference days and how it followed a donor (14), what was usual around those (14), a run of
-zeros and whole days (4). Where a register stood before is looked up as far back, however long it was silent."""
+the day beside it), its reference days and how it followed a donor (14), what was usual around those (13), a run of
+zeros and whole days (5). Where a register stood before is looked up as far back, however long it was silent."""
 
 _LOOK_BACK_US = LOOK_BACK // timedelta(microseconds=1)
 
-LOOK_AHEAD = timedelta(days=22)
+LOOK_AHEAD = timedelta(days=26)
 """How long after an interval readings may bear on its verdict: a known total (8 days), within it another gap (8), what
-was usual around it (2) and runs (4); or the days that tell its clock (14) and what was usual around those."""
+was usual around it (6) and runs (4); or the days that tell its clock (14) and what was usual around those."""
 
 
 def judge(

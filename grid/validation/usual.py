@@ -1,9 +1,10 @@
-"""What is usual for a channel: robust statistics over the two weeks before a day and the two days after it.
+"""What is usual for a channel: robust statistics over the two weeks that end with a day and the six days after it.
 
 They are taken per day from the whole days around it, so that they are the same whatever piece of a history is judged.
-Days after count as well: else nothing could be said of a channel's first days, and the first day of a new level would
-stay suspicious for ever. Only values that no rule on single readings has rejected go in; of the highest days the three
-highest do not count, so that faults on three days of seventeen cannot hide each other.
+Only values that no rule on single readings has rejected go in; of the highest days the three highest do not count, so
+that faults on three days of twenty cannot hide each other. So a new level is believed once four days bear it out. A day
+and the six after it are a week, with four working days even where one is a holiday: the first day after a closure is
+judged by them in the end. Nor is anything usual before a week is known, since a weekend alone would be.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import numpy.typing as npt
 from grid.time_axis import FloatArray
 from grid.validation.lattice import BoolArray, Lattice, day_windows
 
-DAYS_BACK = 14
-DAYS_AHEAD = 2
+DAYS_BACK = 13
+DAYS_AHEAD = 6
 _RANK = 4
-_DAYS_NEEDED = 5
+_DAYS_NEEDED = 7
 _DAYS_NEEDED_AT_HOUR = 3
 
 

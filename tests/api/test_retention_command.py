@@ -32,12 +32,12 @@ def hundred_days(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_an_age_counts_back_from_the_newest_reading_and_the_deed_is_audited(hundred_days: str) -> None:
-    done = CliRunner().invoke(app, ["retention", "--older-than-days", "70", "--yes", "--json"])
+    done = CliRunner().invoke(app, ["retention", "--older-than-days", "74", "--yes", "--json"])
     assert done.exit_code == 0, done.output
     before = datetime.fromisoformat(json.loads(done.stdout)["before"])
-    assert before == START + timedelta(days=29)
+    assert before == START + timedelta(days=25)
     with psycopg.connect(hundred_days) as conn:
-        assert conn.execute("SELECT min(interval_start), count(*) FROM reading").fetchone() == (before, 71 * 24)
+        assert conn.execute("SELECT min(interval_start), count(*) FROM reading").fetchone() == (before, 75 * 24)
         assert conn.execute("SELECT count(*), sum(energy_kwh) FROM v_reading_daily").fetchone() == (100, 2400.0)
         audited = conn.execute("SELECT document->>'before' FROM audit_entry WHERE action = 'retention.drop'").fetchall()
     assert [datetime.fromisoformat(text) for (text,) in audited] == [before]

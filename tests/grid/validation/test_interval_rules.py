@@ -56,6 +56,43 @@ def test_wrong_unit_is_out_of_the_usual_range(
     assert all(Quality.OUT_OF_RANGE in told[slot][1] for slot in range(begin, begin + slots))
 
 
+def school(days: int) -> FloatArray:
+    """Hours from a Monday on: 40 kW, and 160 kW from 06:00 to 18:00 of working days. [kW]"""
+    hour = np.arange(24 * days)
+    in_use = (hour // 24 % 7 < 5) & (hour % 24 >= 6) & (hour % 24 < 18)
+    return np.where(in_use, 160.0, 40.0) * np.random.default_rng(1).normal(1.0, 0.05, len(hour))
+
+
+@pytest.mark.parametrize("reopened", range(35, 42))
+@pytest.mark.parametrize("holiday", [None, 42])
+def test_first_working_day_after_a_long_closure_is_believed(judged: Judged, reopened: int, holiday: int | None) -> None:
+    values = school(days=56)
+    closed = [*range(21, reopened), *([holiday] if holiday else [])]
+    values.reshape(-1, 24)[closed] = school(days=7).reshape(-1, 24)[6]  # as on a Sunday
+    assert judged(values, minutes=60) == {}
+
+
+def test_new_level_is_out_of_range_until_four_days_bear_it_out(judged: Judged) -> None:
+    values = school(days=49)
+    values.reshape(-1, 24)[21:42] = values.reshape(-1, 24)[6]
+    told = judged(values[: 24 * 45], minutes=60)  # Wednesday is over
+    assert {slot // 24 for slot, (_, quality) in told.items() if Quality.OUT_OF_RANGE in quality} == {42, 43, 44}
+    assert judged(values[: 24 * 46], minutes=60) == {}
+
+
+@pytest.mark.parametrize("began", range(7))
+@pytest.mark.parametrize("days", [5, 6, 7, 14])
+def test_first_working_day_of_a_new_meter_is_believed(judged: Judged, began: int, days: int) -> None:
+    assert judged(school(days=21)[24 * began : 24 * (began + days)], minutes=60) == {}
+
+
+def test_faults_on_three_days_of_twenty_do_not_hide_each_other(judged: Judged) -> None:
+    values = school(days=28)
+    wrong = [24 * day + 12 for day in (14, 16, 20)]
+    values[wrong] *= 10.0
+    assert list(judged(values, minutes=60)) == wrong
+
+
 def test_voltage_may_not_be_far_above_its_usual_peak(judged: Judged) -> None:
     volts = 230.0 + np.random.default_rng(0).integers(-50, 50, 30 * 48) / 10.0
     volts[700:703] = 310.0  # 1.3 times 235 is 305.5
