@@ -48,7 +48,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text
 
 
 def main() -> NoReturn:
-    """Run the command line and exit with the status of CONTRACTS §1."""
+    """Run the command line and exit with a status as the README says under "Commands"."""
     try:
         status = app(standalone_mode=False)
     except InputError as error:
@@ -212,7 +212,10 @@ def forecast(
     table: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="Forecast this file instead; no database is needed.")
     ] = None,
-    series: Annotated[Path | None, typer.Option(metavar="SERIES.json", help="What the series of FILE are.")] = None,
+    series: Annotated[
+        Path | None,
+        typer.Option(metavar="SERIES.json", help="What the series of FILE are: see docs/forecast-files.md."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write the file's forecast, .csv or .parquet.")] = None,
     quantiles: Annotated[str | None, typer.Option(help="Levels, such as 0.1,0.5,0.9; by default 0.05 to 0.95.")] = None,
     effort: Annotated[Literal["fast", "full"], typer.Option(help="How long to train on FILE.")] = "full",

@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -128,8 +130,8 @@ class GridPilot:
     ) -> pd.DataFrame:
         """A forecast, indexed by interval_start, with a column per quantile level such as 0.5.
 
-        ``frame.attrs`` holds issued_at, unit, model_id, method, degraded, reasons, inputs, and as ``spoken_by`` the
-        method, model_id and fallback_level of each interval.
+        ``frame.attrs`` holds issued_at, unit, model_id, method, degraded, reasons, inputs, and as ``spoken_by`` who
+        tells the intervals, in order: method, model_id, fallback_level, and the interval_start from which on.
 
         Args:
             issued_at: Exactly that issue; None for the latest.
@@ -141,8 +143,8 @@ class GridPilot:
         values = [row["quantiles"] for row in document["intervals"]]
         frame = pd.DataFrame(values, index=index.tz_convert("UTC"), columns=pd.Index(document["levels"]))
         frame.attrs = {name: value for name, value in document.items() if name not in ("intervals", "levels")}
-        voice = ("method", "model_id", "fallback_level")
-        frame.attrs["spoken_by"] = [{name: row[name] for name in voice} for row in document["intervals"]]
+        voices = groupby(document["intervals"], key=itemgetter("method", "model_id", "fallback_level"))
+        frame.attrs["spoken_by"] = [{k: v for k, v in next(rows).items() if k != "quantiles"} for _, rows in voices]
         return frame
 
     def forecast_explanation(

@@ -1,4 +1,4 @@
-"""Telemetry messages: JSON in, a block of readings out, or the reason why not. The format is CONTRACTS section 4.
+"""Telemetry messages: JSON in, a block of readings out, or the reason why not. The format: docs/telemetry.md.
 
 One typed decode does nearly all of the checking; the readings themselves are only ever handled as arrays. A message
 is taken whole or refused whole, and a refusal names every fault found.

@@ -102,7 +102,7 @@ def post_file_forecast(
     service: ServiceParts,
     request: Request,
     file: Annotated[UploadFile, File(description="CSV or Parquet: series_id, time, value, then covariates.")],
-    series: Annotated[UploadFile, File(description="SERIES.json: what each series is.")],
+    series: Annotated[UploadFile, File(description="SERIES.json: what each series is, see docs/forecast-files.md.")],
     quantiles: Annotated[
         str | None, Form(max_length=10_000, description="Levels, such as `0.1,0.5,0.9`; by default 0.05 to 0.95.")
     ] = None,

@@ -135,7 +135,7 @@ def read_settings_file(path: Path) -> dict[str, dict[str, Any]]:
     """The entries of SERIES.json as they stand.
 
     Raises:
-        InputError: If it cannot be read or is not what CONTRACTS calls SERIES.json.
+        InputError: If it cannot be read, or holds no entries as docs/forecast-files.md says.
     """
     try:
         document = parse_json(path.read_text(encoding="utf-8-sig"))

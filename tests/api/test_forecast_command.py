@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
+import runpy
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from api.cli import app
 from api.commands.forecast_file import Extras, describe, forecast_to_file
 from forecasting.files.forecast import SeriesReport
 from forecasting.files.inputs import FileInputs
+from forecasting.series.request import DEFAULTS, MEANINGS, MINUTES, Covariate, Kind, SeriesSettings
 from grid.cases.fields import Fields
 from grid.cases.uncertain import read_profile
 from grid.faults import InputError
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "forecast-files.md").read_text()
 
 
 @pytest.fixture
@@ -124,3 +131,22 @@ def test_a_reason_that_all_series_share_is_told_once() -> None:
         "of every series:\n    Short.",
     ]
     assert list(describe(reports[2:])) == ["c: seasonal-naive 1.00; no backtest\n    Short."]
+
+
+def test_the_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (script,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    Path("example.py").write_text(script)
+    runpy.run_path("example.py")
+    (call,) = re.findall(r"^    gridpilot (forecast --from feeder.*)$", PAGE, flags=re.MULTILINE)
+    ((rows, columns),) = re.findall(r"writes (\d+) rows with the columns `([^`]+)`", PAGE)
+    assert CliRunner().invoke(app, call.split()).exit_code == 0
+    made = pd.read_csv("out.csv", parse_dates=["time"])
+    assert (len(made), ", ".join(made.columns)) == (int(rows), columns)
+    assert made["time"].iloc[0] == pd.Timestamp("2026-04-13T00:00Z")
+
+
+def test_every_field_and_word_of_a_series_stands_on_the_page() -> None:
+    told = set(re.findall(r"`([^`]+)`", PAGE.split("## SERIES.json")[1]))
+    assert {*SeriesSettings.model_fields, *Covariate.model_fields, *MEANINGS, *get_args(Kind), f'"{DEFAULTS}"'} <= told
+    assert f"{', '.join(map(str, MINUTES[:-1]))} or {MINUTES[-1]}" in PAGE

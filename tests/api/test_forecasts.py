@@ -13,6 +13,7 @@ import pandas as pd
 import psycopg
 import pytest
 
+from api.client import GridPilot
 from grid.forecasts import DEFAULT_LEVELS, Forecast, KnownInputs, Voice
 from grid.store.forecasts import save_forecasts
 from grid.store.scores import save_drift
@@ -116,6 +117,14 @@ def test_every_interval_tells_who_spoke_for_it_and_the_forecast_what_was_known(o
     table = own_api.get("/forecasts", params=query, headers={"Accept": "text/csv"})
     frame = pd.read_csv(io.BytesIO(table.content))
     assert frame[["method", "model_id", "fallback_level"]].to_numpy().tolist() == [list(one) for one in said]
+    with GridPilot(own_api.url, own_api.keys["operator"]) as client:
+        told = client.forecast("town:load", issued_at=issued_at).attrs["spoken_by"]
+        usual = client.forecast("site:load").attrs["spoken_by"]
+    assert [(one["method"], one["interval_start"]) for one in told] == [
+        ("lstm-attention", "2026-03-03T06:00:00Z"),
+        ("seasonal-naive", "2026-03-03T07:00:00Z"),
+    ]
+    assert len(usual) == 1, "who tells all intervals is named once"
     earlier = own_api.get("/forecasts", params={"series_id": "town:load", "as_of": "2026-03-02T06:00:00Z"}).json()
     assert earlier["inputs"] is None
     assert {row["fallback_level"] for row in earlier["intervals"]} == {None}

@@ -103,7 +103,7 @@ class Case:
 
 
 def read_case(folder: Path) -> Case:
-    """Read ``input.parquet`` and ``series.json`` as CONTRACTS.md describes them."""
+    """Read ``input.parquet`` and ``series.json`` as docs/forecast-files.md describes them."""
     frame = pd.read_parquet(folder / "input.parquet")
     frame["time"] = pd.to_datetime(frame["time"], utc=True)
     settings = next(iter(json.loads((folder / "series.json").read_text())["series"].values()))

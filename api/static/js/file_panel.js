@@ -59,7 +59,8 @@ export function setUpFileForecast() {
     element("label", { for: effort.id }, "Effort", effort),
     element("p", { class: "note" },
       "The table has the columns series_id, time (such as 2026-03-01T05:00:00Z) and value, empty in the rows to forecast, and any others that may help, such as a temperature; 16 MiB at most. SERIES.json says what each series is: ",
-      element("code", {}, '{"series": {"m-17": {"kind": "load", "interval_minutes": 60, "timezone": "Europe/Berlin"}}}')),
+      element("code", {}, '{"series": {"m-17": {"kind": "load", "interval_minutes": 60, "timezone": "Europe/Berlin"}}}'),
+      " (every field: docs/forecast-files.md)."),
     element("div", { class: "buttons" }, run), said, faults);
   const saves = element("span", { class: "buttons" });
   const chosen = element("select", { id: "file-series", onchange: () => draw() });
