@@ -3,9 +3,9 @@
 Run it by ``make bench-closed-loop``; the data lie beside the repository, in ``../shared/data``. ``week`` (the default)
 runs Prescient's published week: as Prescient ran it, day by day beside what it published, and with forecasts corrected
 and reserves held by :class:`closed_loop_cases.Calibrated`, over quantiles; ``--plots DIR`` draws that frontier.
-``seasons`` runs four weeks of RTS-GMLC, ``year`` tells how long errors last, and how often what came lay beyond what
-was promised. Every plan is checked. What is done is kept in the cache and not run again (``--again`` forgets it), so
-that a run can be broken off.
+``seasons`` runs four weeks of RTS-GMLC, each begun where perfect foresight left the day before it. ``year`` tells how
+long errors last, how often what came lay beyond what was promised, and the pinball loss of that. Every plan is checked.
+What is done is kept in the cache and not run again (``--again`` forgets it), so that a run can be broken off.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from closed_loop_cases import (
+    DAY_HOURS,
+    LEAD_HOURS,
     PRESCIENT,
     RTS_GMLC,
     WEEKS,
@@ -30,24 +33,30 @@ from closed_loop_cases import (
     Calibrated,
     Foresight,
     Week,
+    analogue_errors,
+    before_week,
+    errors_to_come,
     prescient_week,
     season_week,
-    year_beyond,
     year_errors,
+    year_quantiles,
 )
 from closed_loop_plot import Point, draw_frontier
+from rts_gmlc_year import HOUR
 
 from api.settings import CacheSettings, read_settings
-from grid.dispatch import check_plan
-from grid.simulation import Forecaster, Operation, Regret, daily_totals, score, simulate
+from grid.dispatch import UnitState, check_plan
+from grid.problem.window import window
+from grid.simulation import Forecaster, Operation, Regret, daily_totals, perfect_foresight, score, simulate
+from grid.simulation.carried import Carried
 
 HORIZON = timedelta(hours=36)
 FRONTIER = (None, 0.8, 0.9, 0.95, 0.99)
-SEASON_LEVELS = (0.95, 0.9)
+LEVEL = 0.95
 AS_PUBLISHED = Operation(horizon=HORIZON, relative_gap=2e-4, time_limit_seconds=900.0)
 OURS = Operation(horizon=HORIZON, relative_gap=2e-3, time_limit_seconds=600.0)
 QUICK = replace(OURS, quick_start_hours=3.0)
-SEASON = replace(QUICK, relative_gap=0.005)
+SEASON = replace(QUICK, relative_gap=0.003)
 OFTEN = {"six": timedelta(hours=6), "three": timedelta(hours=3)}
 
 
@@ -74,22 +83,35 @@ def result_of(week: Week, name: str, forecaster: Forecaster, operation: Operatio
     return result
 
 
-def replanned(
-    week: Week, operation: Operation, foresight: dict[str, Any], kept: Path, *, level: float = 0.95
-) -> dict[str, dict[str, Any]]:
+def replanned(week: Week, operation: Operation, foresight: dict[str, Any], kept: Path) -> dict[str, dict[str, Any]]:
     """The same with a plan every few hours, made at its beginning from the errors until then; a line each."""
     results = {}
     for hours, every in OFTEN.items():
-        name = f"P{100.0 * level:g}, planned every {hours} hours"
+        name = f"P{100.0 * LEVEL:g} with a plan every {hours} hours"
         often = replace(operation, plan_every=every, lead=timedelta(0))
-        results[name] = result_of(week, name, Calibrated(week, level, updated=True), often, kept)
+        results[name] = result_of(week, name, Calibrated(week, LEVEL), often, kept)
         show(name, results[name], foresight)
     return results
 
 
 def reserve_name(level: float | None, units: str = "running and quick units") -> str:
     """What a result with a reserve at a quantile is called, and kept under."""
-    return f"P{100.0 * level:g} of {units}" if level else f"no reserve, {units}"
+    return f"P{100.0 * level:g} held by {units}" if level else f"no reserve, {units}"
+
+
+def settled(day: str, kept: Path) -> Week:
+    """A week of RTS-GMLC, begun where perfect foresight left the day before it; that day is kept, too."""
+    file = kept / f"RTS-GMLC_until_{day}.json"
+    if not file.is_file():
+        happened = before_week(day, DAY_HOURS + HORIZON // HOUR)
+        before = window(happened, replace(happened.axis, periods=DAY_HOURS))
+        simulated = simulate(before, perfect_foresight(happened), operation=QUICK)
+        left = Carried(before.initial, before.initial_mwh).after(simulated.realised, DAY_HOURS)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(asdict(left)), encoding="utf-8")
+    left = json.loads(file.read_text(encoding="utf-8"))
+    week, units = season_week(day), {name: UnitState(**state) for name, state in left["units"].items()}
+    return replace(week, actual=replace(week.actual, initial=units, initial_mwh=left["stored_mwh"]))
 
 
 def production_of(result: dict[str, Any]) -> float:
@@ -151,16 +173,14 @@ def run_seasons(kept: Path, _plots: Path | None) -> None:
     """28 days of RTS-GMLC, with a bootstrap interval over days."""
     days: dict[str, list[np.ndarray]] = {}
     for start in WEEKS:
-        week = season_week(start)
+        week = settled(start, kept)
         heading(week.name)
         foresight = result_of(week, "perfect foresight", Foresight(week.actual), SEASON, kept)
         show("perfect foresight", foresight, foresight)
-        for level in SEASON_LEVELS:
-            name = reserve_name(level)
-            result = result_of(week, name, Calibrated(week, level), SEASON, kept)
-            show(name, result, foresight)
-            days.setdefault(name, []).append(np.array([result["daily"], foresight["daily"]]))
-        for name, result in replanned(week, SEASON, foresight, kept).items():
+        a_day_ahead = result_of(week, reserve_name(LEVEL), Calibrated(week, LEVEL), SEASON, kept)
+        show(reserve_name(LEVEL), a_day_ahead, foresight)
+        results = {reserve_name(LEVEL): a_day_ahead, **replanned(week, SEASON, foresight, kept)}
+        for name, result in results.items():
             days.setdefault(name, []).append(np.array([result["daily"], foresight["daily"]]))
     print()
     for name, found in days.items():
@@ -172,18 +192,32 @@ def run_seasons(kept: Path, _plots: Path | None) -> None:
 
 
 def run_year(_kept: Path, _plots: Path | None) -> None:
-    """How long errors last; how often a year's hours lay beyond quantiles of hours alike, by what makes them alike."""
+    """How long errors last; how often a year's hours lay beyond their quantiles, by who tells them, and their loss."""
     wind, _, errors = year_errors()
     lasting = ", ".join(f"{lag} h {np.corrcoef(errors[:-lag], errors[lag:])[0, 1]:.2f}" for lag in (1, 2, 4, 8, 12))
     print(f"mean error {np.abs(errors).mean():.0f} MW, mean wind {wind.mean():.0f} MW; correlation after {lasting}")
-    levels, morning = (0.8, 0.9, 0.95, 0.99), slice(4, 12)
-    for features, name in ((1, "wind"), (2, "wind and sun"), (4, "wind, sun and the clock")):
-        beyond = year_beyond(levels, features=features)
-        early = beyond[2, :, morning].mean()
-        late = (beyond[2].sum() - beyond[2, :, morning].sum()) / beyond[2, :, morning].size / 2.0
-        shares = zip(levels, beyond.mean(axis=(1, 2)), strict=True)
-        found = ", ".join(f"P{100.0 * level:g} {share:.1%}" for level, share in shares)
-        print(f"{name:<24} beyond {found}; P95 from 4 to 12 h {early:.1%}, else {late:.1%}", flush=True)
+    tellers = {
+        "hours alike by wind": partial(analogue_errors, features=1),
+        "by wind and sun": partial(analogue_errors, features=2),
+        "by wind, sun and the clock": analogue_errors,
+        "regression and hours alike": errors_to_come,
+    }
+    levels, morning = (0.5, 0.8, 0.9, 0.95, 0.99), np.isin(np.arange(DAY_HOURS), range(4, 12))
+    for when, every, lead in (("the day before", DAY_HOURS, LEAD_HOURS), ("every six hours", 6, 0), ("three", 3, 0)):
+        for name, teller in tellers.items():
+            came, quantiles = year_quantiles(teller, every=every, lead=lead, levels=levels)
+            short, beyond = came - quantiles, came > quantiles + 1e-3
+            p50, *_, p95, _ = (
+                np.maximum(level * mw, (level - 1.0) * mw).mean() for level, mw in zip(levels, short, strict=True)
+            )
+            found = ", ".join(
+                f"P{100.0 * level:g} {share.mean():.1%}" for level, share in zip(levels, beyond, strict=True)
+            )
+            print(
+                f"{when}, {name:<27} beyond {found}; P95 from 4 to 12 h {beyond[3][:, morning].mean():.1%}, "
+                f"else {beyond[3][:, ~morning].mean():.1%}; pinball loss of P50 {p50:.1f}, P95 {p95:.1f} MW",
+                flush=True,
+            )
 
 
 def main() -> int:

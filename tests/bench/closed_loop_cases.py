@@ -6,7 +6,7 @@ is that times a constant: neither says anything about load forecasts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -30,8 +30,7 @@ PRESCIENT, RTS_GMLC = DATA / "prescient_24bus", DATA / "rts_gmlc"
 WEEK_HOURS, DAY_HOURS = 168, 24
 WEEKS = ("2020-02-03", "2020-04-20", "2020-07-06", "2020-09-14")
 _LEARN_HOURS = 60 * DAY_HOURS
-_FIRST_LEARN_HOURS, _LEAD_HOURS = 33 * DAY_HOURS, 8
-_NOTICED_MW = 1e-3
+_FIRST_LEARN_HOURS, LEAD_HOURS = 33 * DAY_HOURS, 8
 _PRESCIENT_BEGINS = datetime(2020, 7, 10, tzinfo=UTC)
 _PRESCIENT_SHIFT = -HOUR
 """Prescient's series are RTS-GMLC's, an hour later."""
@@ -69,7 +68,7 @@ class AsShipped:
         """The forecast of ``axis`` as far as it was told at ``issued_at``."""
         begins = self.forecast.axis.start
         at = (axis.start - begins) // HOUR + np.arange(axis.periods)
-        days = ((issued_at - begins) // HOUR + _LEAD_HOURS) // DAY_HOURS + 1
+        days = ((issued_at - begins) // HOUR + LEAD_HOURS) // DAY_HOURS + 1
         told = min(days * DAY_HOURS, WEEK_HOURS)
         again, last = np.where(at < told, at, told - DAY_HOURS + at % DAY_HOURS), np.minimum(at, told - 1)
         wind = _is(self.forecast, RenewableKind.WIND)[:, None]
@@ -97,14 +96,12 @@ class Calibrated:
     """The forecasts as shipped, less what they are usually wrong by, with a reserve at a quantile of net load's errors.
 
     Load is scaled by the ratio of the hours that are over when the plan is made. Errors are those of net load as a
-    whole in the hours of the last sixty days that were most like the one to come, by their forecasts of wind and sun
-    and by the clock. Their median corrects the wind, and the quantile at ``level`` is the reserve. Without a level
-    there is no reserve. Where it is ``updated``, the error of the last hour goes on as errors did.
+    whole, as :func:`errors_to_come` expects them from the last sixty days. Their median corrects the wind, and the
+    quantile at ``level`` is the reserve. Without a level there is no reserve.
     """
 
     week: Week
     level: float | None
-    updated: bool = False
 
     def expect(self, axis: TimeAxis, *, issued_at: datetime) -> Expected:
         """What is expected of ``axis``, and the reserve, from what was over at ``issued_at``."""
@@ -112,22 +109,23 @@ class Calibrated:
         over = (issued_at - week.actual.axis.start) // HOUR
         told, happened = week.forecast.load_mw[:, :over].sum(), week.actual.load_mw[:, :over].sum()
         ratio = happened / told if over else week.load_ratio
-        shipped = AsShipped(week.forecast).expect(axis, issued_at=issued_at)
+        ahead = (axis.start - issued_at) // HOUR
+        until_end = TimeAxis(issued_at, axis.step, ahead + axis.periods)
+        shipped = AsShipped(week.forecast).expect(until_end, issued_at=issued_at)
         errors = _net_load(week.actual)[:over] - _net_load(week.forecast, load_scale=ratio)[:over]
-        learnt = slice(-_LEARN_HOURS, None)
         wind, sun = (_is(week.forecast, kind) for kind in (RenewableKind.WIND, RenewableKind.SOLAR))
-        past_wind = np.concatenate([week.past_wind_mw, week.forecast.available_mw[wind, :over].sum(axis=0)])
-        past_sun = np.concatenate([week.past_sun_mw, week.forecast.available_mw[sun, :over].sum(axis=0)])
-        expected_wind, expected_sun = (shipped.available_mw[kind].sum(axis=0) for kind in (wind, sun))
-        alike = situations(past_wind, past_sun, until=issued_at)[learnt]
-        past_errors = np.concatenate([week.past_errors_mw, errors])[learnt]
-        wanted, levels = situations(expected_wind, expected_sun, until=axis.end), (0.5, self.level or 0.5)
-        if self.updated:
-            ahead = (axis.start - issued_at) // HOUR + 1
-            median, high = _errors_to_come(alike, past_errors, wanted, first=ahead, levels=levels)
-        else:
-            median, high = analogue_quantiles(alike, past_errors, wanted, levels=levels)
-        available = shipped.available_mw.copy()
+        courses = [
+            np.concatenate(
+                [past, week.forecast.available_mw[kind, :over].sum(axis=0), shipped.available_mw[kind].sum(axis=0)]
+            )
+            for past, kind in ((week.past_wind_mw, wind), (week.past_sun_mw, sun))
+        ]
+        levels = (0.5, self.level or 0.5)
+        median, high = errors_to_come(
+            *courses, np.concatenate([week.past_errors_mw, errors]), until=axis.end, levels=levels
+        )[:, ahead:]
+        load, available = shipped.load_mw[:, ahead:], shipped.available_mw[:, ahead:].copy()
+        expected_wind = available[wind].sum(axis=0)
         most = np.array([plant.capacity_mw for plant in week.forecast.renewable_plants])[wind, None]
         corrected = np.maximum(expected_wind - median, 0.0)
         share = np.divide(corrected, expected_wind, out=np.ones_like(median), where=expected_wind > 0.0)
@@ -135,25 +133,40 @@ class Calibrated:
         taken_off = expected_wind - available[wind].sum(axis=0)
         reserve = np.maximum(high - taken_off, 0.0) if self.level is not None else np.zeros(axis.periods)
         promised = float("nan") if self.level is None else 1.0 - self.level
-        return Expected(axis, shipped.load_mw * ratio, available, reserve, np.zeros(axis.periods), promised)
+        return Expected(axis, load * ratio, available, reserve, np.zeros(axis.periods), promised)
 
 
-def _errors_to_come(
-    alike: FloatArray, errors: FloatArray, wanted: FloatArray, *, first: int, levels: Sequence[float]
+def errors_to_come(
+    wind_mw: FloatArray, sun_mw: FloatArray, errors: FloatArray, *, until: datetime, levels: Sequence[float]
 ) -> FloatArray:
-    """Quantiles of the errors of the hours from the ``first`` after the last known one on, shape (levels, hours).
+    """Quantiles of the errors of the hours after the last known one, shape (levels, hours). [MW]
 
-    The present error fades as past ones did: what of it is left after some hours is the slope of the regression of
-    errors on those as many hours before. To that come the quantiles of what that regression left open in hours alike.
+    For every hour ahead a regression of the last sixty days tells what is left by then of the last three errors, and
+    what forecasts of wind and sun, their changes from hour to hour and the clock add: forecasts of the sun that are
+    half an hour off err by its rise. To that come the quantiles of what it left open in the hours most like this one.
+
+    Args:
+        wind_mw, sun_mw: Forecasts of the hours that are over and of those to come.
+        errors: Of those that are over.
+        until: When the last hour ends.
     """
+    alike, over = situations(wind_mw, sun_mw, until=until), len(errors)
+    cosine, sine = alike.T[2:]
+    changes = [
+        change for mw in (wind_mw, sun_mw) for change in (np.diff(mw, prepend=mw[0]), np.diff(mw, append=mw[-1]))
+    ]
+    told = np.column_stack([np.ones(len(alike)), alike, cosine**2, cosine * sine, *changes])
     quantiles = []
-    for hours, situation in enumerate(wanted, start=first):
-        before, after = errors[:-hours], errors[hours:]
-        left = min(max(float(before @ after / (before @ before)), 0.0), 1.0)
-        open_mw = analogue_quantiles(alike[hours:], after - left * before, situation[None, :], levels=levels)
-        quantiles.append(left * errors[-1] + open_mw[:, 0])
-    told: FloatArray = np.stack(quantiles, axis=1)
-    return told
+    for ahead, hour in enumerate(range(over, len(alike)), start=1):
+        past = np.arange(max(over - _LEARN_HOURS, ahead + 2), over)
+        lasting = errors[np.append(past, hour)[:, None] - ahead - np.arange(3)]
+        reasons = np.hstack([told[np.append(past, hour)], lasting])
+        slopes = np.linalg.lstsq(reasons[:-1], errors[past])[0]
+        left_open = errors[past] - reasons[:-1] @ slopes
+        open_mw = analogue_quantiles(alike[past], left_open, alike[[hour]], levels=levels)
+        quantiles.append(reasons[-1] @ slopes + open_mw[:, 0])
+    found: FloatArray = np.stack(quantiles, axis=1)
+    return found
 
 
 @cache
@@ -171,24 +184,50 @@ def prescient_week() -> Week:
 
 def season_week(day: str) -> Week:
     """A week of RTS-GMLC from midnight of ``day`` on, real time by the hour. Units are free before its first hour."""
-    start = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    forecast = _rts_gmlc().problem(start=start, periods=WEEK_HOURS)
-    nothing = np.zeros(WEEK_HOURS)
+    start = _midnight(day)
+    forecast, actual = _told_and_came(start, WEEK_HOURS)
+    ahead, loads = _loads()
+    before = slice(None, _naive(start - HOUR))
+    ratio = float(loads[before].to_numpy().sum() / ahead.loc[before, loads.columns].to_numpy().sum())
+    return Week(f"RTS-GMLC from {day}", actual, forecast, *_past(forecast, hour_of(start)), ratio)
+
+
+def before_week(day: str, hours: int) -> DispatchProblem:
+    """What came in as many ``hours`` from a day before ``day`` on. Units are free before the first of them."""
+    return _told_and_came(_midnight(day) - DAY_HOURS * HOUR, hours)[1]
+
+
+def _told_and_came(start: datetime, hours: int) -> tuple[DispatchProblem, DispatchProblem]:
+    """RTS-GMLC as forecast the day before, and as it came."""
+    forecast, nothing = _rts_gmlc().problem(start=start, periods=hours), np.zeros(hours)
     forecast = replace(forecast, reserve_up_mw=nothing, reserve_down_mw=nothing)
     ahead, loads = _loads()
-    before, hours = slice(None, _naive(start - HOUR)), slice(_naive(start), _naive(start + (WEEK_HOURS - 1) * HOUR))
+    span = slice(_naive(start), _naive(start + (hours - 1) * HOUR))
     load = forecast.load_mw.copy()
     for i, bus in enumerate(forecast.network.buses):
         column = f"load_area{bus.area}"
-        load[i] *= (loads[column][hours] / ahead[column][hours]).to_numpy()
+        load[i] *= (loads[column][span] / ahead[column][span]).to_numpy()
     year, first = read_year(), hour_of(start)
     available = forecast.available_mw.copy()
     for i, plant in enumerate(forecast.renewable_plants):
         if plant.plant_id in year.came:
-            available[i] = np.minimum(year.came[plant.plant_id][first : first + WEEK_HOURS], plant.capacity_mw)
-    actual = replace(forecast, load_mw=load, available_mw=available)
-    ratio = float(loads[before].to_numpy().sum() / ahead.loc[before, loads.columns].to_numpy().sum())
-    return Week(f"RTS-GMLC {day}", actual, forecast, *_past(forecast, first), ratio)
+            available[i] = np.minimum(year.came[plant.plant_id][first : first + hours], plant.capacity_mw)
+    return forecast, replace(forecast, load_mw=load, available_mw=available)
+
+
+def analogue_errors(
+    wind_mw: FloatArray,
+    sun_mw: FloatArray,
+    errors: FloatArray,
+    *,
+    until: datetime,
+    levels: Sequence[float],
+    features: int = 4,
+) -> FloatArray:
+    """As :func:`errors_to_come`, of hours alike alone; ``features`` of :func:`situations` make them so."""
+    alike, over = situations(wind_mw, sun_mw, until=until)[:, :features], len(errors)
+    past = slice(max(over - _LEARN_HOURS, 0), over)
+    return analogue_quantiles(alike[past], errors[past], alike[over:], levels=levels)
 
 
 def year_errors() -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -199,21 +238,22 @@ def year_errors() -> tuple[FloatArray, FloatArray, FloatArray]:
     return wind, sun, np.sum([year.told[name] - year.came[name] for name in plants], axis=0)
 
 
-def year_beyond(levels: Sequence[float], *, features: int) -> FloatArray:
-    """Whether net load of RTS-GMLC's year lay beyond its quantiles, told day by day, shape (levels, days, 24).
+def year_quantiles(
+    teller: Callable[..., FloatArray], *, every: int, lead: int, levels: Sequence[float]
+) -> tuple[FloatArray, FloatArray]:
+    """Errors of net load in RTS-GMLC's year, shape (days, 24), and their quantiles, shape (levels, days, 24). [MW]
 
     Args:
-        features: How many of :func:`situations` make hours alike.
+        teller: Tells them as :func:`errors_to_come` does, for ``every`` few hours ``lead`` hours before.
     """
     wind, sun, errors = year_errors()
-    alike = situations(wind, sun, until=BEGINS)[:, :features]
-    beyond = []
-    for first in range(_FIRST_LEARN_HOURS, len(errors), DAY_HOURS):
-        over, day = first - _LEAD_HOURS, slice(first, first + DAY_HOURS)
-        past = slice(max(over - _LEARN_HOURS, 0), over)
-        quantiles = analogue_quantiles(alike[past], errors[past], alike[day], levels=levels)
-        beyond.append(errors[day] > quantiles + _NOTICED_MW)
-    return np.stack(beyond, axis=1)
+    ends = range(_FIRST_LEARN_HOURS + every, len(errors) + 1, every)
+    quantiles = [
+        teller(wind[:end], sun[:end], errors[: end - every - lead], until=BEGINS + end * HOUR, levels=levels)[:, lead:]
+        for end in ends
+    ]
+    told = np.concatenate(quantiles, axis=1).reshape(len(levels), -1, DAY_HOURS)
+    return errors[_FIRST_LEARN_HOURS:].reshape(-1, DAY_HOURS), told
 
 
 def _is(problem: DispatchProblem, kind: RenewableKind) -> npt.NDArray[np.bool_]:
@@ -256,6 +296,10 @@ def _loads() -> tuple[pd.DataFrame, pd.DataFrame]:
         for name in ("day_ahead_hourly", "rt5_load")
     )
     return ahead, came.resample("1h").mean()
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC)
 
 
 def _naive(instant: datetime) -> datetime:
