@@ -202,7 +202,7 @@ def test_a_storage_that_is_kept_full_by_its_end_value_says_so(make_problem: Any)
     plan = solved(priced(make_problem, [30, 40], store(initial_mwh=20.0, end_value_per_mwh=45.0)))
     (reason,) = [reason for reason in plan.reasons if reason.asset_id == "store"]
     assert reason.binding == ("full", "end value")
-    assert reason.text.startswith("full, 20 MWh: bus price 30.0 to 40.0; discharging pays from ")
+    assert reason.text.startswith("full, 20.0 MWh: bus price 30.0 to 40.0; discharging pays from ")
     assert reason.text.endswith("; kept to the end, where it counts 45.0 per MWh")
     sold = solved(priced(make_problem, [30, 40], store(initial_mwh=20.0, end_value_per_mwh=35.0)))
     assert not any("kept to the end" in reason.text for reason in sold.reasons)
