@@ -101,14 +101,22 @@ class ThermalSchedule:
             return Finding("starting", ("start ramp",), gain)
         if up and t == end - 1 and end < len(self.on) and _at_limit(above, term.stop_span_mw, term):
             return Finding("stopping", ("stop ramp",), gain)
-        if term.ramp_free or t == 0 or not self.on[t - 1]:
+        before = self._above_before(t)
+        if term.ramp_free or before is None:
             return None
-        change = above - self.above[t - 1]
+        change = above - before
         if up and change >= term.ramp_up_mw - TOLERANCE_MW:
             return Finding("ramp up", ("ramp up",), gain)
         if -change >= term.ramp_down_mw - TOLERANCE_MW:
             return Finding("ramp down", ("ramp down",), saving)
         return None
+
+    def _above_before(self, t: int) -> float | None:
+        """Output above minimum in the period before one in which the unit is on; None where it was off or unknown."""
+        if t > 0:
+            return float(self.above[t - 1]) if self.on[t - 1] else None
+        state = self.state
+        return max(state.power_mw - self.unit.minimum_mw, 0.0) if state is not None and state.on else None
 
     def _at_minimum(self, t: int, first: int, kept: bool) -> Finding:
         worth = self.lmp[t] - self.of_loss[t] + self.reserve_down[t]

@@ -67,6 +67,13 @@ def test_a_minimum_time_of_a_period_keeps_nothing_off_or_on() -> None:
     assert texts(plan, "dear")[-1].startswith("off: average cost 50.0 at full output is above the bus price 10.0")
 
 
+def test_a_ramp_from_before_the_plan_is_named() -> None:
+    network = {"buses": {"a": {}}, "branches": {}, "units": {"base": unit(5, 60, 10), "dear": unit(0, 50, 40)}}
+    state = {"initial": {"on": True, "hours": 9, "power_mw": 20}, "ramp_mw_per_hour": 8}
+    (told,) = texts(planned(network, {"periods": 1, "loads": {"a": [50]}, "units": {"base": state}}), "base")
+    assert told.startswith("raises output as fast as it can, 8.0 MW a period; bus price 40.0, marginal cost 10.0")
+
+
 def test_a_demand_response_is_called_or_not() -> None:
     network = {"buses": {"a": {}}, "branches": {}, "units": {"base": unit(0, 50, 10), "dear": unit(0, 50, 90)}}
     periods = {
