@@ -42,7 +42,7 @@ from api.routes import (
     series,
     site,
 )
-from api.schemas import ReadingMessage
+from api.schemas import ReadingMessage, WeatherMessage
 from api.security import BodyLimit, SecurityHeaders
 from api.sender import Sender
 from api.service import Service
@@ -158,7 +158,7 @@ def _document_by_hand(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            for model in (ProblemDocument, ReadingMessage, readings.ReadingsRefused):
+            for model in (ProblemDocument, ReadingMessage, WeatherMessage, readings.ReadingsRefused):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update({**schema.pop("$defs", {}), **schemas})
                 schemas[model.__name__] = schema

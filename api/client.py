@@ -298,7 +298,7 @@ class GridPilot:
         return frame.assign(at=pd.to_datetime(frame["at"], utc=True)) if len(frame) else frame
 
     def send(self, readings: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Send one message of readings, or several, as they would stand on ``gridpilot.readings.v1``.
+        """Send one message of readings, or several, as on ``gridpilot.readings.v1``; with ``site_id``, of weather.
 
         The answer tells for each message whether it was accepted, and if not, why; where none was, that is raised.
         """

@@ -204,10 +204,7 @@ class SendResult(Document):
     results: list[MessageResult] = Field(description="One per message, in order.")
 
 
-class ReadingMessage(RequestDocument):
-    """A message of topic gridpilot.readings.v1: either `start` and `values`, or `readings`."""
-
-    meter_id: str = Field(description="Who measured.", examples=["m-17"])
+class _TelemetryMessage(RequestDocument):
     channel: Literal[
         "import",
         "export",
@@ -232,7 +229,20 @@ class ReadingMessage(RequestDocument):
     quality: (
         list[Literal["edited", "estimated_by_reference_days", "estimated_linearly", "questionable", "derived"]] | None
     ) = Field(None, description="What the sender says of all of the values; nothing if they were measured.")
-    sent_at: AwareDatetime | None = Field(None, description="When the meter sent it.")
+    sent_at: AwareDatetime | None = Field(None, description="When it was sent.")
+
+
+class ReadingMessage(_TelemetryMessage):
+    """A message of topic gridpilot.readings.v1: either `start` and `values`, or `readings`."""
+
+    meter_id: str = Field(description="Who measured.", examples=["m-17"])
+
+
+class WeatherMessage(_TelemetryMessage):
+    """A message of topic gridpilot.weather.v1, observed or forecast: either `start` and `values`, or `readings`."""
+
+    site_id: str = Field(description="Of which place.", examples=["town"])
+    issued_at: AwareDatetime | None = Field(None, description="When a forecast was issued; nothing if it was observed.")
 
 
 class Alive(Document):

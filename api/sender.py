@@ -12,7 +12,6 @@ from api.broker_probe import require_answer
 from api.problems import unavailable
 from grid.faults import InputError
 from ingest.producer import DeliveryError, ReadingProducer
-from ingest.topics import READINGS_TOPIC
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +21,7 @@ ASKED_AGAIN_SECONDS = 10.0
 
 
 class Sender:
-    """Sends messages of meters, one request at a time; returns when the broker has acknowledged them all.
+    """Sends telemetry messages, one request at a time; returns when the broker has acknowledged them all.
 
     Args:
         bootstrap: ``host:port``, several separated by commas.
@@ -54,8 +53,8 @@ class Sender:
                 self._asking.release()
         return self._trouble
 
-    def send(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        """Produce (meter id, payload) pairs, in order.
+    def send(self, messages: Sequence[tuple[str, str, bytes]]) -> None:
+        """Produce messages in order, each with its topic and the id of its meter or weather site.
 
         Raises:
             Problem: 503, if the broker does not acknowledge them. Sending them again is safe: the same reading again
@@ -65,8 +64,8 @@ class Sender:
             try:
                 if self._producer is None:
                     self._producer = ReadingProducer(self._bootstrap, delivery_timeout_seconds=DELIVERY_SECONDS)
-                for meter_id, payload in messages:
-                    self._producer.send(READINGS_TOPIC, meter_id, payload)
+                for topic, owner_id, payload in messages:
+                    self._producer.send(topic, owner_id, payload)
                 self._producer.flush()
             except (DeliveryError, InputError) as error:
                 logger.warning("broker unavailable: %s", error)

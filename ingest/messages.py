@@ -40,7 +40,7 @@ ABSOLUTE_ZERO_C = -273.15 - 1e-9  # with room for the rounding of a conversion
 _EARLIEST_US, _LATEST_US = to_us(EARLIEST), to_us(LATEST)
 _CHANNELS = {channel.value: channel for channel in Channel}
 _SHAPE = {"start", "values", "readings"}
-_OWNER_FIELD = {Source.METER: "meter_id", Source.WEATHER: "site_id"}
+OWNER_FIELD = {Source.METER: "meter_id", Source.WEATHER: "site_id"}
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?")
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -103,6 +103,15 @@ def decode_reading(payload: bytes, source: Source, *, key: bytes | None = None) 
     return _all_in_one([*repeated, *(result if isinstance(result, list) else ())])
 
 
+def stated_source(payload: bytes) -> Source:
+    """Whose a message is that came on no topic: of weather if it names ``site_id`` and no ``meter_id``."""
+    try:
+        names = _raw_decoder.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return Source.METER
+    return Source.WEATHER if "site_id" in names and "meter_id" not in names else Source.METER
+
+
 def _block(wire: _Wire, source: Source, key: bytes | None) -> ReadingBlock | list[Rejection]:
     faults = list(_owner_faults(wire, source, key))
     channel = _CHANNELS.get(wire.channel)
@@ -151,10 +160,11 @@ def _stated(words: Sequence[str]) -> Quality:
 
 
 def _owner_faults(wire: _Wire, source: Source, key: bytes | None) -> Iterator[Rejection]:
-    field = _OWNER_FIELD[source]
+    field = OWNER_FIELD[source]
     owner_id = wire.meter_id if source is Source.METER else wire.site_id
     if not owner_id:
-        yield Rejection("missing_field", field, "must be there and not empty")
+        of_weather = "; a message with site_id is for the topic of weather" if wire.site_id else ""
+        yield Rejection("missing_field", field, f"must be there and not empty{of_weather}")
     elif not is_owner_id(owner_id):
         yield Rejection("bad_id", field, f"must be at most {MAX_OWNER_ID_LENGTH} printable characters")
     elif key is not None and key != owner_id.encode("utf-8", "replace"):

@@ -13,10 +13,12 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from grid.faults import Fault, InputError
+from grid.readings import Source
 from grid.store.stream import Partition
 
 READINGS_TOPIC = "gridpilot.readings.v1"
 WEATHER_TOPIC = "gridpilot.weather.v1"
+TOPICS = {Source.METER: READINGS_TOPIC, Source.WEATHER: WEATHER_TOPIC}
 DEFAULT_PARTITIONS = 6
 SETTING = "GRIDPILOT_KAFKA_BOOTSTRAP"
 CONNECT_TIMEOUT_SECONDS = 10

@@ -13,7 +13,7 @@ from grid.readings import Source
 from grid.time_axis import EPOCH, FloatArray, TimeAxis
 from grid.units import Channel
 from ingest.encoding import encode_message
-from ingest.topics import READINGS_TOPIC, WEATHER_TOPIC
+from ingest.topics import TOPICS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +85,6 @@ def to_messages(
         issued_at: For a forecast: when it was made.
         sent_at: When the messages leave; None means at the end of each one's last interval.
     """
-    topic = WEATHER_TOPIC if recording.source is Source.WEATHER else READINGS_TOPIC
     rounded = np.round(recording.values, recording.decimals)
     axis = recording.axis
     for first in range(0, axis.periods, size):
@@ -104,4 +103,4 @@ def to_messages(
             issued_at=issued_at,
             sent_at=sent_at or start + axis.step * len(part),
         )
-        yield Message(topic, recording.owner_id, payload, len(part))
+        yield Message(TOPICS[recording.source], recording.owner_id, payload, len(part))

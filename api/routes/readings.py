@@ -1,4 +1,4 @@
-"""``POST /readings``: messages of meters, checked here and handed to the stream."""
+"""``POST /readings``: messages of meters and of weather sites, checked here and handed to the stream."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from api.problems import MEDIA_TYPE, Problem, ProblemDocument, invalid, problems
 from api.schemas import MessageResult, SendResult
 from api.service import ServiceParts
 from grid.faults import Fault
-from grid.readings import Rejection, Source
+from grid.readings import ReadingBlock, Rejection, Source
 from grid.store.keys import ApiKey, Role
-from ingest.messages import decode_reading
+from ingest.messages import OWNER_FIELD, decode_reading, stated_source
+from ingest.topics import TOPICS
 
 router = APIRouter(tags=["readings"])
 
 MAX_MESSAGES = 1_000
-_MESSAGE = {"$ref": "#/components/schemas/ReadingMessage"}
+_MESSAGE = {"anyOf": [{"$ref": f"#/components/schemas/{kind}Message"} for kind in ("Reading", "Weather")]}
 _BODY: dict[str, Any] = {
     "required": True,
     "content": {
@@ -64,6 +65,7 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 async def send_readings(caller: Writer, service: ServiceParts, request: Request) -> SendResult:
     """Send one message, or a list of them, as they would stand on the topic `gridpilot.readings.v1`.
 
+    A message that names `site_id` and no `meter_id` is weather's, as it would stand on `gridpilot.weather.v1`.
     Each message is taken whole or refused whole; the answer says which, and is 422 where all of them are refused.
     Accepted ones are stored by the stream within moments. Sending the same again changes nothing. A key of role `meter`
     may write its own meter only.
@@ -72,11 +74,11 @@ async def send_readings(caller: Writer, service: ServiceParts, request: Request)
     if service.sender is None:
         raise unavailable("this service has no broker; set GRIDPILOT_KAFKA_BOOTSTRAP and start it again")
     checked = await run_in_threadpool(lambda: [_check(i, message, caller) for i, message in enumerate(messages)])
-    taken = [(owner, bytes(messages[result.index])) for result, owner in checked if result.accepted]
+    results = [result for result, _ in checked]
+    taken = [(*address, bytes(messages[result.index])) for result, address in checked if address is not None]
     if taken:
         await run_in_threadpool(service.sender.send, taken)
-    ACCEPTED.inc(sum(result.values for result, _ in checked))
-    results = [result for result, _ in checked]
+    ACCEPTED.inc(sum(result.values for result in results))
     answer = SendResult(accepted=len(taken), refused=len(results) - len(taken), results=results)
     if not taken:
         raise _refused(answer)
@@ -106,10 +108,14 @@ def _split(body: bytes) -> list[msgspec.Raw]:
     return messages
 
 
-def _check(index: int, message: msgspec.Raw, caller: ApiKey) -> tuple[MessageResult, str]:
-    block = decode_reading(bytes(message), Source.METER)
-    if not isinstance(block, Rejection) and caller.role is Role.METER and block.owner_id != caller.meter_id:
-        block = Rejection("forbidden_meter", "meter_id", f"this key may write {caller.meter_id!r} only")
+def _check(index: int, message: msgspec.Raw, caller: ApiKey) -> tuple[MessageResult, tuple[str, str] | None]:
+    """What becomes of a message, and the topic and the owner's id that it goes under if it is accepted."""
+    source = stated_source(bytes(message))
+    block = decode_reading(bytes(message), source)
+    if isinstance(block, ReadingBlock) and caller.role is Role.METER:
+        own = source is Source.METER and block.owner_id == caller.meter_id
+        only = Rejection("forbidden_meter", OWNER_FIELD[source], f"this key may write meter {caller.meter_id!r} only")
+        block = block if own else only
     if isinstance(block, Rejection):
         refused = MessageResult(
             index=index,
@@ -119,5 +125,5 @@ def _check(index: int, message: msgspec.Raw, caller: ApiKey) -> tuple[MessageRes
             field=block.field,
             detail=block.detail,
         )
-        return refused, ""
-    return MessageResult(index=index, accepted=True, values=len(block.values)), block.owner_id
+        return refused, None
+    return MessageResult(index=index, accepted=True, values=len(block.values)), (TOPICS[source], block.owner_id)

@@ -13,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from api.client import GridPilot, GridPilotError
 from api.routes.readings import ReadingsRefused
-from ingest.topics import READINGS_TOPIC, ensure_topics
+from ingest.topics import READINGS_TOPIC, WEATHER_TOPIC, ensure_topics
 
 MESSAGE = {
     "meter_id": "m-17",
@@ -32,11 +32,13 @@ def sending(database_url: str, broker: str, serve: Any) -> Iterator[Any]:
         yield api
 
 
-def received(broker: str, *, marker: str, count: int) -> list[tuple[bytes, dict[str, Any]]]:
+def received(
+    broker: str, *, marker: str, count: int, topic: str = READINGS_TOPIC
+) -> list[tuple[bytes, dict[str, Any]]]:
     """The first ``count`` messages with this ``sent_at``, as they stand on the topic."""
     consumer = KafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False)
     try:
-        consumer.assign([TopicPartition(READINGS_TOPIC, 0)])
+        consumer.assign([TopicPartition(topic, 0)])
         consumer.seek_to_beginning()
         found: list[tuple[bytes, dict[str, Any]]] = []
         end = time.monotonic() + 20.0
@@ -57,6 +59,20 @@ def test_accepted_messages_stand_on_the_topic_as_they_were_sent(sending: Any, br
     assert (response.json()["accepted"], response.json()["refused"]) == (2, 0)
     assert [result["values"] for result in response.json()["results"]] == [4, 4]
     assert received(broker, marker=marker, count=2) == [(b"m-17", first), (b"m-18", second)]
+
+
+def test_a_message_of_a_weather_site_stands_on_the_topic_of_weather(sending: Any, broker: str) -> None:
+    marker = "2026-03-01T01:00:03Z"
+    weather = {name: value for name, value in MESSAGE.items() if name != "meter_id"} | {
+        "site_id": "town",
+        "channel": "air_temperature",
+        "unit": "degC",
+        "issued_at": "2026-02-28T12:00:00Z",
+        "sent_at": marker,
+    }
+    with GridPilot(sending.url, sending.keys["operator"]) as grid:
+        assert grid.send([weather, MESSAGE])["accepted"] == 2
+    assert received(broker, marker=marker, count=1, topic=WEATHER_TOPIC) == [(b"town", weather)]
 
 
 def test_a_bad_message_is_refused_alone_with_its_reason(sending: Any, broker: str) -> None:
@@ -84,10 +100,12 @@ def test_where_every_message_is_refused_the_status_and_the_client_say_so(sending
 
 
 def test_a_meter_writes_its_own_meter_only(sending: Any) -> None:
-    messages = [MESSAGE, MESSAGE | {"meter_id": "m-18"}]
+    weather = {name: value for name, value in MESSAGE.items() if name != "meter_id"} | {"site_id": "m-17"}
+    messages = [MESSAGE, MESSAGE | {"meter_id": "m-18"}, weather]
     results = sending.post("/readings", role="meter", json=messages).json()["results"]
-    assert [result["accepted"] for result in results] == [True, False]
-    assert results[1]["error_class"] == "forbidden_meter"
+    assert [result["accepted"] for result in results] == [True, False, False]
+    assert [result["error_class"] for result in results[1:]] == ["forbidden_meter"] * 2
+    assert [result["field"] for result in results[1:]] == ["meter_id", "site_id"]
 
 
 def test_without_a_broker_readings_are_refused_for_now(api: Any, problem: Any) -> None:

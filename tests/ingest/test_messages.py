@@ -19,7 +19,7 @@ from grid.readings import NOTHING_STATED, STATED_QUALITY, Quality, ReadingBlock,
 from grid.time_axis import EPOCH
 from grid.units import Channel
 from ingest.encoding import encode_message, encode_reading
-from ingest.messages import decode_reading, interval_minutes
+from ingest.messages import decode_reading, interval_minutes, stated_source
 
 GOOD: dict[str, Any] = {
     "meter_id": "m-17",
@@ -210,6 +210,28 @@ def test_the_same_instant_twice_in_one_message_is_refused() -> None:
 def test_the_key_must_be_the_owner_but_may_be_missing() -> None:
     assert refuse(message(), key=b"m-18").error_class == "key_mismatch"
     assert decode(message(), key=None).owner_id == "m-17"
+
+
+@pytest.mark.parametrize(
+    ("payload", "source"),
+    [
+        (b'{"meter_id": "m"}', Source.METER),
+        (b'{"site_id": "town"}', Source.WEATHER),
+        (b'{"site_id": 7}', Source.WEATHER),
+        (b'{"meter_id": "m", "site_id": "town"}', Source.METER),
+        (b"{}", Source.METER),
+        (b"[", Source.METER),
+        (b"\xff", Source.METER),
+    ],
+)
+def test_a_message_is_of_weather_if_it_names_a_site_and_no_meter(payload: bytes, source: Source) -> None:
+    assert stated_source(payload) is source
+
+
+def test_weather_among_the_readings_is_told_for_what_it_is() -> None:
+    refused = decode_reading(b'{"site_id": "town"}', Source.METER)
+    assert isinstance(refused, Rejection)
+    assert (refused.field, "weather" in refused.detail) == ("meter_id", True)
 
 
 def test_every_fault_is_told_at_once() -> None:
