@@ -177,7 +177,9 @@ class ModelDocument(Document):
     kind: str = Field(description="What it forecasts: load or solar.")
     status: Literal["challenger", "champion", "retired"] = Field(description="The champion of a kind is the one used.")
     created_at: datetime = Field(description="When it was stored.")
-    promoted_at: datetime | None = Field(description="When it became champion; null if never.")
+    promoted_at: datetime | None = Field(
+        description="When it became champion; null if never, or if it was retired by hand."
+    )
     manifest: dict[str, Any] = Field(
         description="Data window, features, hash of the weights; scores, comparison with the champion (and what errors "
         "cost, `regret`, where that decides) and verdict."

@@ -12,7 +12,7 @@ from api.commands.session import AsJson, open_database, print_json, print_table,
 from forecasting.engine.format import ModelRefusedError, check_format
 from forecasting.judging.backtest import LEAD_BLOCK_HOURS
 from grid.faults import Fault, InputError
-from grid.store.models import CHAMPION, StoredModel, UnknownModelError, list_models, promote, roll_back
+from grid.store.models import CHAMPION, StoredModel, UnknownModelError, list_models, promote, retire, roll_back
 from grid.store.scores import load_drifts
 
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
@@ -148,10 +148,21 @@ def back(
                 champion = roll_back(conn, kind, actor=shell_actor())
                 check_format(champion.model_id, champion.manifest)
         except UnknownModelError as error:
-            raise InputError([Fault(kind, str(error), "see gridpilot models list")]) from None
+            raise InputError([Fault(kind, str(error), "or let stand-ins speak: gridpilot models retire")]) from None
         except ModelRefusedError as error:
             raise InputError([Fault(kind, "the champion before could not speak", str(error))]) from None
     _tell(champion, as_json=as_json)
+
+
+@app.command("retire")
+def without_champion(kind: Annotated[Literal["load", "solar"], typer.Argument(help="What it forecasts.")]) -> None:
+    """Leave a kind without a champion: stand-ins speak until a model is promoted."""
+    with open_database() as conn:
+        try:
+            retired = retire(conn, kind, actor=shell_actor())
+        except UnknownModelError as error:
+            raise InputError([Fault(kind, str(error), "there is none to retire")]) from None
+    typer.echo(f"{retired.model_id} is retired; stand-ins speak for {kind}")
 
 
 def _tell(champion: StoredModel, *, as_json: bool) -> None:
@@ -159,6 +170,8 @@ def _tell(champion: StoredModel, *, as_json: bool) -> None:
         print_json(_document(champion))
     else:
         typer.echo(f"{champion.model_id} is champion of {champion.kind}")
+        if verdict := champion.manifest.get("verdict"):
+            typer.echo(f"when it was trained: {verdict}")
 
 
 def _document(model: StoredModel) -> dict[str, object]:

@@ -23,7 +23,8 @@ class StoredModel:
     Attributes:
         kind: ``load`` or ``solar``.
         status: ``challenger``, ``champion`` or ``retired``.
-        created_at, promoted_at: Wall clock; ``promoted_at`` is None for one that never was champion.
+        created_at, promoted_at: Wall clock; ``promoted_at`` is None for one that never was champion, or was
+            retired by hand.
     """
 
     model_id: str
@@ -152,3 +153,28 @@ def roll_back(conn: psycopg.Connection[Any], kind: str, *, actor: str = SERVICE)
         if row is None:
             raise UnknownModelError(f"no earlier champion of kind {kind!r}; train one or promote a challenger by name")
         return promote(conn, row[0], actor=actor, action="model.rollback")
+
+
+def retire(conn: psycopg.Connection[Any], kind: str, *, actor: str = SERVICE) -> StoredModel:
+    """Leave a kind without a champion, so that those speak that stand in for one. Listeners are told.
+
+    The model is no earlier champion either: it does not stand in, and speaks again only if it is promoted by name.
+
+    Args:
+        actor: Who does it, for the audit log.
+
+    Raises:
+        UnknownModelError: If there is no champion of this kind.
+    """
+    with conn.transaction():
+        lock_promotions(conn)
+        champion = find_champion(conn, kind)
+        if champion is None:
+            raise UnknownModelError(f"no champion of kind {kind!r}")
+        about = {"model_id": champion.model_id, "kind": kind}
+        conn.execute(
+            "UPDATE model SET status = 'retired', promoted_at = NULL WHERE model_id = %s", (champion.model_id,)
+        )
+        append_audit(conn, actor=actor, action="model.retire", document=about)
+        publish_event(conn, kind="model", payload=about)
+    return champion

@@ -102,6 +102,21 @@ def test_models_are_listed_promoted_and_rolled_back_on_the_command_line(own_api:
     assert own_api.get("/audit", role="admin").json()[0]["actor"].startswith("shell:")
 
 
+def test_a_first_champion_is_promoted_with_its_verdict_and_can_be_retired(own_api: Any, command: Command) -> None:
+    url = own_api.database_url
+    verdict = "Not better than the seasonal naive: skill -0.020."
+    with psycopg.connect(url) as conn:
+        manifest = {"format": FORMAT, "verdict": verdict}
+        save_model(conn, model_id="solar-1", kind="solar", manifest=manifest, weights=b"")
+    told = f"solar-1 is champion of solar\nwhen it was trained: {verdict}\n"
+    assert command(url, "models", "promote", "solar-1") == (0, told)
+    status, said = command(url, "models", "rollback", "solar")
+    assert (status, "gridpilot models retire" in said) == (2, True)
+    assert command(url, "models", "retire", "solar") == (0, "solar-1 is retired; stand-ins speak for solar\n")
+    assert own_api.get("/audit", role="admin").json()[0]["action"] == "model.retire"
+    assert command(url, "models", "retire", "solar")[0] == 2
+
+
 def test_a_model_of_an_older_format_does_not_become_champion_by_hand(
     own_api: Any, command: Command, problem: Any
 ) -> None:

@@ -12,9 +12,11 @@ from grid.store.events import events_after
 from grid.store.models import (
     UnknownModelError,
     find_champion,
+    list_champions,
     list_models,
     load_weights,
     promote,
+    retire,
     roll_back,
     save_model,
 )
@@ -75,6 +77,26 @@ def test_without_an_earlier_champion_there_is_nothing_to_roll_back_to(conn: psyc
     champion = find_champion(conn, "load")
     assert champion is not None
     assert champion.model_id == "a"
+
+
+def test_a_champion_that_is_retired_neither_speaks_nor_stands_in_until_it_is_promoted(
+    conn: psycopg.Connection,
+) -> None:
+    save(conn, "a", "b")
+    promote(conn, "a")
+    promote(conn, "b")
+    assert retire(conn, "load").model_id == "b"
+    assert find_champion(conn, "load") is None
+    assert [one.model_id for one in list_champions(conn, "load")] == ["a"]
+    assert promote(conn, "b").model_id == "b"
+    told = [event.payload for event in events_after(conn, event_id=0)]
+    assert told == [{"model_id": name, "kind": "load"} for name in ("a", "b", "b", "b")]
+
+
+def test_without_a_champion_there_is_none_to_retire(conn: psycopg.Connection) -> None:
+    save(conn, "a")
+    with pytest.raises(UnknownModelError, match="no champion of kind 'load'"):
+        retire(conn, "load")
 
 
 def test_an_unknown_model_is_named(conn: psycopg.Connection) -> None:
