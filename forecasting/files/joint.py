@@ -15,7 +15,7 @@ from forecasting.engine.mixture import Heard, Mixture
 from forecasting.members.course import LEVELS, single_trial
 from forecasting.quantiles.conformal import normal_scores
 from forecasting.quantiles.hierarchy import beyond_children, make_tree, quantiles_of, reconciled, reconciler
-from forecasting.quantiles.mixing import mean_of
+from forecasting.quantiles.mixing import mean_of, variance_of
 from forecasting.quantiles.scenarios import draw_scenarios, fit_dependence
 from forecasting.series.request import FileSeries
 from grid.time_axis import FloatArray
@@ -120,14 +120,21 @@ def _summed(family: Sequence[Spoken], scenarios: FloatArray) -> tuple[FloatArray
     """Mean and scenarios of a hierarchy that add up, (series, intervals) and (scenarios, series, intervals)."""
     names = [one.series.series_id for one in family]
     parents = {one.series.series_id: one.series.settings.parent for one in family}
-    recent = min(one.series.origin for one in family)
+    longest = max(one.series.origin for one in family)
     readings = {
-        one.series.series_id: one.series.values[one.series.origin - recent : one.series.origin] for one in family
+        one.series.series_id: np.pad(
+            one.series.values[: one.series.origin], (longest - one.series.origin, 0), constant_values=np.nan
+        )
+        for one in family
     }
     tree = make_tree(parents, names, beyond=list(beyond_children(parents, readings)))
     bounds = dict(zip(names, (one.series.bounds for one in family), strict=True))
     lowest, highest = np.array([bounds.get(leaf, (-np.inf, np.inf)) for leaf in tree.leaves]).T
-    matrix = reconciler(tree, _errors(family))
+    said = [
+        variance_of(one.quantiles, levels=LEVELS).mean() if np.isfinite(one.series.values).any() else np.inf
+        for one in family
+    ]
+    matrix = reconciler(tree, _errors(family), np.array(said))
     mean = np.stack([one.mean for one in family])
     means, told = reconciled(tree, matrix, mean, scenarios, lowest=lowest, highest=highest)
     place = [tree.nodes.index(name) for name in names]

@@ -1,7 +1,9 @@
 """Meters, feeders, substations and the system forecast so that they add up: in the mean, and scenario by scenario.
 
 Every node that is measured has a forecast of its own, and these do not add up by themselves. The reconciled forecast is
-the nearest that does, near as the nodes' errors in the backtest measure it: a node that errs little moves little. Joint
+the nearest that does, near as the nodes' errors in the backtest measure it: a node that errs little moves little, and a
+new one without a backtest as much as the width of its own forecast allows, or, if nothing was ever read of it, before
+all others. Joint
 scenarios of the leaves move with their means and are summed, so that the quantiles of every node come from one joint
 distribution that adds up.
 
@@ -24,12 +26,13 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
+import numpy.typing as npt
 
 from grid.time_axis import FloatArray
 
 REST = "rest of "
 """How the leaf is called that stands for a node's children without a forecast."""
-_TINY = 1e-9
+_TINY, _VAST = 1e-9, 1e4
 _LEAST_DRAWN = 0.02
 
 
@@ -111,17 +114,19 @@ def _leaves(
     return leaves, untold
 
 
-def reconciler(tree: Tree, errors: FloatArray) -> FloatArray:
+def reconciler(tree: Tree, errors: FloatArray, said: FloatArray) -> FloatArray:
     """The matrix that turns means of ``tree.forecast`` into those of ``tree.leaves``, by generalised least squares.
 
     Args:
         errors: Of each mean in the backtest, shape (forecasts, origins, intervals). NaN where unknown.
+        said: The variance that each forecast gives itself, shape (forecasts,), for one without a backtest; infinite
+            for a mere guess, which moves before all others.
 
     Returns:
         Shape (leaves, forecasts); means that add up come out as they were.
     """
     shown = tree.summing[[tree.nodes.index(name) for name in tree.forecast]]  # (forecasts, leaves)
-    weight = np.linalg.inv(shrunk_covariance(errors))
+    weight = np.linalg.inv(shrunk_covariance(errors, said))
     return np.asarray(np.linalg.pinv(shown.T @ weight @ shown) @ shown.T @ weight)
 
 
@@ -166,40 +171,50 @@ def quantiles_of(scenarios: FloatArray, *, levels: Sequence[float]) -> FloatArra
     return np.moveaxis(np.quantile(scenarios, levels, axis=0, method="hazen"), 0, -1)
 
 
-def shrunk_covariance(errors: FloatArray) -> FloatArray:
+def shrunk_covariance(errors: FloatArray, said: FloatArray) -> FloatArray:
     """Covariance about zero, its correlations drawn towards none as far as they differ from origin to origin.
 
     Args:
         errors: Shape (nodes, origins, intervals); errors of one origin are much alike, so that it is the origins that
             count. NaN where unknown.
+        said: Variance of a node none of whose errors is known, shape (nodes,); it errs apart from all others, and
+            ``_VAST`` times the largest known variance is infinite enough.
 
     Returns:
         Shape (nodes, nodes), positive definite.
     """
     known = np.isfinite(errors)
     filled = np.where(known, errors, 0.0)
-    own = (filled**2).sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1)  # (nodes,)
-    own = np.maximum(own, max(float(own.max(initial=0.0)), _TINY) * _TINY)
-    scaled = filled / np.sqrt(own)[:, None, None]
+    judged = known.any(axis=(1, 2))
+    own = np.where(judged, (filled**2).sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1), said)  # (nodes,)
+    largest = max(float(own[np.isfinite(own)].max(initial=0.0)), _TINY)
+    own = np.clip(own, largest * _TINY, largest * _VAST)
+    root = np.sqrt(own)
+    correlation = np.eye(len(own))
+    correlation[np.ix_(judged, judged)] = _shrunk_correlation(filled[judged] / root[judged, None, None], known[judged])
+    return np.asarray(correlation * root[:, None] * root[None, :])
+
+
+def _shrunk_correlation(scaled: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
+    """Of errors of variance one, 0 where unknown, both of shape (nodes, origins, intervals)."""
     by_origin = np.einsum("aoi,boi->oab", scaled, scaled)
     both = np.einsum("aoi,boi->oab", known.astype(np.float64), known.astype(np.float64))
-    by_origin = (by_origin / np.maximum(both, 1.0))[both.min(axis=(1, 2)) > 0.0]  # (origins, nodes, nodes)
-    count = len(by_origin)
+    by_origin = (by_origin / np.maximum(both, 1.0))[both.min(axis=(1, 2), initial=np.inf) > 0.0]
+    count = len(by_origin)  # (origins, nodes, nodes)
     if count < 2:
-        return np.diag(own)
+        return np.eye(len(scaled))
     correlation = by_origin.mean(axis=0)
-    apart = ~np.eye(len(own), dtype=bool)
+    apart = ~np.eye(len(scaled), dtype=bool)
     uncertain = float(by_origin.var(axis=0)[apart].sum()) / (count - 1)
     total = float((correlation[apart] ** 2).sum())
     share = min(max(uncertain / total, _LEAST_DRAWN), 1.0) if total > 0.0 else 1.0
     drawn = np.where(apart, (1.0 - share) * correlation, 1.0)
     values, vectors = np.linalg.eigh(drawn)
-    safe = (vectors * np.maximum(values, _LEAST_DRAWN**2)) @ vectors.T
-    return np.asarray(safe * np.sqrt(own)[:, None] * np.sqrt(own)[None, :])
+    return np.asarray((vectors * np.maximum(values, _LEAST_DRAWN**2)) @ vectors.T)
 
 
 def beyond_children(parents: Mapping[str, str | None], values: Mapping[str, FloatArray]) -> Iterator[str]:
-    """Nodes that have measured clearly more than all of their children together.
+    """Nodes that have measured clearly more than all of their children together, one without readings being nothing.
 
     Args:
         values: By node, readings of the same intervals, each of shape (intervals,). NaN where unknown.
@@ -207,7 +222,7 @@ def beyond_children(parents: Mapping[str, str | None], values: Mapping[str, Floa
     for name, own in values.items():
         parts = [values[child] for child, parent in parents.items() if parent == name and child in values]
         if parts:
-            left = own - np.sum(parts, axis=0)
+            left = own - np.sum([part for part in parts if np.isfinite(part).any()], axis=0)
             known = np.isfinite(left)
             if known.any() and float(left[known].mean()) > 0.02 * float(np.abs(own[known]).mean()):
                 yield name

@@ -23,6 +23,8 @@ _RATE = 0.3
 _LEARNT = 0.3
 """Share of the weights that the best average of the past has a say in."""
 _POWER = 4
+_FINE = tuple((k + 0.5) / 200.0 for k in range(200))
+"""Levels at which a distribution is averaged."""
 _LEAST = 0.02
 """A member that would count for less is left out."""
 
@@ -99,5 +101,9 @@ def at_levels(quantiles: FloatArray, *, levels: Sequence[float], wanted: Sequenc
 
 def mean_of(quantiles: FloatArray, *, levels: Sequence[float]) -> FloatArray:
     """Mean of the distribution that the quantiles outline, shape (...)."""
-    fine = (np.arange(200) + 0.5) / 200.0
-    return np.asarray(at_levels(quantiles, levels=levels, wanted=fine.tolist()).mean(axis=-1), dtype=np.float64)
+    return np.asarray(at_levels(quantiles, levels=levels, wanted=_FINE).mean(axis=-1), dtype=np.float64)
+
+
+def variance_of(quantiles: FloatArray, *, levels: Sequence[float]) -> FloatArray:
+    """Variance of the distribution that the quantiles outline, shape (...)."""
+    return np.asarray(at_levels(quantiles, levels=levels, wanted=_FINE).var(axis=-1), dtype=np.float64)

@@ -55,13 +55,14 @@ def parent_faults(series: Sequence[FileSeries]) -> Iterator[Fault]:
 def _lacking(parent: FileSeries, parts: Sequence[FileSeries]) -> float:
     """By which share of its parts' sizes, a generating one's too, a parent measured less than their sum.
 
-    Over the intervals that all know; 0 if they are fewer than a day.
+    Over the intervals that all know but parts without readings; 0 if they are fewer than a day.
     """
+    parts = [one for one in parts if np.isfinite(one.values).any()]
     recent = min(one.origin for one in (parent, *parts))
     own, *others = (one.values[one.origin - recent : one.origin] for one in (parent, *parts))
     summed = np.sum(others, axis=0)
     known = np.isfinite(own - summed)
-    size = float(np.abs(others)[:, known].sum())
+    size = float(sum(np.abs(other[known]).sum() for other in others))
     judged = int(known.sum()) * parent.axis.step >= _JUDGED_FROM and size > 0.0
     return float((summed - own)[known].sum()) / size if judged else 0.0
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from forecasting.quantiles.conformal import normal_scores
 from forecasting.quantiles.hierarchy import beyond_children, make_tree, reconciled, reconciler
-from forecasting.quantiles.mixing import mean_of
+from forecasting.quantiles.mixing import mean_of, variance_of
 from forecasting.quantiles.scenarios import draw_scenarios, fit_dependence
 from grid.faults import Fault, InputError
 from grid.forecasts import Forecast
@@ -99,7 +99,8 @@ def joint_scenarios(
     tree = make_tree(parents, names, beyond=list(beyond))
     lowest = {name: 0.0 if own.min() >= 0.0 else -np.inf for name, own in zip(names, told, strict=True)}
     bounds = np.array([lowest.get(leaf, -np.inf) for leaf in tree.leaves])
-    means, moved = reconciled(tree, reconciler(tree, errors), mean, drawn, lowest=bounds)
+    matrix = reconciler(tree, errors, variance_of(told, levels=levels).mean(axis=1))
+    means, moved = reconciled(tree, matrix, mean, drawn, lowest=bounds)
     return Joint(tree.nodes, axis, means, moved, met)
 
 

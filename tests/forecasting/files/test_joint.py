@@ -19,11 +19,11 @@ from grid.faults import InputError
 DAYS, LEVELS = 12, (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
-def village(homes: int = 3, *, beyond: float = 0.0) -> dict[str, np.typing.NDArray[np.float64]]:
+def village(homes: int = 3, *, beyond: float = 0.0, days: int = DAYS) -> dict[str, np.typing.NDArray[np.float64]]:
     """Homes that are high and low together, and their feeder, which may serve more than them."""
     draw = np.random.default_rng(4)
-    hours = np.arange(24 * (DAYS + 1))
-    mood = np.repeat(draw.normal(0.0, 1.0, DAYS + 1), 24)
+    hours = np.arange(24 * (days + 1))
+    mood = np.repeat(draw.normal(0.0, 1.0, days + 1), 24)
     made = {
         f"home {k}": 4.0 + np.sin(hours / 12.0 * np.pi) + 0.6 * mood + draw.normal(0.0, 0.3, len(hours))
         for k in range(homes)
@@ -33,11 +33,10 @@ def village(homes: int = 3, *, beyond: float = 0.0) -> dict[str, np.typing.NDArr
 
 
 def asked(folder: Path, values: dict[str, Any], entries: dict[str, Any], **options: Any) -> FileForecast:
-    times = pd.date_range("2026-03-01", periods=24 * (DAYS + 1), freq="h", tz="UTC")
-    known = np.arange(len(times)) < 24 * DAYS
+    times = pd.date_range("2026-03-01", periods=max(map(len, values.values())), freq="h", tz="UTC")
     frame = pd.concat(
         [
-            pd.DataFrame({"series_id": name, "time": times, "value": np.where(known, own, np.nan)})
+            pd.DataFrame({"series_id": name, "time": times[-len(own) :], "value": [*own[:-24], *[np.nan] * 24]})
             for name, own in values.items()
         ]
     )
@@ -90,6 +89,17 @@ def test_homes_without_a_meter_do_not_bias_the_others(tmp_path: Path) -> None:
     alone = asked(tmp_path, village(beyond=20.0), {})
     made = asked(tmp_path, village(beyond=20.0), FAMILY)
     np.testing.assert_allclose(made.table["mean"], alone.table["mean"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("beyond", [0.0, 10.0])
+def test_a_home_without_readings_leaves_a_well_known_feeder_in_its_place(tmp_path: Path, beyond: float) -> None:
+    values = village(beyond=beyond, days=32)
+    alone = asked(tmp_path, values, FAMILY, effort="fast").table.groupby("series_id")["mean"].mean()
+    values["new"] = np.full(24, np.nan)  # only the rows to forecast
+    family = FAMILY | {"new": {"kind": "load", "parent": "feeder"}}
+    made = asked(tmp_path, values, family, effort="fast").table.groupby("series_id")["mean"].mean()
+    assert made[alone.index].to_numpy() == pytest.approx(alone.to_numpy(), rel=0.01)
+    assert made["new"] == pytest.approx(alone["home 0"] if beyond else 0.0, abs=0.5)
 
 
 @pytest.mark.parametrize(

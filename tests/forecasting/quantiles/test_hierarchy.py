@@ -66,7 +66,7 @@ def test_every_node_is_the_sum_of_its_parts_whatever_is_missing(seed: int, lacki
     names = tuple(name for name in PARENTS if name not in lacking)
     tree = make_tree(PARENTS, names)
     mean, scenarios, errors = base(names, seed)
-    means, told = reconciled(tree, reconciler(tree, errors), mean, scenarios)
+    means, told = reconciled(tree, reconciler(tree, errors, np.ones(len(errors))), mean, scenarios)
     assert means.shape == (len(tree.nodes), 6)
     assert_adds_up(tree, means)
     assert_adds_up(tree, told)
@@ -80,7 +80,7 @@ def test_what_adds_up_already_stays_as_it_is(seed: int) -> None:
     names = tuple(PARENTS)
     tree = make_tree(PARENTS, names)
     mean, scenarios, errors = base(names, seed, coherent=True)
-    means, told = reconciled(tree, reconciler(tree, errors), mean, scenarios)
+    means, told = reconciled(tree, reconciler(tree, errors, np.ones(len(errors))), mean, scenarios)
     rows = [tree.nodes.index(name) for name in names]
     np.testing.assert_allclose(means[rows], mean, atol=1e-6)
     np.testing.assert_allclose(told[:, rows], scenarios, atol=1e-6)
@@ -93,7 +93,7 @@ def test_a_missing_child_becomes_a_rest_and_biases_nobody() -> None:
     assert tree.leaves == ("a", "b", "rest of system")
     mean = np.array([[100.0], [30.0], [20.0]])
     errors = np.random.default_rng(0).normal(size=(3, 40, 4))
-    means, told = reconciled(tree, reconciler(tree, errors), mean, np.tile(mean, (5, 1, 1)))
+    means, told = reconciled(tree, reconciler(tree, errors, np.ones(len(errors))), mean, np.tile(mean, (5, 1, 1)))
     assert means[:, 0].tolist() == pytest.approx([100.0, 30.0, 20.0, 50.0])
     assert told[0, :, 0].tolist() == pytest.approx([100.0, 30.0, 20.0, 50.0])
 
@@ -112,9 +112,31 @@ def test_a_node_that_errs_little_moves_little() -> None:
     errors = draw.normal(size=(3, 200, 2)) * np.array([1.0, 0.1, 3.0])[:, None, None]
     mean = np.array([[13.0], [5.0], [5.0]])
     scenarios = mean + np.array([-1.0, 1.0])[:, None, None]
-    means, _ = reconciled(tree, reconciler(tree, errors), mean, scenarios)
+    means, _ = reconciled(tree, reconciler(tree, errors, np.ones(len(errors))), mean, scenarios)
     moved = np.abs(means[[tree.nodes.index(name) for name in "tab"]] - mean)[:, 0]
     assert moved[1] < 0.05 < moved[0] < moved[2]
+
+
+@pytest.mark.parametrize(("variance", "share"), [(1e-6, 0.0), (9.0, 0.75), (np.inf, 1.0)])
+def test_a_new_node_takes_of_a_gap_what_the_width_of_its_own_forecast_says(variance: float, share: float) -> None:
+    tree = make_tree({"a": "t", "b": "t", "new": "t"}, ["t", "a", "b", "new"])
+    errors = np.random.default_rng(5).choice([-1.0, 1.0], size=(4, 400, 2))
+    errors[3] = np.nan
+    mean = np.array([[10.0], [5.0], [5.0], [4.0]])
+    scenarios = mean + np.array([-1.0, 1.0])[:, None, None]
+    means, _ = reconciled(tree, reconciler(tree, errors, np.full(4, variance)), mean, scenarios)
+    others = 4.0 * (1.0 - share) / 3.0  # the total and the two that have a backtest err alike
+    assert tree.nodes == ("t", "a", "b", "new")
+    assert (means - mean)[:, 0].tolist() == pytest.approx([others, -others, -others, -4.0 * share], abs=0.15)
+
+
+def test_a_new_node_leaves_the_correlations_of_the_others_as_they_were() -> None:
+    draw = np.random.default_rng(2)
+    errors = draw.normal(size=(1, 60, 4)) + 0.5 * draw.normal(size=(4, 60, 4))
+    errors[3] = np.nan
+    made = shrunk_covariance(errors, np.full(4, 9.0))
+    np.testing.assert_allclose(made[:3, :3], shrunk_covariance(errors[:3], np.zeros(3)), rtol=1e-12)
+    assert made[3].tolist() == pytest.approx([0.0, 0.0, 0.0, 9.0])
 
 
 def test_bounds_hold_and_the_sums_follow() -> None:
@@ -122,7 +144,12 @@ def test_bounds_hold_and_the_sums_follow() -> None:
     mean = np.array([[1.0], [2.0], [2.0]])
     scenarios = mean + np.linspace(-2.0, 2.0, 9)[:, None, None]
     means, told = reconciled(
-        tree, reconciler(tree, np.ones((3, 3, 1))), mean, scenarios, lowest=np.zeros(2), highest=np.full(2, 2.5)
+        tree,
+        reconciler(tree, np.ones((3, 3, 1)), np.ones(3)),
+        mean,
+        scenarios,
+        lowest=np.zeros(2),
+        highest=np.full(2, 2.5),
     )
     assert told[:, 1:].min() == 0.0
     assert told[:, 1:].max() <= 2.5
@@ -134,10 +161,10 @@ def test_correlations_that_are_seen_seldom_are_drawn_to_none() -> None:
     draw = np.random.default_rng(2)
     shared = draw.normal(size=(1, 400, 4))
     errors = shared + 0.5 * draw.normal(size=(3, 400, 4))
-    much, little = (shrunk_covariance(errors[:, :count]) for count in (400, 3))
+    much, little = (shrunk_covariance(errors[:, :count], np.ones(3)) for count in (400, 3))
     assert much[0, 1] / np.sqrt(much[0, 0] * much[1, 1]) == pytest.approx(0.8, abs=0.06)
     assert little[0, 1] < np.sqrt(little[0, 0] * little[1, 1])
-    assert (np.linalg.eigvalsh(shrunk_covariance(np.full((3, 5, 2), np.nan))) > 0.0).all()
+    assert (np.linalg.eigvalsh(shrunk_covariance(np.full((3, 5, 2), np.nan), np.zeros(3))) > 0.0).all()
 
 
 def test_unmetered_homes_are_told_by_what_the_feeder_holds_beyond() -> None:
@@ -145,6 +172,15 @@ def test_unmetered_homes_are_told_by_what_the_feeder_holds_beyond() -> None:
     parents = {"a": "t", "b": "t"}
     assert list(beyond_children(parents, values)) == []
     assert list(beyond_children(parents, values | {"b": np.array([2.0, 3.0, 1.0])})) == ["t"]
+
+
+def test_a_child_without_readings_hides_nothing_of_what_the_feeder_holds_beyond() -> None:
+    values = {"t": np.array([10.0, 11.0]), "a": np.array([4.0, 4.0]), "new": np.full(2, np.nan)}
+    assert list(beyond_children({"a": "t", "new": "t"}, values)) == ["t"]
+    assert list(beyond_children({"a": "t", "new": "t"}, values | {"t": values["a"]})) == []
+    assert list(beyond_children({"new": "t"}, values)) == ["t"]
+    late = values | {"new": np.array([np.nan, 7.0])}
+    assert list(beyond_children({"a": "t", "new": "t"}, late)) == [], "judged when all are known"
 
 
 def test_a_circle_is_refused() -> None:

@@ -52,6 +52,14 @@ def test_less_than_a_day_in_common_is_no_measure(read: Any, hours: int, judged: 
         assert len(read({"f": parent, "a": part}, a={"parent": "f"})) == 2
 
 
+def test_a_part_without_readings_hides_no_fault(read: Any) -> None:
+    long = np.tile(HOME, 8)
+    values = {"f": 0.9 * long, "a": long, "b": 2.0 * long, "c": long, "new": np.full(len(long), np.nan)}
+    with pytest.raises(InputError, match="series f: measured 70% less than its parts a, b"):
+        read(values, **PARTS, new={"parent": "f"})
+    assert len(read(values, new={"parent": "f"})) == 5
+
+
 def test_a_plant_is_no_part_of_a_load(read: Any) -> None:
     sun = np.maximum(np.sin((HOURS - 6) / 12.0 * np.pi), 0.0)
     with pytest.raises(InputError, match="parent: solar a is no part of load f"):
