@@ -41,10 +41,12 @@ class FileReport(Document):
         description="Against the seasonal naive in the backtest that chose the weights; null where that never erred."
     )
     backtest_origins: int = Field(description="How many forecasts that backtest held.")
-    degraded: bool = Field(description="True if no network could speak.")
+    degraded: bool = Field(description="Neither a regression nor trees nor a network could speak, or neighbours did.")
     reasons: list[str] = Field(description="What could not be used, and what stood in for it.")
     model_id: str = Field(description="Of what was trained on the file: the same for the same file, effort and seed.")
-    fallback_level: int = Field(description="0; 5 where history was too short for more.")
+    fallback_level: int = Field(
+        description="0; 4 where neighbours spoke, 5 if otherwise `degraded`, as for stored forecasts."
+    )
     issued_at: datetime = Field(description="When the horizon begins: no value measured from then on was known.")
     inputs: FileInputsDocument = Field(description="What was known.")
 

@@ -23,6 +23,7 @@ from grid.dispatch.results import plan_of
 from grid.formulation.build import build_model
 from grid.formulation.commitment import BoolArray, assign_units
 from grid.formulation.lines import Line
+from grid.formulation.model import TooManyLinesError
 from grid.formulation.outages import Outages
 from grid.formulation.prices import FixedDispatch, dispatch_fixed
 from grid.formulation.ptdf import Ptdf
@@ -83,31 +84,36 @@ def plan_for_scenarios(
     until = deadline - 2.0 * took  # a better one is dispatched in every scenario, too, and scheduled
     bound, lines = cases.wait_and_see(best.lines, until=until)
     stack, relaxed, found = None, None, Found(np.inf, -np.inf, None)
-    while until > time.monotonic() and gap_between(best.objective, bound) > relative_gap:
-        stack = stack or cases.stacked(lines)
-        try:
-            left = until - time.monotonic()
-            relaxed = solve_lazily(stack.model.linear, stack.add_violated, start=relaxed, seconds=left)
-        except UnsolvedError as error:
-            log.warning("the relaxation over the scenarios is not solved: %s", error)
-            bound = max(bound, error.bound)
-            break
-        bound = max(bound, relaxed.objective)
-        if gap_between(best.objective, bound) <= relative_gap:
-            break
-        state = search(stack.model, relaxed, start=found, gap=relative_gap / 2.0, deadline=until, threads=threads)
-        taken, found = None, state.found
-        while found.values is not None and found.values is not taken:  # again, if a better one came in the meantime
-            candidate = cases.candidate(cases.commitment(stack, found.values), best.lines)
-            best = min(best, candidate, key=lambda one: one.objective)
-            taken, found = found.values, state.found
-        bound = max(bound, found.bound)
-        if taken is None:
-            break
-        if gap_between(best.objective, bound) <= relative_gap or not stack.add(candidate.lines):
-            break
+    why = "time ran out"
+    try:
+        while until > time.monotonic() and gap_between(best.objective, bound) > relative_gap:
+            stack = stack or cases.stacked(lines)
+            try:
+                left = until - time.monotonic()
+                relaxed = solve_lazily(stack.model.linear, stack.add_violated, start=relaxed, seconds=left)
+            except UnsolvedError as error:
+                log.warning("the relaxation over the scenarios is not solved: %s", error)
+                bound = max(bound, error.bound)
+                break
+            bound = max(bound, relaxed.objective)
+            if gap_between(best.objective, bound) <= relative_gap:
+                break
+            state = search(stack.model, relaxed, start=found, gap=relative_gap / 2.0, deadline=until, threads=threads)
+            taken, found = None, state.found
+            while found.values is not None and found.values is not taken:  # again, if a better one came in the meantime
+                candidate = cases.candidate(cases.commitment(stack, found.values), best.lines)
+                best = min(best, candidate, key=lambda one: one.objective)
+                taken, found = found.values, state.found
+            bound = max(bound, found.bound)
+            if taken is None:
+                break
+            if gap_between(best.objective, bound) <= relative_gap or not stack.add(candidate.lines):
+                break
+    except TooManyLinesError as error:
+        why = f"{len(scenarios)} scenarios are too many for one model ({error})"
+        log.warning("%s", why)
     return cases.plan(
-        best, first, bound=bound, target=relative_gap, build_seconds=central.build_seconds,
+        best, first, bound=bound, target=relative_gap, why=why, build_seconds=central.build_seconds,
         solve_seconds=central.solve_seconds + time.monotonic() - began,
     )  # fmt: skip
 
@@ -182,6 +188,7 @@ class _Cases:
         *,
         bound: float,
         target: float,
+        why: str,
         build_seconds: float,
         solve_seconds: float,
     ) -> DispatchPlan:
@@ -196,7 +203,7 @@ class _Cases:
             best.on,
             status=Status.OPTIMAL if gap <= target else Status.FEASIBLE,
             bound=bound,
-            message=_message(gap, target, len(self._scenarios), first is best),
+            message=_message(gap, target, len(self._scenarios), first is best, why),
             build_seconds=build_seconds,
             solve_seconds=solve_seconds,
         )
@@ -226,9 +233,9 @@ def _unserved_mwh(dispatch: FixedDispatch) -> float:
     return max(shed, 0.0) * dispatch.model.problem.axis.step_hours
 
 
-def _message(gap: float, target: float, scenarios: int, central: bool) -> str:
+def _message(gap: float, target: float, scenarios: int, central: bool, why: str) -> str:
     whose = "The commitment for the central forecast" if central else "A commitment for the scenarios"
     if not np.isfinite(gap):
-        return f"{whose}: time ran out before a bound over the {scenarios} scenarios was proven."
-    late = "" if gap <= target else f", above the target of {100.0 * target:.2f} %, as time ran out"
+        return f"{whose}: {why} before a bound over the {scenarios} scenarios was proven."
+    late = "" if gap <= target else f", above the target of {100.0 * target:.2f} %, as {why}"
     return f"{whose}: proven within {100.0 * gap:.2f} % of the best over the {scenarios} scenarios{late}."

@@ -28,6 +28,7 @@ class LinearModel:
         self._entries: list[tuple[_Indices, _Indices, FloatArray]] = []
         self.column_count = 0
         self.row_count = 0
+        self.entry_count = 0
 
     def columns(
         self,
@@ -66,6 +67,7 @@ class LinearModel:
             np.asarray(rows, dtype=np.int64), np.asarray(columns, dtype=np.int64), np.asarray(values, dtype=np.float64)
         )
         self._entries.append((row.astype(np.int32).ravel(), column.astype(np.int32).ravel(), value.ravel()))
+        self.entry_count += value.size
 
     @property
     def block_count(self) -> int:

@@ -17,7 +17,11 @@ from grid.problem.dispatch_problem import DispatchProblem
 from grid.time_axis import FloatArray
 
 MOST_ENTRIES = 30_000_000
-"""Of the rows of branches together. Each takes some 80 bytes while the model is put together and handed over."""
+"""Of a linear program, all scenarios together. Each takes some 80 bytes while it is put together and handed over."""
+
+
+class TooManyLinesError(RuntimeError):
+    """More limits of branches come into a model than it may hold."""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,13 +61,13 @@ class DispatchModel:
         """Put the limits of lines into the model; those that are there already are left alone.
 
         Raises:
-            RuntimeError: If they are more than fit into memory.
+            TooManyLinesError: If they are more than fit into memory.
         """
         for line in lines:
             self.lines.add(self.linear, line, self.injections)
-            if len(self.lines.rows) * len(self.injections.buses) > MOST_ENTRIES:
+            if self.linear.entry_count > MOST_ENTRIES:
                 told = f"{len(self.lines.rows):,} limits of branches, each in {len(self.injections.buses):,} columns"
-                raise RuntimeError(f"too many lines are full at once: {told}, are more than a model may hold")
+                raise TooManyLinesError(f"too many lines are full at once: {told}, are more than a model may hold")
 
     def add_violated(self, values: FloatArray) -> bool:
         """Put into the model what a solution of it breaks: limits of lines, tangents of losses. False if nothing."""

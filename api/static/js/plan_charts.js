@@ -105,17 +105,19 @@ function meanPrice(periods) {
 export const kindOf = (violation) => violation.what.replace(/ at bus .*$/, "");
 
 const FREE = 0.005; // money/MWh: a price below it is told as 0
-const AT_PRICE = 0.98; // share of a relaxed limit's price from which on the highest price counts as made by it
+const AT_PRICE = 0.98; // share of a relaxed limit's price from which on a price counts as made by it
+const TOO_MUCH = /^(spilled|surplus|power lost|downward)/; // relaxed where a MW less helps: such limits lower prices, others lift them
 
-/** What makes the lowest price 0, or lifts the highest to that of a relaxed limit: {low, high} per interval, null where neither does. */
+/** What makes the lowest price 0 or less, or lifts the highest to that of a relaxed limit: {low, high} per interval, null where neither does. */
 export function priceMakers(plan, prices) {
   return plan.axis.interval_starts.map((start, i) => {
-    const dearest = plan.violations.filter((v) => +new Date(v.interval_start) === +new Date(start) && prices.high[i] >= AT_PRICE * v.price_per_mwh)
-      .sort((a, b) => b.price_per_mwh - a.price_per_mwh)[0];
-    return {
-      low: Math.abs(prices.low[i]) < FREE && plan.system[i].curtailed_mw > 0.05 ? "curtailment" : null,
-      high: dearest ? kindOf(dearest) : null,
+    const relaxed = plan.violations.filter((v) => +new Date(v.interval_start) === +new Date(start));
+    const dearest = (tooMuch, price) => {
+      const made = relaxed.filter((v) => TOO_MUCH.test(v.what) === tooMuch && price >= AT_PRICE * v.price_per_mwh);
+      return made.length ? kindOf(made.reduce((a, b) => (b.price_per_mwh > a.price_per_mwh ? b : a))) : null;
     };
+    const free = Math.abs(prices.low[i]) < FREE && plan.system[i].curtailed_mw > 0.05;
+    return { low: free ? "curtailment" : dearest(true, -prices.low[i]), high: dearest(false, prices.high[i]) };
   });
 }
 
@@ -123,13 +125,15 @@ export function priceMakers(plan, prices) {
 function makersInWords(plan, prices, makers) {
   const when = (chosen) => `in ${chosen.length} of ${makers.length} intervals, first ${rowName(plan.axis.interval_starts[chosen[0]])}`;
   const where = (test) => makers.flatMap((maker, i) => (test(maker) ? [i] : []));
-  const free = where(({ low }) => low);
+  const free = where(({ low }) => low === "curtailment");
+  const relaxed = (bound, words) => [...new Set(makers.map((maker) => maker[bound]))].flatMap((what) => {
+    const limit = plan.violations.find((v) => kindOf(v) === what);
+    return limit ? `${words(limit.price_per_mwh)} a limit is relaxed, ${what}: ${when(where((maker) => maker[bound] === what))}.` : [];
+  });
   return [
     free.length ? `At 0 renewables are curtailed, and one MW more would cost nothing: ${when(free)}.` : "",
-    ...[...new Set(makers.map(({ high }) => high).filter(Boolean))].map((what) => {
-      const { price_per_mwh: price } = plan.violations.find((v) => kindOf(v) === what);
-      return `▲ From ${number(price)} on a limit is relaxed, ${what}: ${when(where(({ high }) => high === what))}.`;
-    }),
+    ...relaxed("low", (price) => `▼ From ${number(-price)} down`),
+    ...relaxed("high", (price) => `▲ From ${number(price)} on`),
   ].filter(Boolean).join(" ");
 }
 

@@ -22,28 +22,35 @@ from grid.units import Channel
 @pytest.mark.browser
 def test_prices_of_zero_and_of_a_relaxed_limit_say_what_makes_them(own_api: Any, browser: Any) -> None:
     plan = own_api.get(f"/plans/{own_api.post('/plans', json={}).json()['plan_id']}").json()
-    _, second, third = plan["axis"]["interval_starts"][:3]
-    for buses in plan["buses"].values():
-        for period, price in zip(buses, (0.0, 1024.0, 40.0), strict=False):
+    _, second, third, fourth, fifth = plan["axis"]["interval_starts"][:5]
+    lowest, *others = plan["buses"].values()
+    for buses, prices in (
+        (lowest, (0.0, 1024.0, 40.0, -300.0, -40.0)),
+        *((b, (0.0, 1024.0, 40.0, 320.0, 320.0)) for b in others),
+    ):
+        for period, price in zip(buses, prices, strict=False):
             period["lmp"] = price
     for period in plan["system"]:
         period["curtailed_mw"] = 0.0
     plan["system"][0]["curtailed_mw"] = 3.0
     limit = {"price_per_mwh": 1000.0, "amount_mw": 4.0, "energy_mwh": 4.0, "cost": 4000.0, "unit": "MW"}
     shed = [{**limit, "what": "load shed at bus b", "interval_start": start} for start in (second, third)]
+    limit["price_per_mwh"] = 300.0
+    spilt = [{**limit, "what": "spilled renewables at bus a", "interval_start": start} for start in (fourth, fifth)]
     with psycopg.connect(own_api.database_url) as conn:
-        changed = {"buses": plan["buses"], "system": plan["system"], "violations": shed}
+        changed = {"buses": plan["buses"], "system": plan["system"], "violations": shed + spilt}
         conn.execute("UPDATE plan SET document = document || %s", (Jsonb(changed),))
     browser.call("Page.navigate", url=f"{own_api.url}/#key={own_api.keys['operator']}")
     browser.wait("document.querySelector('#prices-note')?.textContent.includes('load shed')")
     told = browser.value("document.querySelector('#prices-note').textContent").replace("\u202f", " ")
     assert "At 0 renewables are curtailed, and one MW more would cost nothing: in 1 of 24 intervals, first Mon" in told
     assert "▲ From 1 000 on a limit is relaxed, load shed: in 1 of 24 intervals" in told
+    assert "▼ From −300 down a limit is relaxed, spilled renewables: in 1 of 24 intervals" in told
     assert "0.0 to 0.0: curtailment" in browser.value("document.querySelector('#now').textContent")
     browser.value("document.querySelector('#prices-chart summary').click()")
     browser.wait("document.querySelectorAll('#prices-chart .as-table tbody tr').length === 24")
     made = "[...document.querySelectorAll('#prices-chart .as-table tbody tr')].map((row) => row.lastChild.textContent)"
-    assert browser.value(made)[:3] == ["curtailment", "load shed", "–"]
+    assert browser.value(made)[:5] == ["curtailment", "load shed", "–", "spilled renewables", "–"]
     dark = [{"name": "prefers-color-scheme", "value": "dark"}]
     browser.value("document.querySelector('#prices-chart canvas').id = 'before'")
     browser.call("Emulation.setEmulatedMedia", features=dark)

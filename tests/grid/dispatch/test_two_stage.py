@@ -24,8 +24,13 @@ from grid.dispatch import (
     two_stage,
 )
 from grid.faults import InputError
+from grid.formulation import model
+from grid.formulation.build import build_model
+from grid.formulation.lines import Line
 from grid.formulation.model import DispatchModel
+from grid.formulation.ptdf import Ptdf
 from grid.formulation.relaxation import LinearSolution, UnsolvedError
+from grid.formulation.unit_terms import identical_units, unit_terms
 from grid.problem.costs import running_cost_per_hour, start_costs
 from grid.problem.reduction import reduced
 from grid.problem.scenarios import conditional_value_at_risk
@@ -177,6 +182,22 @@ def test_without_time_the_commitment_for_the_central_forecast_answers(
     json.dumps(document, allow_nan=False)
     assert (document["best_bound"], document["gap"]) == (None, None)
     assert "time ran out before a bound" in plan.message
+
+
+def test_more_full_lines_than_fit_in_all_scenarios_together_leave_the_central_commitment(
+    make_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = with_wind(make_problem(WINDY), [[60.0, 60.0], [0.0, 60.0]])
+    terms = [unit_terms(unit, step_hours=1.0) for unit in problem.thermal_units]
+    lines = [Line(0, 0), Line(0, 1)]
+    one = build_model(problem, terms, identical_units(problem), ptdf=Ptdf(problem.network), outages=None, lines=lines)
+    monkeypatch.setattr(model, "MOST_ENTRIES", one.linear.entry_count)
+    plan = plan_dispatch(problem, relative_gap=0.0)
+    assert check_plan(plan) == []
+    assert "as 2 scenarios are too many for one model (too many lines are full at once: " in plan.message
+    assert plan.outlook is not None
+    assert plan.objective == pytest.approx(plan.outlook.central_objective)
+    assert -np.inf < plan.best_bound < plan.objective
 
 
 def test_each_scenario_with_units_of_its_own_is_a_bound(make_problem: Any) -> None:
