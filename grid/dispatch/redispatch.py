@@ -26,7 +26,7 @@ from grid.dispatch.results import taken_by_plant, traded
 from grid.formulation.build import available_by_bus
 from grid.formulation.commitment import BoolArray
 from grid.formulation.linear import INFINITY, IntArray, LinearModel, add_columns, add_rows, new_highs, require_ok
-from grid.formulation.relaxation import INFEASIBLE, UnsolvedError
+from grid.formulation.relaxation import INFEASIBLE, UnsolvedError, run_warm
 from grid.formulation.relaxed import relaxed
 from grid.formulation.storages import add_energy
 from grid.problem.dispatch_problem import DispatchProblem
@@ -103,8 +103,7 @@ class Redispatch:
         still = ""
         while (left := until - time.monotonic()) > 0.0:
             self._highs.setOptionValue("time_limit", self._highs.getRunTime() + left)  # it adds up the time of its runs
-            require_ok(self._highs.run(), "run")
-            status = self._highs.getModelStatus()
+            status = run_warm(self._highs)
             if status == highspy.HighsModelStatus.kTimeLimit:
                 break
             if status in INFEASIBLE and self._relieve(self._worth(self._ray()), proof=True):
@@ -293,7 +292,7 @@ class Redispatch:
         return True
 
     def _settle(self, values: FloatArray) -> bool:
-        """Let a storage that does both at once do what it does more of only; False if there is none."""
+        """Let a storage that does both at once do what it does more of only, a rule; False if there is none."""
         charge, discharge = values[self._charge], values[self._discharge]
         both = self._idle & (np.minimum(charge, discharge) > _BOTH_MW)
         self._set_idle(both, charge > discharge, charge <= discharge)

@@ -144,6 +144,16 @@ def run_lazily(
     raise UnsolvedError(f"branch limits still violated after {_MAXIMUM_ROUNDS} rounds", bound=bound)
 
 
+def run_warm(highs: highspy.Highs) -> highspy.HighsModelStatus:
+    """Run from the basis at hand, and once more without it where that leads nowhere. Returns how it ended."""
+    settled = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit, *INFEASIBLE)
+    require_ok(highs.run(), "run")
+    if highs.getModelStatus() not in settled:
+        require_ok(highs.clearSolver(), "clearSolver")
+        require_ok(highs.run(), "run")
+    return highs.getModelStatus()
+
+
 def _grown(basis: highspy.HighsBasis, linear: LinearModel) -> highspy.HighsBasis:
     """A basis of a program that has grown since: new columns at their lower bound, new rows not binding."""
     columns, rows = list(basis.col_status), list(basis.row_status)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import highspy
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -298,6 +299,17 @@ def test_what_is_not_settled_in_time_is_not_infeasible_and_goes_on_where_it_stop
     assert not caught.value.infeasible
     found = kept.solve(problem.load_mw, problem.available_mw)
     assert found.objective == pytest.approx(cold(problem, on, charging).solution.objective, rel=1e-7, abs=1.0)
+
+
+def test_a_basis_that_leads_nowhere_is_left_once(make_problem: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Redispatch(problem := make_problem(system(1)), *planned(problem))
+    expected = kept.solve(problem.load_mw, problem.available_mw).objective
+    told, statuses = kept._highs.getModelStatus, [highspy.HighsModelStatus.kUnknown]
+    monkeypatch.setattr(kept._highs, "getModelStatus", lambda: statuses.pop() if statuses else told())
+    assert kept.solve(problem.load_mw, problem.available_mw).objective == pytest.approx(expected)
+    statuses += 2 * [highspy.HighsModelStatus.kUnknown]
+    with pytest.raises(UnsolvedError, match="Unknown"):
+        kept.solve(problem.load_mw, problem.available_mw)
 
 
 def test_losses_of_one_line_cost_what_they_take(make_problem: Any) -> None:
