@@ -24,7 +24,7 @@ def draw_scenarios(
     """Draw the scenarios that the site's policy asks for; the same forecasts give the same ones.
 
     Args:
-        forecasts: Of every load and plant series, which cover ``axis`` in its steps.
+        forecasts: Of every load and plant series, which cover ``axis``, in its steps or parts of them.
 
     Returns:
         The scenarios, equally probable, and the document of how they came about.
@@ -37,8 +37,10 @@ def draw_scenarios(
     issues = load_issues(conn, names, past.issued_at)
     kw = load_series_kw(conn, site, names, past.axis)
     joint = joint_scenarios(newest, issues, kw, checks=None, count=policy.drawn, seed=seed)
-    first = (axis.start - joint.axis.start) // axis.step
-    courses = [dict(zip(names, one[:, first : first + axis.periods], strict=True)) for one in joint.scenarios]
+    first, each = (axis.start - joint.axis.start) // joint.axis.step, axis.step // joint.axis.step
+    reached = joint.scenarios[..., first : first + axis.periods * each]  # (scenarios, names, intervals)
+    means = reached.reshape(policy.drawn, len(names), axis.periods, each).mean(axis=-1)
+    courses = [dict(zip(names, one, strict=True)) for one in means]
     scenarios = Scenarios(
         load_mw=np.array([loads_mw(site, course, axis.periods) for course in courses]),
         available_mw=np.array([available_mw(site, course, axis.periods) for course in courses]),

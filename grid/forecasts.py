@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 
-from grid.time_axis import FloatArray, TimeAxis, require_utc
+from grid.time_axis import FloatArray, TimeAxis, ceil_to_step, require_utc
 
 DEFAULT_LEVELS: tuple[float, ...] = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
@@ -101,6 +101,21 @@ class Forecast:
             return self.quantiles[:, upper].copy()
         weight = (level - self.levels[lower]) / (self.levels[upper] - self.levels[lower])
         return (1.0 - weight) * self.quantiles[:, lower] + weight * self.quantiles[:, upper]
+
+    def averaged(self, step: timedelta) -> Forecast:
+        """The same forecast of longer periods, as mean power; itself where its own are no shorter.
+
+        A period's quantiles are the means of those of its intervals, as if all were high or low together. A period that
+        is not covered whole is left out.
+        """
+        axis = self.axis
+        if axis.step >= step:
+            return self
+        each, first = step // axis.step, (ceil_to_step(axis.start, step) - axis.start) // axis.step
+        longer = TimeAxis(axis.start + first * axis.step, step, max(axis.periods - first, 0) // each)
+        whole = self.quantiles[first : first + longer.periods * each]
+        means = whole.reshape(longer.periods, each, len(self.levels)).mean(axis=1)
+        return replace(self, axis=longer, quantiles=np.sort(means, axis=1), spoken_by=())
 
     @property
     def median(self) -> FloatArray:

@@ -172,6 +172,17 @@ class PromotionPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ForecastPolicy:
+    """How the site's series are forecast.
+
+    Attributes:
+        interval_minutes: Of every series' forecast: 60, 30 or 15.
+    """
+
+    interval_minutes: int = 60
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One operator's system, as its site file tells it.
 
@@ -205,6 +216,7 @@ class Site:
     losses: bool = False
     change_prices: ChangePrices = ChangePrices()
     scenarios: ScenarioPolicy = ScenarioPolicy()
+    forecasts: ForecastPolicy = ForecastPolicy()
     promotion: PromotionPolicy = PromotionPolicy()
     sum_checks: tuple[SumCheck, ...] = ()
     validation: RulesByKind = DEFAULT_RULES

@@ -18,13 +18,23 @@ from grid.network import Branch, Bus, DcLink, Interface
 from grid.network_checks import duplicate_faults, network_faults, unknown_bus
 from grid.ranges import range_faults
 from grid.readings import series_id
-from grid.site import BusLoad, ChangePrices, Meter, PromotionPolicy, ReservePolicy, ScenarioPolicy, SumCheck
+from grid.site import (
+    BusLoad,
+    ChangePrices,
+    ForecastPolicy,
+    Meter,
+    PromotionPolicy,
+    ReservePolicy,
+    ScenarioPolicy,
+    SumCheck,
+)
 from grid.tariffs import TariffExchange
 from grid.time_axis import is_timezone
 from grid.units import STORED_UNIT, Channel
 from grid.validation.settings import RulesByKind
 
 METER_KINDS = ("load", "solar", "external")
+FORECAST_MINUTES = (60, 30, 15)
 POWER_CHANNELS = tuple(channel for channel, unit in STORED_UNIT.items() if unit == "kW")
 
 
@@ -42,6 +52,7 @@ class SiteParts:
     reserve: ReservePolicy
     change_prices: ChangePrices
     scenarios: ScenarioPolicy
+    forecasts: ForecastPolicy
     promotion: PromotionPolicy
     meters: tuple[Meter, ...]
     loads: tuple[BusLoad, ...]
@@ -68,6 +79,7 @@ def site_faults(parts: SiteParts) -> list[Fault]:
     return [
         *_general(parts),
         *_meters(parts.meters),
+        *_forecasts(parts.forecasts.interval_minutes, parts.meters),
         *_donors(parts.meters),
         *_sum_checks(parts),
         *_circles(parts),
@@ -145,6 +157,18 @@ def _meters(meters: Sequence[Meter]) -> Iterator[Fault]:
         if meter.kind == "solar" and (meter.latitude is None or meter.longitude is None):
             yield Fault(f"{place}: latitude, longitude", "a solar meter must have its place", "add both, in degrees")
         yield from range_faults(place, meter)
+
+
+def _forecasts(minutes: int, meters: Sequence[Meter]) -> Iterator[Fault]:
+    """A forecast in intervals that meters do not tell would have no reading to learn from."""
+    if minutes not in FORECAST_MINUTES:
+        remedy = f"use one of {', '.join(map(str, FORECAST_MINUTES))}"
+        yield Fault("forecasts: interval_minutes", f"{minutes} minutes are no interval of forecasts", remedy)
+        return
+    for meter in meters if minutes < max(FORECAST_MINUTES) else ():
+        if meter.interval_minutes > 0 and minutes % meter.interval_minutes:
+            problem = f"intervals of {meter.interval_minutes} minutes cannot be forecast every {minutes}"
+            yield Fault(f'meters "{meter.meter_id}": interval_minutes', problem, "let forecasts have longer intervals")
 
 
 def _donors(meters: Sequence[Meter]) -> Iterator[Fault]:

@@ -43,6 +43,10 @@ per_commitment_hour = 10.0
 # risk_weight = 0.0
 # risk_level = 0.95
 
+# Every series is forecast in intervals of 60, 30 or 15 minutes; plans stay hourly. Meters must send as short ones.
+# [forecasts]
+# interval_minutes = 15
+
 # What decides whether a newly trained model speaks: "pinball", the loss of its quantiles, or "regret", what its errors
 # cost when the site's last days (8 to 42, at most) are planned with it: three plans and 72 dispatches for each day.
 # [promotion]

@@ -12,7 +12,7 @@ from typing import Any, cast
 from grid.faults import Fault, InputError
 from grid.network import Network
 from grid.records import read_fields, to_document
-from grid.site import ChangePrices, PromotionPolicy, ReservePolicy, ScenarioPolicy, Site
+from grid.site import ChangePrices, ForecastPolicy, PromotionPolicy, ReservePolicy, ScenarioPolicy, Site
 from grid.site_checks import SiteParts, named_series, site_faults
 from grid.site_example import EXAMPLE_SITE
 from grid.validation.settings import DEFAULT_RULES
@@ -56,6 +56,7 @@ def parse_site(document: Mapping[str, object]) -> Site:
         reserve=get("reserve", ReservePolicy()),
         change_prices=get("change_prices", ChangePrices()),
         scenarios=get("scenarios", ScenarioPolicy()),
+        forecasts=get("forecasts", ForecastPolicy()),
         promotion=get("promotion", PromotionPolicy()),
         meters=get("meters", ()),
         loads=get("loads", ()),

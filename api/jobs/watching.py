@@ -11,8 +11,9 @@ import psycopg
 
 from forecasting.judging.daily_scores import daily_scores
 from forecasting.judging.drift import ALL, WATCHED_DAYS, Drift, read_promises, watch_model
-from forecasting.site.data import HOUR, site_load_kw
-from forecasting.site.service import TRAINED_PERIODS
+from forecasting.site.data import forecast_step, site_load_kw
+from forecasting.site.issuing import HOUR
+from forecasting.site.service import TRAINED_HOURS
 from grid.local_days import local_date, local_midnight
 from grid.readings import Layer
 from grid.site import SITE_LOAD, Site
@@ -65,10 +66,11 @@ def watch_champions(conn: psycopg.Connection, site: Site, *, present: datetime) 
 
 def _score(conn: psycopg.Connection, site: Site, day: date) -> list[DayScore]:
     """Every model that spoke of a local day, against what came; a series without a reading has no score."""
-    begin = ceil_to_step(local_midnight(day, site.timezone), HOUR)
-    end = ceil_to_step(local_midnight(day + timedelta(days=1), site.timezone), HOUR)
-    axis = TimeAxis(begin, HOUR, (end - begin) // HOUR)
-    spoken = load_spoken(conn, begin=begin, end=end, reach=TRAINED_PERIODS * HOUR)
+    step = forecast_step(site)
+    begin = ceil_to_step(local_midnight(day, site.timezone), step)
+    end = ceil_to_step(local_midnight(day + timedelta(days=1), site.timezone), step)
+    axis = TimeAxis(begin, step, (end - begin) // step)
+    spoken = load_spoken(conn, begin=begin, end=end, step=step, reach=TRAINED_HOURS * HOUR)
     names = sorted({one.series_id for one in spoken} - {SITE_LOAD} | {load.series_id for load in site.loads})
     kw = load_power_matrix(conn, names, axis, layer=Layer.VALIDATED)
     actual = dict(zip(names, kw, strict=True)) | {SITE_LOAD: site_load_kw(site, names, kw)}
@@ -76,7 +78,7 @@ def _score(conn: psycopg.Connection, site: Site, day: date) -> list[DayScore]:
 
 
 def _day_score(spoken: Spoken, day: date, actual_kw: FloatArray, axis: TimeAxis) -> DayScore | None:
-    at = np.array([(start - axis.start) // HOUR for start in spoken.starts])
+    at = np.array([(start - axis.start) // axis.step for start in spoken.starts])
     known = np.isfinite(actual_kw[at])
     if not known.any():
         return None

@@ -55,7 +55,7 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedModel:
-    """One model for all series of a kind, hourly.
+    """One model for all series of a kind.
 
     Attributes:
         series_ids: The series it knows, in the order of its rows.
@@ -65,6 +65,7 @@ class TrainedModel:
         seen_until: Networks and trees have seen nothing from this hour on. [hours since the epoch]
         blends: How each series' members are mixed.
         blended_until: What taught that ends before this hour. [hours since the epoch]
+        interval_minutes: Of its series; as many rows as an hour has intervals stand for each.
     """
 
     kind: str
@@ -76,6 +77,7 @@ class TrainedModel:
     parts: LoadParts | SolarParts
     blends: tuple[Blend, ...]
     blended_until: int
+    interval_minutes: int = 60
 
     def state(self) -> tuple[Tensors, dict[str, Any]]:
         """Named tensors, and what else must be known to read them."""
@@ -190,7 +192,7 @@ def ask_past(
         known_at: What was known of them; None if nothing was ever corrected.
 
     Returns:
-        At LEVELS, in each series' unit, shape (series, origins, periods, levels).
+        At LEVELS, in each series' unit, shape (rows, origins, hours, levels).
     """
     rows = make_rows(series, units=model.units)
     members = make_members(rows, trial=trial, course=Course(), parts=model.parts)
@@ -199,11 +201,11 @@ def ask_past(
 
 
 def ask_now(model: TrainedModel, series: Mapping[str, FileSeries], *, levels: Sequence[float]) -> dict[str, FloatArray]:
-    """What a model says of the hours to come, by series, each of shape (periods, levels), in the series' unit.
+    """What a model says of its hours to come, by series, each of shape (intervals, levels), in the series' unit.
 
     Args:
-        series: Those that are there now; they end with the model's periods. One that the model does not know is not
-            answered for, one that is gone is not asked for.
+        series: Those that are there now, of the model's interval; they end with its periods. One that the model does
+            not know is not answered for, one that is gone is not asked for.
     """
     known = [series[name] for name in model.series_ids if name in series]
     if not known:
@@ -213,21 +215,28 @@ def ask_now(model: TrainedModel, series: Mapping[str, FileSeries], *, levels: Se
     # Nothing is judged now: the split only says that what was kept has seen none of what it is asked about.
     trial = Trial(TimeSplit(hours, hours, hours), np.empty(0, dtype=np.int64), 0, nightly=True)
     members = make_members(rows, trial=trial, course=Course(), parts=model.parts)
-    told = in_units(members.present(asked=model.members), model.blends, model.units)[:, 0]
-    wanted = at_levels(told, levels=LEVELS, wanted=levels)
+    told = in_units(members.present(asked=model.members), model.blends, model.units)[:, 0]  # (rows, hours, levels)
+    by_part = told.reshape(len(rows.series), rows.parts, rows.periods, len(LEVELS))
+    native = by_part.swapaxes(1, 2).reshape(len(rows.series), -1, len(LEVELS))  # (series, intervals, levels)
+    wanted = at_levels(native, levels=LEVELS, wanted=levels)
     return {name: one for name, one in zip(model.series_ids, wanted, strict=True) if name in series}
 
 
 def in_units(said: Quantiles, blends: Sequence[Blend], units: Sequence[tuple[float, float]]) -> FloatArray:
-    """Each row's members mixed, in its unit, shape (rows, origins, periods, levels).
+    """Each row's members mixed, in its series' unit, shape (rows, origins, hours, levels).
 
     A member that is silent on a row counts for none of it; NaN where all are. Where irradiance had been sent of some
     hours only, the others are mixed as if none had.
+
+    Args:
+        blends, units: Of every series, whose rows stand together.
     """
+    parts = len(said[CLIMATOLOGY]) // len(blends)
+    blends = [blend for blend in blends for _ in range(parts)]
     mixed = _mixed(said, blends)
     if any(blend.without for blend in blends):
         mixed = filled(mixed, _mixed(said, [blend.without or blend for blend in blends]))
-    offset, scale = np.array(units).T[..., None, None, None]
+    offset, scale = np.repeat(np.array(units), parts, axis=0).T[..., None, None, None]
     return np.asarray(np.maximum(mixed * scale + offset, 0.0))
 
 

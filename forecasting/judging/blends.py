@@ -17,35 +17,38 @@ _JUDGED_SHARE = 0.5
 """Of the daylight that judges: with irradiance forecasts for less, what reads them counts for nothing."""
 
 
-def learn_blends(said: Quantiles, actual: FloatArray, trial: Trial, course: Course) -> list[Blend]:
+def learn_blends(said: Quantiles, actual: FloatArray, trial: Trial, course: Course, *, parts: int) -> list[Blend]:
     """Weights from all series together, which say more than one; bands of its own for each.
 
     Of hours of which irradiance had been sent, series that were judged with it are mixed and banded by what such hours
     tell; all others as if nobody sent any.
 
     Args:
-        said: Each of shape (series, origins, periods, levels), in the rows' units.
-        actual: Shape (series, origins, periods).
+        said: Each of shape (rows, origins, periods, levels), in the rows' units.
+        actual: Shape (rows, origins, periods).
+        parts: Rows of each series.
     """
     if WEATHER_TREES not in said:
-        return _mixtures(said, actual, trial, course)
-    rest = _mixtures({name: one for name, one in said.items() if name != WEATHER_TREES}, actual, trial, course)
+        return _mixtures(said, actual, trial, course, parts)
+    others = {name: one for name, one in said.items() if name != WEATHER_TREES}
+    rest = _mixtures(others, actual, trial, course, parts)
     lit = said[CLIMATOLOGY][..., -1] > DAYLIGHT_SHARE
     told = np.isfinite(said[WEATHER_TREES]).all(axis=-1)
-    judged = (lit & told).sum(axis=(1, 2)) >= _JUDGED_SHARE * lit.sum(axis=(1, 2))
-    with_weather = _mixtures(said, actual, trial, course)
+    daylight, known = (one.reshape(len(rest), -1).sum(axis=1) for one in (lit, lit & told))  # of every series
+    judged = known >= _JUDGED_SHARE * daylight
+    with_weather = _mixtures(said, actual, trial, course, parts)
     return [
-        replace(one, without=other) if known and WEATHER_TREES in one.weights else other
-        for one, other, known in zip(with_weather, rest, judged, strict=True)
+        replace(one, without=other) if enough and WEATHER_TREES in one.weights else other
+        for one, other, enough in zip(with_weather, rest, judged, strict=True)
     ]
 
 
-def _mixtures(said: Quantiles, actual: FloatArray, trial: Trial, course: Course) -> list[Blend]:
+def _mixtures(said: Quantiles, actual: FloatArray, trial: Trial, course: Course, parts: int) -> list[Blend]:
     """One mixture for all hours; arguments as of :func:`learn_blends`."""
     trust = trust_in((trial.split.end - trial.split.test) / actual.shape[-1])
     weights = learn_shares(said, actual, trust=trust, seed=course.seed)
     mixed = averaged(said, weights)
-    rows = [slice(row, row + 1) for row in range(len(actual))]
-    bands = [learn_bands(actual[row], mixed[row], levels=LEVELS) for row in rows]
+    series = [slice(row, row + parts) for row in range(0, len(actual), parts)]
+    bands = [learn_bands(actual[own], mixed[own], levels=LEVELS) for own in series]
     # Never narrower: the calm weeks of one season must not narrow the bands of the next.
     return [Blend(weights, one.only_wider()) for one in bands]

@@ -49,17 +49,19 @@ class _Ground:
     """Where challenger and champion meet: what happened at some origins, and the seasonal naive there, in kW.
 
     Attributes:
+        parts: Rows of every series.
         origins: Shape (origins,).
-        actual: Shape (series, origins, periods). NaN where unknown.
-        baseline: Shape (series, origins, periods, levels).
-        counted: Hours whose coverage counts, shape (series, origins, periods): a night that is told exactly would
+        actual: Shape (rows, origins, periods). NaN where unknown.
+        baseline: Shape (rows, origins, periods, levels).
+        counted: Hours whose coverage counts, shape (rows, origins, periods): a night that is told exactly would
             flatter a solar band.
         mean: Of each series, shape (series,).
-        peak: From where on power counts as a peak, shape (series, origins).
+        peak: From where on power counts as a peak, shape (rows, origins).
         hour: Local hour of the day of each interval, shape (origins, periods).
     """
 
     levels: tuple[float, ...]
+    parts: int
     origins: IndexArray
     actual: FloatArray
     baseline: FloatArray
@@ -68,15 +70,15 @@ class _Ground:
     peak: FloatArray
     hour: IndexArray
 
-    def judge(self, told: FloatArray, rows: Sequence[int]) -> tuple[Scores, DailyScores]:
-        """Score what was told of some series, shape (series, origins, periods, LEVELS)."""
-        chosen = list(rows)
+    def judge(self, told: FloatArray, places: Sequence[int]) -> tuple[Scores, DailyScores]:
+        """Score what was told of the series at some places, shape (rows of these, origins, periods, LEVELS)."""
+        chosen = _rows_of(places, self.parts)
         actual = self.actual[chosen]
         periods = actual.shape[-1]
         quantiles = at_levels(told, levels=LEVELS, wanted=self.levels).reshape(-1, periods, len(self.levels))
-        series = np.repeat(np.arange(len(chosen)), len(self.origins))
+        series = np.repeat(np.arange(len(places)), self.parts * len(self.origins))
         hours = np.tile(future_positions(self.origins, periods), (len(chosen), 1))
-        mean = self.mean[chosen]
+        mean = self.mean[list(places)]
         flat = actual.reshape(-1, periods)
         return score(
             flat,
@@ -111,7 +113,7 @@ def hold_contest(
     weeks.
 
     Args:
-        series: Of one hourly axis, each with a horizon of as many hours as will be asked.
+        series: Of one axis, that begins at a midnight in UTC, each with a horizon of as many hours as will be asked.
         weather_ids: Whose temperature stands beside each; "" for none.
         timezone: By whose hours scores are told.
         known_at: The series as they were known at an origin, where some were corrected since; what happened is told as
@@ -121,21 +123,23 @@ def hold_contest(
     Raises:
         ShortHistoryError: If the history is too short, or no series can be learnt from.
     """
-    trial = nightly_trial(series[0].origin, series[0].axis.periods - series[0].origin)
-    usable = [row for row, one in enumerate(series) if _learnable(one, until=trial.split.tail)]
+    parts, origin = series[0].parts, series[0].origin
+    trial = nightly_trial(origin // parts, (series[0].axis.periods - origin) // parts)
+    usable = [place for place, one in enumerate(series) if _learnable(one, until=trial.split.tail * parts)]
     if not usable:
         raise ShortHistoryError(f"no series has {MINIMUM_KNOWN_HOURS} known hours before the last weeks")
-    known = [series[row] for row in usable]
-    units = [own_unit(one, until=trial.split.tail) for one in known]
+    known = [series[place] for place in usable]
+    units = [own_unit(one, until=trial.split.tail * parts) for one in known]
     rows = make_rows(known, units=units)
     members = make_members(rows, trial=trial, course=course, on_progress=on_progress)
-    parts = members.parts()
-    said = past_as_known(members, parts, rows, trial, trial.origins, known_at=known_at)
+    kept = members.parts()
+    said = past_as_known(members, kept, rows, trial, trial.origins, known_at=known_at)
     actual = _actual(rows, trial.origins)
 
     half = int(np.searchsorted(trial.origins, (trial.split.test + trial.split.end) // 2))
     choosing = len(_choosing(trial, half))
-    early = learn_blends({name: one[:, :choosing] for name, one in said.items()}, actual[:, :choosing], trial, course)
+    chosen_by = {name: one[:, :choosing] for name, one in said.items()}
+    early = learn_blends(chosen_by, actual[:, :choosing], trial, course, parts=parts)
     later = {name: one[:, half:] for name, one in said.items()}
     ground = _ground(rows, trial.origins[half:], actual[:, half:], later, levels=levels, timezone=timezone)
     names = [one.series_id for one in rows.series]
@@ -144,19 +148,20 @@ def hold_contest(
     model = TrainedModel(
         kind=kind,
         series_ids=tuple(names),
-        weather_ids=tuple(weather_ids[row] for row in usable),
+        weather_ids=tuple(weather_ids[place] for place in usable),
         units=tuple(units),
         periods=rows.periods,
         seen_until=int(hours_since_epoch(rows.axis)[trial.split.test]),
-        parts=parts,
-        blends=tuple(learn_blends(said, actual, trial, course)),
+        parts=kept,
+        blends=tuple(learn_blends(said, actual, trial, course, parts=parts)),
         blended_until=int(hours_since_epoch(rows.axis)[-1]) + 1,
+        interval_minutes=series[0].settings.interval_minutes,
     )
     promise = promises(names, daily, mean_kw=ground.mean)
     theirs, comparison, regret, untold = None, None, None, None
     if champion is not None and _comparable(champion, model):
         shared = [names.index(name) for name in champion.series_ids]
-        alike = [rows.series[row] for row in shared]
+        alike = [rows.series[place] for place in shared]
         days = np.empty(0, dtype=np.int64)
         if stakes is not None:
             days = stakes.midnights(rows.axis, first=int(ground.origins[0]), periods=rows.periods)
@@ -170,8 +175,8 @@ def hold_contest(
                 try:
                     if not len(days):
                         raise UntoldError("the weeks that judge have no whole day")
-                    own_past = past_as_known(members, parts, rows, trial, days, known_at=known_at)
-                    own = in_units(own_past, early, units)[shared]
+                    own_past = past_as_known(members, kept, rows, trial, days, known_at=known_at)
+                    own = in_units(own_past, early, units)[_rows_of(shared, parts)]
                     regret = _regret(stakes, rows, days, champion.series_ids, own, told[1])
                 except UntoldError as error:
                     logger.warning("what errors cost is not told: %s", error)
@@ -180,8 +185,13 @@ def hold_contest(
     return Contest(model, course, trial.split, scores, theirs, comparison, promise, criterion, regret, untold)
 
 
+def _rows_of(places: Sequence[int], parts: int) -> list[int]:
+    """The rows of the series at some places."""
+    return [place * parts + part for place in places for part in range(parts)]
+
+
 def _learnable(one: FileSeries, *, until: int) -> bool:
-    known = int(np.isfinite(one.values[:until]).sum())
+    known = int(np.isfinite(one.values[:until]).sum()) // one.parts
     if known < MINIMUM_KNOWN_HOURS or float(np.nanmax(np.abs(one.values[:until]))) <= 0.0:
         logger.warning("%s is left out of the training: %d hours are known before the last weeks", one.series_id, known)
         return False
@@ -196,7 +206,7 @@ def _comparable(champion: TrainedModel, challenger: TrainedModel) -> bool:
     places = [set(zip(one.series_ids, one.weather_ids, strict=True)) for one in (champion, challenger)]
     return (
         places[0] <= places[1]
-        and champion.periods == challenger.periods
+        and (champion.periods, champion.interval_minutes) == (challenger.periods, challenger.interval_minutes)
         and champion.seen_until <= challenger.seen_until
     )
 
@@ -244,7 +254,8 @@ def _unflattered(
     origins = _choosing(trial, first)
     members = make_members(rows, trial=trial, course=course, parts=champion.parts)
     said = past_as_known(members, champion.parts, rows, trial, origins, known_at=known_at)
-    return replace(champion, blends=tuple(learn_blends(said, _actual(rows, origins), trial, course)))
+    blends = learn_blends(said, _actual(rows, origins), trial, course, parts=rows.parts)
+    return replace(champion, blends=tuple(blends))
 
 
 def _regret(
@@ -259,12 +270,16 @@ def _regret(
 
     Args:
         days: Positions of the midnights at which both spoke.
-        challenger, champion: Of ``series_ids``, shape (series, days, periods, LEVELS).
+        challenger, champion: Of ``series_ids``, shape (rows of these, days, periods, LEVELS). A plan takes the mean of
+            an hour.
 
     Raises:
         UntoldError: If that cannot be told, whatever the reason: it must not keep models from being trained.
     """
-    said = [dict(zip(series_ids, told, strict=True)) for told in (challenger, champion)]
+    said = [
+        dict(zip(series_ids, told.reshape(len(series_ids), -1, *told.shape[1:]).mean(axis=1), strict=True))
+        for told in (challenger, champion)
+    ]
     try:
         return stakes.compare(*said, start=rows.axis.start + int(days[0]) * rows.axis.step)
     except (InputError, RuntimeError) as error:  # a solver that finds no optimum, or takes no problem, is among these
@@ -287,14 +302,15 @@ def _ground(
     levels: tuple[float, ...],
     timezone: str,
 ) -> _Ground:
-    offset, scale = rows.offset[:, None, None], rows.scale[:, None, None]
+    offset, scale = (np.repeat(one, rows.parts)[:, None, None] for one in (rows.offset, rows.scale))
     naive = at_levels(said[NAIVE], levels=LEVELS, wanted=levels)
-    count = np.isfinite(rows.values).sum(axis=1)
-    mean = np.nansum(rows.values, axis=1) / np.maximum(count, 1)
-    kw = rows.values * rows.scale[:, None] + rows.offset[:, None]
+    every = rows.values.reshape(len(rows.series), -1)
+    mean = np.nansum(every, axis=1) / np.maximum(np.isfinite(every).sum(axis=1), 1)
+    kw = rows.values * scale[..., 0] + offset[..., 0]
     peak = [[peak_threshold(one[:at], day=DAY_HOURS, periods=rows.periods) for at in origins.tolist()] for one in kw]
     return _Ground(
         levels=levels,
+        parts=rows.parts,
         origins=origins,
         actual=actual * scale + offset,
         baseline=naive * scale[..., None] + offset[..., None],

@@ -111,8 +111,8 @@ class Contest:
         Args:
             axis: Of the history that was read.
         """
-        # Positions are counted from the end: the engine leaves out hours before the first midnight.
-        instants = axis.end - (self.split.end - np.array([self.split.tail, self.split.test])) * axis.step
+        # Positions are hours, counted from the end: the engine leaves out hours before the first midnight.
+        instants = axis.end - (self.split.end - np.array([self.split.tail, self.split.test])) * timedelta(hours=1)
         return {
             "code_version": version("gridpilot"),
             "data": {

@@ -54,18 +54,20 @@ def nearest_in_size(scales: Sequence[float]) -> list[int]:
     return sorted(usable, key=lambda k: abs(float(np.log(max(scales[k], 1e-9)))))[:MOST_NEIGHBOURS]
 
 
-def unlike(own: FloatArray, others: Sequence[FloatArray]) -> bool:
+def unlike(own: FloatArray, others: Sequence[FloatArray], *, an_hour: int = 1) -> bool:
     """Whether the same hour of yesterday told a series' readings better than its neighbours' own readings did.
 
     False where fewer than :data:`TELLING_HOURS` can be compared.
 
     Args:
-        own: Its hourly history, shape (hours,). NaN where unknown.
-        others: The same hours of each, scaled to it; there is at least one.
+        own: Its history, shape (intervals,). NaN where unknown.
+        others: The same intervals of each, scaled to it; there is at least one.
+        an_hour: Intervals in an hour.
     """
-    theirs, yesterday = np.stack(others), np.concatenate([np.full(24, np.nan), own[:-24]])
+    day = 24 * an_hour
+    theirs, yesterday = np.stack(others), np.concatenate([np.full(day, np.nan), own[:-day]])
     told = np.isfinite(own) & np.isfinite(yesterday) & np.isfinite(theirs).any(axis=0)
-    if told.sum() < TELLING_HOURS:
+    if told.sum() < TELLING_HOURS * an_hour:
         return False
     missed = np.abs(own[told] - np.nanmedian(theirs[:, told], axis=0)).sum()
     return bool(missed > np.abs(own[told] - yesterday[told]).sum())

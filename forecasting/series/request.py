@@ -107,7 +107,7 @@ class FileSeries:
         asked: Positions of the horizon's rows; between them rows may be left out.
         covariates: Numbers by column, each of shape (periods,). NaN where unknown.
         sent: By meaning, ``air_temperature`` or ``ghi``: forecasts that somebody sent, by instant of issue, on
-            the hours of ``axis``.
+            the hours of ``axis``, whatever its own intervals.
     """
 
     series_id: str
@@ -122,6 +122,11 @@ class FileSeries:
     def meaning(self, what: str) -> list[str]:
         """The columns that mean ``what``, such as ``air_temperature``."""
         return [name for name, about in self.settings.covariates.items() if about.means == what]
+
+    @property
+    def parts(self) -> int:
+        """Intervals in an hour."""
+        return 60 // self.settings.interval_minutes
 
     @property
     def bounds(self) -> tuple[float, float]:

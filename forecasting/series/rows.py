@@ -122,7 +122,7 @@ def make_rows(series: Sequence[FileSeries], *, units: Sequence[tuple[float, floa
     Args:
         units: Offset and scale of each, where something was trained on it before; otherwise by :func:`own_unit`.
     """
-    parts = 60 // series[0].settings.interval_minutes
+    parts = series[0].parts
     hours = max(-(-one.origin // parts) for one in series)
     periods = max(-(-(one.axis.periods - one.origin) // parts) for one in series)
     instant = series[0].axis.start + series[0].axis.step * series[0].origin

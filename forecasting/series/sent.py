@@ -1,4 +1,4 @@
-"""Point forecasts that somebody sends, of the weather or of a plant's power, on the positions of a series' hours."""
+"""Point forecasts that somebody sends, of the weather or of a plant's power, on the positions of an axis."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class SentForecast:
     """One issue of a point forecast.
 
     Attributes:
-        issued: Position of the first hour that begins at or after the instant of issue: known from it on.
+        issued: Position of the first interval that begins at or after the instant of issue: known from it on.
         start: Position of ``values[0]``.
-        values: Hourly, in the channel's stored unit, shape (hours,). NaN where it says nothing.
+        values: Of the axis' intervals, in the channel's stored unit, shape (intervals,). NaN where it says nothing.
         issued_at: The instant itself; None where nobody asks for it.
     """
 
@@ -29,7 +29,7 @@ class SentForecast:
     issued_at: datetime | None = None
 
     def over(self, first: int, periods: int) -> FloatArray:
-        """What it says of the hours from position ``first`` on, shape (periods,). NaN where it says nothing."""
+        """What it says of the intervals from position ``first`` on, shape (periods,). NaN where it says nothing."""
         told = np.full(periods, np.nan)
         begin = self.start - first
         part = self.values[max(-begin, 0) : max(periods - begin, 0)]

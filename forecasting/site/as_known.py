@@ -27,7 +27,8 @@ class AsKnown:
 
     Attributes:
         series: As they stand now.
-        undone_at: What the channels of :func:`channels_read` were taken for at an instant, if it has changed since.
+        undone_at: What the channels of :func:`channels_read` were taken for at an instant, if it has changed since: of
+            meters on the series' axis, of weather on its hours.
     """
 
     site: Site
@@ -43,7 +44,7 @@ class AsKnown:
         for one in self.series:
             covariates = dict(one.covariates)
             for channel in _weather_channels(one):
-                covariates[channel[1]] = _patched(covariates[channel[1]], undone.get(channel))
+                covariates[channel[1]] = _patched(covariates[channel[1]], undone.get(channel), each=one.parts)
             values = one.values
             if one.series_id in meters:
                 values = _patched(values, undone.get(meters[one.series_id]))
@@ -72,9 +73,10 @@ def _weather_channels(one: FileSeries) -> list[SourceChannel]:
     return [(Source.WEATHER, site, Channel.AIR_TEMPERATURE) for site in one.meaning("air_temperature")]
 
 
-def _patched(values: FloatArray, undone: tuple[IndexArray, FloatArray] | None) -> FloatArray:
+def _patched(values: FloatArray, undone: tuple[IndexArray, FloatArray] | None, *, each: int = 1) -> FloatArray:
+    """Values with some undone; each position stands for so many values."""
     if undone is None:
         return values
     made = values.copy()
-    made[undone[0]] = undone[1]
+    made.reshape(-1, each)[undone[0]] = undone[1][:, None]
     return made

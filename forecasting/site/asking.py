@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 
 import numpy as np
@@ -15,7 +16,7 @@ from forecasting.series.calendar import make_calendar
 from forecasting.series.request import FileSeries
 from forecasting.series.sent import SentForecast, newest
 from forecasting.site.champions import Champion
-from forecasting.site.data import SeriesHistory, meter_series, meters_of
+from forecasting.site.data import SeriesHistory, hours_of, meter_series, meters_of
 from forecasting.site.external import external_quantiles
 from forecasting.site.fallbacks import Answer, Level, Speaker, known_inputs
 from forecasting.site.issuing import EXTERNAL, Issuance, baseline_forecast, why_not_ask
@@ -47,15 +48,16 @@ def ask_loads(
         series = load_series(site, read, periods=model.periods)
         known = {name: one for name, one in series.items() if name not in moved}
         answers, failed = _tried(model, known, issuance, on_failure)
-    longer = TimeAxis(history.start, history.step, history.periods + issuance.axis.periods)
+    longer = hours_of(TimeAxis(history.start, history.step, history.periods + issuance.axis.periods))
     plain = make_calendar(longer, timezone=site.timezone, holidays="")
     calendar = make_calendar(longer, timezone=site.timezone, holidays=site.holidays)
+    hour = issuance.origin // issuance.an_hour
     capacity = {meter_series(meter): meter.capacity_kw for meter in meters_of(site, "load")}
     made = []
     for name, kw, weather in zip(read.series_ids, read.kw, read.weather_ids, strict=True):
         baseline = baseline_forecast(name, kw, issuance, weekly=True, utc_offset_hours=plain.utc_offset_hours)
         reason = _why_not(name, kw, model, issuance) or moved.get(name) or failed
-        sent = newest(read.sent.get(weather, ()), origin=issuance.origin)
+        sent = newest(read.sent.get(weather, ()), origin=hour)
         most = capacity.get(name)
         made.append(
             Asked(
@@ -92,7 +94,7 @@ def ask_solar(
         meters: In the order of what was read.
         on_failure: See :func:`ask_loads`.
     """
-    model, periods = champion.model, issuance.axis.periods
+    model, periods, hour = champion.model, issuance.axis.periods, issuance.origin // issuance.an_hour
     moved = _moved(model, read)
     answers: dict[str, FloatArray] = {}
     failed = None
@@ -102,7 +104,7 @@ def ask_solar(
         answers, failed = _tried(model, known, issuance, on_failure)
     made = []
     for meter, name, kw, weather in zip(meters, read.series_ids, read.kw, read.weather_ids, strict=True):
-        clear, sent = _clear_sky_kw(meter, issuance.axis), newest(read.sent.get(weather, ()), origin=issuance.origin)
+        clear, sent = _clear_sky_kw(meter, issuance.axis), newest(read.sent.get(weather, ()), origin=hour)
         most = meter.capacity_kw or (float(np.nanmax(kw)) if np.isfinite(kw).any() else np.inf)
         night = np.zeros(periods, dtype=bool) if clear is None else clear <= 0.0
         baseline = baseline_forecast(name, kw, issuance, weekly=False, capacity_kw=most, night=night)
@@ -136,7 +138,7 @@ def ask_external(
     """Every plant whose forecasts somebody sends.
 
     Args:
-        power: Shape (meters, hours of ``history``). [kW] NaN where unknown.
+        power: Shape (meters, intervals of ``history``). [kW] NaN where unknown.
         issues: What was sent, by meter, the oldest first.
     """
     made = []
@@ -173,11 +175,12 @@ def sent_forecast(
         periods=issuance.axis.periods,
         levels=issuance.levels,
         capacity_kw=capacity_kw,
+        an_hour=issuance.an_hour,
     )
     if made is None:
         return "Nobody has sent a forecast of this plant."
     absent = int(np.isnan(made.quantiles[:, 0]).sum())
-    reasons = [f"The forecast that was sent leaves out {absent} hours."] if absent else []
+    reasons = [f"The forecast that was sent leaves out {issuance.told(absent)} hours."] if absent else []
     if made.errors == 0:
         reasons.append("No earlier forecast of this plant can be compared with what came: there are no bands.")
     voice = Voice(EXTERNAL, EXTERNAL, Level.CHAMPION)
@@ -210,16 +213,21 @@ def _model_speakers(
     blend, speaks = model.blend(name), partial(_model_answer, champion)
     silent, reasons = int(np.isnan(told).any(axis=1).sum()), []
     if silent:
-        reasons.append(f"The model says nothing of {silent} hours.")
+        reasons.append(f"The model says nothing of {issuance.told(silent)} hours.")
     if len(told) < issuance.axis.periods:
-        reasons.append(f"The model reaches {len(told)} hours ahead.")
+        reasons.append(f"The model reaches {issuance.told(len(told))} hours ahead.")
     if blend.without is None:
         return [*speakers, partial(speaks, blend, told, *reasons)]
     lit = told[:, -1] > 0.0
-    reached = np.isfinite(irradiance.over(issuance.origin, len(told))) if irradiance else np.zeros_like(lit)
+    reached = np.zeros_like(lit)
+    if irradiance:
+        an_hour = issuance.an_hour
+        sent = irradiance.over(issuance.origin // an_hour, len(told) // an_hour)
+        reached = np.repeat(np.isfinite(sent), an_hour)
     dark = lit & ~reached
     if dark.any():
-        reasons.append(f"No irradiance forecast tells {int(dark.sum())} of {int(lit.sum())} hours of daylight.")
+        missing, daylight = issuance.told(int(dark.sum())), issuance.told(int(lit.sum()))
+        reasons.append(f"No irradiance forecast tells {missing} of {daylight} hours of daylight.")
     if (lit & reached).any():
         speakers.append(partial(speaks, blend, np.where(dark[:, None], np.nan, told), *reasons))
         reasons = []
@@ -247,13 +255,16 @@ def _tried(
 def _why_not(name: str, kw: FloatArray, model: TrainedModel | None, issuance: Issuance) -> str | None:
     if model is not None and name not in model.series_ids:
         return "The model was trained before this series was known."
-    return why_not_ask(kw, origin=issuance.origin)
+    return why_not_ask(kw, issuance)
 
 
 def _moved(model: TrainedModel | None, read: SeriesHistory) -> dict[str, str]:
-    """By series that now reads another weather site than the model was trained with: that it does, as a sentence."""
+    """By series that is not read as the model was trained, of what it differs in, as a sentence."""
     if model is None:
         return {}
+    if timedelta(minutes=model.interval_minutes) != read.axis.step:
+        told = f"The model was trained on intervals of {model.interval_minutes} minutes."
+        return dict.fromkeys(read.series_ids, told)
     trained = dict(zip(model.series_ids, model.weather_ids, strict=True))
     return {
         name: f"The model was trained without the weather site {weather!r} of this series."

@@ -10,7 +10,7 @@ import numpy as np
 import psycopg
 
 from forecasting.series.sent import SentForecast
-from forecasting.site.issuing import position_of
+from forecasting.site.issuing import HOUR, position_of
 from grid.readings import Layer, Source, series_id
 from grid.site import SITE_LOAD, Meter, Site
 from grid.store.readings import load_channels, load_power_matrix
@@ -19,19 +19,19 @@ from grid.store.weather_issues import load_issued_forecasts
 from grid.time_axis import FloatArray, TimeAxis, floor_to_step
 from grid.units import Channel
 
-HOUR = timedelta(hours=1)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeriesHistory:
     """The series of one kind, and the weather beside them.
 
     Attributes:
-        axis: Hourly.
-        kw: Shape (series, hours). NaN where unknown.
+        axis: Whole hours, in the intervals that are forecast.
+        kw: Shape (series, periods). NaN where unknown.
         weather_ids: The weather site that each series reads; "" for none.
-        temperature_c: Observed, by weather site, each of shape (hours,). NaN where unknown; of loads only.
-        sent: By weather site that was forecast, the oldest first: of loads air temperature, of the sun irradiance.
+        temperature_c: Observed, by weather site, each of shape (periods,): the mean of its hour. NaN where unknown; of
+            loads only.
+        sent: By weather site that was forecast, on the hours of the axis, the oldest first: of loads air temperature,
+            of the sun irradiance.
     """
 
     axis: TimeAxis
@@ -52,10 +52,23 @@ def meter_series(meter: Meter) -> str:
     return series_id(meter.meter_id, Channel(meter.channel))
 
 
+def forecast_step(site: Site) -> timedelta:
+    """The length of the intervals that are forecast."""
+    return timedelta(minutes=site.forecasts.interval_minutes)
+
+
+def hours_of(axis: TimeAxis) -> TimeAxis:
+    """An axis of whole hours, hour by hour."""
+    return TimeAxis(axis.start, HOUR, (axis.end - axis.start) // HOUR)
+
+
 def history_axis(
     conn: psycopg.Connection, site: Site, *, kind: str, issued_at: datetime, longest: timedelta
 ) -> TimeAxis | None:
-    """Whole hours from the first reading of a kind's meters to ``issued_at``; None if there is no reading."""
+    """Whole hours from the first reading of a kind's meters to ``issued_at``, in the site's intervals.
+
+    None if there is no reading.
+    """
     wanted = {meter_series(meter) for meter in meters_of(site, kind)}
     starts = [
         summary.first_interval_start
@@ -66,14 +79,15 @@ def history_axis(
     if not starts or min(starts) >= end:
         return None
     start = floor_to_step(max(min(starts), end - longest), HOUR)
-    return TimeAxis(start, HOUR, (end - start) // HOUR)
+    step = forecast_step(site)
+    return TimeAxis(start, step, (end - start) // step)
 
 
 def load_load_history(conn: psycopg.Connection, site: Site, axis: TimeAxis, *, issued_at: datetime) -> SeriesHistory:
     """Every load series of the site, ``site:load`` last, with the temperature and its forecasts.
 
     Args:
-        axis: Hourly; an hour that has not ended by ``issued_at`` is unknown.
+        axis: Of whole hours; an interval that has not ended by ``issued_at`` is unknown.
     """
     meters = meters_of(site, "load")
     names = [meter_series(meter) for meter in meters]
@@ -85,14 +99,15 @@ def load_load_history(conn: psycopg.Connection, site: Site, axis: TimeAxis, *, i
         used.append(max(dict.fromkeys(used), key=used.count))
     sites = [name for name in dict.fromkeys(used) if name]
     channels = [(Source.WEATHER, name, Channel.AIR_TEMPERATURE) for name in sites]
-    temperature = _ended(load_channels(conn, channels, axis, layer=Layer.VALIDATED), axis, issued_at)
+    hours = hours_of(axis)  # stations tell hours, whatever is forecast
+    temperature = _ended(load_channels(conn, channels, hours, layer=Layer.VALIDATED), hours, issued_at)
     return SeriesHistory(
         axis=axis,
         series_ids=tuple(names),
         kw=kw,
         weather_ids=tuple(used),
-        temperature_c=dict(zip(sites, temperature, strict=True)),
-        sent=_sent(conn, sites, Channel.AIR_TEMPERATURE, axis, issued_from=axis.start, issued_at=issued_at),
+        temperature_c=dict(zip(sites, np.repeat(temperature, HOUR // axis.step, axis=1), strict=True)),
+        sent=_sent(conn, sites, Channel.AIR_TEMPERATURE, hours, issued_from=axis.start, issued_at=issued_at),
     )
 
 
@@ -100,7 +115,7 @@ def load_solar_history(conn: psycopg.Connection, site: Site, axis: TimeAxis, *, 
     """Every photovoltaic plant of the site, with the forecasts of the irradiance at its weather site.
 
     Args:
-        axis: Hourly; an hour that has not ended by ``issued_at`` is unknown.
+        axis: Of whole hours; an interval that has not ended by ``issued_at`` is unknown.
     """
     meters = meters_of(site, "solar")
     used = tuple(meter.weather_site_id or "" for meter in meters)
@@ -111,12 +126,12 @@ def load_solar_history(conn: psycopg.Connection, site: Site, axis: TimeAxis, *, 
         kw=load_meters_kw(conn, meters, axis, issued_at=issued_at),
         weather_ids=used,
         temperature_c={},
-        sent=_sent(conn, sites, Channel.IRRADIANCE, axis, issued_from=axis.start, issued_at=issued_at),
+        sent=_sent(conn, sites, Channel.IRRADIANCE, hours_of(axis), issued_from=axis.start, issued_at=issued_at),
     )
 
 
 def site_load_kw(site: Site, names: Sequence[str], kw: FloatArray) -> FloatArray:
-    """The load on the network's scale, shape (hours,). [kW] NaN where a meter's part is unknown, or there is none."""
+    """The load on the network's scale, shape (periods,). [kW] NaN where a meter's part is unknown, or there is none."""
     if not site.loads:
         return np.full(kw.shape[1], np.nan)
     weight = np.zeros(len(names))
@@ -125,7 +140,7 @@ def site_load_kw(site: Site, names: Sequence[str], kw: FloatArray) -> FloatArray
             return np.full(kw.shape[1], np.nan)
         weight[list(names).index(load.series_id)] += 1000.0 * load.mw_per_kw
     used = weight != 0.0
-    total: FloatArray = weight[used] @ kw[used]  # (hours,)
+    total: FloatArray = weight[used] @ kw[used]  # (periods,)
     return total
 
 
@@ -140,7 +155,7 @@ def load_series_kw(conn: psycopg.Connection, site: Site, names: Sequence[str], a
 def load_meters_kw(
     conn: psycopg.Connection, meters: Sequence[Meter], axis: TimeAxis, *, issued_at: datetime
 ) -> FloatArray:
-    """Hourly power of meters, shape (meters, hours). [kW] NaN where unknown, or not ended by ``issued_at``."""
+    """Power of meters, shape (meters, periods). [kW] NaN where unknown, or not ended by ``issued_at``."""
     names = [meter_series(meter) for meter in meters]
     return _ended(load_power_matrix(conn, names, axis, layer=Layer.VALIDATED), axis, issued_at)
 
@@ -154,8 +169,8 @@ def load_external_issues(
 
 
 def _ended(values: FloatArray, axis: TimeAxis, issued_at: datetime) -> FloatArray:
-    """Hides hours that had not ended at the instant of issue: a forecast made again later must not know more."""
-    ended = (issued_at - axis.start) // HOUR
+    """Hides intervals that had not ended at the instant of issue: a forecast made again later must not know more."""
+    ended = (issued_at - axis.start) // axis.step
     return np.where(np.arange(axis.periods) < ended, values, np.nan)
 
 
@@ -169,7 +184,7 @@ def _sent(
     issued_at: datetime,
 ) -> dict[str, tuple[SentForecast, ...]]:
     """What was issued of a channel by ``issued_at``, by owner that has any, on the positions of ``axis``."""
-    issued = load_issued_forecasts(conn, owners, channel, issued_from=issued_from, issued_by=issued_at)
+    issued = load_issued_forecasts(conn, owners, channel, issued_from=issued_from, issued_by=issued_at, step=axis.step)
     return {
         owner: tuple(
             SentForecast(

@@ -22,7 +22,7 @@ from forecasting.members.splits import TimeSplit
 from forecasting.series.request import FileSeries
 from forecasting.series.rows import make_rows
 from forecasting.site.fallbacks import Level
-from forecasting.site.issuing import EXTERNAL
+from forecasting.site.issuing import EXTERNAL, HOUR
 from forecasting.sun.members import SolarParts
 from grid.forecasts import Forecast, Voice
 
@@ -48,16 +48,16 @@ def explain_stored(stored: Forecast, model: TrainedModel, series: FileSeries) ->
     blend = model.blends[model.series_ids.index(series.series_id)]
     # A stored forecast is kept from below zero, also of a load that once fell below it.
     (told,) = contributions(heard, [blend], bounds=(0.0, series.bounds[1]))
-    hours = np.flatnonzero([_of_a_model(voice) for voice in stored.spoken_by])
-    low, middle, high = (stored.quantile(level)[hours] for level in (WIDTH_LEVELS[0], 0.5, WIDTH_LEVELS[1]))
-    final = np.stack([middle, high - low], axis=-1)  # (hours, 2)
-    groups, values = told.groups, told.values[:, hours]
+    ours = np.flatnonzero([_of_a_model(voice) for voice in stored.spoken_by])
+    low, middle, high = (stored.quantile(level)[ours] for level in (WIDTH_LEVELS[0], 0.5, WIDTH_LEVELS[1]))
+    final = np.stack([middle, high - low], axis=-1)  # (intervals, 2)
+    groups, values = told.groups, told.values[:, ours]
     left = final - values.sum(axis=0)
     if np.abs(left).max() > _SAME * np.abs(final).max():
         groups, values = (*groups, CHANGED), np.concatenate([values, left[None]])
     made = in_words(
         stored.series_id,
-        stored.axis.index[hours],
+        stored.axis.index[ours],
         groups,
         values,
         timezone=series.settings.timezone,
@@ -79,10 +79,11 @@ def unexplained(stored: Forecast, *why: str) -> SeriesExplanation:
 def _heard(model: TrainedModel, series: FileSeries) -> Heard:
     """The members that know the series, recalled for it alone."""
     place = model.series_ids.index(series.series_id)
-    rows = replace(make_rows([series], units=[model.units[place]]), first=place)
+    rows = make_rows([series], units=[model.units[place]])
+    rows = replace(rows, first=place * rows.parts)
     hours, nobody = rows.axis.periods, np.empty(0, dtype=np.int64)
     trial = Trial(TimeSplit(hours, hours, hours), nobody, 0, nightly=True)
-    members = make_members(rows, trial=trial, course=Course(), parts=_parts_of(model.parts, place))
+    members = make_members(rows, trial=trial, course=Course(), parts=_parts_of(model.parts, place, rows.parts))
     present = {
         name: said[:, 0]
         for name, said in members.present().items()
@@ -92,14 +93,14 @@ def _heard(model: TrainedModel, series: FileSeries) -> Heard:
     return Heard(rows, members, past={}, present=present, actual=actual, trust=1.0, reasons=tuple(members.reasons))
 
 
-def _parts_of(parts: LoadParts | SolarParts, place: int) -> LoadParts | SolarParts:
-    """What was trained, of one series; trees and networks serve all."""
-    own = slice(place, place + 1)
+def _parts_of(parts: LoadParts | SolarParts, place: int, an_hour: int) -> LoadParts | SolarParts:
+    """What was trained, of one series, which has as many rows as an hour intervals; trees and networks serve all."""
+    alone, own = slice(place, place + 1), slice(place * an_hour, (place + 1) * an_hour)
     if isinstance(parts, SolarParts):
-        return replace(parts, plants=parts.plants[own])
+        return replace(parts, plants=parts.plants[alone])
     return replace(
         parts,
-        stations=parts.stations[own],
+        stations=parts.stations[alone],
         climates=parts.climates[own],
         fitted=parts.fitted[own],
         courses=parts.courses[own],
@@ -114,8 +115,9 @@ def _others(stored: Forecast) -> Iterator[str]:
     """Who spoke without a model of ours, a sentence each; why is among the forecast's reasons."""
     if not stored.spoken_by:
         yield f"Nobody noted who spoke; the method was {stored.method}."
-    for method, hours in Counter(voice.method for voice in stored.spoken_by if not _of_a_model(voice)).items():
-        reach = f"For {hours} of {stored.axis.periods} hours"
+    an_hour = HOUR // stored.axis.step
+    for method, count in Counter(voice.method for voice in stored.spoken_by if not _of_a_model(voice)).items():
+        reach = f"For {count / an_hour:g} of {stored.axis.periods / an_hour:g} hours"
         if method == EXTERNAL:
             yield f"{reach} a forecast that was sent spoke, with bands of its past errors; no model of ours did."
         else:

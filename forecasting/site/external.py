@@ -42,13 +42,15 @@ def external_quantiles(
     periods: int,
     levels: tuple[float, ...],
     capacity_kw: float,
+    an_hour: int = 1,
 ) -> ExternalForecast | None:
     """Quantiles of the newest issue known at an origin, from the errors that earlier issues have made by then.
 
     Args:
         issues: By instant of issue; those issued after ``origin`` are not looked at.
-        actual_kw: Measured power on the same axis, shape (hours,). NaN where unknown; from ``origin`` on not looked at.
+        actual_kw: Measured power on the same axis, shape (intervals,). NaN where unknown; unread from ``origin`` on.
         capacity_kw: Quantiles stay within [0, capacity].
+        an_hour: Intervals in an hour.
 
     Returns:
         None if nothing was issued by then.
@@ -58,9 +60,9 @@ def external_quantiles(
         return None
     newest = known[-1]
     point = newest.over(origin, periods)
-    lead = origin + np.arange(periods) - newest.issued
+    lead = (origin + np.arange(periods) - newest.issued) // an_hour
 
-    past_lead, past_point, error = _past_errors(known[:-1], actual_kw[:origin])
+    past_lead, past_point, error = _past_errors(known[:-1], actual_kw[:origin], an_hour)
     edges = np.quantile(past_point, np.linspace(0, 1, _HEIGHTS + 1)[1:-1]) if len(past_point) else np.zeros(2)
     past_group, group = _groups(past_lead, past_point, edges), _groups(lead, np.nan_to_num(point), edges)
     past_block, block = np.digitize(past_lead, LEAD_EDGES_HOURS), np.digitize(lead, LEAD_EDGES_HOURS)
@@ -77,8 +79,10 @@ def external_quantiles(
     return ExternalForecast(np.clip(quantiles, 0.0, capacity_kw), len(error))
 
 
-def _past_errors(issues: Sequence[SentForecast], actual_kw: FloatArray) -> tuple[IndexArray, FloatArray, FloatArray]:
-    """Lead, forecast and error (actual minus forecast) of every hour that can be compared, each of shape (errors,)."""
+def _past_errors(
+    issues: Sequence[SentForecast], actual_kw: FloatArray, an_hour: int
+) -> tuple[IndexArray, FloatArray, FloatArray]:
+    """Hours of lead, forecast and error (actual minus forecast) of what can be compared, each of shape (errors,)."""
     leads, points, errors = [], [], []
     for issue in issues:
         positions = issue.start + np.arange(len(issue.values))
@@ -86,7 +90,7 @@ def _past_errors(issues: Sequence[SentForecast], actual_kw: FloatArray) -> tuple
         positions, point = positions[usable], issue.values[usable]
         error = actual_kw[positions] - point
         fine = np.isfinite(error)
-        leads.append(positions[fine] - issue.issued)
+        leads.append((positions[fine] - issue.issued) // an_hour)
         points.append(point[fine])
         errors.append(error[fine])
     if not leads:

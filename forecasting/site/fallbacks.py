@@ -76,13 +76,13 @@ def ask_in_turn(
             reasons.append(answer)
             continue
         told = np.clip(answer.quantiles[:periods], 0.0, bound_kw[: len(answer.quantiles), None])
-        taken = [hour for hour in np.flatnonzero(np.isfinite(told).all(axis=1)).tolist() if hour not in spoken_by]
+        taken = [place for place in np.flatnonzero(np.isfinite(told).all(axis=1)).tolist() if place not in spoken_by]
         if not taken:
             reasons += answer.reasons
             continue
         quantiles[taken] = told[taken]
         if answer.voice.fallback_level != Level.CHAMPION:
-            reach = "" if len(taken) == periods else f" for {len(taken)} of {periods} hours"
+            reach = "" if len(taken) == periods else f" for {issuance.told(len(taken))} of {issuance.hours} hours"
             reasons.append(f"{answer.speaker} stands in{reach}.")
         reasons += answer.reasons
         spoken_by |= dict.fromkeys(taken, answer.voice)
@@ -99,7 +99,7 @@ def ask_in_turn(
         method=spoken_by[0].method,
         degraded=bool(reasons),
         reasons=tuple(reasons),
-        spoken_by=tuple(spoken_by[hour] for hour in range(periods)),
+        spoken_by=tuple(spoken_by[place] for place in range(periods)),
         inputs=inputs,
     )
 
@@ -110,13 +110,14 @@ def known_inputs(
     """What is known of a series before an origin.
 
     Args:
-        kw: Hourly history, shape (hours of ``history``,). NaN where unknown.
+        kw: History, shape (intervals of ``history``,). NaN where unknown.
         weather_issued_at: Of the newest forecast that somebody sent of it or of its weather.
     """
     known = np.flatnonzero(np.isfinite(kw[: issuance.origin]))
-    week = np.isfinite(kw[max(issuance.origin - HISTORY_HOURS, 0) : issuance.origin])
+    week = HISTORY_HOURS * issuance.an_hour
+    late = np.isfinite(kw[max(issuance.origin - week, 0) : issuance.origin])
     return KnownInputs(
         readings_until=history.start + (int(known[-1]) + 1) * history.step if len(known) else None,
         weather_issued_at=weather_issued_at,
-        completeness=float(week.sum()) / HISTORY_HOURS,
+        completeness=float(late.sum()) / week,
     )

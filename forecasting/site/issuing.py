@@ -13,6 +13,7 @@ from forecasting.networks.windows import HISTORY_HOURS, MAX_HIDDEN_HOURS
 from grid.forecasts import Forecast
 from grid.time_axis import FloatArray, TimeAxis
 
+HOUR = timedelta(hours=1)
 NAIVE = "seasonal-naive"
 EXTERNAL = "external-empirical"
 MINIMUM_KNOWN_SHARE = 0.7
@@ -24,8 +25,9 @@ class Issuance:
     """What all forecasts of one instant have in common.
 
     Attributes:
-        axis: The hours to forecast.
-        origin: Position of ``axis.start`` on the history's axis: history before it, nothing from it on.
+        axis: What to forecast: whole hours, in intervals of an hour or a part of one.
+        origin: Position of ``axis.start`` on the history's axis, whose intervals are the same and which begins with a
+            full hour: history before it, nothing from it on.
     """
 
     issued_at: datetime
@@ -33,20 +35,43 @@ class Issuance:
     origin: int
     levels: tuple[float, ...]
 
+    @property
+    def an_hour(self) -> int:
+        """Intervals in an hour."""
+        return HOUR // self.axis.step
 
-def why_not_ask(kw: FloatArray, *, origin: int) -> str | None:
+    @property
+    def hours(self) -> int:
+        """Hours to forecast."""
+        return self.axis.periods // self.an_hour
+
+    def told(self, intervals: int) -> str:
+        """How many hours some intervals are, such as ``3`` or ``2.25``."""
+        return f"{intervals / self.an_hour:g}"
+
+    def dealt(self, kw: FloatArray) -> FloatArray:
+        """The history as hourly rows, one for each part of an hour, shape (parts, hours before the origin)."""
+        return kw[: self.origin].reshape(-1, self.an_hour).T
+
+    def joined(self, told: FloatArray) -> FloatArray:
+        """What was told of the parts of an hour, shape (parts, hours, levels), by interval: (intervals, levels)."""
+        return told.swapaxes(0, 1).reshape(-1, told.shape[-1])
+
+
+def why_not_ask(kw: FloatArray, issuance: Issuance) -> str | None:
     """Why a model cannot be asked about a series now, as a sentence; None if it can.
 
     Args:
-        kw: Hourly history, shape (hours,); its last week before ``origin`` counts.
+        kw: History, shape (intervals,); its last week before the origin counts.
     """
-    known = np.isfinite(kw[max(origin - HISTORY_HOURS, 0) : origin])
+    week = HISTORY_HOURS * issuance.an_hour
+    known = np.isfinite(kw[max(issuance.origin - week, 0) : issuance.origin])
     if not known.any():
         return "No reading arrived in the last week."
     stale = int(np.argmax(known[::-1]))
-    if stale > MAX_HIDDEN_HOURS:
-        return f"The newest reading is {stale} hours old; the model copes with {MAX_HIDDEN_HOURS}."
-    share = known.sum() / HISTORY_HOURS
+    if stale > MAX_HIDDEN_HOURS * issuance.an_hour:
+        return f"The newest reading is {issuance.told(stale)} hours old; the model copes with {MAX_HIDDEN_HOURS}."
+    share = known.sum() / week
     if share < MINIMUM_KNOWN_SHARE:
         return f"Only {share:.0%} of the last week's hours are known; the model needs {MINIMUM_KNOWN_SHARE:.0%}."
     return None
@@ -65,28 +90,29 @@ def baseline_forecast(
     """The seasonal naive forecast of one series; None if its last eight weeks hold no known hour.
 
     Args:
-        kw: Hourly history, shape (hours,).
+        kw: History, shape (intervals,).
         weekly: The season is a week (load), otherwise a day.
         night: True where the sun is down, shape (periods,): power is then 0.
         utc_offset_hours: For series that follow the wall clock, shape (hours + periods,).
     """
+    rows = issuance.dealt(kw)
     try:
         naive = seasonal_naive(
-            kw,
-            origins=np.array([issuance.origin]),
-            periods=issuance.axis.periods,
+            rows,
+            origins=np.full(len(rows), rows.shape[1]),
+            periods=issuance.hours,
             season_hours=WEEK_HOURS if weekly else DAY_HOURS,
             levels=issuance.levels,
             utc_offset_hours=utc_offset_hours,
         )
     except ValueError:
         return None
-    quantiles = np.minimum(naive.quantiles[0], capacity_kw)
+    quantiles = np.minimum(issuance.joined(naive.quantiles), capacity_kw)
     if night is not None:
         quantiles = np.where(night[:, None], 0.0, quantiles)
-    missing = int(naive.substituted[0])
+    missing = int(naive.substituted.sum())
     reasons = (
-        (f"{missing} of {issuance.axis.periods} hours repeat an older season: the newest one was not known.",)
+        (f"{issuance.told(missing)} of {issuance.hours} hours repeat an older season: the newest one was not known.",)
         if missing
         else ()
     )
@@ -104,5 +130,5 @@ def baseline_forecast(
 
 
 def position_of(instant: datetime, axis: TimeAxis) -> int:
-    """Position of the first hour of ``axis`` that begins at or after ``instant``; may lie outside the axis."""
-    return -((axis.start - instant) // timedelta(hours=1))
+    """Position of the first interval of ``axis`` that begins at or after ``instant``; may lie outside the axis."""
+    return -((axis.start - instant) // axis.step)

@@ -75,7 +75,7 @@ def joint_scenarios(
 
     Args:
         newest: One per series, in equal intervals.
-        issues: Those that :func:`past_of` asks for, as far as there are any.
+        issues: Those that :func:`past_of` asks for, as far as there are any; only those of equal intervals tell.
         kw: Readings that it asks for, by series in the order of ``newest``, shape (series, periods). NaN where unknown.
         checks: Totals that are to be the sums of their parts; None to leave the forecasts as they are. The marginals
             move with them.
@@ -115,7 +115,7 @@ def _past(
     }
     for issue in issues:
         row, k = place.get((issue.series_id, issue.issued_at), (-1, -1))
-        if row < 0:
+        if row < 0 or issue.axis.step != axis.step:
             continue
         ended = (newest[row].issued_at - known.start) // known.step  # what came later was not known
         first = (axis.start - _DAYS[k] - known.start) // known.step

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 
 from forecasting.series.calendar import hours_since_epoch
 from forecasting.series.request import Covariate, FileSeries, SeriesSettings
 from forecasting.series.sent import SentForecast
-from forecasting.site.data import HOUR, SeriesHistory
+from forecasting.site.data import SeriesHistory, hours_of
+from forecasting.site.issuing import HOUR
 from grid.site import Meter, Site
 from grid.time_axis import FloatArray, TimeAxis
 
@@ -25,7 +27,7 @@ def load_series(site: Site, history: SeriesHistory, *, periods: int) -> dict[str
     for name, kw, weather in zip(history.series_ids, history.kw, history.weather_ids, strict=True):
         settings = SeriesSettings(
             kind="load",
-            interval_minutes=60,
+            interval_minutes=history.axis.step // timedelta(minutes=1),
             timezone=site.timezone,
             holidays=site.holidays,
             covariates={weather: Covariate(means="air_temperature", unit="degC")} if weather else {},
@@ -47,7 +49,7 @@ def solar_series(meters: Sequence[Meter], history: SeriesHistory, *, periods: in
     for meter, name, kw, weather in zip(meters, history.series_ids, history.kw, history.weather_ids, strict=True):
         settings = SeriesSettings(
             kind="solar",
-            interval_minutes=60,
+            interval_minutes=history.axis.step // timedelta(minutes=1),
             capacity=meter.capacity_kw or None,
             latitude=meter.latitude,
             longitude=meter.longitude,
@@ -72,7 +74,7 @@ def _sent(history: SeriesHistory, means: str) -> dict[str, dict[str, tuple[SentF
 
 def _skipped(axis: TimeAxis) -> int:
     """Hours before the first midnight in UTC."""
-    return int(-hours_since_epoch(axis)[0] % 24)
+    return int(-hours_since_epoch(hours_of(axis))[0] % 24)
 
 
 def _series(
@@ -85,15 +87,16 @@ def _series(
     periods: int,
 ) -> FileSeries:
     """The history from its first midnight in UTC on, so that positions tell the hour of the day, and a horizon."""
-    skipped = _skipped(axis)
+    hours, an_hour = _skipped(axis), HOUR // axis.step
+    skipped, coming = hours * an_hour, periods * an_hour
     origin = axis.periods - skipped
-    ahead = np.full(periods, np.nan)
+    ahead = np.full(coming, np.nan)
     return FileSeries(
         series_id=name,
         settings=settings,
-        axis=TimeAxis(axis.start + skipped * HOUR, HOUR, origin + periods),
+        axis=TimeAxis(axis.start + hours * HOUR, axis.step, origin + coming),
         values=np.concatenate([kw[skipped:], ahead]),
         origin=origin,
-        asked=origin + np.arange(periods),
+        asked=origin + np.arange(coming),
         covariates={key: np.concatenate([values[skipped:], ahead]) for key, values in covariates.items()},
     )

@@ -28,8 +28,9 @@ from forecasting.site.as_known import AsKnown, channels_read
 from forecasting.site.asking import ask_external, ask_loads, ask_solar
 from forecasting.site.champions import Champion, Champions, Promoted
 from forecasting.site.data import (
-    HOUR,
+    forecast_step,
     history_axis,
+    hours_of,
     load_external_issues,
     load_load_history,
     load_meters_kw,
@@ -39,10 +40,11 @@ from forecasting.site.data import (
     meters_of,
 )
 from forecasting.site.explanation import explain_stored, model_that_spoke, unexplained
-from forecasting.site.issuing import Issuance
+from forecasting.site.issuing import HOUR, Issuance
 from forecasting.site.series import load_series, solar_series
 from forecasting.site.stand_ins import Asked, forecast_all
 from grid.forecasts import DEFAULT_LEVELS, Forecast
+from grid.readings import Source
 from grid.site import SITE_LOAD, PromotionCriterion, Site
 from grid.store.corrections import load_corrections
 from grid.store.events import publish_event_once
@@ -64,7 +66,7 @@ logger = logging.getLogger(__name__)
 KINDS = ("load", "solar")
 """What there are models of."""
 LONGEST_HISTORY = timedelta(days=5 * 366)
-TRAINED_PERIODS = 48
+TRAINED_HOURS = 48
 DEFAULT_BUDGET_SECONDS = 30.0
 EXTERNAL_ISSUES_READ = timedelta(days=60)
 
@@ -85,7 +87,7 @@ class ForecastService:
 
         Args:
             issued_at: The site's present; nothing that ends later is used.
-            periods: Hours from the first full hour at or after ``issued_at``.
+            periods: Hours from the first full hour at or after ``issued_at``, in the site's intervals.
 
         Returns:
             The primary forecasts. A series of which nothing is known, neither a reading nor a capacity nor another of
@@ -96,10 +98,10 @@ class ForecastService:
         """
         if periods < 1:
             raise ValueError(f"periods must be at least 1, got {periods}")
-        ahead = TimeAxis(ceil_to_step(require_utc(issued_at, name="issued_at"), HOUR), HOUR, periods)
-        origin = ISSUE_HISTORY // HOUR
-        issuance = Issuance(issued_at, ahead, origin, DEFAULT_LEVELS)
-        history = TimeAxis(ahead.start - ISSUE_HISTORY, HOUR, origin)
+        start, step = ceil_to_step(require_utc(issued_at, name="issued_at"), HOUR), forecast_step(site)
+        origin = ISSUE_HISTORY // step
+        issuance = Issuance(issued_at, TimeAxis(start, step, periods * HOUR // step), origin, DEFAULT_LEVELS)
+        history = TimeAxis(start - ISSUE_HISTORY, step, origin)
         asked = self._whom_to_ask(conn, site, history, issuance)
         made = forecast_all(asked, issuance)
         for name, forecast in made.items():
@@ -158,7 +160,8 @@ class ForecastService:
         if name != SITE_LOAD:  # of one meter alone, the others are not read
             meters = tuple(meter for meter in site.meters if meter_series(meter) == name)
             site = replace(site, meters=meters, loads=())
-        history = TimeAxis(stored.axis.start - ISSUE_HISTORY, HOUR, ISSUE_HISTORY // HOUR)
+        step = stored.axis.step
+        history = TimeAxis(stored.axis.start - ISSUE_HISTORY, step, ISSUE_HISTORY // step)
         series, weather_ids = self._known_series(conn, site, found.kind, history, issued_at=stored.issued_at)
         trained = dict(zip(model.series_ids, model.weather_ids, strict=True))
         for one, weather in zip(series, weather_ids, strict=True):
@@ -214,9 +217,9 @@ class ForecastService:
         """Every series of a kind, and the weather site that each reads; "" for none."""
         if kind == "load":
             history = load_load_history(conn, site, axis, issued_at=issued_at)
-            return list(load_series(site, history, periods=TRAINED_PERIODS).values()), history.weather_ids
+            return list(load_series(site, history, periods=TRAINED_HOURS).values()), history.weather_ids
         history = load_solar_history(conn, site, axis, issued_at=issued_at)
-        made = solar_series(meters_of(site, "solar"), history, periods=TRAINED_PERIODS)
+        made = solar_series(meters_of(site, "solar"), history, periods=TRAINED_HOURS)
         return list(made.values()), history.weather_ids
 
     def _train_kind(
@@ -286,9 +289,12 @@ def _as_known(conn: psycopg.Connection, site: Site, series: Sequence[FileSeries]
     """The series at any instant of the weeks that judge."""
     one = series[0]
     history = TimeAxis(one.axis.start, one.axis.step, one.origin)
-    first = history.end - timedelta(days=LONGEST_TEST_DAYS)
-    corrections = load_corrections(conn, channels_read(site, series), history, first=first, last=history.end)
-    return AsKnown(site, series, corrections.undone_at)
+    first, read = history.end - timedelta(days=LONGEST_TEST_DAYS), channels_read(site, series)
+    meters, weather = (
+        load_corrections(conn, [one for one in read if one[0] is source], axis, first=first, last=history.end)
+        for source, axis in ((Source.METER, history), (Source.WEATHER, hours_of(history)))
+    )
+    return AsKnown(site, series, lambda instant: meters.undone_at(instant) | weather.undone_at(instant))
 
 
 def _stakes(conn: psycopg.Connection, site: Site, *, until: datetime) -> Stakes | None:

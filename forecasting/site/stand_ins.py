@@ -33,7 +33,7 @@ class Neighbour:
     """Another series of the same kind, and what was just forecast of it.
 
     Attributes:
-        kw: Its hourly history, shape (hours,). NaN where unknown.
+        kw: Its history, shape (intervals,). NaN where unknown.
         capacity_kw: None if unknown.
     """
 
@@ -47,7 +47,7 @@ class Asked:
     """A series to forecast, and who can be asked about it in the first round.
 
     Attributes:
-        kw: Its hourly history, shape (hours,). NaN where unknown.
+        kw: Its history, shape (intervals,). NaN where unknown.
         capacity_kw: None if unknown.
         bound_kw: No power above it, shape (periods,); infinite where nobody knows.
         band_kw: The most that is possible, for those who know nothing else, shape (periods,); None if nobody knows it.
@@ -116,25 +116,24 @@ def refit(kw: FloatArray, calendar: Calendar, issuance: Issuance) -> Answer | st
     """A regression on the calendar, fitted on the spot; what it left over lately goes on and fades.
 
     Args:
-        kw: Hourly history, shape (hours,). NaN where unknown.
-        calendar: Of these hours and of those to forecast.
+        kw: History, shape (intervals,). NaN where unknown.
+        calendar: Of its hours and of those to forecast.
     """
-    known = int(np.isfinite(kw[: issuance.origin]).sum())
+    rows = issuance.dealt(kw)
+    known = int(np.isfinite(rows).sum()) // issuance.an_hour
     if known < REFIT_HOURS:
         return f"A regression needs {REFIT_HOURS} known hours, there are {known}."
-    periods = issuance.axis.periods
-    split = split_history(issuance.origin, periods)
-    (regression,) = fit_regressions(kw[None, : issuance.origin], Design(calendar, None), split=split, periods=periods)
-    errors = regression.errors(periods, issuance.origin)
-    told = regression.speak(np.array([issuance.origin]), periods, errors)[0]
-    quantiles = at_levels(told, levels=LEVELS, wanted=issuance.levels)
+    origin, periods = rows.shape[1], issuance.hours
+    fitted = fit_regressions(rows, Design(calendar, None), split=split_history(origin, periods), periods=periods)
+    told = [one.speak(np.array([origin]), periods, one.errors(periods, origin))[0] for one in fitted]
+    quantiles = at_levels(issuance.joined(np.stack(told)), levels=LEVELS, wanted=issuance.levels)
     voice = Voice(REGRESSION, REGRESSION, Level.REFIT)
     return Answer("A regression fitted on the spot", voice, np.maximum(quantiles, 0.0))
 
 
 def naive(baseline: Forecast | None, kw: FloatArray, issuance: Issuance, *, season_hours: int) -> Answer | str:
     """The baseline, if a season of readings stands behind it."""
-    known = int(np.isfinite(kw[: issuance.origin]).sum())
+    known = int(np.isfinite(kw[: issuance.origin]).sum()) // issuance.an_hour
     if baseline is None or known < season_hours:
         return f"The seasonal naive forecast needs {season_hours} known hours, there are {known}."
     voice = Voice(NAIVE, NAIVE, Level.SEASONAL_NAIVE)
@@ -156,11 +155,11 @@ def neighbours(one: Asked, others: Sequence[Neighbour], issuance: Issuance) -> A
     large as they are. How the neighbours differ is part of the bands. A series that is unlike them is none of theirs.
     """
     own, history = one.kw[: issuance.origin], [(other.kw[: issuance.origin], other.capacity_kw) for other in others]
-    scales, how = scales_to(own, one.capacity_kw, history)
+    scales, how = scales_to(own, one.capacity_kw, history, an_hour=issuance.an_hour)
     chosen = nearest_in_size(scales)
     if not chosen:
         return "There is no neighbour of its kind to take a profile from."
-    if unlike(own, [scales[k] * history[k][0] for k in chosen]):
+    if unlike(own, [scales[k] * history[k][0] for k in chosen], an_hour=issuance.an_hour):
         return "Its neighbours' profile is not its own: yesterday's hours tell more of its readings."
     first = others[chosen[0]].forecast
     said = [others[k].forecast.quantiles for k in chosen]

@@ -59,7 +59,8 @@ def assemble_problem(
     """Put the problem of the next ``periods`` hours together.
 
     Args:
-        forecasts: By series id; needed are every load and plant series and ``site:load``.
+        forecasts: By series id; needed are every load and plant series and ``site:load``. Of shorter intervals an hour
+            has the mean.
         issued_at: The site's present; the plan begins with the first full hour at or after it.
         previous: Document of the plan before this one, taken as carried out: it tells which units are on, for how long
             and at what output. Without one (or with one that ends too early) units are free in the first hour.
@@ -72,6 +73,7 @@ def assemble_problem(
         InputError: Naming every series without a usable forecast.
     """
     axis = TimeAxis(ceil_to_step(issued_at, _STEP), _STEP, periods)
+    forecasts = {name: one.averaged(_STEP) for name, one in forecasts.items()}
     plant_series = sorted({plant.series_id for plant in site.renewable_plants})
     needed = [*sorted({load.series_id for load in site.loads}), *plant_series, SITE_LOAD]
     faults = [fault for name in needed if (fault := _fault(name, forecasts.get(name), axis, site)) is not None]

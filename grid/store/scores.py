@@ -68,8 +68,10 @@ class StoredDrift:
     document: dict[str, Any]
 
 
-def load_spoken(conn: psycopg.Connection[Any], *, begin: datetime, end: datetime, reach: timedelta) -> list[Spoken]:
-    """What champions said of the intervals that start in [begin, end); stand-ins are left out.
+def load_spoken(
+    conn: psycopg.Connection[Any], *, begin: datetime, end: datetime, step: timedelta, reach: timedelta
+) -> list[Spoken]:
+    """What champions said of the intervals of one length that start in [begin, end); stand-ins are left out.
 
     Args:
         reach: Of the longest forecast that counts; issues further back are not looked at.
@@ -80,7 +82,8 @@ def load_spoken(conn: psycopg.Connection[Any], *, begin: datetime, end: datetime
             SELECT DISTINCT ON (series_id, date_bin(%(thinned)s, issued_at, 'epoch'))
                    forecast_id, series_id, levels, model_ids, fallback_levels
             FROM forecast_run
-            WHERE role = %(role)s AND issued_at >= %(begin)s - %(reach)s AND issued_at < %(end)s
+            WHERE role = %(role)s AND interval_minutes = %(minutes)s
+              AND issued_at >= %(begin)s - %(reach)s AND issued_at < %(end)s
             ORDER BY series_id, date_bin(%(thinned)s, issued_at, 'epoch'), issued_at
         )
         SELECT i.series_id, i.model_ids[v.voice], i.levels, array_agg(v.interval_start), array_agg(v.quantiles)
@@ -91,6 +94,7 @@ def load_spoken(conn: psycopg.Connection[Any], *, begin: datetime, end: datetime
         {
             "thinned": THINNED,
             "role": PRIMARY,
+            "minutes": step // timedelta(minutes=1),
             "begin": require_utc(begin, name="begin"),
             "end": require_utc(end, name="end"),
             "reach": reach,

@@ -14,16 +14,18 @@ from grid.resampling import resample
 from grid.store.binary_copy import POSTGRES_EPOCH_US
 from grid.store.readings import PACKED_READING
 from grid.store.series import find_channel_keys
-from grid.time_axis import FloatArray, TimeAxis, require_utc
+from grid.time_axis import FloatArray, TimeAxis, floor_to_step, require_utc
 from grid.units import Channel
+
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IssuedForecast:
-    """One issue of one channel, hourly.
+    """One issue of one channel.
 
     Attributes:
-        axis: From the first to the last hour it speaks of.
+        axis: Of the hours, from the first to the last, that it speaks of; in steps of an hour or of parts of one.
         values: In the channel's stored unit, shape (periods,). NaN where it says nothing.
     """
 
@@ -39,11 +41,13 @@ def load_issued_forecasts(
     *,
     issued_from: datetime,
     issued_by: datetime,
+    step: timedelta = _HOUR,
 ) -> dict[str, list[IssuedForecast]]:
     """Every forecast of a channel issued within [issued_from, issued_by], by owner, the oldest first.
 
     Args:
         owners: Weather sites, or meters whose plants' output is forecast. One without a forecast has an empty list.
+        step: An hour or a part of one. Parts of an hour of which only the whole is told have its mean.
 
     Raises:
         ValueError: If an instant is not in UTC.
@@ -66,10 +70,15 @@ def load_issued_forecasts(
     )
     found: dict[str, list[IssuedForecast]] = {owner: [] for owner in owners}
     for key, issued_at, first, last, packed in rows:
-        start = first.replace(minute=0, second=0, microsecond=0)
-        axis = TimeAxis(start, timedelta(hours=1), (last - start) // timedelta(hours=1) + 1)
+        start = floor_to_step(first, _HOUR)
+        hours = TimeAxis(start, _HOUR, (last - start) // _HOUR + 1)
+        axis = TimeAxis(start, step, hours.periods * (_HOUR // step))
         table = np.frombuffer(packed, dtype=PACKED_READING)
         start_us = table["start"].astype(np.int64) + POSTGRES_EPOCH_US
-        values = resample(start_us, table["minutes"].astype(np.int64), table["value"].astype(float), axis=axis)
+        columns = start_us, table["minutes"].astype(np.int64), table["value"].astype(float)
+        values = np.repeat(resample(*columns, axis=hours), _HOUR // step)
+        if step < _HOUR:
+            own = resample(*columns, axis=axis)
+            values = np.where(np.isfinite(own), own, values)
         found[owner_of[key]].append(IssuedForecast(issued_at, axis, values))
     return found

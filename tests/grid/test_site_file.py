@@ -44,6 +44,23 @@ def test_document_of_a_site_is_read_back_as_the_same_site_through_json() -> None
     assert parse_site(json.loads(json.dumps(site_to_document(site)))) == site
 
 
+def test_series_are_forecast_every_hour_unless_the_site_says_otherwise(document: dict[str, Any]) -> None:
+    assert parse_site(document).forecasts.interval_minutes == 60
+    document["forecasts"] = {"interval_minutes": 30}
+    site = parse_site(document)
+    assert site.forecasts.interval_minutes == 30
+    assert parse_site(site_to_document(site)) == site
+
+
+def test_intervals_of_forecasts_are_those_that_meters_tell(document: dict[str, Any]) -> None:
+    document["forecasts"] = {"interval_minutes": 20}
+    assert only_fault(document).startswith("forecasts: interval_minutes: 20 minutes are no interval of forecasts")
+    document["forecasts"] = {"interval_minutes": 15}
+    document["meters"][0]["interval_minutes"] = 30
+    told = 'meters "town": interval_minutes: intervals of 30 minutes cannot be forecast every 15'
+    assert only_fault(document).startswith(told)
+
+
 def test_broken_toml_tells_the_line() -> None:
     with pytest.raises(InputError, match=r"is no TOML: .*line 2"):
         read_site_file('site_id = "x"\nname = \n')

@@ -9,7 +9,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from forecasting.series.request import FileSeries
+from forecasting.series.request import Covariate, FileSeries, SeriesSettings
 from forecasting.site.as_known import AsKnown, channels_read
 from forecasting.site.data import load_load_history
 from forecasting.site.series import load_series
@@ -112,3 +112,21 @@ def test_horizons_stay_unknown_and_other_hours_as_they_are(conn: psycopg.Connect
         elsewhere: FloatArray = np.setdiff1d(np.arange(one.axis.periods), [30, 31])
         np.testing.assert_array_equal(one.values[elsewhere], now[name].values[elsewhere])
         assert np.isnan(one.values[one.origin :]).all()
+
+
+def test_an_hour_of_weather_is_undone_in_all_its_parts() -> None:
+    settings = SeriesSettings(
+        kind="load",
+        interval_minutes=30,
+        covariates={"hill": Covariate(means="air_temperature", unit="degC")},
+    )
+    axis = TimeAxis(START, HOUR / 2, 8)
+    one = FileSeries("a:load", settings, axis, np.arange(8.0), 6, np.arange(6, 8), {"hill": np.full(8, 9.0)})
+    undone = {
+        (Source.METER, "a", Channel.LOAD): (np.array([3]), np.array([30.0])),
+        (Source.WEATHER, "hill", Channel.AIR_TEMPERATURE): (np.array([1]), np.array([5.0])),
+    }
+    found = AsKnown(SITE, [one], lambda _: undone).at(START)
+    assert found is not None
+    assert found[0].values.tolist() == [0.0, 1.0, 2.0, 30.0, 4.0, 5.0, 6.0, 7.0]
+    assert found[0].covariates["hill"].tolist() == [9.0, 9.0, 5.0, 5.0, 9.0, 9.0, 9.0, 9.0]

@@ -72,3 +72,19 @@ def test_hours_that_nobody_forecast_are_nan(actual: FloatArray) -> None:
 def test_without_an_issue_there_is_no_forecast(actual: FloatArray) -> None:
     late = [SentForecast(1000, 1000, actual[1000:1072])]
     assert external_quantiles(late, actual, origin=960, periods=48, levels=LEVELS, capacity_kw=1.0) is None
+
+
+def test_leads_of_quarter_hours_are_counted_in_hours(actual: FloatArray) -> None:
+    far = np.where(np.arange(72) < 24, 0.0, 10.0)  # wrong from the second day on, by turns upward and downward
+    issues = [
+        SentForecast(one.issued, one.start, one.values + (-1) ** day * far)
+        for day, one in enumerate(daily_issues(actual, np.zeros(HOURS)))
+    ]
+    quarters = [SentForecast(4 * one.issued, 4 * one.start, np.repeat(one.values, 4)) for one in issues]
+    made = external_quantiles(
+        quarters, np.repeat(actual, 4), origin=3840, periods=192, levels=LEVELS, capacity_kw=1000.0, an_hour=4
+    )
+    assert made is not None
+    width = made.quantiles[:, 2] - made.quantiles[:, 0]
+    np.testing.assert_allclose(width[:96], 0.0, atol=1e-9)
+    assert width[96:].min() > 10.0

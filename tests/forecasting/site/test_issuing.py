@@ -67,7 +67,7 @@ def test_night_and_capacity_bind_the_baseline() -> None:
 def test_a_model_is_asked_only_about_what_it_can_read(missing: slice, said: str | None) -> None:
     kw = week_after_week()
     kw[missing] = np.nan
-    reason = why_not_ask(kw, origin=ORIGIN)
+    reason = why_not_ask(kw, ISSUANCE)
     assert reason is None if said is None else reason is not None and said in reason
 
 
@@ -76,3 +76,23 @@ def test_an_instant_within_an_hour_belongs_to_the_next_position() -> None:
     assert position_of(axis.start, axis) == 0
     assert position_of(axis.start + timedelta(minutes=1), axis) == 1
     assert position_of(axis.start - timedelta(hours=2), axis) == -2
+
+
+QUARTERS = Issuance(ISSUED, TimeAxis(AHEAD.start, AHEAD.step / 4, 4 * AHEAD.periods), 4 * ORIGIN, LEVELS)
+
+
+def test_each_part_of_an_hour_has_the_baseline_that_it_would_have_as_an_hour() -> None:
+    parts = [scale * week_after_week() for scale in (1.0, 2.0, 0.5, 3.0)]
+    made = baseline_forecast("a:load", np.stack(parts, axis=1).ravel(), QUARTERS, weekly=True)
+    assert made is not None
+    alone = np.stack([baseline(kw).quantiles for kw in parts])  # (parts, hours, levels)
+    np.testing.assert_array_equal(made.quantiles.reshape(-1, 4, len(LEVELS)).swapaxes(0, 1), alone)
+
+
+def test_what_a_model_can_read_of_quarter_hours_is_told_in_hours() -> None:
+    kw = np.repeat(week_after_week(), 4)
+    kw[-48:] = np.nan
+    assert why_not_ask(kw, QUARTERS) is None
+    kw[-49:] = np.nan
+    said = "The newest reading is 12.25 hours old; the model copes with 12."
+    assert why_not_ask(kw, QUARTERS) == said

@@ -82,6 +82,18 @@ def test_load_and_available_power_are_scaled_medians() -> None:
     assert {told["series_id"] for told in inputs["forecasts"]} == {"zone:load", "site:load", "sun:generation"}
 
 
+def test_forecasts_of_shorter_intervals_count_with_the_mean_of_each_hour() -> None:
+    axis = TimeAxis(START - HOUR / 4, HOUR / 4, 4 * PERIODS + 2)
+    quarters = forecast("zone:load", 0.0, 0.0, 0.0, axis=axis)
+    medians = np.concatenate([[9e9], 1000.0 * np.arange(4 * PERIODS), [9e9]])  # hours that are not whole are left out
+    quarters = replace(quarters, quantiles=medians[:, None] + [-1.0, 0.0, 1.0])
+    problem, _ = assemble_problem(SITE, {**forecasts(), "zone:load": quarters}, issued_at=ISSUED, periods=PERIODS)
+    np.testing.assert_allclose(problem.load_mw[0], 4.0 * np.arange(PERIODS) + 1.5)
+    same = quarters.averaged(HOUR)
+    assert same.axis == TimeAxis(START, HOUR, PERIODS)
+    assert same.averaged(HOUR) is same
+
+
 def test_available_power_stays_within_the_plant() -> None:
     bright = {**forecasts(), "sun:generation": forecast("sun:generation", -0.5, 3.6, 4.0)}
     problem, _ = assemble_problem(SITE, bright, issued_at=ISSUED, periods=PERIODS)
@@ -111,7 +123,8 @@ def test_every_missing_forecast_is_named() -> None:
     [
         TimeAxis(START, HOUR, PERIODS - 1),
         TimeAxis(START + HOUR, HOUR, PERIODS + 5),
-        TimeAxis(START, HOUR / 4, 4 * PERIODS),
+        TimeAxis(START + HOUR / 4, HOUR / 4, 4 * PERIODS),
+        TimeAxis(START - HOUR, 2 * HOUR, PERIODS),
         TimeAxis(START - HOUR / 2, HOUR, PERIODS + 2),
     ],
 )
