@@ -139,7 +139,7 @@ def train_network(
     torch.manual_seed(options.seed * team.size + team.rank)  # each process drops out its own
     step, stopped_by = 0, "steps"
     while step < options.max_steps:
-        if not course.goes_on(step):
+        if not course.goes_on():
             stopped_by = "time"
             judge.look()
             break
@@ -219,7 +219,7 @@ class _Course:
     def seconds(self) -> float:
         return time.monotonic() - self._began
 
-    def goes_on(self, step: int) -> bool:
+    def goes_on(self) -> bool:
         """Look at the clock: whether all processes together have budget left."""
         self._spent = self._team.mean(self.seconds / self._options.budget_seconds)
         return self._spent < 1.0

@@ -101,7 +101,7 @@ def _series(name: str, settings: SeriesSettings, rows: pd.DataFrame) -> FileSeri
     check_sizes(faults, f"{place}: value", settings, value, number)
     if settings.kind == "solar" and np.isfinite(value).any():
         check_sun(faults, f"{place}: value", settings.capacity, value, number)
-    _check_temperatures(faults, name, settings, rows, number)
+    _check_units(faults, name, settings, rows, number)
     known = np.flatnonzero(np.isfinite(value))
     if not len(known):  # a new meter, if others are like it
         return faults or _on_axis(name, settings, rows, (seconds - seconds[0]) // step, known)
@@ -120,11 +120,14 @@ def _series(name: str, settings: SeriesSettings, rows: pd.DataFrame) -> FileSeri
     return faults or _on_axis(name, settings, rows, (seconds - seconds[0]) // step, known)
 
 
-def _check_temperatures(
-    faults: list[Fault], name: str, settings: SeriesSettings, rows: pd.DataFrame, number: Numbers
-) -> None:
+def _check_units(faults: list[Fault], name: str, settings: SeriesSettings, rows: pd.DataFrame, number: Numbers) -> None:
     for column, about in settings.covariates.items():
-        if about.means != "air_temperature" or column not in rows.columns:
+        if column not in rows.columns:
+            continue
+        if about.means == "ghi" and to_w_m2(rows[column].to_numpy(), about.unit, settings.interval_minutes) is None:
+            remedy = "give W/m2, kW/m2, or Wh/m2 or J/m2 over the interval"
+            faults.append(Fault(f"SERIES.json {name}: {column}", f"ghi has the unit {about.unit!r}", remedy))
+        if about.means != "air_temperature":
             continue
         celsius = to_celsius(rows[column].to_numpy(), about.unit)
         if celsius is None:
@@ -144,6 +147,20 @@ def to_celsius(values: npt.NDArray[np.float64], unit: str) -> npt.NDArray[np.flo
             return (values - 32.0) / 1.8
         case "K":
             return values - 273.15
+    return None
+
+
+def to_w_m2(values: npt.NDArray[np.float64], unit: str, minutes: int) -> npt.NDArray[np.float64] | None:
+    """Mean irradiance of intervals of so many minutes in W/m2; None if the unit is none that is known."""
+    match unit.replace("²", "2"):
+        case "W/m2" | "":
+            return values
+        case "kW/m2":
+            return values * 1000.0
+        case "Wh/m2":
+            return values * 60.0 / minutes
+        case "J/m2":
+            return values / (60.0 * minutes)
     return None
 
 

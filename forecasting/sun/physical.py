@@ -23,7 +23,7 @@ from forecasting.members.course import LEVELS
 from forecasting.nouns import IndexArray
 from forecasting.series.request import FileSeries
 from forecasting.series.rows import Rows
-from forecasting.series.table import to_celsius
+from forecasting.series.table import to_celsius, to_w_m2
 from forecasting.sun.core import INDEX_BOUND
 from forecasting.sun.plant import SUBSTEPS, Plant, make_clear_sky, plane_irradiance
 from forecasting.sun.windows import SolarPanel
@@ -52,10 +52,10 @@ def physical_index(rows: Rows, clear: FloatArray, plants: Sequence[Plant | None]
     """
     made = np.full(clear.shape, np.nan)
     for number, (one, plant) in enumerate(zip(rows.series, plants, strict=True)):
-        names = [name for name in one.meaning("ghi") if rows.given(one, name)]
-        if plant is None or not names:
+        ghi_w_m2 = _ghi_w_m2(rows, one)
+        if plant is None or ghi_w_m2 is None:
             continue
-        power = rows.spread(one, physical_kw(plant, one.axis, one.covariates[names[0]], _celsius(rows, one)))
+        power = rows.spread(one, physical_kw(plant, one.axis, ghi_w_m2, _celsius(rows, one)))
         own = slice(number * rows.parts, (number + 1) * rows.parts)
         lit = clear[own] > 0.0
         made[own] = np.where(lit, np.minimum(power / np.where(lit, clear[own], 1.0), INDEX_BOUND), np.nan)
@@ -110,6 +110,15 @@ def physical_quantiles(panel: SolarPanel, physical: FloatArray, wanted: IndexArr
         near = past[begin[:, None] + np.arange(count)]  # (hours, alike)
         made[row, at] = np.quantile(came[near], LEVELS, axis=1).T
     return made[:, wanted]
+
+
+def _ghi_w_m2(rows: Rows, one: FileSeries) -> FloatArray | None:
+    """Irradiance of each interval, shape (intervals,); None if no column tells it in a known unit."""
+    for name in one.meaning("ghi"):
+        if rows.given(one, name):
+            unit = one.settings.covariates[name].unit
+            return to_w_m2(one.covariates[name], unit, one.settings.interval_minutes)
+    return None
 
 
 def _celsius(rows: Rows, one: FileSeries) -> FloatArray:

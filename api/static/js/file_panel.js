@@ -30,10 +30,10 @@ function charted(document, index) {
 }
 
 /** How a series was forecast, in sentences. */
-function provenance(one) {
+export function provenance(one) {
   const until = (instant) => `${dayTime(instant)} ${zoneName(instant)}`;
   const { inputs } = one;
-  const known = [`Known until ${until(inputs.readings_until)}, ${percent(inputs.completeness)} of the week before.`,
+  const known = [inputs.readings_until ? `Known until ${until(inputs.readings_until)}, ${percent(inputs.completeness)} of the week before.` : "Nothing known.",
     inputs.covariates_until ? `Covariates until ${until(inputs.covariates_until)}.` : ""].join(" ");
   const skill = one.skill === null ? "No skill to tell" : `Skill ${number(one.skill, 2)} against the seasonal naive`;
   return [

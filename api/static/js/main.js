@@ -48,6 +48,13 @@ const loadSite = guarded("the site", async () => {
   alarms();
 });
 
+/** In the place of what only a site can fill; the API's own words say how to make one. */
+function noSite() {
+  for (const id of ["load-chart", "renewable-chart", "quality-chart", "about"]) {
+    replace(byId(id), missing("No site.", state.faults.get("the site") ?? ""));
+  }
+}
+
 const loadSeries = guarded("the series", async () => {
   const series = await get("/series");
   state.series = series;
@@ -61,7 +68,7 @@ const loadQuality = guarded("the data quality", async () => {
 });
 
 const loadForecasts = guarded("the forecasts", async () => {
-  if (!state.site) return;
+  if (!state.site) return noSite();
   await Promise.all([
     showForecast("load", { seriesId: byId("load-series").value || "site:load", site: state.site }),
     byId("renewable-series").value

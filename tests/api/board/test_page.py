@@ -162,6 +162,8 @@ def test_a_board_without_data_says_what_is_missing_and_asks_for_a_key(empty_api:
     browser.value(f"document.querySelector('#key-input').value = '{empty_api.keys['analyst']}'")
     browser.value("document.querySelector('#key-form').requestSubmit()")
     browser.wait("document.querySelector('#alarms').textContent.includes('gridpilot init')")
+    for panel in ("load-chart", "renewable-chart", "quality-chart", "about"):
+        browser.wait(f"/No site.*gridpilot init/.test(document.querySelector('#{panel}').textContent)")
     browser.wait("document.querySelector('#connection').textContent === 'live'")
     with psycopg.connect(empty_api.database_url) as conn:
         publish_event(conn, kind="alarm", payload=alarm_payload(100, Counter(unknown_unit=7)))

@@ -143,6 +143,22 @@ def test_scenarios_are_drawn_where_they_are_wanted(own_api: Any, browser: Any) -
 
 
 @pytest.mark.browser
+def test_a_series_without_readings_is_said_to_have_none(own_api: Any, browser: Any) -> None:
+    report = {
+        "inputs": {"readings_until": None, "completeness": 0.0, "covariates_until": None}, "skill": None, "reasons": [],
+        "weights": {"neighbours": 1.0}, "model_id": "m", "issued_at": "2026-03-05T00:00:00Z", "backtest_origins": 8,
+    }  # fmt: skip
+    browser.call("Page.navigate", url=f"{own_api.url}/#key={own_api.keys['operator']}")
+    browser.wait("document.querySelector('#forecast-file') !== null")
+    browser.value(
+        "import('/static/js/file_panel.js')"
+        f".then((panel) => {{ window.said = panel.provenance({json.dumps(report)})[0].textContent; }}); true"
+    )
+    browser.wait("window.said !== undefined")
+    assert ". Nothing known. No skill to tell, over 8 origins" in browser.value("window.said").replace("  ", " ")
+
+
+@pytest.mark.browser
 def test_a_file_is_forecast_on_the_board(own_api: Any, browser: Any) -> None:
     hours = [
         f"{name},2026-03-{1 + h // 24:02d}T{h % 24:02d}:00:00Z,{scale * (50 + h % 24) if h < 96 else ''}"

@@ -46,6 +46,7 @@ def changed(column: str, row: int, value: object) -> pd.DataFrame:
 
 TEMPERATURE = {**GOOD, "covariates": {"temp": {"means": "air_temperature", "unit": "degC"}}}
 BAD_UNIT = {"means": "air_temperature", "unit": "furlong"}
+BAD_SUN = {"means": "ghi", "unit": "lx"}
 SWAPPED = table().iloc[[1, 0, *range(2, 50)]]
 
 
@@ -90,6 +91,11 @@ SWAPPED = table().iloc[[1, 0, *range(2, 50)]]
             "line 5: is far below zero",
         ),
         (table(temp=["3"] * 50), {**TEMPERATURE, "covariates": {"temp": BAD_UNIT}}, "SERIES.json a: temp: air_temp"),
+        (
+            table(temp=["3"] * 50),
+            {**GOOD, "covariates": {"temp": BAD_SUN}},
+            "SERIES.json a: temp: ghi has the unit 'lx'",
+        ),
     ],
 )
 def test_a_fault_is_told_with_its_place(

@@ -98,6 +98,19 @@ def test_with_few_days_of_history_it_speaks_and_the_mix_is_better_for_it(days: i
     assert losses[0] < losses[1]
 
 
+@pytest.mark.parametrize(("unit", "per_w_m2"), [("W/m²", 1.0), ("kW/m2", 1e-3), ("Wh/m2", 1.0), ("J/m2", 3600.0)])
+def test_irradiance_in_any_known_unit_says_the_same(unit: str, per_w_m2: float) -> None:
+    one, _ = measured(10)
+    other = measured(10, covariates={"ssrd": Covariate(means="ghi", unit=unit)})[0]
+    other = replace(other, covariates={"ssrd": other.covariates["ssrd"] * per_w_m2})
+    said = []
+    for rows in (make_rows([one]), make_rows([other])):
+        trial = single_trial(rows.axis.periods, rows.periods)
+        members = SolarMembers(rows, course=Course(share=0.01), trial=trial, trained=False)
+        said.append(members.present(asked={PHYSICAL})[PHYSICAL])
+    np.testing.assert_allclose(said[1], said[0], rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
