@@ -154,16 +154,28 @@ def reconciled(
         scenario, because it has no forecast that could be moved.
     """
     leaves = matrix @ mean  # (leaves, intervals)
+    low = np.full((len(leaves), 1), -np.inf) if lowest is None else lowest[:, None]
     courses = np.einsum("lf,sfi->sli", matrix, scenarios)
     for row, leaf in enumerate(tree.leaves):
         if leaf in tree.forecast:
             own = tree.forecast.index(leaf)
             leaves[row] = np.where(np.ptp(scenarios[:, own], axis=0) > 0.0, leaves[row], mean[own])
-            courses[:, row] = scenarios[:, own] + (leaves[row] - mean[own])
-    low = -np.inf if lowest is None else lowest[:, None]
+            courses[:, row] = _moved(scenarios[:, own], mean[own], leaves[row], lowest=float(low[row, 0]))
     high = np.inf if highest is None else highest[:, None]
     leaves, courses = np.clip(leaves, low, high), np.clip(courses, low, high)
     return tree.summing @ leaves, np.einsum("nl,sli->sni", tree.summing, courses)
+
+
+def _moved(courses: FloatArray, mean: FloatArray, wanted: FloatArray, *, lowest: float) -> FloatArray:
+    """Scenarios of a leaf, shape (scenarios, intervals), moved as its mean is.
+
+    Where one would fall below the bound, all come nearer to it in proportion; cut off, it would raise the mean.
+    """
+    shifted = courses + (wanted - mean)
+    if not np.isfinite(lowest):
+        return shifted
+    share = np.maximum(wanted - lowest, 0.0) / np.maximum(mean - lowest, _TINY)
+    return np.where(shifted.min(axis=0) < lowest, lowest + (courses - lowest) * share, shifted)
 
 
 def quantiles_of(scenarios: FloatArray, *, levels: Sequence[float]) -> FloatArray:

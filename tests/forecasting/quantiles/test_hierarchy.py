@@ -157,6 +157,19 @@ def test_bounds_hold_and_the_sums_follow() -> None:
     np.testing.assert_allclose(means[0], means[1:].sum(axis=0))
 
 
+def test_scenarios_near_their_bound_keep_the_mean_that_adds_up() -> None:
+    tree = make_tree({"a": "t", "new": "t"}, ["t", "a", "new"])
+    errors = np.random.default_rng(5).choice([-1.0, 1.0], size=(3, 400, 2))
+    errors[2] = np.nan
+    mean = np.array([[10.0], [9.5], [4.0]])
+    scenarios = mean + np.linspace(-3.0, 3.0, 9)[:, None, None]
+    guess = reconciler(tree, errors, np.full(3, np.inf))
+    means, told = reconciled(tree, guess, mean, scenarios, lowest=np.zeros(2))
+    assert means[:, 0].tolist() == pytest.approx([10.0, 9.5, 0.5], abs=0.01)
+    np.testing.assert_allclose(told.mean(axis=0), means, atol=1e-9)
+    assert told.min() >= 0.0
+
+
 def test_correlations_that_are_seen_seldom_are_drawn_to_none() -> None:
     draw = np.random.default_rng(2)
     shared = draw.normal(size=(1, 400, 4))
