@@ -51,7 +51,7 @@ FORECASTING = {
     "sun": {"quantiles", "series", "networks", "members"},
     "engine": {"quantiles", "series", "networks", "members", "load", "sun"},
     "explaining": {"series", "members", "engine"},
-    "files": {"quantiles", "series", "members", "engine", "explaining"},
+    "files": {"quantiles", "series", "members", "sun", "engine", "explaining"},
     "judging": {"quantiles", "series", "networks", "members", "engine"},
     "site": {"quantiles", "series", "networks", "members", "load", "sun", "engine", "explaining", "judging"},
 }

@@ -31,7 +31,6 @@ from forecasting.members.course import (
     filled,
 )
 from forecasting.members.forest import QuantileForest
-from forecasting.members.splits import TimeSplit
 from forecasting.members.trees import QuantileTrees
 from forecasting.networks.trained import TrainedNetwork
 from forecasting.networks.training import Progress
@@ -40,6 +39,7 @@ from forecasting.quantiles.conformal import Bands, calibrated
 from forecasting.quantiles.mixing import at_levels
 from forecasting.series.request import FileSeries
 from forecasting.series.rows import Rows, make_rows
+from forecasting.series.splits import TimeSplit
 from forecasting.series.temperature import TemperatureModel
 from forecasting.sun.core import SolarCore
 from forecasting.sun.members import SolarMembers, SolarParts

@@ -21,31 +21,27 @@ from forecasting.explaining.words import SeriesExplanation
 from forecasting.files.explanation import explained
 from forecasting.files.inputs import FileInputs, inputs_of, model_of, remarks
 from forecasting.files.joint import Spoken, add_up, spoken_of
-from forecasting.files.newcomers import NEIGHBOURS, Lesson, learn, profile, taught, teach, teachers_of, unheard
+from forecasting.files.lessons import NEIGHBOURS, Lesson, School
+from forecasting.files.newcomers import taught, teach, unheard
 from forecasting.members.course import (
     CLIMATOLOGY,
     COURSES,
     LEVELS,
-    MINIMUM_KNOWN_HOURS,
     NAIVE,
     RECENT,
     Course,
     Effort,
-    split_history,
 )
 from forecasting.quantiles.mixing import at_levels
-from forecasting.series.newcomers import newcomer
+from forecasting.series.newcomers import AGES, NEW, TRAINED, able_to_teach, age_of
 from forecasting.series.request import FileSeries, level_name
 from forecasting.series.rows import Rows, make_rows
-from grid.faults import Fault, InputError
 from grid.scores import mean_pinball_loss
 from grid.time_axis import FloatArray
 
 DEFAULT_LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 _NEIGHBOURS, _SHORT_HISTORY = 4, 5
 """The levels of who speaks where history is too short for more, as the chain of stored forecasts counts."""
-TRAINED, SHORT, NEW = _AGES = ("trained", "short", "new")
-"""Whether history is long enough to train on, too short, or less than a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +99,8 @@ class FileForecast:
         table: Its ``attrs`` hold the reports as plain values, so that a Parquet file of it tells its provenance.
         scenarios: ``series_id, time, s1, s2 …`` for the same rows, the k-th of all belonging together; None if none
             were asked for.
-        explanations: One per series, if they were asked for.
+        explanations: If they were asked for, one per series with a day of readings; of others their reasons say that
+            there is none.
     """
 
     table: pd.DataFrame
@@ -133,27 +130,19 @@ def forecast_file(
         explain: Whether to tell what each group of inputs contributes.
         now: Values after it are remarked upon, which nobody can have measured; None for no clock.
         on_progress: Told what is being forecast.
-
-    Raises:
-        InputError: If less than a day is known of a series, and no three others are long enough to teach it.
     """
     course = Course(COURSES[effort], seed)
     model_id = model_of(series, effort=effort, seed=seed)
     answers: dict[str, Answer] = {}
     groups = [list(group) for _, group in groupby(sorted(series, key=kind_of_work), key=kind_of_work)]
-    for group in sorted(groups, key=lambda group: _AGES.index(_age(group[0]))):  # who teaches comes first
+    school = School(able_to_teach(series), course)
+    for group in sorted(groups, key=lambda group: AGES.index(age_of(group[0]))):  # who teaches comes first
         if on_progress is not None:
             on_progress(", ".join(one.series_id for one in group[:5]) + (" …" if len(group) > 5 else ""))
-        grown = [one.spoken for one in answers.values() if _age(one.spoken.series) == TRAINED]
-        teachers = [] if _age(group[0]) == TRAINED else teachers_of(group[0], grown)
-        if _age(group[0]) == NEW and not teachers:
-            place, remedy = f"series {group[0].series_id}: value", "give a longer history, or longer ones of others"
-            raise InputError([Fault(place, "is too short, and no other series is long enough to learn from", remedy)])
-        if _age(group[0]) == NEW:
-            answers |= {one.series_id: _of_new(one, teachers, course, model_id, now=now) for one in group}
+        if age_of(group[0]) == NEW:
+            answers |= {one.series_id: _of_new(one, school, model_id, explain=explain, now=now) for one in group}
         else:
-            rows = make_rows(group)
-            answers |= _forecast_rows(rows, course, model_id, teachers=teachers, explain=explain, now=now)
+            answers |= _forecast_rows(make_rows(group), school, model_id, explain=explain, now=now)
     spoken, drawn = add_up([answers[one.series_id].spoken for one in series], count=scenarios, seed=seed)
     told = [(one, answers[one.series.series_id]) for one in spoken]
     names = [f"s{k}" for k in range(1, scenarios + 1)]
@@ -195,7 +184,7 @@ def kind_of_work(one: FileSeries) -> tuple[str, ...]:
     hours = -(-one.origin * settings.interval_minutes // 60)
     return (
         "solar" if settings.kind == "solar" else "load",
-        _age(one),
+        age_of(one),
         f"{settings.interval_minutes:02d}",
         settings.timezone,
         settings.holidays,
@@ -204,15 +193,6 @@ def kind_of_work(one: FileSeries) -> tuple[str, ...]:
         f"{hours // 4383:03d}",  # histories of about one length: a long one is not cut for the sake of a short one
         ",".join(sorted(one.covariates)),
     )
-
-
-def _age(one: FileSeries) -> str:
-    minutes, horizon = one.settings.interval_minutes, one.axis.periods - one.origin
-    if newcomer(one):
-        return NEW
-    split = split_history(-(-one.origin * minutes // 60), -(-horizon * minutes // 60))
-    known = np.isfinite(one.values[: split.tail * 60 // minutes]).sum() * minutes / 60
-    return TRAINED if known >= MINIMUM_KNOWN_HOURS else SHORT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,27 +206,24 @@ class Answer:
 
 
 def _forecast_rows(
-    rows: Rows, course: Course, model_id: str, *, teachers: Sequence[Spoken], explain: bool, now: datetime | None
+    rows: Rows, school: School, model_id: str, *, explain: bool, now: datetime | None
 ) -> dict[str, Answer]:
-    """The answer for every series of some rows.
-
-    Args:
-        teachers: Series with a long history, for rows with a short one; there may be none.
-    """
-    heard = hear(rows, course=course, trained=_age(rows.series[0]) == TRAINED)
+    """The answer for every series of some rows; those that are long enough teach the others from then on."""
+    course, trained = school.course, age_of(rows.series[0]) == TRAINED
+    heard = hear(rows, course=course, trained=trained)
     lessons: Sequence[Lesson | None] = [None] * len(rows.series)
-    if teachers:
-        heard, lessons = teach(heard, teachers, course=course)
+    if not trained:
+        heard, lessons = teach(heard, school)
     mixtures = [
         mix(heard, index, seed=course.seed, without={NEIGHBOURS}) if lesson is None else taught(heard, index, lesson)
         for index, lesson in enumerate(lessons)
     ]
     why = contributions(heard, [mixture.blend for mixture in mixtures]) if explain else [None] * len(mixtures)
     attention = heard.members.attention() if explain else {}
-    return {
+    answers = {
         one.series_id: Answer(
             spoken=spoken_of(heard, index, mixture),
-            report=_report(one, heard, index, mixture, lesson, model_id).because(tuple(remarks(one, now=now))),
+            report=_remarked(_report(one, heard, index, mixture, lesson, model_id), one, now),
             why=why[index],
             attention={
                 name: shares[index * rows.parts : (index + 1) * rows.parts] for name, shares in attention.items()
@@ -254,16 +231,21 @@ def _forecast_rows(
         )
         for index, (one, mixture, lesson) in enumerate(zip(rows.series, mixtures, lessons, strict=True))
     }
+    if trained:
+        school.spoken |= {name: answer.spoken for name, answer in answers.items()}
+    return answers
 
 
-def _of_new(
-    one: FileSeries, teachers: Sequence[Spoken], course: Course, model_id: str, *, now: datetime | None
-) -> Answer:
+def _of_new(one: FileSeries, school: School, model_id: str, *, explain: bool, now: datetime | None) -> Answer:
     """The answer for a series with less than a day of readings, by its neighbours alone."""
-    told, how = profile(one, teachers, [other.quantiles for other in teachers])
-    lesson = learn(one, teachers, course=course, members=()).because(how)
+    spoken, lesson = unheard(one, school)
     report = _reported(one, lesson.blend, lesson.skill, lesson.forecasts, lesson.reasons, model_id)
-    return Answer(unheard(one, told, lesson), report.because(tuple(remarks(one, now=now))), None, {})
+    untold = ("Its forecast is not taken apart: no member of its own speaks.",) if explain else ()
+    return Answer(spoken, _remarked(report, one, now).because(untold), None, {})
+
+
+def _remarked(report: SeriesReport, one: FileSeries, now: datetime | None) -> SeriesReport:
+    return report.because([*remarks(one, now=now, alone=NEIGHBOURS not in report.weights)])
 
 
 def _report(

@@ -56,18 +56,20 @@ def model_of(series: Sequence[FileSeries], *, effort: str, seed: int) -> str:
     return f"file-{content.hexdigest()[:12]}"
 
 
-def remarks(one: FileSeries, *, now: datetime | None) -> Iterator[str]:
+def remarks(one: FileSeries, *, now: datetime | None, alone: bool = True) -> Iterator[str]:
     """What a series and its covariates do not tell, as sentences.
 
     Args:
         now: By whose clock values cannot have been measured yet; None asks no clock.
+        alone: Whether only what was fitted to it speaks.
     """
     known = one.values[: one.origin]
     until = inputs_of(one).readings_until
     if now is not None and until is not None and until > now + _CLOCKS_APART:
         yield f"Its last value is of {until:%Y-%m-%d}, which is yet to come: are its times right?"
     if until is not None and np.nanmin(known) == np.nanmax(known):
-        yield "Its history is constant" + (": the forecast repeats it." if one.settings.kind != "solar" else ".")
+        repeated = alone and one.settings.kind != "solar"
+        yield "Its history is constant" + (": the forecast repeats it." if repeated else ".")
     below = int((known < 0.0).sum())
     if below and one.settings.kind == "solar":
         yield f"{below} of its values lie below zero and count as zero."

@@ -34,6 +34,7 @@ class Spoken:
         actual: What happened in the backtest, shape (origins, intervals ahead). NaN where unknown.
         backtest: What was said of it, shape (origins, intervals ahead, levels).
         origins: How many hours before the horizon each origin lies.
+        lowest: No value below it; 0 or minus infinity.
         reasons: How it was changed to add up.
     """
 
@@ -43,11 +44,17 @@ class Spoken:
     actual: FloatArray
     backtest: FloatArray
     origins: tuple[int, ...]
+    lowest: float
     reasons: tuple[str, ...] = ()
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Within which values lie."""
+        return self.lowest, self.series.bounds[1]
+
     def bounded(self, values: FloatArray) -> FloatArray:
-        """Values within the bounds of the series."""
-        return np.clip(values, *self.series.bounds)
+        """Values within these bounds."""
+        return np.clip(values, *self.bounds)
 
 
 def spoken_of(heard: Heard, index: int, mixture: Mixture) -> Spoken:
@@ -66,6 +73,7 @@ def spoken_of(heard: Heard, index: int, mixture: Mixture) -> Spoken:
         actual=actual * scale + offset,
         backtest=past * scale + offset,
         origins=tuple((rows.axis.periods - origins).tolist()),
+        lowest=rows.series[index].bounds[0],
     )
 
 
@@ -128,7 +136,7 @@ def _summed(family: Sequence[Spoken], scenarios: FloatArray) -> tuple[FloatArray
         for one in family
     }
     tree = make_tree(parents, names, beyond=list(beyond_children(parents, readings)))
-    bounds = dict(zip(names, (one.series.bounds for one in family), strict=True))
+    bounds = dict(zip(names, (one.bounds for one in family), strict=True))
     lowest, highest = np.array([bounds.get(leaf, (-np.inf, np.inf)) for leaf in tree.leaves]).T
     said = [
         variance_of(one.quantiles, levels=LEVELS).mean() if np.isfinite(one.series.values).any() else np.inf

@@ -20,7 +20,6 @@ from forecasting.members.baseline import DAY_HOURS
 from forecasting.members.course import (
     CLIMATOLOGY,
     LEVELS,
-    MINIMUM_KNOWN_HOURS,
     NAIVE,
     Course,
     Quantiles,
@@ -35,6 +34,7 @@ from forecasting.quantiles.mixing import at_levels
 from forecasting.series.calendar import hours_since_epoch
 from forecasting.series.request import FileSeries
 from forecasting.series.rows import Rows, make_rows, own_unit
+from forecasting.series.splits import MINIMUM_KNOWN_HOURS
 from grid.faults import InputError
 from grid.local_days import local_index
 from grid.scores import peak_threshold

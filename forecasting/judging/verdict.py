@@ -15,7 +15,7 @@ from forecasting.judging.backtest import Scores
 from forecasting.judging.significance import MINIMUM_DAYS, Comparison, decide
 from forecasting.judging.stakes import RegretComparison
 from forecasting.members.course import Course
-from forecasting.members.splits import TimeSplit
+from forecasting.series.splits import TimeSplit
 from grid.site import PromotionCriterion
 from grid.time_axis import TimeAxis
 

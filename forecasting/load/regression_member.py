@@ -17,10 +17,10 @@ from forecasting.load.regression import (
 )
 from forecasting.load.residuals import ResidualModel, fit_residuals, recent_features
 from forecasting.load.shared_fits import FittedRow, SharedFits, said
-from forecasting.members.course import LEVELS, MINIMUM_KNOWN_HOURS, first_residual
-from forecasting.members.splits import TimeSplit
+from forecasting.members.course import LEVELS, first_residual
 from forecasting.nouns import IndexArray
 from forecasting.series.outlook import Outlook
+from forecasting.series.splits import MINIMUM_KNOWN_HOURS, TimeSplit
 from forecasting.series.temperature_scenarios import shifted_years
 from grid.time_axis import FloatArray
 

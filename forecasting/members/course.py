@@ -10,7 +10,7 @@ import numpy as np
 
 from forecasting.members.baseline import DAY_HOURS, ERROR_DAYS, WEEK_HOURS, seasonal_naive
 from forecasting.members.forest import ForestOptions
-from forecasting.members.splits import TimeSplit, split_in_time
+from forecasting.members.splits import split_in_time
 from forecasting.members.trees import TreeOptions
 from forecasting.networks.encoders import Encoder
 from forecasting.networks.training import TrainingOptions
@@ -19,6 +19,7 @@ from forecasting.nouns import IndexArray
 from forecasting.series.calendar import Calendar
 from forecasting.series.outlook import LONGEST_NEAR_HOURS
 from forecasting.series.rows import Rows
+from forecasting.series.splits import TimeSplit, split_history
 from grid.time_axis import FloatArray
 
 Effort = Literal["fast", "full"]
@@ -26,7 +27,6 @@ LEVELS = (0.01, 0.03, *(round(0.05 * k, 2) for k in range(1, 20)), 0.97, 0.99)
 """The levels the members speak in; those asked for are read off them."""
 LONGEST_NETWORK_HOURS = LONGEST_NEAR_HOURS
 """Beyond a week the last days, which the networks read, say little."""
-MINIMUM_KNOWN_HOURS = 14 * 24
 _FIRST_HOURS = 14 * 24
 _FEWEST_TRAINING_HOURS = 7 * 24
 _NIGHTLY_STEP_HOURS = 7
@@ -157,12 +157,6 @@ class Members(Protocol):
     def attention(self) -> dict[str, FloatArray]:
         """Share of its attention that each network's forecast gives to each day of the last week, (rows, days)."""
         ...
-
-
-def split_history(hours: int, periods: int) -> TimeSplit:
-    """The last fifth of a history for the backtest, a year at most; a quarter at most for calibration before it."""
-    test = hours - min(366 * 24, hours // 5)
-    return TimeSplit(tail=test - min(max(42 * 24, periods + 14 * 24), hours // 4), test=test, end=hours)
 
 
 def first_residual(hours: int) -> int:

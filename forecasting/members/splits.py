@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from forecasting.networks.training import Split
 from forecasting.networks.windows import WindowSource
 from forecasting.nouns import IndexArray, ShortHistoryError
+from forecasting.series.splits import TimeSplit
 
 MINIMUM_DAYS = 28
 """Less history than this and no model is trained."""
 _TAIL_DAYS, LONGEST_TEST_DAYS = 42, 42
 _TAIL_WINDOWS = 600
-
-
-@dataclass(frozen=True, slots=True)
-class TimeSplit:
-    """Positions on a panel's axis: training ends at ``tail``, the tail at ``test``, the test at ``end``.
-
-    The tail stops training early and calibrates the bands; the test is only for the backtest.
-    """
-
-    tail: int
-    test: int
-    end: int
 
 
 def split_in_time(hours: int) -> TimeSplit:

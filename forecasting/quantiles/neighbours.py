@@ -12,14 +12,36 @@ from grid.time_axis import FloatArray
 MOST_NEIGHBOURS = 25
 TELLING_HOURS = 24
 """Known hours from which on readings, not capacity, tell how large a series is."""
+USUAL_HOURS = 28 * 24
+"""What was usual of a neighbour is told by its last four weeks."""
+_AWAY = 0.1
+"""A neighbour that had less than this of what is usual, while others did not, says nothing of sizes."""
 _FINE = tuple(((np.arange(49) + 0.5) / 49).tolist())
 
 
-def size_ratio(own: FloatArray, other: FloatArray) -> float:
-    """How much larger a series is than another in the hours that both know; NaN where either has nothing but zeros."""
-    both = np.isfinite(own) & np.isfinite(other)
-    mine, theirs = float(own[both].sum()), float(other[both].sum())
-    return mine / theirs if mine > 0.0 and theirs > 0.0 else float("nan")
+def size_ratios(own: FloatArray, others: Sequence[FloatArray], *, an_hour: int = 1) -> list[float]:
+    """How much larger a series is than each other in the intervals that both know.
+
+    NaN where either has nothing but zeros, where one takes when the other gives, and for one that was away: in these
+    intervals it was a tenth as large beside its last four weeks as others were beside theirs, or as is usual.
+
+    Args:
+        own: Its history, shape (intervals,). NaN where unknown.
+        others: History of each up to the same instant, however long.
+        an_hour: Intervals in an hour.
+    """
+    ratios, shares = [], []
+    for other in others:
+        length = min(len(own), len(other))
+        mine, theirs = own[len(own) - length :], other[len(other) - length :]
+        both = np.isfinite(mine) & np.isfinite(theirs)
+        mine, theirs = mine[both], theirs[both]
+        sizes, late = np.abs(theirs).sum(), np.abs(other[-USUAL_HOURS * an_hour :])
+        usual = np.sum(late, where=np.isfinite(late)) / max(int(np.isfinite(late).sum()), 1) * len(theirs)
+        ratios.append(float(np.abs(mine).sum() / sizes) if float(mine @ theirs) > 0.0 else np.nan)
+        shares.append(float(sizes / usual) if usual > 0.0 else 0.0)
+    least = _AWAY * float(np.median([1.0, *shares]))
+    return [ratio if share >= least else np.nan for ratio, share in zip(ratios, shares, strict=True)]
 
 
 def scales_to(
@@ -31,11 +53,11 @@ def scales_to(
 
     Args:
         own: Its history, shape (intervals,). NaN where unknown.
-        others: History in the same intervals, and capacity, of each.
+        others: History up to the same instant, however long, and capacity, of each.
         an_hour: Intervals in an hour.
     """
     hours = int(np.isfinite(own).sum()) // an_hour
-    by_readings = [size_ratio(own, values) for values, _ in others]
+    by_readings = size_ratios(own, [values for values, _ in others], an_hour=an_hour)
     by_capacity = [capacity / one if capacity and one else np.nan for _, one in others]
     told = [(by_readings, f"scaled to {hours} hours of its readings"), (by_capacity, "scaled by capacity")]
     for scales, how in told if hours >= TELLING_HOURS else told[::-1]:

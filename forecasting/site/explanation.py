@@ -18,9 +18,9 @@ from forecasting.explaining.contributions import REFERENCE, WIDTH_LEVELS, contri
 from forecasting.explaining.words import SeriesExplanation, in_words
 from forecasting.load.members import LoadParts
 from forecasting.members.course import WEATHER_TREES, Course, Trial
-from forecasting.members.splits import TimeSplit
 from forecasting.series.request import FileSeries
 from forecasting.series.rows import make_rows
+from forecasting.series.splits import TimeSplit
 from forecasting.site.fallbacks import Level
 from forecasting.site.issuing import EXTERNAL, HOUR
 from forecasting.sun.members import SolarParts

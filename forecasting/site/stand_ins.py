@@ -14,10 +14,11 @@ import numpy as np
 
 from forecasting.load.design import Design
 from forecasting.load.regression_member import fit_regressions
-from forecasting.members.course import LEVELS, split_history
+from forecasting.members.course import LEVELS
 from forecasting.quantiles.mixing import at_levels
 from forecasting.quantiles.neighbours import nearest_in_size, pooled, scales_to, unlike
 from forecasting.series.calendar import Calendar
+from forecasting.series.splits import split_history
 from forecasting.site.fallbacks import Answer, Level, Speaker, ask_in_turn
 from forecasting.site.issuing import NAIVE, Issuance
 from grid.forecasts import Forecast, KnownInputs, Voice

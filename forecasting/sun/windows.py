@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import numpy as np
 
-from forecasting.members.splits import TimeSplit
 from forecasting.networks.windows import (
     HISTORY_HOURS,
     Outcomes,
@@ -21,6 +20,7 @@ from forecasting.networks.windows import (
 )
 from forecasting.nouns import IndexArray
 from forecasting.series.calendar import make_calendar, network_calendar
+from forecasting.series.splits import TimeSplit
 from forecasting.sun.core import (
     DAYLIGHT_SHARE,
     INDEX_BOUND,

@@ -16,9 +16,9 @@ import pandas as pd
 from bench_file_forecasts import BANDS, Plain
 
 from forecasting.members.course import ANALOGS, CLIMATOLOGY, FOREST, LEVELS, TREES, Trial
-from forecasting.members.splits import TimeSplit
 from forecasting.series.request import Covariate, FileSeries, SeriesSettings
 from forecasting.series.rows import make_rows
+from forecasting.series.splits import TimeSplit
 from forecasting.sun.members import SolarMembers
 from grid.scores import pinball_losses
 from grid.time_axis import FloatArray, TimeAxis

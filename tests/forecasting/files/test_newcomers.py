@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecasting.files import lessons
 from forecasting.files.forecast import FileForecast, forecast_file
 from forecasting.quantiles.neighbours import nearest_in_size, scales_to
 from forecasting.series.table import read_request
@@ -157,3 +159,102 @@ def test_readings_tell_a_size_from_a_day_on_and_capacity_before() -> None:
     assert scales_to(young, None, [(other, 2.0)])[0] == [9.0]
     assert scales_to(young, 4.0, [(other, 2.0)], an_hour=4)[1] == "scaled by capacity"
     assert nearest_in_size([8.0, np.nan, 1.1, 0.5]) == [2, 3, 0]
+
+
+@pytest.mark.parametrize(("minutes", "ahead", "hours"), [(30, 47, 0), (15, 95, 72)])
+def test_a_horizon_need_not_be_whole_hours(tmp_path: Path, minutes: int, ahead: int, hours: int) -> None:
+    past = 28 * 24 * 60 // minutes
+    at = np.arange(past + ahead)
+    times = [
+        instant.isoformat() for instant in pd.date_range("2026-03-02T00:15Z", periods=len(at), freq=f"{minutes}min")
+    ]
+    usual = 2.0 + np.sin(at * minutes / 1440 * 2 * np.pi)
+    known = [past] * 3 + [hours * 60 // minutes]
+    frames = [
+        pd.DataFrame({"series_id": f"home {k}", "time": times, "value": np.where(seen, usual * (k + 1), np.nan)})
+        for k, own in enumerate(known)
+        if (seen := (at < past) & (at >= past - own)) is not None
+    ]
+    made = asked(tmp_path, pd.concat(frames), {"*": LOAD | {"interval_minutes": minutes}})
+    assert made.reports[-1].fallback_level == 4
+    assert last(made).shape == (ahead, len(LEVELS))
+    assert np.isfinite(last(made)).all()
+    if hours:
+        np.testing.assert_allclose(last(made)[:, 1], 4.0 * usual[past:], rtol=0.1)
+
+
+def test_a_reading_of_long_ago_makes_no_meter_old(tmp_path: Path) -> None:
+    frame, _ = street(5)
+    frame.loc[(frame["series_id"] == "home 5") & (np.tile(HOURS, 6) < 3), "value"] = 5.0
+    report = asked(tmp_path, frame, {"*": LOAD}).reports[-1]
+    assert (report.weights, report.backtest_origins) == ({"neighbours": 1.0}, 5 * 8)
+
+
+def test_where_nobody_was_known_as_if_as_young_members_count_as_they_do_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lessons, "_as_young", lambda *_: None)
+    frame, _ = street(72)
+    report = asked(tmp_path, frame, {"*": LOAD}).reports[-1]
+    assert (report.backtest_origins, report.width, report.skill) == (0, 1.0, None)
+    assert "None of the others was known" in report.reasons[-1]
+    assert report.weights["neighbours"] == max(report.weights.values())
+
+
+def test_a_neighbour_that_was_away_does_not_blow_a_forecast_up(tmp_path: Path) -> None:
+    frame, came = street(12)
+    frame.loc[(frame["series_id"] == "home 4") & (np.tile(HOURS, 6) >= 24 * (DAYS - 1)), "value"] *= 0.001
+    told = last(asked(tmp_path, frame, {"*": LOAD}))
+    assert told.max() < 2.0 * came.max()
+
+
+def test_a_meter_of_zeros_stays_at_zero_and_one_that_is_new_may_fall_below_it_as_its_neighbours_do(
+    tmp_path: Path,
+) -> None:
+    frame, _ = street(72, 0)
+    frame.loc[frame["series_id"] != "home 5", "value"] *= -1.0
+    frame.loc[frame["series_id"] == "home 5", "value"] *= 0.0
+    made = asked(tmp_path, frame, {"*": LOAD | {"kind": "generic"}})
+    zeros, new = made.reports[-2:]
+    assert "neighbours" not in zeros.weights
+    assert "Its history is constant: the forecast repeats it." in zeros.reasons
+    assert (made.table.loc[made.table["series_id"] == "home 5", "mean"] == 0.0).all()
+    assert new.weights == {"neighbours": 1.0}
+    assert (last(made)[:, 1] < 0.0).all()
+
+
+def test_no_sun_shines_on_a_new_plant_while_it_is_below_its_own_horizon(tmp_path: Path) -> None:
+    frame, _ = street(0, homes=3)
+    frame["value"] *= np.tile(np.where((HOURS % 24 >= 3) & (HOURS % 24 < 15), 0.1, 0.0), 4)
+    places = {f"home {k}": {"latitude": 48.0, "longitude": 20.0 if k < 3 else 8.0} for k in range(4)}
+    told = last(asked(tmp_path, frame, {"*": LOAD | {"kind": "solar"}} | places))
+    assert told[3].max() == 0.0, "at eight degrees east the sun is not up at four in the morning"
+    assert told[10].min() > 0.0
+
+
+def test_new_meters_as_young_learn_one_lesson_and_say_that_they_are_not_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[str] = []
+    learn = lessons.learn
+
+    def counted(one: Any, *told: Any, **options: Any) -> lessons.Lesson:
+        taught.append(one.series_id)
+        return learn(one, *told, **options)
+
+    monkeypatch.setattr(lessons, "learn", counted)
+    frame, _ = street(0, 12, 0, 12)
+    made = asked(tmp_path, frame, {"*": LOAD}, explain=True)
+    assert len(taught) == 2
+    assert {one.series_id for one in made.explanations} == {f"home {k}" for k in range(5)}
+    assert all("is not taken apart" in report.reasons[-1] for report in made.reports[5:])
+
+
+def test_neighbours_of_no_weight_are_not_said_to_speak() -> None:
+    bands = lessons.learn_blend({"neighbours": np.zeros((1, 1, 1, 23))}, np.full((1, 1, 1), np.nan), trust=0.0, seed=0)
+    heard, unheard = (
+        lessons.Lesson(replace(bands, weights={name: 1.0}), 3, None).because("The forecasts").reasons[0]
+        for name in ("neighbours", "climatology")
+    )
+    assert "speak" in heard
+    assert "are not heard" in unheard

@@ -22,10 +22,10 @@ from forecasting.load.regression import (
 from forecasting.load.regression_member import fit_regressions, recall_regressions
 from forecasting.load.residuals import FEATURES, fit_residuals, lead_group, recent_features
 from forecasting.load.stations import choose_stations
-from forecasting.members.course import split_history
 from forecasting.nouns import Float32Array
 from forecasting.series.calendar import Calendar, make_calendar
 from forecasting.series.outlook import make_outlook
+from forecasting.series.splits import split_history
 from forecasting.series.temperature_scenarios import shifted_years
 from grid.time_axis import FloatArray, TimeAxis
 
