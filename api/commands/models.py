@@ -156,12 +156,12 @@ def back(
 
 @app.command("retire")
 def without_champion(kind: Annotated[Literal["load", "solar"], typer.Argument(help="What it forecasts.")]) -> None:
-    """Leave a kind without a champion: stand-ins speak until a model is promoted."""
+    """Leave a kind without a champion: stand-ins that need no trained model speak until one is promoted."""
     with open_database() as conn:
         try:
             retired = retire(conn, kind, actor=shell_actor())
         except UnknownModelError as error:
-            raise InputError([Fault(kind, str(error), "there is none to retire")]) from None
+            raise InputError([Fault(kind, str(error), "there is none to retire; stand-ins speak already")]) from None
     typer.echo(f"{retired.model_id} is retired; stand-ins speak for {kind}")
 
 

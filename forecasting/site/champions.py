@@ -56,11 +56,12 @@ class Champions:
         self.refused: dict[str, str] = {}
         self._opened: dict[str, tuple[str, TrainedModel]] = {}
 
-    def of(self, kind: str, promoted: Iterable[Promoted]) -> Champion:
+    def of(self, kind: str, promoted: Iterable[Promoted], *, retired: bool = False) -> Champion:
         """The first model that opens.
 
         Args:
-            promoted: The present champion first, then those before it.
+            promoted: The present champion first, then those before it; none where there is no champion.
+            retired: Whether there is none because it was retired.
         """
         self.refused.pop(kind, None)  # what was wrong with it at the last call is found again, or is mended
         for stored in promoted:
@@ -72,7 +73,7 @@ class Champions:
                 continue
             level = Level.CHAMPION if stored.present else Level.FORMER_CHAMPION
             return Champion(stored.model_id, model, level, self.refused.get(kind))
-        nobody = f"No {kind} model has been promoted yet."
+        nobody = f"No {kind} champion: it was retired." if retired else f"No {kind} model has been promoted yet."
         return Champion("", None, Level.CHAMPION, self.refused.get(kind, nobody))
 
     def refuse(self, kind: str, reason: str) -> None:

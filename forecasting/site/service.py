@@ -53,6 +53,7 @@ from grid.store.models import (
     CHAMPION,
     find_champion,
     find_model,
+    is_retired,
     list_champions,
     load_weights,
     lock_promotions,
@@ -140,7 +141,7 @@ class ForecastService:
             Promoted(one.model_id, one.manifest, one.status == CHAMPION, partial(load_weights, conn, one.model_id))
             for one in list_champions(conn, kind)
         )
-        return self._champions.of(kind, promoted)
+        return self._champions.of(kind, promoted, retired=is_retired(conn, kind))
 
     def explain(self, conn: psycopg.Connection, site: Site, stored: Forecast) -> SeriesExplanation:
         """Why a stored forecast is what it is; who stood in where no model spoke.

@@ -67,13 +67,25 @@ def find_model(conn: psycopg.Connection[Any], model_id: str) -> StoredModel | No
 
 
 def list_champions(conn: psycopg.Connection[Any], kind: str, *, most: int = 3) -> list[StoredModel]:
-    """The present champion of a kind, then those before it, the last promoted first; at most ``most``."""
+    """The present champion of a kind, then those before it, the last promoted first; at most ``most``.
+
+    Nobody where there is no present champion: earlier ones stand in for one that fails, not for one that was retired.
+    """
     rows = conn.execute(
-        f"SELECT {_COLUMNS} FROM model WHERE kind = %s AND (status = 'champion' OR promoted_at IS NOT NULL)"
-        " ORDER BY status = 'champion' DESC, promoted_at DESC LIMIT %s",
-        (kind, most),
+        f"SELECT {_COLUMNS} FROM model WHERE kind = %(kind)s AND promoted_at IS NOT NULL"
+        " AND EXISTS (SELECT FROM model WHERE kind = %(kind)s AND status = 'champion')"
+        " ORDER BY status = 'champion' DESC, promoted_at DESC LIMIT %(most)s",
+        {"kind": kind, "most": most},
     ).fetchall()
     return [StoredModel(*row) for row in rows]
+
+
+def is_retired(conn: psycopg.Connection[Any], kind: str) -> bool:
+    """Whether a kind is without a champion because :func:`retire` left it so; False if it never had one."""
+    row = conn.execute(
+        "SELECT bool_or(status = 'retired') AND NOT bool_or(status = 'champion') FROM model WHERE kind = %s", (kind,)
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def load_weights(conn: psycopg.Connection[Any], model_id: str) -> bytes:
@@ -137,6 +149,8 @@ def promote(
 def roll_back(conn: psycopg.Connection[Any], kind: str, *, actor: str = SERVICE) -> StoredModel:
     """Make the champion before the present one champion again; twice returns to the present one.
 
+    After :func:`retire` it is the champion before the retired one.
+
     Args:
         actor: Who does it, for the audit log.
 
@@ -156,9 +170,10 @@ def roll_back(conn: psycopg.Connection[Any], kind: str, *, actor: str = SERVICE)
 
 
 def retire(conn: psycopg.Connection[Any], kind: str, *, actor: str = SERVICE) -> StoredModel:
-    """Leave a kind without a champion, so that those speak that stand in for one. Listeners are told.
+    """Leave a kind without a champion until a model is promoted: no trained model speaks for it. Listeners are told.
 
-    The model is no earlier champion either: it does not stand in, and speaks again only if it is promoted by name.
+    The retired model is no earlier champion afterwards: it stands in for no other, and speaks again only if it is
+    promoted by name.
 
     Args:
         actor: Who does it, for the audit log.

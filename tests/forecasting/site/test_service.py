@@ -22,7 +22,7 @@ from grid.site import BusLoad, Meter, Site
 from grid.store.database import connect
 from grid.store.events import events_after
 from grid.store.forecasts import load_forecast
-from grid.store.models import list_models, promote
+from grid.store.models import list_models, promote, retire
 from grid.store.saving import save_readings
 from grid.time_axis import FloatArray, TimeAxis
 from grid.units import Channel
@@ -249,6 +249,11 @@ def _broken_and_stale_inputs_are_labelled(
 
     champion = next(model for model in list_models(conn, kind="load") if model.status == "champion")
     _promotions_in_between_drop_no_forecast(service, conn, present, champion.model_id)
+    with conn.transaction(force_rollback=True):
+        assert retire(conn, "load").model_id == champion.model_id
+        left = by_series(service.forecast(conn, SITE, issued_at=present))["m-0:load"]
+        assert left.reasons[0] == "No load champion: it was retired."
+        assert {voice.fallback_level for voice in left.spoken_by} == {Level.REFIT}, "load-twin does not stand in"
     conn.execute("UPDATE model SET weights = set_byte(weights, 900, 7) WHERE model_id = %s", (champion.model_id,))
     assert not by_series(service.forecast(conn, SITE, issued_at=present))["m-0:load"].degraded, "kept by id"
     broken = by_series(ForecastService().forecast(conn, SITE, issued_at=present))["m-0:load"]

@@ -12,6 +12,7 @@ from grid.store.events import events_after
 from grid.store.models import (
     UnknownModelError,
     find_champion,
+    is_retired,
     list_champions,
     list_models,
     load_weights,
@@ -82,21 +83,39 @@ def test_without_an_earlier_champion_there_is_nothing_to_roll_back_to(conn: psyc
 def test_a_champion_that_is_retired_neither_speaks_nor_stands_in_until_it_is_promoted(
     conn: psycopg.Connection,
 ) -> None:
+    save(conn, "a", "b", "c")
+    promote(conn, "a")
+    promote(conn, "b")
+    assert not is_retired(conn, "load")
+    assert retire(conn, "load").model_id == "b"
+    assert find_champion(conn, "load") is None
+    assert list_champions(conn, "load") == [], "nor does the champion before it"
+    assert is_retired(conn, "load")
+    with pytest.raises(UnknownModelError, match="no champion of kind 'load'"):
+        retire(conn, "load")
+    promote(conn, "c")
+    assert [one.model_id for one in list_champions(conn, "load")] == ["c", "a"]
+    assert promote(conn, "b").model_id == "b"
+    assert not is_retired(conn, "load")
+    told = [event.payload for event in events_after(conn, event_id=0)]
+    assert told == [{"model_id": name, "kind": "load"} for name in ("a", "b", "b", "c", "b")]
+
+
+def test_a_roll_back_after_a_retirement_returns_to_the_champion_before_the_retired_one(
+    conn: psycopg.Connection,
+) -> None:
     save(conn, "a", "b")
     promote(conn, "a")
     promote(conn, "b")
-    assert retire(conn, "load").model_id == "b"
-    assert find_champion(conn, "load") is None
-    assert [one.model_id for one in list_champions(conn, "load")] == ["a"]
-    assert promote(conn, "b").model_id == "b"
-    told = [event.payload for event in events_after(conn, event_id=0)]
-    assert told == [{"model_id": name, "kind": "load"} for name in ("a", "b", "b", "b")]
+    retire(conn, "load")
+    assert roll_back(conn, "load").model_id == "a"
 
 
 def test_without_a_champion_there_is_none_to_retire(conn: psycopg.Connection) -> None:
     save(conn, "a")
     with pytest.raises(UnknownModelError, match="no champion of kind 'load'"):
         retire(conn, "load")
+    assert not is_retired(conn, "load"), "it never had one"
 
 
 def test_an_unknown_model_is_named(conn: psycopg.Connection) -> None:
