@@ -87,7 +87,8 @@ def unlike(own: FloatArray, others: Sequence[FloatArray], *, an_hour: int = 1) -
         an_hour: Intervals in an hour.
     """
     day = 24 * an_hour
-    theirs, yesterday = np.stack(others), np.concatenate([np.full(day, np.nan), own[:-day]])
+    theirs, yesterday = np.stack(others), np.full_like(own, np.nan)
+    yesterday[day:] = own[:-day]
     told = np.isfinite(own) & np.isfinite(yesterday) & np.isfinite(theirs).any(axis=0)
     if told.sum() < TELLING_HOURS * an_hour:
         return False

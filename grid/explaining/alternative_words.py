@@ -39,7 +39,7 @@ def why_off(schedule: ThermalSchedule, runner_up: RunnerUp | None, kind: str, ru
     else:
         full = float(running_cost_per_hour(unit, np.array([unit.capacity_mw]))[0]) / unit.capacity_mw
         average = f"average cost {full:.1f} at full output"
-        side = "above" if full > float(np.max(schedule.lmp[run])) else "not earned back by"
+        side = "above" if full > float(np.max(schedule.lmp[run])) + TOLERANCE_PRICE else "not earned back by"
         text = f"off: {average} is {side} the {price}"
         if explained.committed_by:
             text = f"off: {explained.committed_by} left it off; {average}, {price}"

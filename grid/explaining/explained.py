@@ -157,7 +157,10 @@ def spread(values: FloatArray, *, digits: int = 1) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PowerWords:
-    """How sentences speak of power, or of energy: with three digits of what is greatest, and of no less than a kW."""
+    """How sentences speak of power, or of energy: with three digits of what is greatest, and of no less than a kW.
+
+    What is much less, but not nothing, has a digit of its own.
+    """
 
     greatest_mw: float
     currency: str
@@ -168,11 +171,23 @@ class PowerWords:
 
     def number(self, values: float | FloatArray) -> str:
         """Without its unit; as :func:`spread` where there are several."""
-        return spread(np.asarray(values), digits=self.digits)
+        sizes = np.abs(np.asarray(values))
+        least = float(np.min(sizes, where=sizes > TOLERANCE_MW, initial=np.inf))
+        own = decimals(least, most=MW_DIGITS, digits=1) if least < np.inf else 0
+        return spread(np.asarray(values), digits=max(self.digits, own))
 
     def saves(self, price_per_mwh: float, more: str) -> str:
         """What ``more`` (or less) would save; a kW of it where a MW is more than there is."""
         if self.greatest_mw >= 1.0:
             return f"1 MW {more} would save {price_per_mwh:.1f} {self.currency}/h"
         by_kw = price_per_mwh / 1000.0
-        return f"1 kW {more} would save {by_kw:.{decimals(by_kw, most=6)}f} {self.currency}/h"
+        digits = decimals(by_kw, most=6) if abs(price_per_mwh) > TOLERANCE_PRICE else 0
+        return f"1 kW {more} would save {in_decimals(by_kw, digits)} {self.currency}/h"
+
+
+def compared(prices: FloatArray, costs: FloatArray) -> str:
+    """The verb between a price and a cost over some periods."""
+    beats, below = bool((prices > costs + TOLERANCE_PRICE).any()), bool((prices < costs - TOLERANCE_PRICE).any())
+    return {(True, False): "beats", (False, True): "is below", (False, False): "equals"}.get(
+        (beats, below), "lies on both sides of"
+    )

@@ -14,7 +14,7 @@ import numpy as np
 from grid.assets import DEMAND_RESPONSE
 from grid.explaining.alternative_words import if_not_running, why_off
 from grid.explaining.alternatives import alternatives
-from grid.explaining.explained import TOLERANCE_PRICE, Explained, Finding, merged, spread
+from grid.explaining.explained import TOLERANCE_PRICE, Explained, Finding, compared, merged, spread
 from grid.explaining.runner_ups import RunnerUp, runner_ups
 from grid.explaining.thermal_schedule import ThermalSchedule
 from grid.problem.plan import Reason
@@ -65,7 +65,8 @@ def _called(schedule: ThermalSchedule, kind: str, run: slice, findings: Sequence
     if kind == "capacity":
         value = float(np.mean([finding.value or 0.0 for finding in findings]))
         called = f"called in full, {words.number(schedule.unit.capacity_mw)} MW"
-        return f"{called}: {price} beats the {costs} that it costs; {words.saves(value, 'more')}"
+        verb = compared(schedule.lmp[run], schedule.last_cost[run])
+        return f"{called}: {price} {verb} the {costs} that it costs; {words.saves(value, 'more')}"
     most = words.number(schedule.unit.capacity_mw)
     return f"called, {words.number(schedule.power[run])} of {most} MW: {price} against the {costs} that it costs"
 
@@ -82,7 +83,8 @@ def _what_binds(schedule: ThermalSchedule, kind: str, run: slice, findings: Sequ
             return f"at {output} MW: if changing the plan before were free it would be at {free} MW; {price}"
         case "capacity":
             return (
-                f"on at capacity {words.number(unit.capacity_mw)} MW: {price} beats its marginal cost {last}; "
+                f"on at capacity {words.number(unit.capacity_mw)} MW: {price} "
+                f"{compared(schedule.lmp[run], schedule.last_cost[run])} its marginal cost {last}; "
                 f"{words.saves(value, 'more capacity')}"
             )
         case "starting":
@@ -117,7 +119,8 @@ def _what_binds(schedule: ThermalSchedule, kind: str, run: slice, findings: Sequ
         case "kept on":
             return f"kept on at {output} MW as in the plan before; {price}"
         case "minimum":
-            return f"at minimum {minimum}: {price} is below its marginal cost {following}"
+            verb = compared(schedule.lmp[run], schedule.next_cost[run])
+            return f"at minimum {minimum}: {price} {verb} its marginal cost {following}"
         case _:
             bound = "" if schedule.term.ramp_free else ", by its ramps tied to what it does before and after"
             return f"{kind}, {output} MW{bound}; {price}, marginal cost {following}"

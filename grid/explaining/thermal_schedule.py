@@ -66,7 +66,7 @@ class ThermalSchedule:
     def _while_on(self, t: int, first: int, end: int, kept: bool) -> Finding:
         if abs(self.power[t] - self.freely[t]) > STEADY_MW:
             return Finding("steady", ("price of changes",))
-        if self.above[t] >= self.term.span_mw - TOLERANCE_MW and self.term.span_mw > 0.0:
+        if self.above[t] >= self.term.span_mw - TOLERANCE_MW and self.above[t] > 0.0:
             value = max(float(self.lmp[t] - self.of_loss[t] - self.last_cost[t]), 0.0)
             return Finding("capacity", ("capacity",), value)
         ramp = self._ramp_in_the_way(t, first, end)

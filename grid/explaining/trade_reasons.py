@@ -63,9 +63,10 @@ def exchange_reasons(explained: Explained, e: int, exchange: Exchange) -> list[R
             case "no export":
                 return f"no trade: {price} is below the {gained} that an export earns, but none is allowed"
             case "importing":
-                return f"{bought} of {power.number(exchange.import_mw[run])}: {price}, costs {paid}"
+                most = explained.power_words(exchange.import_mw).number(exchange.import_mw[run])
+                return f"{bought} of {most}: {price}, costs {paid}"
             case "exporting":
-                most = power.number(exchange.export_mw[run])
+                most = explained.power_words(exchange.export_mw).number(exchange.export_mw[run])
                 return f"{sold} of {most}: {price}, earns {gained}"
             case _:
                 return f"no trade: {price} lies between the {gained} that an export earns and the {paid} of an import"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,8 @@ from grid.problem.soft_limits import Penalties
 from grid.problem.spread import NetLoadSpread
 from grid.problem.storage_profiles import StorageProfile
 from grid.time_axis import FloatArray, TimeAxis
+
+_TOLD_BY_WEEKDAY = timedelta(days=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +119,15 @@ class DispatchProblem:
         return StorageProfile.constant(storage, periods=self.axis.periods) if told is None else told
 
     def clock(self, period: int) -> str:
-        """When a period begins (or the horizon ends), on the site's wall clock with its zone, or as its number."""
+        """When a period begins (or the horizon ends), on the site's wall clock with its zone, or as its number.
+
+        The date stands with it where a day of the week may come twice.
+        """
         if not self.timezone:
             return f"period {period}"
         instant = self.axis.start + period * self.axis.step
-        return f"{instant.astimezone(ZoneInfo(self.timezone)):%a %H:%M %Z}"
+        day = "%a %d %b" if self.axis.periods * self.axis.step > _TOLD_BY_WEEKDAY else "%a"
+        return f"{instant.astimezone(ZoneInfo(self.timezone)):{day} %H:%M %Z}"
 
     def between(self, first: int, last: int) -> str:
         """In words, from when to when some periods last; ``last`` is one of them."""

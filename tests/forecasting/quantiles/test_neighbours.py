@@ -53,3 +53,8 @@ def test_net_loads_that_sum_to_nothing_have_a_size_and_what_gives_is_no_neighbou
     swing = SHAPE - 2.0
     np.testing.assert_allclose(size_ratios(3.0 * swing[-48:], [swing, 2.0 * swing]), [3.0, 1.5])
     np.testing.assert_allclose(size_ratios(-SHAPE[-48:], [-2.0 * SHAPE, SHAPE]), [0.5, np.nan])
+
+
+@pytest.mark.parametrize("hours", [5, 23, 24, 25])
+def test_a_history_of_about_a_day_tells_nothing(hours: int) -> None:
+    assert not unlike(LAMPS[:hours], [other[:hours] for other in OTHERS])

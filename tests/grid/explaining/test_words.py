@@ -126,3 +126,45 @@ def test_what_a_rule_left_off_is_not_explained_by_prices() -> None:
     assert np.max(plan.prices.lmp) > 1000.0
     (left_off,) = texts(plan, "q")
     assert left_off.startswith("off: the rule left it off; average cost 60.0 at full output, bus price 3025.0")
+
+
+def planned_texts(periods: dict[str, Any], name: str, **units: dict[str, Any]) -> list[str]:
+    return texts(planned({"buses": {"a": {}}, "branches": {}, "units": units}, {"periods": 1, **periods}), name)
+
+
+def test_a_little_beside_much_is_not_told_as_nothing() -> None:
+    periods = {"loads": {"a": [400.3]}, "reserves": {"up_mw": 299.9}}
+    grid = {"exchanges": {"grid": {"bus": "a", "import_mw": 100, "import_price": 100}}}
+    units = {"base": unit(0, 400, 20), "peak": unit(0, 300, 70)}
+    (peak,) = planned_texts(periods | grid, "peak", **units)
+    assert peak.startswith("held at 0.1 MW for upward reserve")
+    (bought,) = planned_texts(periods | grid, "grid", **units)
+    assert bought.startswith("importing 0.200 MW of 100: ")
+    (short,) = planned_texts(
+        {"loads": {"a": [200.3]}, "reserves": {"up_mw": 300}}, "upward reserve", g=unit(0, 500, 20)
+    )
+    assert short.startswith("short by 0.3 of 300 MW, held by g 300; ")
+
+
+def test_a_price_that_equals_a_cost_does_not_beat_it() -> None:
+    (told,) = planned_texts(
+        {"loads": {"a": [0.25]}, "exchanges": {"grid": {"bus": "a", "import_mw": 1, "import_price": 90}}},
+        "chp",
+        chp=unit(0, 0.25, 90),
+    )
+    assert told.startswith("on at capacity 0.250 MW: bus price 90.0 equals its marginal cost 90.0; ")
+    assert "; 1 kW more capacity would save 0 USD/h; " in told
+
+
+def test_a_unit_of_less_than_a_kilowatt_that_gives_nothing_is_not_at_capacity() -> None:
+    plant = {"renewables": {"pv": {"bus": "a", "available_mw": [0.01]}}}
+    (told,) = planned_texts({"loads": {"a": [0.005]}, **plant}, "g", g=unit(0, 0.0008, 90))
+    assert "capacity" not in told
+
+
+@pytest.mark.parametrize(("days", "told"), [(6, "Tue 00:00 CET"), (7, "Tue 03 Nov 00:00 CET")])
+def test_a_day_is_told_by_its_date_where_its_name_may_come_twice(days: int, told: str) -> None:
+    periods = {"periods": days * 24, "timezone": "Europe/Berlin", "start": "2026-11-02T00:00:00+01:00"}
+    network = {"buses": {"a": {}}, "branches": {}, "units": {}}
+    problem = read_folder(json.dumps(network), json.dumps({**periods, "loads": {"a": 1}}), matpower=False)
+    assert problem.clock(24) == told
