@@ -69,24 +69,42 @@ class Explained:
     def of_holding(self, holder: int, *, upward: bool) -> dict[str, FloatArray]:
         """What a MW that a holder of reserve holds is worth, by what it is held for, each (periods,). [money/MWh]
 
+        Of the reserve for net load and the products, all that is worth counts for the one of which most is held.
+
         Args:
             holder: Position: thermal units come first, then storages.
         """
-        title, price = (
-            (UPWARD_RESERVE, self.plan.prices.held_up) if upward else (DOWNWARD_RESERVE, self.plan.prices.reserve_down)
-        )
-        worth = {title: price}
-        for event in self.events:
-            if event.of == title:
-                worth[title] = worth[title] + event.held[holder]
-            elif event.loss and upward:
-                worth[event.title] = event.held[holder]
+        prices, reserves = self.plan.prices, self.dispatch.model.reserves
+        title, price = (UPWARD_RESERVE, prices.held_up) if upward else (DOWNWARD_RESERVE, prices.reserve_down)
+        if within := reserves.within_up if upward else reserves.within_down:
+            duals = self.dispatch.solution.row_duals[within[holder]]
+            price = price + duals / self.problem.axis.step_hours  # how the two share it is arbitrary where both bind
+        price = sum((event.held[holder] for event in self.events if event.of == title), price)
+        held = self.held_mw(holder, upward=upward)
+        most = np.argmax(np.stack(list(held.values())), axis=0)
+        worth = {name: np.where(most == k, price, 0.0) for k, name in enumerate(held)}
+        if upward:
+            worth |= {event.title: event.held[holder] for event in self.events if event.loss}
         return worth
+
+    def held_mw(self, holder: int, *, upward: bool) -> dict[str, FloatArray]:
+        """What a holder holds for net load and of each product, each (periods,); plants come after storages. [MW]"""
+        plan = self.plan.schedule
+        title, of_assets = (
+            (UPWARD_RESERVE, (plan.reserve_up_mw, plan.storage_reserve_up_mw, plan.renewable_reserve_up_mw))
+            if upward
+            else (
+                DOWNWARD_RESERVE,
+                (plan.reserve_down_mw, plan.storage_reserve_down_mw, plan.renewable_reserve_down_mw),
+            )
+        )
+        products = {held.product.title: held.all_mw[holder] for held in plan.products if held.product.upward == upward}
+        return {title: np.vstack(of_assets)[holder] - sum(products.values())} | products
 
     def held_ready(self, findings: Sequence[Finding]) -> str:
         """What an asset is held back for, and what reserve is worth there."""
         name, worth = findings[0].binding[0], np.mean([finding.value or 0.0 for finding in findings])
-        article = "" if name in (UPWARD_RESERVE, DOWNWARD_RESERVE) else "the "
+        article = "the " if name in {event.title for event in self.events if event.loss} else ""
         return f"{article}{name}, worth {worth:.1f} {self.problem.currency}/MW and hour"
 
     def power_words(self, greatest_mw: float | FloatArray) -> PowerWords:

@@ -56,6 +56,8 @@ def _plant_reasons(explained: Explained, p: int, plant: RenewablePlant) -> list[
     lmp = explained.lmp_at(plant.bus_id)
     hours, power = explained.problem.axis.step_hours, explained.power_words(available)
     of_loss = explained.of_loss(plant.plant_id)
+    holder = len(explained.problem.thermal_units) + len(explained.problem.storages) + p
+    held_up = explained.held_mw(holder, upward=True)
 
     def finding(t: int) -> Finding:
         if available[t] <= TOLERANCE_MW:
@@ -63,7 +65,7 @@ def _plant_reasons(explained: Explained, p: int, plant: RenewablePlant) -> list[
         if taken[t] >= available[t] - TOLERANCE_MW:
             return Finding("all", ("available power",), float(lmp[t]))
         if explained.plan.schedule.renewable_reserve_up_mw[p, t] > TOLERANCE_MW and lmp[t] > TOLERANCE_PRICE:
-            return Finding("reserve", ("upward reserve",), float(lmp[t]))
+            return Finding("reserve", (max(held_up, key=lambda name: float(held_up[name][t])),), float(lmp[t]))
         if of_loss[t] > TOLERANCE_PRICE:
             return Finding("loss", (f"loss of {plant.plant_id}",), float(of_loss[t]))
         branch = _branch_in_the_way(explained, plant.bus_id, t)
@@ -82,7 +84,7 @@ def _plant_reasons(explained: Explained, p: int, plant: RenewablePlant) -> list[
                 free = "it costs nothing" if plant.curtailable else "it may not be curtailed"
                 return f"all of its {power.number(available[run])} MW is taken: {free}; {price}"
             case "reserve":
-                return f"{cut}, held ready as upward reserve; {price}"
+                return f"{cut}, held ready as {findings[0].binding[0]}; {price}"
             case "loss":
                 return f"{cut}, because its loss must be made up for; {price}"
             case "branch":

@@ -76,7 +76,7 @@ class ThermalSchedule:
             return held
         if self.above[t] <= TOLERANCE_MW:
             return self._at_minimum(t, first, kept)
-        ((name, worth),) = self.held_down_for.items()
+        name, worth = max(self.held_down_for.items(), key=lambda item: float(item[1][t]))
         if self.lmp[t] < self.last_cost[t] - TOLERANCE_PRICE and worth[t] > TOLERANCE_PRICE:
             return Finding("downward reserve", (name,), float(worth[t]))
         if kept:

@@ -59,6 +59,7 @@ class Reserves:
         renewable_down: What curtailable plants together hold ready to turn down for it.
         product_rows, product_short: By requirement, in the problem's order.
         parts: Of each product by holder: thermal groups, then storages, then plants by bus.
+        within_up, within_down: Rows that keep products within all that is held, by holder; none without products.
         plants: What the plants of each bus hold, where they may hold any reserve.
         by_starts: What units hold that are off, where any may.
         coverage_rows: By loss that upward reserve must make up for; ``coverage_short`` is by how much it does not,
@@ -73,6 +74,8 @@ class Reserves:
     product_rows: list[IntArray] = field(default_factory=list)
     product_short: list[IntArray] = field(default_factory=list)
     parts: dict[Product, list[IntArray]] = field(default_factory=dict)
+    within_up: list[IntArray] = field(default_factory=list)
+    within_down: list[IntArray] = field(default_factory=list)
     plants: dict[int, PlantReserve] = field(default_factory=dict)
     by_starts: StartReserve | None = None
     coverage_rows: list[IntArray] = field(default_factory=list)
@@ -174,6 +177,7 @@ def add_products(linear: LinearModel, problem: DispatchProblem, reserves: Reserv
             within = linear.rows(periods, lower=0.0)
             linear.put(within, holder.up if upward else holder.down, 1.0)
             linear.put(np.stack([within, net_load])[:, None, :], parts, -1.0)
+            (reserves.within_up if upward else reserves.within_down).append(within)
             for product, part in zip(products, parts, strict=True):
                 _limit_by_ramp(linear, holder, part, upward=upward, minutes=by_product[product][0].minutes)
                 reserves.parts[product].append(part)

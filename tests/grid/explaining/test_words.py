@@ -168,3 +168,54 @@ def test_a_day_is_told_by_its_date_where_its_name_may_come_twice(days: int, told
     network = {"buses": {"a": {}}, "branches": {}, "units": {}}
     problem = read_folder(json.dumps(network), json.dumps({**periods, "loads": {"a": 1}}), matpower=False)
     assert problem.clock(24) == told
+
+
+def product(direction: str, required_mw: float) -> dict[str, Any]:
+    return {"product": "spin", "direction": direction, "minutes": 10, "required_mw": required_mw}
+
+
+def test_what_is_held_for_a_product_is_told_as_that_at_its_worth() -> None:
+    """The slow unit holds reserve for net load for nothing; a MW of spin keeps a MW at 20 from replacing one at 90."""
+    network = {"buses": {"a": {}}, "branches": {}, "units": {"cheap": unit(0, 100, 20), "slow": unit(0, 60, 90)}}
+    periods = {
+        "periods": 2,
+        "loads": {"a": [100, 90]},
+        "units": {"cheap": {"ramp_mw_per_hour": 600}, "slow": {"ramp_mw_per_hour": 12}},
+        "reserves": {"up_mw": 10, "requirements": [product("up", 40)]},
+    }
+    (held,) = [reason for reason in planned(network, periods).reasons if reason.asset_id == "cheap"]
+    assert held.binding == ("spin up",)
+    assert held.shadow_price_per_mwh == pytest.approx(70.0)
+    assert held.text.startswith("held at 62 MW for spin up, worth 70.0 USD/MW and hour; bus price 90.0")
+
+
+def test_what_is_kept_up_for_a_product_is_told_as_that_at_its_worth() -> None:
+    network = {"buses": {"a": {}}, "branches": {}, "units": {"cheap": unit(0, 100, 20), "dear": unit(0, 60, 90)}}
+    periods = {
+        "periods": 1,
+        "loads": {"a": [100]},
+        "units": {"cheap": {"ramp_mw_per_hour": 60}},
+        "reserves": {"requirements": [product("down", 15)]},
+    }
+    (held,) = texts(planned(network, periods), "dear")
+    assert held.startswith("kept up at 5.0 MW for spin down, worth 70.0 USD/MW and hour; bus price 20.0")
+
+
+def test_a_storage_and_a_plant_name_the_product_that_they_hold() -> None:
+    """The battery charges to hold more of a product that is short: a MW of it is worth the penalty."""
+    network = {"buses": {"a": {}}, "branches": {}, "units": {"cheap": unit(0, 100, 20)}}
+    periods = {
+        "periods": 2,
+        "loads": {"a": [100, 90]},
+        "exchanges": {"grid": {"bus": "a", "import_mw": 200, "import_price": 100}},
+        "storages": {"bat": {"bus": "a", "power_mw": 10, "energy_mwh": 40, "initial_mwh": 40}},
+        "reserves": {"requirements": [product("up", 105)]},
+    }
+    reason = [reason for reason in planned(network, periods).reasons if reason.asset_id == "bat"][-1]
+    assert (reason.binding, reason.shadow_price_per_mwh) == (("spin up",), pytest.approx(1000.0))
+    del periods["storages"]
+    periods |= {"periods": 1, "loads": {"a": [100]}, "renewables": {"wind": {"bus": "a", "available_mw": [60]}}}
+    periods |= {"reserves": {"from_plants": True, "requirements": [product("up", 40)]}}
+    assert texts(planned(network, periods), "wind") == [
+        "curtailed by 23.3 MW, held ready as spin up; bus price 20.0",
+    ]
