@@ -20,6 +20,8 @@ DAY_HOURS = 24
 ERROR_DAYS = 56
 """How many days of past errors make the bands."""
 _SEASONS_BACK = 4
+_FEWEST_DAYS = 5
+"""Of errors, for bands of them; of an hour of the day, for a mean of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +30,7 @@ class NaiveForecast:
 
     Attributes:
         quantiles: Shape (origins, periods, levels). [kW]
-        substituted: Intervals whose own season was missing, so that an older one or the recent mean was used,
+        substituted: Intervals whose own season was missing, so that an older one or the usual day was used,
             shape (origins,).
     """
 
@@ -46,6 +48,8 @@ def seasonal_naive(
     utc_offset_hours: FloatArray | None = None,
 ) -> NaiveForecast:
     """Repeat the last known season; spread it by the errors that doing so made over the last eight weeks.
+
+    Where fewer than five days of such errors are known, the usual day stands in for the season and its bands alike.
 
     Args:
         kw: Hourly history, shape (hours,), or one for every origin, shape (origins, hours). NaN where unknown. Nothing
@@ -73,15 +77,18 @@ def seasonal_naive(
     counts = np.isfinite(past).sum(axis=1)
     if np.any(counts == 0):
         raise ValueError(f"no known hour in the {ERROR_DAYS} days before an origin; the naive forecast has no source")
-    mean = np.nansum(past, axis=1) / counts  # (origins,)
-    centre = np.where(np.isnan(centre), mean[:, None], centre)
+    usual, deviation = _usual_day(past, np.nansum(past, axis=1) / counts)
+    usual = usual[:, np.arange(periods) % DAY_HOURS]  # (origins, periods)
+    centre = np.where(np.isnan(centre), usual, centre)
 
     quantiles = np.empty((*ahead.shape, len(levels)))
     for lag in np.unique(lags):
         error = past - _take(kw, _lagged(recent, np.array(lag), utc_offset_hours), before=origins[:, None])
-        spread = _error_quantiles(error, past - mean[:, None], levels)  # (origins, 24, levels)
+        few = np.isfinite(error).sum(axis=1, keepdims=True) < _FEWEST_DAYS * DAY_HOURS  # (origins, 1)
+        spread = _error_quantiles(np.where(few, deviation, error), levels)  # (origins, 24, levels)
         chosen = np.flatnonzero(lags == lag)
-        quantiles[:, chosen] = centre[:, chosen, None] + spread[:, chosen % DAY_HOURS]
+        told = np.where(few, usual[:, chosen], centre[:, chosen])
+        quantiles[:, chosen] = told[..., None] + spread[:, chosen % DAY_HOURS]
     return NaiveForecast(np.maximum(quantiles, 0.0), substituted)
 
 
@@ -103,18 +110,35 @@ def _take(kw: FloatArray, position: IndexArray, *, before: IndexArray) -> FloatA
     return np.where(allowed, kw[inside] if kw.ndim == 1 else np.take_along_axis(kw, inside, axis=1), np.nan)
 
 
-def _error_quantiles(error: FloatArray, fallback: FloatArray, levels: tuple[float, ...]) -> FloatArray:
+def _usual_day(past: FloatArray, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The mean of each hour of the day, and how far each day lay from that of the others.
+
+    Args:
+        past: Shape (origins, ERROR_DAYS * 24), ending at the origin. NaN where unknown.
+        mean: Of all hours, shape (origins,); stands for an hour that is known on too few days.
+
+    Returns:
+        The means, shape (origins, 24), by hours since the origin; and the deviations, shape as ``past``.
+    """
+    days = past.reshape(len(past), ERROR_DAYS, DAY_HOURS)
+    count = np.isfinite(days).sum(axis=1, keepdims=True)  # (origins, 1, 24)
+    total = np.nansum(days, axis=1, keepdims=True)
+    enough, overall = count >= _FEWEST_DAYS, mean[:, None, None]
+    usual = np.where(enough, total / np.maximum(count, 1), overall)
+    others = np.where(enough, (total - days) / np.maximum(count - 1, 1), overall)
+    return usual[:, 0], (days - others).reshape(past.shape)
+
+
+def _error_quantiles(error: FloatArray, levels: tuple[float, ...]) -> FloatArray:
     """Quantiles of past errors by hour of day, each pooled with its two neighbours.
 
     Args:
         error: Shape (origins, ERROR_DAYS * 24), ending at the origin. NaN where unknown.
-        fallback: Deviations from the recent mean, same shape; used where too few errors are known (a short history).
 
     Returns:
         Shape (origins, 24, levels), by hours since the origin.
     """
-    few = np.isfinite(error).sum(axis=1) < 5 * DAY_HOURS
-    days = np.where(few[:, None], fallback, error).reshape(len(error), ERROR_DAYS, DAY_HOURS)
+    days = error.reshape(len(error), ERROR_DAYS, DAY_HOURS)
     pooled = np.concatenate([np.roll(days, 1, axis=2), days, np.roll(days, -1, axis=2)], axis=1)
     ordered = np.sort(pooled, axis=1)  # (origins, samples, 24); NaN at the end
     count = np.isfinite(ordered).sum(axis=1)[..., None]  # (origins, 24, 1)

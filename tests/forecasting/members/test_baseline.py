@@ -66,6 +66,25 @@ def test_a_gap_is_bridged_by_an_older_season_and_counted() -> None:
     assert made.substituted.tolist() == [5]
 
 
+@pytest.mark.parametrize(("season", "days"), [(WEEK_HOURS, 7), (WEEK_HOURS, 8), (WEEK_HOURS, 11), (DAY_HOURS, 5)])
+def test_a_short_history_that_repeats_daily_is_told_as_itself(season: int, days: int) -> None:
+    lamps = np.where(np.arange(DAY_HOURS) >= 18, 20.0, 0.0)
+    made = seasonal_naive(
+        np.tile(lamps, days), origins=np.array([days * DAY_HOURS]), periods=48, season_hours=season, levels=LEVELS
+    )
+    np.testing.assert_allclose(made.quantiles[0], np.tile(lamps, 2)[:, None] * np.ones(3), atol=1e-9)
+
+
+@pytest.mark.parametrize("days", [1, 2, 3, 4])
+def test_a_plant_of_a_few_days_is_told_no_more_than_it_ever_gave(days: int) -> None:
+    plant = np.maximum(np.sin(np.linspace(-np.pi, np.pi, DAY_HOURS)), 0.0)
+    made = seasonal_naive(
+        np.tile(plant, days), origins=np.array([days * DAY_HOURS]), periods=48, season_hours=DAY_HOURS, levels=LEVELS
+    )
+    assert made.quantiles.max() <= plant.max() + 1e-9
+    np.testing.assert_allclose(made.quantiles[0, :, 1], np.tile(plant, 2), atol=0.1)
+
+
 def test_a_series_without_any_hour_is_refused() -> None:
     with pytest.raises(ValueError, match="no known hour"):
         seasonal_naive(
