@@ -30,6 +30,8 @@ PRESCIENT, RTS_GMLC = DATA / "prescient_24bus", DATA / "rts_gmlc"
 WEEK_HOURS, DAY_HOURS = 168, 24
 WEEKS = ("2020-02-03", "2020-04-20", "2020-07-06", "2020-09-14")
 _LEARN_HOURS = 60 * DAY_HOURS
+_LASTING_HOURS = 8
+"""An error tells next to nothing of the errors that come later (``bench_closed_loop.py year``)."""
 _FIRST_LEARN_HOURS, LEAD_HOURS = 33 * DAY_HOURS, 8
 _PRESCIENT_BEGINS = datetime(2020, 7, 10, tzinfo=UTC)
 _PRESCIENT_SHIFT = -HOUR
@@ -141,9 +143,10 @@ def errors_to_come(
 ) -> FloatArray:
     """Quantiles of the errors of the hours after the last known one, shape (levels, hours). [MW]
 
-    For every hour ahead a regression of the last sixty days tells what is left by then of the last three errors, and
-    what forecasts of wind and sun, their changes from hour to hour and the clock add: forecasts of the sun that are
-    half an hour off err by its rise. To that come the quantiles of what it left open in the hours most like this one.
+    As far ahead as errors last, for every hour a regression of the last sixty days tells what is left by then of the
+    last three, and what forecasts of wind and sun, their changes from hour to hour and the clock add: forecasts of the
+    sun that are half an hour off err by its rise. To that come the quantiles of what it left open in the hours most
+    like this one. Later hours are told by hours like them alone.
 
     Args:
         wind_mw, sun_mw: Forecasts of the hours that are over and of those to come.
@@ -157,7 +160,7 @@ def errors_to_come(
     ]
     told = np.column_stack([np.ones(len(alike)), alike, cosine**2, cosine * sine, *changes])
     quantiles = []
-    for ahead, hour in enumerate(range(over, len(alike)), start=1):
+    for ahead, hour in enumerate(range(over, min(over + _LASTING_HOURS, len(alike))), start=1):
         past = np.arange(max(over - _LEARN_HOURS, ahead + 2), over)
         lasting = errors[np.append(past, hour)[:, None] - ahead - np.arange(3)]
         reasons = np.hstack([told[np.append(past, hour)], lasting])
@@ -165,8 +168,8 @@ def errors_to_come(
         left_open = errors[past] - reasons[:-1] @ slopes
         open_mw = analogue_quantiles(alike[past], left_open, alike[[hour]], levels=levels)
         quantiles.append(reasons[-1] @ slopes + open_mw[:, 0])
-    found: FloatArray = np.stack(quantiles, axis=1)
-    return found
+    later = analogue_errors(wind_mw, sun_mw, errors, until=until, levels=levels)[:, len(quantiles) :]
+    return np.hstack([np.stack(quantiles, axis=1), later])
 
 
 @cache
