@@ -189,7 +189,7 @@ class PowerWords:
 
     def number(self, values: float | FloatArray) -> str:
         """Without its unit; as :func:`spread` where there are several."""
-        sizes = np.abs(np.asarray(values))
+        sizes = np.abs(np.asarray(values, dtype=float))
         least = float(np.min(sizes, where=sizes > TOLERANCE_MW, initial=np.inf))
         own = decimals(least, most=MW_DIGITS, digits=1) if least < np.inf else 0
         return spread(np.asarray(values), digits=max(self.digits, own))

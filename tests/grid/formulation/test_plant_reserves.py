@@ -64,8 +64,8 @@ def test_a_plant_that_is_held_back_says_so(make_problem: Any) -> None:
     assert plan.schedule.renewable_reserve_up_mw[0, 0] == pytest.approx(14.0)
     assert plan.schedule.renewable_mw[0, 0] == pytest.approx(46.0)
     (reason,) = [told for told in plan.reasons if told.asset_id == "wind"]
-    assert reason.binding == ("upward reserve",)
-    assert "held ready as upward reserve" in reason.text
+    assert reason.binding == ("spinning up",)
+    assert "held ready as spinning up" in reason.text
 
 
 def test_reserve_that_no_plant_has_is_noticed(make_problem: Any) -> None:
